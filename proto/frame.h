@@ -1,0 +1,90 @@
+/* WebSocket frames, RFC 6455 section 5.2, cut and checked by wslay's frame API.
+ *
+ * A reader is lent to a connection while a frame is in flight and serves the next connection as it
+ * is when it stands at a boundary. Payloads are unmasked in place, in the caller's buffer, with wide
+ * words: wslay is shown the header without mask bit and key and is told of the payload's bytes
+ * without being given them, so that it neither unmasks byte by byte nor copies. */
+#ifndef TIDEGATE_FRAME_H
+#define TIDEGATE_FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum frame_opcode {
+	FRAME_CONTINUATION = 0x0,
+	FRAME_TEXT = 0x1,
+	FRAME_BINARY = 0x2,
+	FRAME_CLOSE = 0x8,
+	FRAME_PING = 0x9,
+	FRAME_PONG = 0xa,
+};
+
+enum {
+	FRAME_HEADER_MAX = 14,          /* 2 + 8 bytes of length + 4 of mask */
+	FRAME_HEADER_UNMASKED_MAX = 10, /* without the mask */
+	FRAME_CONTROL_PAYLOAD_MAX = 125,
+};
+
+/* A frame, or the part of one whose bytes have arrived. */
+struct frame {
+	uint64_t payload_len; /* bytes the header declares, up to 2^63 - 1 */
+	uint8_t *data;        /* this part of the payload, unmasked, in the fed bytes */
+	size_t data_len;      /* bytes of this part; 0 for an empty frame or a header without payload yet */
+	uint8_t opcode;       /* enum frame_opcode, or a reserved value: not checked here */
+	uint8_t rsv;          /* RSV1 to RSV3 as bits 2 to 0: not checked here */
+	uint8_t room;         /* bytes in front of `data` that belonged to this frame's header and may be
+	                       * overwritten, so that an answer can be built in place; 0 to 14 */
+	bool fin;
+	bool masked;
+	bool begins; /* this part is the first of its frame */
+	bool ends;   /* this part is the last of its frame */
+};
+
+enum frame_status {
+	FRAME_READY,  /* *ret_frame is filled */
+	FRAME_MORE,   /* all fed bytes are consumed */
+	FRAME_BROKEN, /* RFC 6455 violated: non-minimal or negative length, long or fragmented control
+	               * frame. The reader is of no further use. */
+};
+
+struct frame_reader;
+
+/* Thread: any; a reader is used by one thread at a time. Errors: -ENOMEM. */
+int frame_reader_create(struct frame_reader **ret_reader);
+
+/* Frees a reader and nulls the giver's pointer. *reader may be NULL. */
+void frame_reader_destroy(struct frame_reader **reader);
+
+/* Lends the reader `len` bytes, which it changes in place. They must stay where they are until
+ * frame_reader_next has returned something other than FRAME_READY. Only then may more be fed. */
+void frame_reader_feed(struct frame_reader *reader, uint8_t *data, size_t len);
+
+/* The next frame or part of a frame. A frame whose payload has not wholly arrived is reported in
+ * parts, first when its header is complete (data_len may then be 0), so that a declared length can
+ * be refused before a byte of it is kept. No part is empty but the first and that of an empty frame. */
+enum frame_status frame_reader_next(struct frame_reader *reader, struct frame *ret_frame);
+
+/* Whether no frame is open and no fed byte is left: the reader may serve another connection. */
+bool frame_reader_at_boundary(const struct frame_reader *reader);
+
+/* Bytes of memory a reader holds, wslay's context included; for accounts. */
+size_t frame_reader_footprint(void);
+
+/* Bytes of the unmasked header in front of a payload: 2, 4 or 10. Thread: any. */
+static inline size_t frame_header_len(uint64_t payload_len)
+{
+	return payload_len < 126 ? 2 : payload_len < 65536 ? 4 : 10;
+}
+
+/* Writes the header of a final frame (FIN set, RSV zero). `mask` is NULL from a server, four random
+ * bytes from a client. Thread: any. Returns the bytes written: frame_header_len(), 4 more when
+ * masked. */
+size_t frame_header_write(
+	uint8_t ret_header[FRAME_HEADER_MAX], uint8_t opcode, uint64_t payload_len, const uint8_t *mask);
+
+/* XORs `data` with the mask key, starting `offset` bytes into the payload. RFC 6455 section 5.3.
+ * Thread: any. */
+void frame_mask(uint8_t *data, size_t len, const uint8_t mask[4], uint64_t offset);
+
+#endif

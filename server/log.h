@@ -1,0 +1,70 @@
+/* Log lines in the tutorial's words, as text or JSON, on standard error.
+ *
+ * A line is formatted by the thread that has something to say and written by a thread of its own: a
+ * full pipe or a slow disk never stops a worker, lines are dropped and counted instead. Beyond 1,000
+ * lines a second from one place in the code the rest of that second is left out, and how many were. */
+#ifndef TIDEGATE_LOG_H
+#define TIDEGATE_LOG_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum log_level {
+	LOG_LEVEL_DEBUG,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_WARN,
+	LOG_LEVEL_ERROR,
+};
+
+enum log_format {
+	LOG_FORMAT_TEXT, /* INFO[0007] message      id=demo listen=:8000 module=Server */
+	LOG_FORMAT_JSON, /* one object a line: time, level, msg, id, listen, module */
+};
+
+enum {
+	LOG_LINE_MAX = 512,          /* bytes of a line; longer ones end in an ellipsis */
+	LOG_SITE_LINES_PER_S = 1000,
+};
+
+/* One place in the code that logs, and what it has logged this second. Static, made by the macros. */
+struct log_site {
+	_Atomic uint64_t window; /* second << 32 | lines in it */
+	_Atomic uint32_t left_out;
+	const char *_Atomic format; /* of the last line left out: names the kind */
+	struct log_site *_Atomic next; /* all that ever left something out */
+	atomic_bool listed;
+	enum log_level level;
+};
+
+/* Starts the writing thread. `id` and `listen` stand on every line; copied.
+ * Errors: -ENOMEM, -EAGAIN. Until it is started and after it is stopped lines are written directly. */
+int log_start(enum log_format format, enum log_level level, const char *id, const char *listen);
+
+/* Writes out what is left (waits at most one second for a stuck reader) and ends the thread. */
+void log_stop(void);
+
+/* Thread: any. */
+void log_set_level(enum log_level level);
+
+extern _Atomic int log_threshold; /* read by the macros only */
+
+/* Thread: any. Never waits for I/O. `conn` is a handle, 0 for none; printed as conn=WORKER.INDEX.GENERATION.
+ * Control characters and invalid UTF-8 in the line are escaped: a peer cannot forge a line. */
+void log_write(struct log_site *site, enum log_level level, uint64_t conn, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+#define LOG_AT(level, conn, ...)                                                                   \
+	do {                                                                                       \
+		if ((int)(level) >= atomic_load_explicit(&log_threshold, memory_order_relaxed)) {  \
+			static struct log_site log_site_here;                                      \
+			log_write(&log_site_here, (level), (conn), __VA_ARGS__);                   \
+		}                                                                                  \
+	} while (0)
+
+#define log_debug(conn, ...) LOG_AT(LOG_LEVEL_DEBUG, conn, __VA_ARGS__)
+#define log_info(conn, ...)  LOG_AT(LOG_LEVEL_INFO, conn, __VA_ARGS__)
+#define log_warn(conn, ...)  LOG_AT(LOG_LEVEL_WARN, conn, __VA_ARGS__)
+#define log_error(conn, ...) LOG_AT(LOG_LEVEL_ERROR, conn, __VA_ARGS__)
+
+#endif
