@@ -35,6 +35,7 @@ struct handshake_request {
 	uint8_t user_len; /* bytes */
 	char user[HANDSHAKE_USER_MAX + 1]; /* decoded, NUL-terminated, meaningful when user_valid */
 	char accept[HANDSHAKE_ACCEPT_LEN + 1]; /* Sec-WebSocket-Accept, of 101 */
+	const char *detail; /* one line for people: why it is not 101; NULL: the status says it */
 };
 
 /* Looks for the end of the head in all bytes so far (`data` always begins at the head's first
