@@ -1,8 +1,10 @@
 /* Log lines in the tutorial's words, as text or JSON, on standard error.
  *
  * A line is formatted by the thread that has something to say and written by a thread of its own: a
- * full pipe or a slow disk never stops a worker, lines are dropped and counted instead. Beyond 1,000
- * lines a second from one place in the code the rest of that second is left out, and how many were. */
+ * full pipe or a slow disk never stops a worker, lines are dropped and counted instead. Beyond
+ * 1,000 lines a second from one place in the code the rest of that second is left out, and how many
+ * were.
+ */
 #ifndef TIDEGATE_LOG_H
 #define TIDEGATE_LOG_H
 
@@ -10,38 +12,31 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum log_level {
-	LOG_LEVEL_DEBUG,
-	LOG_LEVEL_INFO,
-	LOG_LEVEL_WARN,
-	LOG_LEVEL_ERROR,
-};
-
-enum log_format {
-	LOG_FORMAT_TEXT, /* INFO[0007] message      id=demo listen=:8000 module=Server */
-	LOG_FORMAT_JSON, /* one object a line: time, level, msg, id, listen, module */
-};
+#include "log_line.h"
 
 enum {
-	LOG_LINE_MAX = 512,          /* bytes of a line; longer ones end in an ellipsis */
 	LOG_SITE_LINES_PER_S = 1000,
 };
 
-/* One place in the code that logs, and what it has logged this second. Static, made by the macros. */
+/* One place in the code that logs, and what it has logged this second. Static, made by the macros.
+ * Shared: all threads; what is not atomic is guarded by the log's lock. */
 struct log_site {
 	_Atomic uint64_t window; /* second << 32 | lines in it */
 	_Atomic uint32_t left_out;
 	const char *_Atomic format; /* of the last line left out: names the kind */
-	struct log_site *_Atomic next; /* all that ever left something out */
-	atomic_bool listed;
 	enum log_level level;
+	bool is_listed;
+	struct log_site *next; /* of all that ever left something out */
 };
 
-/* Starts the writing thread. `id` and `listen` stand on every line; copied.
- * Errors: -ENOMEM, -EAGAIN. Until it is started and after it is stopped lines are written directly. */
+/* Starts the writing thread. `id` and `listen` stand on every line; copied. Until it is started and
+ * after it is stopped lines are written directly, none left out.
+ * Errors: -ENOMEM, -EAGAIN; -EBUSY while an earlier thread is stuck in its last lines. */
 int log_start(enum log_format format, enum log_level level, const char *id, const char *listen);
 
-/* Writes out what is left (waits at most one second for a stuck reader) and ends the thread. */
+/* Writes out what is left and ends the thread. A reader that is stuck for one second is left alone
+ * with the thread: lines are then kept or dropped, never waited for.
+ * Thread: the one that started it. */
 void log_stop(void);
 
 /* Thread: any. */
@@ -49,8 +44,9 @@ void log_set_level(enum log_level level);
 
 extern _Atomic int log_threshold; /* read by the macros only */
 
-/* Thread: any. Never waits for I/O. `conn` is a handle, 0 for none; printed as conn=WORKER.INDEX.GENERATION.
- * Control characters and invalid UTF-8 in the line are escaped: a peer cannot forge a line. */
+/* Thread: any. Never waits for I/O. `conn` is a handle, 0 for none; printed as
+ * conn=WORKER.INDEX.GENERATION. Control characters and invalid UTF-8 in the line are escaped: a
+ * peer cannot forge a line. */
 void log_write(struct log_site *site, enum log_level level, uint64_t conn, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
