@@ -18,29 +18,53 @@ struct frame_reader {
 	uint8_t *fed;
 	uint8_t *fed_end;
 
-	/* What wslay has to be told of, and what it has of the header: see tell_wslay(). */
-	uint8_t header[FRAME_HEADER_UNMASKED_MAX]; /* without mask bit and key */
-	uint8_t header_len;                        /* bytes; 0 when told */
-	size_t claim;                              /* bytes of payload */
+	/* What wslay has still to be told of: see tell_wslay(). */
+	const uint8_t *header; /* a whole header, masked or not; NULL for none */
+	size_t claim;          /* bytes of payload */
 
 	/* A header that arrives in pieces. */
 	uint8_t stash_len;
 	uint8_t stash[FRAME_HEADER_MAX];
 
-	/* The open frame. */
-	uint8_t opcode;
-	uint8_t rsv;
-	bool fin;
-	bool masked;
+	/* The open frame: two bytes of header, the key, the length. */
+	uint8_t first;
+	uint8_t second;
 	uint8_t mask[4];
 	uint64_t payload_len;
 	uint64_t payload_left; /* bytes not reported yet; 0 when no frame is open */
 };
 
+/* A vector of the compilers' own, not of one processor. */
+typedef uint64_t wide_word __attribute__((vector_size(16)));
+
 /* wslay's context is opaque; this is what it takes from the allocator. */
 enum {
 	WSLAY_CONTEXT_SIZE = 4256
 };
+
+/* Bytes of a header, told by its second byte. */
+static inline size_t extended_len(uint8_t second)
+{
+	const uint8_t len7 = second & 0x7f;
+	return len7 < 126 ? 0 : len7 == 126 ? 2 : 8;
+}
+
+static inline size_t header_len(uint8_t second)
+{
+	return 2 + extended_len(second) + (second & 0x80 ? 4 : 0);
+}
+
+/* Writes the header without mask bit and key. */
+static inline size_t copy_unmasked(uint8_t *to, const uint8_t *header)
+{
+	const size_t extended = extended_len(header[1]);
+	to[0] = header[0];
+	to[1] = header[1] & 0x7f;
+	if (extended > 0) {
+		memcpy(to + 2, header + 2, extended);
+	}
+	return 2 + extended;
+}
 
 /* wslay asks for bytes. It gets the header, and of the payload the count alone: it never looks at
  * bytes that are not masked, and nobody looks at its copy of them. Having nothing to give is told
@@ -48,16 +72,17 @@ enum {
 static ssize_t tell_wslay(uint8_t *ret_data, size_t size, int flags, void *user_data)
 {
 	struct frame_reader *reader = user_data;
-	const size_t header_len = reader->header_len;
-	assert(size >= sizeof reader->header);
+	size_t told = 0;
+	assert(size >= FRAME_HEADER_UNMASKED_MAX);
 
-	memcpy(ret_data, reader->header, sizeof reader->header);
-	reader->header_len = 0;
-
-	const size_t room = size - header_len;
+	if (reader->header) {
+		told = copy_unmasked(ret_data, reader->header);
+		reader->header = NULL;
+	}
+	const size_t room = size - told;
 	const size_t claim = reader->claim < room ? reader->claim : room;
 	reader->claim -= claim;
-	return (ssize_t)(header_len + claim);
+	return (ssize_t)(told + claim);
 }
 
 int frame_reader_create(struct frame_reader **ret_reader)
@@ -103,18 +128,10 @@ size_t frame_reader_footprint(void)
 	return sizeof(struct frame_reader) + WSLAY_CONTEXT_SIZE;
 }
 
-/* Bytes of a header, told by its second byte. */
-static inline size_t header_len_of(uint8_t second)
-{
-	const uint8_t len7 = second & 0x7f;
-	const size_t extended = len7 < 126 ? 0 : len7 == 126 ? 2 : 8;
-	return 2 + extended + (second & 0x80 ? 4 : 0);
-}
-
 /* Adds to a header that arrives in pieces. Returns whether it is whole. */
 static bool stash_header(struct frame_reader *reader)
 {
-	while (reader->stash_len < 2 || reader->stash_len < header_len_of(reader->stash[1])) {
+	while (reader->stash_len < 2 || reader->stash_len < header_len(reader->stash[1])) {
 		if (reader->fed == reader->fed_end) {
 			return false;
 		}
@@ -123,55 +140,58 @@ static bool stash_header(struct frame_reader *reader)
 	return true;
 }
 
-/* Opens the frame with a whole header: what it says for us, and what wslay is to see of it. */
-static inline void open_frame(struct frame_reader *reader, const uint8_t *header, size_t header_len)
+/* Opens the frame that a whole header begins. Returns the header's length. */
+static inline size_t open_frame(struct frame_reader *reader, const uint8_t *header)
 {
-	reader->fin = header[0] & 0x80;
-	reader->rsv = header[0] >> 4 & 7;
-	reader->opcode = header[0] & 0xf;
-	reader->masked = header[1] & 0x80;
-	reader->payload_len = header[1] & 0x7f;
-	reader->header[0] = header[0];
-	reader->header[1] = header[1] & 0x7f;
-
-	if (reader->payload_len == 126) {
-		reader->payload_len = load_be16(header + 2);
-		memcpy(reader->header + 2, header + 2, 2);
-	} else if (reader->payload_len == 127) {
-		reader->payload_len = load_be64(header + 2);
-		memcpy(reader->header + 2, header + 2, 8);
+	size_t len = 2;
+	uint64_t payload_len = header[1] & 0x7f;
+	if (payload_len == 126) {
+		payload_len = load_be16(header + 2);
+		len = 4;
+	} else if (payload_len == 127) {
+		payload_len = load_be64(header + 2);
+		len = 10;
 	}
-	if (reader->masked) {
-		header_len -= sizeof reader->mask;
-		memcpy(reader->mask, header + header_len, sizeof reader->mask);
+	if (header[1] & 0x80) {
+		memcpy(reader->mask, header + len, 4);
+		len += 4;
 	}
-	reader->header_len = (uint8_t)header_len;
-	reader->payload_left = reader->payload_len;
+	reader->header = header;
+	reader->first = header[0];
+	reader->second = header[1];
+	reader->payload_len = payload_len;
+	reader->payload_left = payload_len;
+	return len;
 }
 
-/* Reads the header at which the fed bytes stand. Returns how many of them it took, or 0 when it is
- * not whole yet: then all are in the stash. */
-static inline size_t take_header(struct frame_reader *reader)
+/* Opens a frame whose header does not lie in the fed bytes as a whole. Returns how many of them it
+ * took, or 0 when more are needed: then all are in the stash. */
+static size_t open_stashed(struct frame_reader *reader)
 {
-	const size_t arrived = (size_t)(reader->fed_end - reader->fed);
-
-	if (reader->stash_len == 0 && arrived >= 2) {
-		const size_t header_len = header_len_of(reader->fed[1]);
-		if (arrived >= header_len) {
-			open_frame(reader, reader->fed, header_len);
-			reader->fed += header_len;
-			return header_len;
-		}
-	}
-
 	const size_t stashed = reader->stash_len;
 	if (!stash_header(reader)) {
 		return 0;
 	}
-	const size_t header_len = reader->stash_len;
-	open_frame(reader, reader->stash, header_len);
 	reader->stash_len = 0;
-	return header_len - stashed;
+	return open_frame(reader, reader->stash) - stashed;
+}
+
+static inline bool header_is_whole(const uint8_t *data, size_t len)
+{
+	return len >= FRAME_HEADER_MAX || (len >= 2 && len >= header_len(data[1]));
+}
+
+/* Opens the frame at which the fed bytes stand, and passes over its header. Returns how many of
+ * them belong to it, or 0 when the header is not whole yet. */
+static inline size_t take_header(struct frame_reader *reader)
+{
+	uint8_t *fed = reader->fed;
+	if (reader->stash_len > 0 || !header_is_whole(fed, (size_t)(reader->fed_end - fed))) {
+		return open_stashed(reader);
+	}
+	const size_t len = open_frame(reader, fed);
+	reader->fed = fed + len;
+	return len;
 }
 
 /* Lets wslay check the header, when there is one, and follow `len` bytes of payload. */
@@ -202,29 +222,31 @@ enum frame_status frame_reader_next(struct frame_reader *reader, struct frame *r
 		return FRAME_MORE;
 	}
 
-	const size_t arrived = (size_t)(reader->fed_end - reader->fed);
-	const size_t len = reader->payload_left < arrived ? (size_t)reader->payload_left : arrived;
+	uint8_t *const data = reader->fed;
+	const size_t arrived = (size_t)(reader->fed_end - data);
+	const uint64_t left = reader->payload_left;
+	const size_t len = left < arrived ? (size_t)left : arrived;
 	if (!wslay_agrees(reader, len)) {
 		return FRAME_BROKEN;
 	}
 
-	uint8_t *data = reader->fed;
-	if (reader->masked) {
-		frame_mask(data, len, reader->mask, reader->payload_len - reader->payload_left);
+	const bool masked = reader->second & 0x80;
+	if (masked) {
+		frame_mask(data, len, reader->mask, reader->payload_len - left);
 	}
-	reader->fed += len;
-	reader->payload_left -= len;
+	reader->fed = data + len;
+	reader->payload_left = left - len;
 
 	ret_frame->payload_len = reader->payload_len;
 	ret_frame->data = data;
 	ret_frame->data_len = len;
-	ret_frame->opcode = reader->opcode;
-	ret_frame->rsv = reader->rsv;
+	ret_frame->opcode = reader->first & 0xf;
+	ret_frame->rsv = reader->first >> 4 & 7;
 	ret_frame->room = (uint8_t)room;
-	ret_frame->fin = reader->fin;
-	ret_frame->masked = reader->masked;
+	ret_frame->fin = reader->first & 0x80;
+	ret_frame->masked = masked;
 	ret_frame->begins = begins;
-	ret_frame->ends = reader->payload_left == 0;
+	ret_frame->ends = left == len;
 	return FRAME_READY;
 }
 
@@ -253,29 +275,28 @@ size_t frame_header_write(uint8_t ret_header[FRAME_HEADER_MAX], uint8_t opcode,
 
 void frame_mask(uint8_t *data, size_t len, const uint8_t mask[4], uint64_t offset)
 {
-	/* The key, eight bytes of it, as it stands at `offset`. */
+	/* The key as it stands at `offset`. */
 	uint8_t twice[8];
 	memcpy(twice, mask, 4);
 	memcpy(twice + 4, mask, 4);
+	const uint8_t *key = twice + (offset & 3);
 	uint32_t key32;
-	memcpy(&key32, twice + (offset & 3), sizeof key32);
+	memcpy(&key32, key, sizeof key32);
 	const uint64_t key64 = (uint64_t)key32 << 32 | key32;
+	const wide_word wide_key = {key64, key64};
 
-	for (; len >= sizeof(uint64_t); len -= sizeof(uint64_t), data += sizeof(uint64_t)) {
-		uint64_t word;
+	for (; len >= sizeof wide_key; len -= sizeof wide_key, data += sizeof wide_key) {
+		wide_word word;
 		memcpy(&word, data, sizeof word);
-		word ^= key64;
+		word ^= wide_key;
 		memcpy(data, &word, sizeof word);
 	}
-	if (len >= sizeof(uint32_t)) {
+	for (; len >= sizeof key32; len -= sizeof key32, data += sizeof key32) {
 		uint32_t word;
 		memcpy(&word, data, sizeof word);
 		word ^= key32;
 		memcpy(data, &word, sizeof word);
-		data += sizeof word;
-		len -= sizeof word;
 	}
-	const uint8_t *key = (const uint8_t *)&key32;
 	for (size_t i = 0; i < len; i++) {
 		data[i] ^= key[i];
 	}

@@ -3,50 +3,82 @@
 #include <string.h>
 
 enum {
-	/* Bytes checked at a time: a fixed count, from which compilers make vector code. */
-	BLOCK = 32,
+	BLOCK = 16,       /* bytes judged at a time */
+	ASCII_BLOCK = 64, /* bytes passed over at a time */
 	/* A character is at most four bytes, so that a byte's rules look back over three. */
 	LOOKBACK = 3,
 	CONTINUATION_MIN = 0x80,
 	CONTINUATION_MAX = 0xbf,
 };
 
-static bool block_is_ascii(const uint8_t block[BLOCK])
+/* Vectors of the compilers' own, not of one processor: comparisons yield 0 or 0xff for each byte.
+ */
+typedef uint8_t bytes_block __attribute__((vector_size(BLOCK)));
+typedef int8_t masks_block __attribute__((vector_size(BLOCK)));
+
+static inline bytes_block load_block(const uint8_t *from)
 {
-	uint64_t words[BLOCK / 8];
-	memcpy(words, block, BLOCK);
-	uint64_t any = 0;
-	for (size_t i = 0; i < BLOCK / 8; i++) {
-		any |= words[i];
+	bytes_block block;
+	memcpy(&block, from, sizeof block);
+	return block;
+}
+
+static inline uint64_t load_word(const uint8_t *from)
+{
+	uint64_t word;
+	memcpy(&word, from, sizeof word);
+	return word;
+}
+
+static inline bool word_is_ascii(uint64_t word)
+{
+	return (word & 0x8080808080808080) == 0;
+}
+
+static inline bool block_is_ascii(const uint8_t *data)
+{
+	return word_is_ascii(load_word(data) | load_word(data + 8));
+}
+
+static inline bool wide_is_ascii(const uint8_t *data)
+{
+	bytes_block any = load_block(data);
+	for (size_t at = BLOCK; at < ASCII_BLOCK; at += BLOCK) {
+		any |= load_block(data + at);
 	}
-	return (any & 0x8080808080808080) == 0;
+	uint64_t words[2];
+	memcpy(words, &any, sizeof words);
+	return word_is_ascii(words[0] | words[1]);
 }
 
 /* Each byte is judged by the three in front of it and never by what follows. So a block may begin
- * and end inside a character, blocks may overlap, and a text broken off is no error. The masks are
- * 0 or 0xff, free of branches: it is the same work for any mix of scripts. */
-static bool block_is_valid(const uint8_t block[BLOCK])
+ * and end inside a character, blocks may overlap, and a text broken off is no error. There are no
+ * branches: it is the same work for any mix of scripts. */
+static inline bool block_is_valid(const uint8_t *data)
 {
-	uint8_t wrong = 0;
-	for (ptrdiff_t i = 0; i < BLOCK; i++) {
-		const uint8_t byte = block[i];
-		const uint8_t back1 = block[i - 1];
-		const uint8_t back2 = block[i - 2];
-		const uint8_t back3 = block[i - 3];
+	const bytes_block byte = load_block(data);
+	const bytes_block back1 = load_block(data - 1);
+	const bytes_block back2 = load_block(data - 2);
+	const bytes_block back3 = load_block(data - 3);
 
-		/* A lead byte asks for one to three continuations, and nothing else may have any.
-		 */
-		const bool asked = (back1 >= 0xc0) | (back2 >= 0xe0) | (back3 >= 0xf0);
-		const bool given = (byte & 0xc0) == 0x80;
-		/* Lead bytes that could only begin overlong forms or what lies over U+10FFFF. */
-		const bool lead = (byte == 0xc0) | (byte == 0xc1) | (byte > 0xf4);
-		/* The second byte: overlong forms, surrogates, over U+10FFFF. */
-		const bool second =
-			((back1 == 0xe0) & (byte < 0xa0)) | ((back1 == 0xed) & (byte > 0x9f)) |
-			((back1 == 0xf0) & (byte < 0x90)) | ((back1 == 0xf4) & (byte > 0x8f));
-		wrong |= (uint8_t)((asked != given) | lead | second);
-	}
-	return wrong == 0;
+	/* Continuations are the lowest of signed bytes, and signed compares the cheaper ones. */
+	const masks_block signed_byte = (masks_block)byte;
+
+	/* A lead byte asks for one to three continuations, and nothing else may have any. */
+	const masks_block asked = (back1 >= 0xc0) | (back2 >= 0xe0) | (back3 >= 0xf0);
+	const masks_block given = signed_byte < (int8_t)0xc0;
+	/* Lead bytes that could only begin overlong forms or what lies over U+10FFFF. */
+	const masks_block lead = ((byte & 0xfe) == 0xc0) | (byte > 0xf4);
+	/* Second bytes that make overlong forms, surrogates, or what lies over U+10FFFF. */
+	const masks_block from_90 = signed_byte >= (int8_t)0x90;
+	const masks_block from_a0 = signed_byte >= (int8_t)0xa0;
+	const masks_block second = ((back1 == 0xe0) & ~from_a0) | ((back1 == 0xed) & from_a0) |
+				   ((back1 == 0xf0) & ~from_90) | ((back1 == 0xf4) & from_90);
+
+	const masks_block wrong = (asked ^ given) | lead | second;
+	uint64_t words[2];
+	memcpy(words, &wrong, sizeof words);
+	return (words[0] | words[1]) == 0;
 }
 
 /* For what has no bytes in front, or not enough of them to fill a block: zeros stand there. */
@@ -57,25 +89,40 @@ static bool start_is_valid(const uint8_t *data, size_t len)
 	return block_is_valid(padded + LOOKBACK);
 }
 
+static bool short_is_ascii(const uint8_t *data, size_t len)
+{
+	if (len >= 8) {
+		return word_is_ascii(load_word(data) | load_word(data + len - 8));
+	}
+	uint8_t any = 0;
+	for (size_t i = 0; i < len; i++) {
+		any |= data[i];
+	}
+	return any < 0x80;
+}
+
 /* Whether `data`, which begins between two characters, is valid up to where it ends. */
 static bool is_valid_so_far(const uint8_t *data, size_t len)
 {
 	if (len < BLOCK) {
-		return start_is_valid(data, len);
+		return short_is_ascii(data, len) || start_is_valid(data, len);
 	}
-	if (!start_is_valid(data, BLOCK)) {
+	if (!block_is_ascii(data) && !start_is_valid(data, BLOCK)) {
 		return false;
 	}
 
 	const uint8_t *const last = data + len - BLOCK;
-	for (const uint8_t *block = data + BLOCK; block < last; block += BLOCK) {
+	const uint8_t *block = data + BLOCK;
+	while (block < last) {
 		/* After a byte of ASCII no character is under way. */
-		if (block[-1] < CONTINUATION_MIN && block_is_ascii(block)) {
+		if (block[-1] < 0x80 && last - block >= ASCII_BLOCK && wide_is_ascii(block)) {
+			block += ASCII_BLOCK;
 			continue;
 		}
 		if (!block_is_valid(block)) {
 			return false;
 		}
+		block += BLOCK;
 	}
 	return last == data || block_is_valid(last);
 }
