@@ -1,5 +1,5 @@
-/* What the gateway is told to do: meson's defaults, the config file over them, the command line over
- * both, at the start and at every reload. */
+/* What the gateway is told to do: meson's defaults, the config file over them, the command line
+ * over both, at the start and at every reload. */
 #ifndef TIDEGATE_CONFIG_H
 #define TIDEGATE_CONFIG_H
 
@@ -22,7 +22,8 @@ struct config {
 #include "options.def"
 #undef OPTION
 	char id[CONFIG_ID_MAX];
-	char listen[CONFIG_LISTEN_MAX][CONFIG_ADDRESS_MAX]; /* [HOST]:PORT or unix:PATH */
+	char listen[CONFIG_LISTEN_MAX][CONFIG_ADDRESS_MAX]; /* HOST:PORT, [IPv6]:PORT, :PORT for
+							     * all addresses, or unix:PATH */
 	size_t listen_count;
 	enum log_format log_format;
 	enum log_level log_level;
@@ -32,27 +33,26 @@ struct config {
 /* Meson's defaults; listens on :8000, id "demo". Thread: any. */
 void config_init(struct config *ret_config);
 
-/* Sets one option from its text, by the name it has in a file ('-' and '_' are the same). The first
- * `listen` of a source replaces those of the source below it: see config_load.
- * Errors: -ENOENT for an unknown name, -EINVAL for a bad value; ret_error then says what is allowed, in
- * one line without a newline. The config is untouched. */
+/* Whether two spellings name the same option: '-' and '_' are the same. Thread: any. */
+bool config_name_is(const char *name, const char *spelling);
+
+/* Sets one option from its text, by the name it has in a file. `listen` adds one listener: who
+ * reads a source of options sets listen_count to 0 before the first that the source names. Thread:
+ * any. Errors: -ENOENT for an unknown name, -EINVAL for a bad value; ret_error then says what is
+ * allowed, in one line without a newline. The config is untouched. */
 int config_set(struct config *config, const char *name, const char *value,
 	char ret_error[CONFIG_ERROR_MAX]);
 
-/* Reads an INI file over `config`. Section headers are allowed and mean nothing.
- * Errors: -errno; ret_error says `FILE:LINE: what is wrong and what is allowed`. The config is
- * untouched. */
-int config_load(struct config *config, const char *path, char ret_error[CONFIG_ERROR_MAX]);
-
-/* Checks what needs more than one option, and says what deserves a warning (a read deadline of 60 s or
- * less cannot be met by hidden browser tabs) by calling `warn` for each.
- * Errors: -EINVAL with ret_error. */
+/* Checks what needs more than one option, and says what deserves a warning (a read deadline of 60 s
+ * or less cannot be met by hidden browser tabs) by calling `warn` for each.
+ * Thread: any. Errors: -EINVAL with ret_error. */
 int config_check(const struct config *config, void (*warn)(const char *message),
 	char ret_error[CONFIG_ERROR_MAX]);
 
-/* Takes over from `fresh` what may change while running. Calls `refused` with the name of each option
- * that differs and may not. Returns the number of options changed. */
-size_t config_reload(struct config *config, const struct config *fresh,
-	void (*refused)(const char *name));
+/* Takes over from `fresh` what may change while running. Calls `refused` with the name of each
+ * option that differs and may not. Returns the number of options changed.
+ * Thread: any. */
+size_t config_reload(
+	struct config *config, const struct config *fresh, void (*refused)(const char *name));
 
 #endif

@@ -1,0 +1,453 @@
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "build_config.h"
+
+enum {
+	NAME_MAX_LEN = 32, /* bytes of an option's name; longer ones resemble none */
+	PORT_MAX = 65535,
+	/* Each queued message is charged with its header and its entry in the queue. */
+	QUEUE_OVERHEAD = 4096,
+	/* Browsers run the timers of a hidden page once a minute. */
+	HIDDEN_PAGE_S = 60,
+};
+
+/* A number that the user may set. */
+static const struct number {
+	const char *name;
+	const char *unit;
+	uint64_t min;
+	uint64_t max;
+	size_t offset; /* in struct config */
+} numbers[] = {
+#define OPTION(name, default_, min, max, reload, unit, help)                                       \
+	{#name, unit, min, max, offsetof(struct config, name)},
+#include "options.def"
+#undef OPTION
+};
+
+/* What the user may set by a word. Errors: -EINVAL with ret_error. */
+struct word {
+	const char *name;
+	int (*set)(struct config *config, const char *value, char *ret_error);
+};
+
+/* The one line that says what is wrong; what the user wrote cannot break it. Returns `err`. */
+__attribute__((format(printf, 3, 4))) static int fail(
+	char ret_error[CONFIG_ERROR_MAX], int err, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(ret_error, CONFIG_ERROR_MAX, format, arguments);
+	va_end(arguments);
+	for (char *character = ret_error; *character; character++) {
+		if (iscntrl((unsigned char)*character)) {
+			*character = '?';
+		}
+	}
+	return err;
+}
+
+void config_init(struct config *ret_config)
+{
+	*ret_config = (struct config){
+#define OPTION(name, default_, min, max, reload, unit, help) .name = (default_),
+#include "options.def"
+#undef OPTION
+		.id = "demo",
+		.listen = {":8000"},
+		.listen_count = 1,
+		.log_format = LOG_FORMAT_TEXT,
+		.log_level = LOG_LEVEL_INFO,
+	};
+}
+
+bool config_name_is(const char *name, const char *spelling)
+{
+	while (*name && (*name == *spelling || (*name == '_' && *spelling == '-'))) {
+		name++;
+		spelling++;
+	}
+	return *name == *spelling;
+}
+
+/* --- numbers -----------------------------------------------------------------------------------
+ */
+
+/* The power of two that a suffix of bytes stands for; 0 for none. */
+static unsigned suffix_shift(char suffix)
+{
+	switch (suffix) {
+	case 'k':
+	case 'K':
+		return 10;
+	case 'm':
+	case 'M':
+		return 20;
+	case 'g':
+	case 'G':
+		return 30;
+	default:
+		return 0;
+	}
+}
+
+static bool parse_number(const char *text, bool is_bytes, uint64_t *ret_number)
+{
+	uint64_t number = 0;
+
+	if (!isdigit((unsigned char)*text)) {
+		return false;
+	}
+	for (; isdigit((unsigned char)*text); text++) {
+		if (__builtin_mul_overflow(number, 10, &number) ||
+			__builtin_add_overflow(number, (uint64_t)(*text - '0'), &number)) {
+			return false;
+		}
+	}
+	if (is_bytes && suffix_shift(*text) > 0) {
+		if (__builtin_mul_overflow(number, UINT64_C(1) << suffix_shift(*text), &number)) {
+			return false;
+		}
+		text++;
+	}
+	*ret_number = number;
+	return *text == '\0';
+}
+
+static int set_number(struct config *config, const struct number *number, const char *value,
+	char ret_error[CONFIG_ERROR_MAX])
+{
+	bool is_bytes = strcmp(number->unit, "bytes") == 0;
+	uint64_t parsed;
+
+	if (!parse_number(value, is_bytes, &parsed) || parsed < number->min ||
+		parsed > number->max) {
+		return fail(ret_error, -EINVAL,
+			"%s: \"%.64s\" is not a number of %s from %ju to %ju%s", number->name,
+			value, number->unit, (uintmax_t)number->min, (uintmax_t)number->max,
+			is_bytes ? " (K, M and G may follow it)" : "");
+	}
+	memcpy((char *)config + number->offset, &parsed, sizeof(parsed));
+	return 0;
+}
+
+/* --- words -------------------------------------------------------------------------------------
+ */
+
+static bool is_port(const char *text)
+{
+	uint64_t port;
+	return parse_number(text, false, &port) && port <= PORT_MAX;
+}
+
+/* [IPv6]:PORT */
+static bool is_bracketed_address(const char *text)
+{
+	char host[INET6_ADDRSTRLEN];
+	struct in6_addr address;
+	size_t len = strcspn(text + 1, "]");
+
+	if (len >= sizeof(host) || text[1 + len] != ']' || text[2 + len] != ':') {
+		return false;
+	}
+	memcpy(host, text + 1, len);
+	host[len] = '\0';
+	return inet_pton(AF_INET6, host, &address) == 1 && is_port(text + len + 3);
+}
+
+static bool is_address(const char *text)
+{
+	if (strncmp(text, "unix:", 5) == 0) {
+		return text[5] != '\0' &&
+		       strlen(text + 5) < sizeof(((struct sockaddr_un *)0)->sun_path);
+	}
+	if (*text == '[') {
+		return is_bracketed_address(text);
+	}
+	size_t host_len = strspn(text, "abcdefghijklmnopqrstuvwxyz"
+				       "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._");
+	return text[host_len] == ':' && is_port(text + host_len + 1);
+}
+
+static int set_listen(struct config *config, const char *value, char *ret_error)
+{
+	/* Another way to say "all addresses". */
+	const char *address = strncmp(value, "*:", 2) == 0 ? value + 1 : value;
+
+	if (!is_address(address) || strlen(address) >= CONFIG_ADDRESS_MAX) {
+		return fail(ret_error, -EINVAL,
+			"listen: \"%.64s\" is not HOST:PORT, [IPv6]:PORT, :PORT or unix:PATH (ports go to "
+			"%d, paths to %zu bytes)",
+			value, PORT_MAX, sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+	}
+	for (size_t i = 0; i < config->listen_count; i++) {
+		if (strcmp(config->listen[i], address) == 0) {
+			return fail(ret_error, -EINVAL, "listen: \"%s\" is there twice", address);
+		}
+	}
+	if (config->listen_count == CONFIG_LISTEN_MAX) {
+		return fail(ret_error, -EINVAL,
+			"listen: \"%s\" is one too many: at most %d are allowed", address,
+			CONFIG_LISTEN_MAX);
+	}
+	strcpy(config->listen[config->listen_count++], address);
+	return 0;
+}
+
+static int set_id(struct config *config, const char *value, char *ret_error)
+{
+	size_t len = 0;
+	while (isgraph((unsigned char)value[len])) {
+		len++;
+	}
+	if (len == 0 || len >= CONFIG_ID_MAX || value[len] != '\0') {
+		return fail(ret_error, -EINVAL,
+			"id: \"%.64s\" is not 1 to %d printable ASCII characters without a space",
+			value, CONFIG_ID_MAX - 1);
+	}
+	memcpy(config->id, value, len + 1);
+	return 0;
+}
+
+/* Returns the index of `value` in a list that ends with NULL, or -1. */
+static int find_word(const char *const *words, const char *value)
+{
+	for (int i = 0; words[i]; i++) {
+		if (strcmp(words[i], value) == 0) {
+			return i;
+		}
+	}
+	return -1;
+}
+
+static int set_log_format(struct config *config, const char *value, char *ret_error)
+{
+	static const char *const words[] = {"text", "json", NULL}; /* as enum log_format */
+	int found = find_word(words, value);
+
+	if (found < 0) {
+		return fail(ret_error, -EINVAL, "log_format: \"%.64s\" is not text or json", value);
+	}
+	config->log_format = (enum log_format)found;
+	return 0;
+}
+
+static int set_log_level(struct config *config, const char *value, char *ret_error)
+{
+	static const char *const words[] = {
+		"debug", "info", "warn", "error", NULL}; /* as log_level */
+	int found = find_word(words, value);
+
+	if (found < 0) {
+		return fail(ret_error, -EINVAL,
+			"log_level: \"%.64s\" is not debug, info, warn or error", value);
+	}
+	config->log_level = (enum log_level)found;
+	return 0;
+}
+
+static int set_echo(struct config *config, const char *value, char *ret_error)
+{
+	static const char *const words[] = {
+		"false", "true", "no", "yes", "off", "on", "0", "1", NULL}; /* odd ones mean true */
+	int found = find_word(words, value);
+
+	if (found < 0) {
+		return fail(ret_error, -EINVAL, "echo: \"%.64s\" is not true or false", value);
+	}
+	config->echo = found % 2 == 1;
+	return 0;
+}
+
+static const struct word words[] = {
+	{"listen", set_listen},
+	{"id", set_id},
+	{"log_format", set_log_format},
+	{"log_level", set_log_level},
+	{"echo", set_echo},
+};
+
+/* --- names -------------------------------------------------------------------------------------
+ */
+
+enum {
+	NUMBER_COUNT = sizeof(numbers) / sizeof(numbers[0]),
+	WORD_COUNT = sizeof(words) / sizeof(words[0]),
+};
+
+static const char *option_name(size_t i)
+{
+	return i < WORD_COUNT ? words[i].name : numbers[i - WORD_COUNT].name;
+}
+
+static size_t min_of(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Levenshtein's distance: how many characters to put in, take out or change. One row of the table
+ * is kept: costs[j] is the distance of what was read of `a` to the first j characters of `b`. */
+static size_t edit_distance(const char *a, const char *b)
+{
+	size_t costs[NAME_MAX_LEN + 1];
+	size_t b_len = strlen(b);
+
+	for (size_t j = 0; j <= b_len; j++) {
+		costs[j] = j;
+	}
+	for (size_t i = 1; *a; i++, a++) {
+		size_t diagonal = costs[0];
+		costs[0] = i;
+		for (size_t j = 1; j <= b_len; j++) {
+			size_t changed = diagonal + (*a != b[j - 1]);
+			diagonal = costs[j];
+			costs[j] = min_of(changed, min_of(costs[j - 1], diagonal) + 1);
+		}
+	}
+	return costs[b_len];
+}
+
+/* The option that was probably meant; NULL when none is near. */
+static const char *nearest_name(const char *name)
+{
+	const char *nearest = NULL;
+	size_t least = strlen(name) / 3 + 1;
+
+	if (strlen(name) > NAME_MAX_LEN) {
+		return NULL;
+	}
+	for (size_t i = 0; i < WORD_COUNT + NUMBER_COUNT; i++) {
+		size_t distance = edit_distance(name, option_name(i));
+		if (distance <= least) {
+			nearest = option_name(i);
+			least = distance;
+		}
+	}
+	return nearest;
+}
+
+static int fail_unknown(const char *name, char ret_error[CONFIG_ERROR_MAX])
+{
+	char all[CONFIG_ERROR_MAX] = "";
+	size_t len = 0;
+	const char *nearest = nearest_name(name);
+
+	if (nearest) {
+		return fail(ret_error, -ENOENT, "unknown option \"%.64s\"; did you mean \"%s\"?",
+			name, nearest);
+	}
+	for (size_t i = 0; i < WORD_COUNT + NUMBER_COUNT && len < sizeof(all); i++) {
+		len += (size_t)snprintf(
+			all + len, sizeof(all) - len, "%s%s", i > 0 ? ", " : "", option_name(i));
+	}
+	return fail(ret_error, -ENOENT, "unknown option \"%.64s\"; there are %.400s", name, all);
+}
+
+int config_set(struct config *config, const char *name, const char *value,
+	char ret_error[CONFIG_ERROR_MAX])
+{
+	for (size_t i = 0; i < WORD_COUNT; i++) {
+		if (config_name_is(words[i].name, name)) {
+			return words[i].set(config, value, ret_error);
+		}
+	}
+	for (size_t i = 0; i < NUMBER_COUNT; i++) {
+		if (config_name_is(numbers[i].name, name)) {
+			return set_number(config, &numbers[i], value, ret_error);
+		}
+	}
+	return fail_unknown(name, ret_error);
+}
+
+/* --- as a whole --------------------------------------------------------------------------------
+ */
+
+int config_check(const struct config *config, void (*warn)(const char *message),
+	char ret_error[CONFIG_ERROR_MAX])
+{
+	if (config->listen_count == 0) {
+		return fail(ret_error, -EINVAL, "listen: at least one is needed");
+	}
+	if (config->tx_queue_limit < config->max_message + QUEUE_OVERHEAD) {
+		return fail(ret_error, -EINVAL,
+			"tx_queue_limit: %ju is too small for a message of max_message (%ju): at least %ju "
+			"bytes are needed",
+			(uintmax_t)config->tx_queue_limit, (uintmax_t)config->max_message,
+			(uintmax_t)(config->max_message + QUEUE_OVERHEAD));
+	}
+	if (config->read_deadline <= HIDDEN_PAGE_S) {
+		warn("read_deadline: 60 seconds or less cannot be met by hidden browser tabs, whose "
+		     "timers run once a minute");
+	}
+	if (config->ping_interval > 0 && config->ping_interval >= config->read_deadline) {
+		warn("ping_interval: a Ping that comes after the read_deadline keeps no line alive");
+	}
+	if (config->tx_memory_limit > 0 && config->tx_memory_limit < config->tx_queue_limit) {
+		warn("tx_memory_limit: less than tx_queue_limit, so one slow client may take all of it");
+	}
+	return 0;
+}
+
+static size_t take_number(uint64_t *current, uint64_t fresh, bool may_change, const char *name,
+	void (*refused)(const char *name))
+{
+	if (*current == fresh) {
+		return 0;
+	}
+	if (!may_change) {
+		refused(name);
+		return 0;
+	}
+	*current = fresh;
+	return 1;
+}
+
+static bool has_same_listeners(const struct config *a, const struct config *b)
+{
+	if (a->listen_count != b->listen_count) {
+		return false;
+	}
+	for (size_t i = 0; i < a->listen_count; i++) {
+		if (strcmp(a->listen[i], b->listen[i]) != 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+size_t config_reload(
+	struct config *config, const struct config *fresh, void (*refused)(const char *name))
+{
+	size_t changed = 0;
+
+#define OPTION(name, default_, min, max, reload, unit, help)                                       \
+	changed += take_number(&config->name, fresh->name, reload, #name, refused);
+#include "options.def"
+#undef OPTION
+	if (config->log_level != fresh->log_level) {
+		config->log_level = fresh->log_level;
+		changed++;
+	}
+	if (!has_same_listeners(config, fresh)) {
+		refused("listen");
+	}
+	if (strcmp(config->id, fresh->id) != 0) {
+		refused("id");
+	}
+	if (config->log_format != fresh->log_format) {
+		refused("log_format");
+	}
+	if (config->echo != fresh->echo) {
+		refused("echo");
+	}
+	return changed;
+}
