@@ -4,6 +4,7 @@
 
 enum {
 	BLOCK = 16,       /* bytes judged at a time */
+	START = 32,       /* bytes judged apart: there is nothing in front to look back to */
 	ASCII_BLOCK = 64, /* bytes passed over at a time */
 	/* A character is at most four bytes, so that a byte's rules look back over three. */
 	LOOKBACK = 3,
@@ -81,16 +82,11 @@ static inline bool block_is_valid(const uint8_t *data)
 	return (words[0] | words[1]) == 0;
 }
 
-/* For what has no bytes in front, or not enough of them to fill a block: zeros stand there. */
-static bool start_is_valid(const uint8_t *data, size_t len)
+static inline bool start_is_ascii(const uint8_t *data, size_t len)
 {
-	uint8_t padded[LOOKBACK + BLOCK] = {0};
-	memcpy(padded + LOOKBACK + BLOCK - len, data, len);
-	return block_is_valid(padded + LOOKBACK);
-}
-
-static bool short_is_ascii(const uint8_t *data, size_t len)
-{
+	if (len >= BLOCK) {
+		return block_is_ascii(data) && block_is_ascii(data + len - BLOCK);
+	}
 	if (len >= 8) {
 		return word_is_ascii(load_word(data) | load_word(data + len - 8));
 	}
@@ -101,18 +97,29 @@ static bool short_is_ascii(const uint8_t *data, size_t len)
 	return any < 0x80;
 }
 
+/* For up to START bytes that have none in front to look back to: zeros stand there. */
+static inline bool start_is_valid(const uint8_t *data, size_t len)
+{
+	if (start_is_ascii(data, len)) {
+		return true;
+	}
+	uint8_t padded[LOOKBACK + START] = {0};
+	memcpy(padded + sizeof padded - len, data, len);
+	return block_is_valid(padded + LOOKBACK) && block_is_valid(padded + LOOKBACK + BLOCK);
+}
+
 /* Whether `data`, which begins between two characters, is valid up to where it ends. */
 static bool is_valid_so_far(const uint8_t *data, size_t len)
 {
-	if (len < BLOCK) {
-		return short_is_ascii(data, len) || start_is_valid(data, len);
+	if (len <= START) {
+		return start_is_valid(data, len);
 	}
-	if (!block_is_ascii(data) && !start_is_valid(data, BLOCK)) {
+	if (!start_is_valid(data, START)) {
 		return false;
 	}
 
 	const uint8_t *const last = data + len - BLOCK;
-	const uint8_t *block = data + BLOCK;
+	const uint8_t *block = data + START;
 	while (block < last) {
 		/* After a byte of ASCII no character is under way. */
 		if (block[-1] < 0x80 && last - block >= ASCII_BLOCK && wide_is_ascii(block)) {
@@ -124,7 +131,7 @@ static bool is_valid_so_far(const uint8_t *data, size_t len)
 		}
 		block += BLOCK;
 	}
-	return last == data || block_is_valid(last);
+	return block_is_valid(last);
 }
 
 /* Bytes at the end of a text, valid so far, that begin a character without ending it: 0 to 3. */
