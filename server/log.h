@@ -42,7 +42,13 @@ void log_stop(void);
 /* Thread: any. */
 void log_set_level(enum log_level level);
 
-extern _Atomic int log_threshold; /* read by the macros only */
+extern _Atomic int log_threshold; /* read by the macros and log_is_enabled only */
+
+/* Whether lines of this level are written, for those that are costly to make. Thread: any. */
+static inline bool log_is_enabled(enum log_level level)
+{
+	return (int)level >= atomic_load_explicit(&log_threshold, memory_order_relaxed);
+}
 
 /* Thread: any. Never waits for I/O. `conn` is a handle, 0 for none; printed as
  * conn=WORKER.INDEX.GENERATION. Control characters and invalid UTF-8 in the line are escaped: a
@@ -52,7 +58,7 @@ void log_write(struct log_site *site, enum log_level level, uint64_t conn, const
 
 #define LOG_AT(level, conn, ...)                                                                   \
 	do {                                                                                       \
-		if ((int)(level) >= atomic_load_explicit(&log_threshold, memory_order_relaxed)) {  \
+		if (log_is_enabled(level)) {                                                       \
 			static struct log_site log_site_here;                                      \
 			log_write(&log_site_here, (level), (conn), __VA_ARGS__);                   \
 		}                                                                                  \

@@ -1,0 +1,28 @@
+/* Sending one worker's connections away, one by one, so that they come back as a stream and not as a
+ * herd: each Close 1012 names a time of its own after the restart. */
+#ifndef TIDEGATE_DRAIN_H
+#define TIDEGATE_DRAIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conn.h"
+
+/* Owner:  one worker.
+ * Shared: never. */
+struct drain {
+	bool active;
+	uint64_t started_ms;
+	uint64_t length_ms;
+	uint32_t total;  /* records to go through */
+	uint32_t cursor; /* records gone through */
+};
+
+/* Begins: from now on openings are answered 503. */
+void drain_begin(struct drain *drain, struct conns *conns, uint64_t length_ms);
+
+/* Closes those whose time has come, at most `max`. Returns the milliseconds until the next, 0 when
+ * there are more right away, -1 when all have been told. */
+int drain_step(struct drain *drain, struct conns *conns, uint32_t max);
+
+#endif

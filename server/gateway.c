@@ -1,0 +1,445 @@
+#include "gateway.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "build_config.h"
+#if HAVE_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
+
+#include "acceptor.h"
+#include "cli.h"
+#include "limits.h"
+#include "listener.h"
+#include "log.h"
+#include "user_table.h"
+#include "worker.h"
+
+enum {
+	HOUSEKEEP_MS = 1000,      /* between looks at the size of the user table */
+	DRAIN_LOOK_MS = 50,       /* between looks whether everybody has gone */
+	FILES_SPARE = 8,          /* descriptors for the config file, the log, getaddrinfo */
+	REFUSALS_SHARE = 16,      /* a part of the connections' descriptors is for those refused */
+	REFUSALS_MOST = 256,
+	TABLE_AT_ONCE = 65536,    /* users provided for at the start, at most */
+	BACKLOG_MOST = 4 << 20,   /* bytes of fan-out in hand before senders are held back */
+};
+
+/* Owner:  main.
+ * Shared: `node`, as said there. */
+struct gateway {
+	struct config config;
+	struct node node;
+	struct listeners listeners;
+	struct acceptor **acceptors;
+	int signal_fd;
+	int argc;
+	char **argv;
+};
+
+/* --- refusing to start ------------------------------------------------------------------------- */
+
+static void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static void complain(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	fputs("tidegate: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+}
+
+static int complain_about(const char *what, int err)
+{
+	complain("cannot %s: %s", what, strerrordesc_np(-err));
+	return err;
+}
+
+static void warn_config(const char *message)
+{
+	log_warn(0, "%s", message);
+}
+
+/* --- limits ------------------------------------------------------------------------------------ */
+
+/* Divides what the file limit leaves: connections, and newcomers who wait for their 503. */
+static void set_connection_limits(struct gateway *gateway, bool is_start)
+{
+	uint64_t files = limits_raise_files();
+	uint64_t held = 0;
+	for (uint32_t i = 0; i < gateway->node.worker_count; i++) {
+		held += *worker_load(gateway->node.workers[i]);
+	}
+	uint64_t overhead = limits_used_files() - held + FILES_SPARE;
+	uint64_t room = files > overhead ? files - overhead : 1;
+	uint64_t refusals = room / REFUSALS_SHARE < REFUSALS_MOST ? room / REFUSALS_SHARE
+								  : REFUSALS_MOST;
+	room -= refusals;
+	uint64_t wanted = gateway->config.max_connections;
+	uint64_t most = (uint64_t)gateway->node.worker_count * HANDLE_INDEX_MAX;
+	uint64_t limit = wanted > 0 && wanted < room ? wanted : room;
+	limit = limit < most ? limit : most;
+	gateway->node.max_connections = (uint32_t)limit;
+	gateway->node.refusals_max = (uint32_t)refusals;
+	if (is_start) {
+		log_info(0, "file limit %llu: room for %llu connections",
+			(unsigned long long)files, (unsigned long long)limit);
+	}
+	if (wanted > room) {
+		log_warn(0,
+			"max_connections %llu is more than the file limit %llu allows: raise "
+			"LimitNOFILE= or ulimit -n",
+			(unsigned long long)wanted, (unsigned long long)files);
+	}
+}
+
+static void set_memory_limits(struct gateway *gateway)
+{
+	const struct config *config = &gateway->config;
+	size_t backlog = config->tx_queue_limit / 2;
+	gateway->node.budget.limit =
+		config->tx_memory_limit ? config->tx_memory_limit : limits_quarter_of_memory();
+	gateway->node.fanout.backlog_limit = backlog < BACKLOG_MOST ? backlog : BACKLOG_MOST;
+}
+
+/* --- start ------------------------------------------------------------------------------------- */
+
+static int catch_signals(struct gateway *gateway)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	/* Before the threads are started, which inherit the mask. */
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	gateway->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return gateway->signal_fd < 0 ? complain_about("catch signals", -errno) : 0;
+}
+
+static int open_listeners(struct gateway *gateway)
+{
+	char error[CONFIG_ERROR_MAX];
+	int err = listeners_open(&gateway->listeners, &gateway->config, error);
+	if (err) {
+		complain("%s", error);
+	}
+	return err;
+}
+
+static int make_node(struct gateway *gateway)
+{
+	struct node *node = &gateway->node;
+	uint64_t wanted = gateway->config.workers;
+	node->worker_count = wanted ? (uint32_t)wanted : limits_cpus();
+	if (node->worker_count >= HANDLE_WORKERS_MAX) {
+		node->worker_count = HANDLE_WORKERS_MAX - 1;
+	}
+	node->workers = calloc(node->worker_count, sizeof(struct worker *));
+	node->fanout.mailboxes = calloc(node->worker_count, sizeof(struct mailbox *));
+	node->fanout.gauges =
+		aligned_alloc(64, node->worker_count * sizeof(struct fanout_gauge));
+	gateway->acceptors = calloc(gateway->config.acceptors, sizeof(struct acceptor *));
+	if (!node->workers || !node->fanout.mailboxes || !node->fanout.gauges ||
+		!gateway->acceptors) {
+		return complain_about("start", -ENOMEM);
+	}
+	memset(node->fanout.gauges, 0, node->worker_count * sizeof(struct fanout_gauge));
+	node->fanout.worker_count = node->worker_count;
+	node->fanout.budget = &node->budget;
+	node->fanout.mail_kind = WORKER_MAIL_FANOUT;
+	return 0;
+}
+
+static int make_user_table(struct gateway *gateway)
+{
+	uint64_t files = limits_raise_files();
+	int err = user_table_create(
+		files < TABLE_AT_ONCE ? files : TABLE_AT_ONCE, &gateway->node.users);
+	return err ? complain_about("make the user table", err) : 0;
+}
+
+static int make_threads(struct gateway *gateway)
+{
+	struct node *node = &gateway->node;
+	for (uint32_t i = 0; i < node->worker_count; i++) {
+		int err = worker_create(node, (uint8_t)i, &gateway->config, &node->workers[i]);
+		if (err) {
+			return complain_about("make a worker (fewer --workers need less)", err);
+		}
+	}
+	for (uint32_t i = 0; i < gateway->config.acceptors; i++) {
+		int err = acceptor_create(node, &gateway->listeners, i, &gateway->acceptors[i]);
+		if (err) {
+			return complain_about("make an acceptor (fewer --acceptors need less)", err);
+		}
+	}
+	return 0;
+}
+
+static int start_threads(struct gateway *gateway)
+{
+	for (uint32_t i = 0; i < gateway->node.worker_count; i++) {
+		int err = worker_start(gateway->node.workers[i]);
+		if (err) {
+			return complain_about("start a worker's thread", err);
+		}
+	}
+	for (uint32_t i = 0; i < gateway->config.acceptors; i++) {
+		int err = acceptor_start(gateway->acceptors[i]);
+		if (err) {
+			return complain_about("start an acceptor's thread", err);
+		}
+	}
+	return 0;
+}
+
+static int start_log(struct gateway *gateway)
+{
+	char listen[512];
+	listeners_name(&gateway->listeners, listen, sizeof(listen));
+	int err = log_start(gateway->config.log_format, gateway->config.log_level,
+		gateway->config.id, listen);
+	return err ? complain_about("start the log", err) : 0;
+}
+
+static void notify(const char *state)
+{
+#if HAVE_SYSTEMD
+	sd_notify(0, state);
+#else
+	(void)state;
+#endif
+}
+
+static int start(struct gateway *gateway)
+{
+	char error[CONFIG_ERROR_MAX];
+	limits_raise_files();
+	int err = catch_signals(gateway);
+	if (!err) {
+		err = open_listeners(gateway);
+	}
+	if (!err) {
+		err = make_node(gateway);
+	}
+	if (!err) {
+		err = make_user_table(gateway);
+	}
+	if (!err) {
+		set_memory_limits(gateway);
+		err = make_threads(gateway);
+	}
+	if (!err) {
+		err = start_log(gateway);
+	}
+	if (err) {
+		return err;
+	}
+	config_check(&gateway->config, warn_config, error);
+	set_connection_limits(gateway, true);
+	err = start_threads(gateway);
+	if (!err) {
+		log_info(0, "started");
+		notify("READY=1");
+	}
+	return err;
+}
+
+/* --- running ----------------------------------------------------------------------------------- */
+
+static void order_all(struct gateway *gateway, enum worker_mail kind)
+{
+	for (uint32_t i = 0; i < gateway->node.worker_count; i++) {
+		struct worker_order *order = malloc(sizeof(*order));
+		if (!order) {
+			log_error(0, "out of memory: worker %u is not told", i);
+			continue;
+		}
+		order->drain_ms = gateway->config.drain * 1000;
+		order->config = gateway->config;
+		worker_post(gateway->node.workers[i], kind, &order->mail);
+	}
+}
+
+static void warn_refused(const char *name)
+{
+	log_warn(0, "%s cannot change while running: restart for it", name);
+}
+
+static void reload(struct gateway *gateway)
+{
+	char error[CONFIG_ERROR_MAX];
+	struct config fresh;
+	if (cli_parse_again(gateway->argc, gateway->argv, &fresh, error) < 0 ||
+		config_check(&fresh, warn_config, error) < 0) {
+		log_error(0, "reload: %s; going on as before", error);
+		return;
+	}
+	size_t changed = config_reload(&gateway->config, &fresh, warn_refused);
+	log_set_level(gateway->config.log_level);
+	set_memory_limits(gateway);
+	set_connection_limits(gateway, false);
+	order_all(gateway, WORKER_MAIL_RELOAD);
+	log_info(0, "reloaded: %zu options changed", changed);
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Waits for a signal. Returns its number, 0 after the time-out. */
+static int wait_signal(struct gateway *gateway, int timeout_ms)
+{
+	struct pollfd ready = {.fd = gateway->signal_fd, .events = POLLIN};
+	struct signalfd_siginfo info;
+	poll(&ready, 1, timeout_ms);
+	if (read(gateway->signal_fd, &info, sizeof(info)) != sizeof(info)) {
+		return 0;
+	}
+	return (int)info.ssi_signo;
+}
+
+static void serve(struct gateway *gateway)
+{
+	for (;;) {
+		int number = wait_signal(gateway, HOUSEKEEP_MS);
+		if (number == SIGTERM || number == SIGINT) {
+			return;
+		}
+		if (number == SIGHUP) {
+			reload(gateway);
+		}
+		user_table_housekeep(gateway->node.users);
+	}
+}
+
+static uint64_t connections(const struct gateway *gateway)
+{
+	uint64_t total = 0;
+	for (uint32_t i = 0; i < gateway->node.worker_count; i++) {
+		total += *worker_load(gateway->node.workers[i]);
+	}
+	return total;
+}
+
+/* The listeners stay open and answer 503 until the last connection has gone: closing one of several
+ * SO_REUSEPORT sockets would reset what waits in its queue. */
+static void drain(struct gateway *gateway)
+{
+	uint64_t end_ms = now_ms() +
+		(gateway->config.drain + gateway->config.close_deadline + 1) * 1000;
+	log_info(0, "draining %llu connections over %llu s",
+		(unsigned long long)connections(gateway),
+		(unsigned long long)gateway->config.drain);
+	notify("STOPPING=1");
+	order_all(gateway, WORKER_MAIL_DRAIN);
+	while (connections(gateway) > 0 && now_ms() < end_ms) {
+		int number = wait_signal(gateway, DRAIN_LOOK_MS);
+		if (number == SIGTERM || number == SIGINT) {
+			log_warn(0, "ending at once: %llu connections are cut off",
+				(unsigned long long)connections(gateway));
+			return;
+		}
+	}
+}
+
+/* --- end --------------------------------------------------------------------------------------- */
+
+static void log_totals(const struct gateway *gateway)
+{
+	char ends[LOG_LINE_MAX] = "";
+	size_t at = 0;
+	uint64_t accepted = 0;
+	for (int reason = CLOSE_REASON_NONE + 1; reason < CLOSE_REASON_COUNT; reason++) {
+		uint64_t count = 0;
+		for (uint32_t i = 0; i < gateway->node.worker_count; i++) {
+			count += stats_read(&worker_stats(gateway->node.workers[i])->ends[reason]);
+		}
+		if (count > 0 && at < sizeof(ends)) {
+			at += (size_t)snprintf(ends + at, sizeof(ends) - at, " %s=%llu",
+				close_reason_counter((enum close_reason)reason),
+				(unsigned long long)count);
+		}
+	}
+	for (uint32_t i = 0; i < gateway->node.worker_count; i++) {
+		accepted += stats_read(&worker_stats(gateway->node.workers[i])->accepted);
+	}
+	log_info(0, "stopped: %llu connections%s%s", (unsigned long long)accepted,
+		ends[0] ? ", ended by" : "", ends);
+}
+
+static void finish(struct gateway *gateway)
+{
+	struct node *node = &gateway->node;
+	for (uint32_t i = 0; gateway->acceptors && i < gateway->config.acceptors; i++) {
+		acceptor_destroy(&gateway->acceptors[i]);
+	}
+	for (uint32_t i = 0; node->workers && i < node->worker_count; i++) {
+		if (node->workers[i]) {
+			worker_stop(node->workers[i]);
+		}
+	}
+	for (uint32_t i = 0; node->workers && i < node->worker_count; i++) {
+		if (node->workers[i]) {
+			worker_join(node->workers[i]);
+		}
+	}
+}
+
+static void destroy(struct gateway *gateway)
+{
+	struct node *node = &gateway->node;
+	for (uint32_t i = 0; node->workers && i < node->worker_count; i++) {
+		worker_destroy(&node->workers[i]);
+	}
+	user_table_destroy(&node->users);
+	listeners_close(&gateway->listeners);
+	free(gateway->acceptors);
+	free(node->workers);
+	free(node->fanout.mailboxes);
+	free(node->fanout.gauges);
+	if (gateway->signal_fd >= 0) {
+		close(gateway->signal_fd);
+	}
+}
+
+int gateway_run(const struct config *config, int argc, char **argv)
+{
+	struct gateway gateway = {
+		.config = *config,
+		.listeners = LISTENERS_EMPTY,
+		.signal_fd = -1,
+		.argc = argc,
+		.argv = argv,
+	};
+	user_table_thread_begin();
+	int err = start(&gateway);
+	if (!err) {
+		serve(&gateway);
+		drain(&gateway);
+	}
+	finish(&gateway);
+	if (!err) {
+		log_totals(&gateway);
+	}
+	destroy(&gateway);
+	user_table_thread_end();
+	log_stop();
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,46 @@
+/* One thread's epoll and clock. */
+#ifndef TIDEGATE_LOOP_H
+#define TIDEGATE_LOOP_H
+
+#include <stdint.h>
+#include <sys/epoll.h>
+
+enum {
+	LOOP_TICK_MS = 250, /* the grain of all deadlines */
+};
+
+/* Owner:  one thread.
+ * Shared: never. */
+struct loop {
+	int epoll_fd;
+	int capacity;              /* most events of one wait */
+	struct epoll_event *events; /* of the last wait */
+	uint64_t now_ms;           /* monotonic, read once after each wait */
+	uint32_t now_tick;         /* now_ms in ticks, from 1 */
+};
+
+#define LOOP_EMPTY ((struct loop){.epoll_fd = -1})
+
+/* `capacity` is the most events a wait takes. Errors: -errno. */
+int loop_init(struct loop *loop, int capacity);
+
+/* Fine with LOOP_EMPTY and half-built loops. */
+void loop_finish(struct loop *loop);
+
+/* Watches a descriptor; `data` comes back with its events. Errors: -errno. */
+int loop_watch(struct loop *loop, int fd, uint32_t events, uint64_t data);
+
+/* Waits for events and reads the clock. `timeout_ms` of -1 waits for ever.
+ * Returns the number of events in loop->events; 0 after a signal or the time-out. */
+int loop_wait(struct loop *loop, int timeout_ms);
+
+/* Milliseconds until the tick after the present one begins, rounded up: 1 to LOOP_TICK_MS. */
+int loop_ms_to_next_tick(const struct loop *loop);
+
+/* Ticks that cover `ms`, rounded up. */
+static inline uint32_t loop_ticks(uint64_t ms)
+{
+	return (uint32_t)((ms + LOOP_TICK_MS - 1) / LOOP_TICK_MS);
+}
+
+#endif

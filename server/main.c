@@ -1,0 +1,31 @@
+#include "build_config.h"
+#include "cli.h"
+#include "gateway.h"
+
+#if HAVE_JEMALLOC
+#include <jemalloc/jemalloc.h>
+
+/* Read by jemalloc before main: huge pages for its own tables; freed memory goes back to the kernel
+ * after five seconds, so that a storm of logins does not stay on the bill. */
+extern const char *malloc_conf;
+const char *malloc_conf = "metadata_thp:auto,dirty_decay_ms:5000,muzzy_decay_ms:0";
+
+static void set_up_allocator(void)
+{
+	/* In the name of threads that are asleep: else their freed memory is kept until they wake. */
+	bool on = true;
+	mallctl("background_thread", NULL, NULL, &on, sizeof(on));
+}
+#else
+static void set_up_allocator(void)
+{
+}
+#endif
+
+int main(int argc, char **argv)
+{
+	struct config config;
+	cli_parse(argc, argv, &config);
+	set_up_allocator();
+	return gateway_run(&config, argc, argv);
+}

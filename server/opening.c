@@ -1,0 +1,111 @@
+#include "opening.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What has come so far. Owner: its connection. */
+struct opening {
+	struct handshake_scan scan;
+	size_t len;
+	size_t capacity;
+	char head[];
+};
+
+static void refuse_status(
+	struct conns *conns, struct conn *conn, uint16_t status, enum close_reason reason)
+{
+	char answer[HANDSHAKE_ANSWER_MAX];
+	size_t len = handshake_refusal(status, conns->retry_s, answer);
+	conn_refuse(conns, conn, answer, len, reason);
+}
+
+static void on_head(struct conns *conns, struct conn *conn, const char *head, size_t head_len)
+{
+	struct handshake_request request;
+	handshake_parse(head, head_len, &request);
+	if (request.status != 101) {
+		char answer[HANDSHAKE_ANSWER_MAX];
+		size_t len = handshake_answer(&request, answer);
+		conn_refuse(conns, conn, answer, len, CLOSE_REASON_HTTP_REFUSED);
+	} else if (conns->refuse_all || conn->flags & CONN_REFUSED) {
+		refuse_status(conns, conn, 503, CLOSE_REASON_UNAVAILABLE);
+	} else {
+		conns->ops->request(conns->owner, conn, &request);
+	}
+}
+
+/* Keeps what has come of a head for its next piece. */
+static int keep(struct conn *conn, const uint8_t *data, size_t len)
+{
+	struct opening *opening = conn->opening;
+	size_t used = opening ? opening->len : 0;
+	if (!opening || opening->capacity - used < len) {
+		size_t capacity = opening ? opening->capacity : 512;
+		while (capacity < used + len) {
+			capacity *= 2;
+		}
+		struct opening *grown = realloc(opening, sizeof(*grown) + capacity);
+		if (!grown) {
+			return -ENOMEM;
+		}
+		if (!opening) {
+			*grown = (struct opening){.len = 0};
+		}
+		grown->capacity = capacity;
+		conn->opening = opening = grown;
+	}
+	memcpy(opening->head + used, data, len);
+	opening->len += len;
+	return 0;
+}
+
+static void drop(struct conn *conn)
+{
+	free(conn->opening);
+	conn->opening = NULL;
+}
+
+/* Where the head stands, wherever its bytes are. */
+static enum handshake_progress scan(struct conn *conn, const uint8_t *data, size_t len,
+	size_t *ret_head_len)
+{
+	if (conn->opening) {
+		struct opening *opening = conn->opening;
+		return handshake_scan(&opening->scan, opening->head, opening->len, ret_head_len);
+	}
+	struct handshake_scan fresh = {0};
+	return handshake_scan(&fresh, (const char *)data, len, ret_head_len);
+}
+
+size_t opening_on_bytes(struct conns *conns, struct conn *conn, const uint8_t *data, size_t len)
+{
+	size_t before = conn->opening ? conn->opening->len : 0;
+	if (conn->opening) {
+		/* One byte more than a head may have, for the scan to tell that it is too long. */
+		size_t most = HANDSHAKE_HEAD_MAX + 1 - before;
+		if (keep(conn, data, len < most ? len : most) < 0) {
+			conn_vanish(conns, conn, CLOSE_REASON_INTERNAL_ERROR);
+			return len;
+		}
+	}
+	size_t head_len = 0;
+	switch (scan(conn, data, len, &head_len)) {
+	case HANDSHAKE_COMPLETE:
+		on_head(conns, conn, conn->opening ? conn->opening->head : (const char *)data, head_len);
+		drop(conn);
+		return head_len - before;
+	case HANDSHAKE_MALFORMED:
+		refuse_status(conns, conn, 400, CLOSE_REASON_HTTP_REFUSED);
+		break;
+	case HANDSHAKE_TOO_LONG:
+		refuse_status(conns, conn, 431, CLOSE_REASON_HTTP_REFUSED);
+		break;
+	case HANDSHAKE_MORE:
+		if (!conn->opening && keep(conn, data, len) < 0) {
+			conn_vanish(conns, conn, CLOSE_REASON_INTERNAL_ERROR);
+		}
+		break;
+	}
+	return len;
+}

@@ -1,0 +1,24 @@
+/* What arrives: one read per visit into the worker's one big buffer, cut into messages, acted upon.
+ *
+ * Edge-triggered: a short read is the end of what was there, a full one puts the connection on the
+ * ready list, after the FIN it is read to the end. Connections that feed a congested fan-out are
+ * paused: not read from until it has caught up. */
+#ifndef TIDEGATE_READER_H
+#define TIDEGATE_READER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conn.h"
+
+/* What epoll has said of a handle; stale ones are dropped. Thread: the owner. */
+void reader_on_events(struct conns *conns, handle_t handle, uint32_t events);
+
+/* Reads on where there may be more, at most `max` connections. Returns whether some are left.
+ * Thread: the owner. */
+bool reader_read_ready(struct conns *conns, uint32_t max);
+
+/* Goes back to reading from all paused connections. Thread: the owner. */
+void reader_unpause(struct conns *conns);
+
+#endif
