@@ -1,0 +1,653 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../proto/handshake.h"
+#include "split.h"
+
+#define HOST    "Host: server.example.com\r\n"
+#define UPGRADE "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+#define VERSION "Sec-WebSocket-Version: 13\r\n"
+#define KEY     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+#define REST    HOST UPGRADE VERSION KEY "\r\n"
+
+/* ---- Helpers. */
+
+/* Finds the end of a head in pieces and parses it, each time in memory of its very size. All ways
+ * to cut it must lead to the same. */
+static struct handshake_request parse(const char *head)
+{
+	const size_t len = strlen(head);
+	struct handshake_request request = {0};
+
+	for (size_t split = 0; split <= len; split++) {
+		struct handshake_scan scan = {0};
+		enum handshake_progress progress = HANDSHAKE_MORE;
+		size_t head_len = 0;
+		for (size_t fed = 0; fed < len;) {
+			assert_int_equal(progress, HANDSHAKE_MORE);
+			fed += split_piece(split, fed, len);
+			char *copy = split_copy(head, fed);
+			progress = handshake_scan(&scan, copy, fed, &head_len);
+			free(copy);
+		}
+		assert_int_equal(progress, HANDSHAKE_COMPLETE);
+		assert_int_equal(head_len, len);
+	}
+
+	char *copy = split_copy(head, len);
+	handshake_parse(copy, len, &request);
+	free(copy);
+	return request;
+}
+
+static const char *answer_to(const struct handshake_request *request)
+{
+	static char answer[HANDSHAKE_ANSWER_MAX + 1];
+	const size_t len = handshake_answer(request, answer);
+	assert_in_range(len, 1, HANDSHAKE_ANSWER_MAX);
+	answer[len] = '\0';
+	return answer;
+}
+
+static void assert_has_line(const char *answer, const char *line)
+{
+	char whole[128];
+	snprintf(whole, sizeof whole, "\r\n%s\r\n", line);
+	if (!strstr(answer, whole)) {
+		fail_msg("no \"%s\" in\n%s", line, answer);
+	}
+}
+
+/* A refusal closes, and has a body of one line, as long as it says. */
+static void assert_is_refusal(const char *answer, uint16_t status)
+{
+	char start[32];
+	snprintf(start, sizeof start, "HTTP/1.1 %u ", status);
+	assert_memory_equal(answer, start, strlen(start));
+
+	const char *body = strstr(answer, "\r\n\r\n");
+	assert_non_null(body);
+	body += 4;
+	assert_true(strlen(body) > 1);
+	assert_ptr_equal(strchr(body, '\n'), body + strlen(body) - 1);
+
+	char length[48];
+	snprintf(length, sizeof length, "Content-Length: %zu", strlen(body));
+	assert_has_line(answer, length);
+	assert_has_line(answer, "Content-Type: text/plain");
+	assert_true(strstr(answer, "\r\nConnection: close\r\n") ||
+		    strstr(answer, "\r\nConnection: Upgrade, close\r\n"));
+}
+
+static void assert_status(const char *head, uint16_t status)
+{
+	const struct handshake_request request = parse(head);
+	if (request.status != status) {
+		fail_msg("%u instead of %u to\n%s", request.status, status, head);
+	}
+	if (status != 101) {
+		assert_is_refusal(answer_to(&request), status);
+	}
+}
+
+/* ---- The rows of PROTOCOL section 1. */
+
+static void a_valid_upgrade_gets_101(void **state)
+{
+	/* The key and its answer are those of RFC 6455 section 1.3. */
+	const struct handshake_request request = parse("GET /chat?user=alice HTTP/1.1\r\n" REST);
+
+	assert_int_equal(request.status, 101);
+	assert_string_equal(request.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+	assert_true(request.user_valid);
+	assert_string_equal(request.user, "alice");
+	assert_int_equal(request.user_len, 5);
+	assert_string_equal(answer_to(&request),
+		"HTTP/1.1 101 Switching Protocols\r\n"
+		"Upgrade: websocket\r\n"
+		"Connection: Upgrade\r\n"
+		"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+		"\r\n");
+}
+
+static void upgrades_of_browsers_get_101(void **state)
+{
+	assert_status("GET /?user=a HTTP/1.1\r\n"
+		      "Host: localhost:8080\r\n"
+		      "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:115.0) Firefox/115.0\r\n"
+		      "Accept: */*\r\n"
+		      "Accept-Language: zh-CN,en;q=0.5\r\n"
+		      "Sec-WebSocket-Version: 13\r\n"
+		      "Origin: http://localhost\r\n"
+		      "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
+		      "Sec-WebSocket-Protocol: chat, superchat\r\n"
+		      "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+		      "Connection: keep-alive, Upgrade\r\n"
+		      "Cookie: a=\"b, c\"; n=\xe6\xbd\xae\r\n"
+		      "Upgrade: websocket\r\n"
+		      "\r\n",
+		101);
+}
+
+static void tokens_are_found_in_lists(void **state)
+{
+	static const char *const forms[] = {
+		"upgrade: WebSocket\r\nconnection: upgrade\r\n",
+		"UPGRADE:WEBSOCKET\r\nCONNECTION:UPGRADE\r\n",
+		"Upgrade: \t websocket \t \r\nConnection:  close ,\tUpgrade\t\r\n",
+		"Upgrade: h2c, websocket\r\nConnection: ,,Upgrade,,\r\n",
+		"Upgrade: h2c\r\nUpgrade: websocket\r\nConnection: close\r\nConnection: Upgrade\r\n",
+		"Connection: Upgrade\r\nConnection: close\r\nUpgrade: websocket\r\nUpgrade: h2c\r\n",
+	};
+
+	for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+		char head[512];
+		snprintf(head, sizeof head, "GET / HTTP/1.1\r\n" HOST VERSION KEY "%s\r\n",
+			forms[i]);
+		assert_status(head, 101);
+	}
+}
+
+static void a_get_that_is_no_upgrade_gets_426(void **state)
+{
+	static const char *const forms[] = {
+		"",
+		"Connection: Upgrade\r\n",
+		"Upgrade: websocket\r\n",
+		"Connection: close\r\nUpgrade: websocket\r\n",
+		"Connection: Upgrade\r\nUpgrade: h2c\r\n",
+		"Connection: UpgradeX\r\nUpgrade: websocket\r\n",
+		"Connection: X-Upgrade\r\nUpgrade: websocket\r\n",
+		"Connection: Upgrade\r\nUpgrade: websocket/13\r\n",
+		"Connection: Upgrade\r\nUpgrade: web socket\r\n",
+		"Connection:\r\nUpgrade:\r\n",
+		"X-Connection: Upgrade\r\nUpgrade: websocket\r\n",
+	};
+
+	for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+		char head[512];
+		snprintf(head, sizeof head, "GET / HTTP/1.1\r\n" HOST VERSION KEY "%s\r\n",
+			forms[i]);
+		const struct handshake_request request = parse(head);
+		assert_int_equal(request.status, 426);
+		assert_false(request.wrong_version);
+		const char *answer = answer_to(&request);
+		assert_is_refusal(answer, 426);
+		assert_has_line(answer, "Upgrade: websocket");
+		assert_has_line(answer, "Connection: Upgrade, close");
+		assert_null(strstr(answer, "Sec-WebSocket-Version"));
+	}
+}
+
+static void another_websocket_version_gets_426(void **state)
+{
+	static const char *const versions[] = {"8", "0", "14", "013", "13, 8", "1 3", "", "13.0"};
+
+	for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++) {
+		char head[512];
+		snprintf(head, sizeof head,
+			"GET / HTTP/1.1\r\n" HOST UPGRADE KEY "Sec-WebSocket-Version: %s\r\n\r\n",
+			versions[i]);
+		const struct handshake_request request = parse(head);
+		assert_int_equal(request.status, 426);
+		assert_true(request.wrong_version);
+		const char *answer = answer_to(&request);
+		assert_is_refusal(answer, 426);
+		assert_has_line(answer, "Sec-WebSocket-Version: 13");
+		assert_has_line(answer, "Upgrade: websocket");
+	}
+}
+
+static void a_missing_or_repeated_version_gets_400(void **state)
+{
+	assert_status("GET / HTTP/1.1\r\n" HOST UPGRADE KEY "\r\n", 400);
+	assert_status("GET / HTTP/1.1\r\n" HOST UPGRADE KEY VERSION VERSION "\r\n", 400);
+}
+
+static void a_bad_key_gets_400(void **state)
+{
+	static const char *const keys[] = {
+		"",                                                         /* missing */
+		KEY KEY,                                                    /* repeated */
+		"Sec-WebSocket-Key:\r\n",                                   /* empty */
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=\r\n",           /* too short */
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ===\r\n",         /* too long */
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZWE=\r\n",          /* 17 bytes */
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQaa\r\n",          /* 18 bytes */
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR==\r\n",          /* bits left over */
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j-Q==\r\n",          /* another alphabet */
+		"Sec-WebSocket-Key: dGhlIHNh XBsZSBub25jZQ==\r\n",          /* a space */
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZ===\r\n",          /* padding inside */
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==, a\r\n",       /* a list */
+		"Sec-WebSocket-Key: \xe6\xbd\xaelIHNhbXBsZSBub25jZQ==\r\n", /* no ASCII */
+	};
+
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+		char head[512];
+		snprintf(head, sizeof head, "GET / HTTP/1.1\r\n" HOST UPGRADE VERSION "%s\r\n",
+			keys[i]);
+		assert_status(head, 400);
+	}
+}
+
+static void all_digits_of_base64_make_keys(void **state)
+{
+	assert_status("GET / HTTP/1.1\r\n" HOST UPGRADE VERSION
+		      "sec-websocket-key:ABCDEFGHIJKLMNOPQRSTUQ==\r\n\r\n",
+		101);
+	assert_status("GET / HTTP/1.1\r\n" HOST UPGRADE VERSION
+		      "Sec-WebSocket-Key: \tabcdefghijklmnopqrstug== \r\n\r\n",
+		101);
+	assert_status("GET / HTTP/1.1\r\n" HOST UPGRADE VERSION
+		      "Sec-WebSocket-Key: wxyz0123456789+/vwxyzw==\r\n\r\n",
+		101);
+}
+
+static void a_bad_host_gets_400(void **state)
+{
+	static const char *const hosts[] = {"", HOST HOST, HOST "Host: other\r\n", "Host:\r\n",
+		"Host: :80\r\n", "Host: a b\r\n", "Host: a/b\r\n", "Host: user@a\r\n",
+		"Host: a:80:90\r\n", "Host: a:http\r\n", "Host: [::1\r\n", "Host: []\r\n",
+		"Host: [::1]x\r\n", "Host: [name]\r\n", "Host: \xe6\xbd\xae\r\n", "Host: a\"b\r\n"};
+
+	for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+		char head[512];
+		snprintf(head, sizeof head, "GET / HTTP/1.1\r\n" UPGRADE VERSION KEY "%s\r\n",
+			hosts[i]);
+		assert_status(head, 400);
+	}
+}
+
+static void plausible_hosts_are_taken(void **state)
+{
+	static const char *const hosts[] = {"a", "a.b-c_d.example:65535", "127.0.0.1:80", "[::1]",
+		"[2001:db8::192.0.2.1]:443", "xn--6q8b.example", "a:"};
+
+	for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+		char head[512];
+		snprintf(head, sizeof head,
+			"GET / HTTP/1.1\r\nhOST:%s\r\n" UPGRADE VERSION KEY "\r\n", hosts[i]);
+		assert_status(head, 101);
+	}
+}
+
+static void another_method_gets_405(void **state)
+{
+	static const char *const methods[] = {"POST", "HEAD", "PUT", "OPTIONS", "get", "GETS", "GE",
+		"M-SEARCH", "!#$%&'*+-.^_`|~"};
+
+	for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+		char head[512];
+		snprintf(head, sizeof head, "%s / HTTP/1.1\r\n" REST, methods[i]);
+		const struct handshake_request request = parse(head);
+		assert_int_equal(request.status, 405);
+		const char *answer = answer_to(&request);
+		assert_is_refusal(answer, 405);
+		assert_has_line(answer, "Allow: GET");
+	}
+	/* Whatever form of target goes with the method. */
+	assert_status("OPTIONS * HTTP/1.1\r\n" REST, 405);
+	assert_status("CONNECT a:443 HTTP/1.1\r\n" REST, 405);
+}
+
+static void another_version_of_http_gets_400(void **state)
+{
+	static const char *const versions[] = {"HTTP/1.0", "HTTP/0.9", "HTTP/1.2", "HTTP/2.0"};
+
+	for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++) {
+		char head[512];
+		snprintf(head, sizeof head, "GET / %s\r\n" REST, versions[i]);
+		const struct handshake_request request = parse(head);
+		assert_int_equal(request.status, 400);
+		assert_non_null(strstr(answer_to(&request), "HTTP/1.1 is required"));
+	}
+}
+
+static void a_body_gets_400(void **state)
+{
+	static const char *const fields[] = {"Content-Length: 1",
+		"Content-Length: 5\r\nContent-Length: 0", "Content-Length: 0\r\nContent-Length: 5",
+		"Content-Length: -0", "Content-Length:", "Content-Length: 0, 0",
+		"Content-Length: 0x0", "Content-Length: ten", "Transfer-Encoding: chunked",
+		"Transfer-Encoding: identity", "transfer-encoding:"};
+
+	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+		char head[512];
+		snprintf(head, sizeof head, "GET / HTTP/1.1\r\n%s\r\n" REST, fields[i]);
+		assert_status(head, 400);
+	}
+	assert_status("GET / HTTP/1.1\r\nContent-Length: 0\r\n" REST, 101);
+}
+
+static void the_order_of_checks_is_that_of_the_protocol(void **state)
+{
+	/* Each is wrong in all that is checked later too. */
+	assert_status("POST / HTTP/1.0\r\n\r\n", 405);
+	assert_status("GET / HTTP/1.0\r\n\r\n", 400);
+	assert_status("GET / HTTP/1.1\r\n\r\n", 400);
+	assert_status("GET / HTTP/1.1\r\n" HOST "\r\n", 426);
+	assert_status("GET / HTTP/1.1\r\n" HOST UPGRADE "Sec-WebSocket-Version: 8\r\n\r\n", 426);
+	assert_status("GET / HTTP/1.1\r\n" HOST UPGRADE VERSION "\r\n", 400);
+	assert_status("GET / HTTP/1.1\r\n" HOST UPGRADE VERSION KEY "\r\n", 101);
+}
+
+/* ---- Targets. */
+
+static void forms_of_targets(void **state)
+{
+	static const struct {
+		const char *target;
+		uint16_t status;
+	} targets[] = {
+		{"/", 101},
+		{"/a/b?c=d&e", 101},
+		{"/%zz?x=%", 101},
+		{"/{a}|\\^`<>\"", 101},
+		{"http://server.example.com/?user=a", 101},
+		{"HTTPS://a:443?user=a", 101},
+		{"http://[::1]:80", 101},
+		{"http://", 400},
+		{"http:///path", 400},
+		{"http://user@a/", 400},
+		{"ftp://a/", 400},
+		{"*", 400},
+		{"a:80", 400},
+		{"path", 400},
+		{"?user=a", 400},
+	};
+
+	for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
+		char head[512];
+		snprintf(head, sizeof head, "GET %s HTTP/1.1\r\n" REST, targets[i].target);
+		assert_status(head, targets[i].status);
+	}
+}
+
+static void assert_user(const char *target, const char *user)
+{
+	char head[1024];
+	snprintf(head, sizeof head, "GET %s HTTP/1.1\r\n" REST, target);
+	const struct handshake_request request = parse(head);
+	assert_int_equal(request.status, 101);
+	if (request.user_valid != (user != NULL)) {
+		fail_msg("user of %s", target);
+	}
+	if (user) {
+		assert_string_equal(request.user, user);
+		assert_int_equal(request.user_len, strlen(user));
+	}
+}
+
+#define TEN        "0123456789"
+#define SIXTY_FOUR TEN TEN TEN TEN TEN TEN "0123"
+
+static void users_are_decoded(void **state)
+{
+	assert_user("/?user=a", "a");
+	assert_user("/any/path?x=1&user=alice&y=2", "alice");
+	assert_user("http://a/?user=alice", "alice");
+	assert_user("http://a?user=alice", "alice");
+	assert_user("/?user=%E6%BD%AE%e6%b1%90", "\xe6\xbd\xae\xe6\xb1\x90");
+	assert_user("/?user=a+b%20c", "a+b c");
+	assert_user("/?user=a%26b%3Dc%25", "a&b=c%");
+	assert_user("/?user=a=b=c", "a=b=c");
+	assert_user("/?user=a?b", "a?b");
+	assert_user("/?u%73er=a", "a");
+	assert_user("/?%75%73%65%72=a", "a");
+	assert_user("/?User=b&USER=c&users=d&use=e&xuser=f&user=a", "a");
+	assert_user("/?&&user=a&&", "a");
+	assert_user("/?%zz=b&user%=c&user=a", "a");
+	assert_user("/?user=" SIXTY_FOUR, SIXTY_FOUR);
+	assert_user("/?user=%C2%A0", "\xc2\xa0");
+}
+
+static void users_that_are_no_names(void **state)
+{
+	static const char *const targets[] = {
+		"/", "/?", "/?x=y", "/user=a", "/?User=a", /* missing */
+		"/?user", "/?user=", "/?user&x=y",         /* empty */
+		"/?user=a&user=b", "/?user=a&user=a",      /* repeated */
+		"/?user=a&user", "/?user=&user=a", "/?user=a&us%65r=b", "/?user=%&user=a&user=b",
+		"/?user=%", "/?user=%4", "/?user=%4g", "/?user=%g4", "/?user=a%&x", /* no escapes */
+		"/?user=%FF", "/?user=%C3", "/?user=%ED%A0%80", "/?user=%C0%80",    /* no UTF-8 */
+		"/?user=%00", "/?user=a%00b", "/?user=%0A", "/?user=%1F", "/?user=%7F",
+		"/?user=%C2%80", "/?user=%C2%9F",                     /* control characters */
+		"/?user=" SIXTY_FOUR "4", "/?user=" SIXTY_FOUR "%34", /* too long */
+	};
+
+	for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
+		assert_user(targets[i], NULL);
+	}
+}
+
+/* ---- What is no request. */
+
+static void garbage_is_told_at_its_first_bad_byte(void **state)
+{
+	static const struct {
+		const char *data;
+		size_t good; /* bytes that could still begin a request */
+	} garbage[] = {
+		{"\x16\x03\x01\x02", 0}, /* a TLS hello */
+		{"\x80\x2e\x01", 0},     /* an old one */
+		{"\xff\xff", 0},
+		{" GET / HTTP/1.1\r\n", 0},
+		{"\r\nGET / HTTP/1.1\r\n", 0},
+		{"\n", 0},
+		{"(", 0},
+		{"SSH-2.0-OpenSSH\r\n", 15},
+		{"EHLO a\r\n", 6},
+		{"GET\t/ HTTP/1.1", 3},
+		{"GET\r\n", 3},
+		{"GET  / HTTP/1.1", 4},
+		{"GET /\r\n", 5}, /* HTTP/0.9 */
+		{"GET /\n", 5},
+		{"GET / \r\n", 6},
+		{"GET /# HTTP/1.1", 5},
+		{"GET /a b HTTP/1.1", 7},
+		{"GET /\x7f HTTP/1.1", 5},
+		{"GET /\x01 HTTP/1.1", 5},
+		{"GET /\xe6\xbd\xae HTTP/1.1", 5},
+		{"GET / http/1.1", 6},
+		{"GET / HTTP/1,1", 12},
+		{"GET / HTTP/11.1", 12},
+		{"GET / HTTP/1.10", 14},
+		{"GET / HTTP/1.1 \r\n", 14},
+		{"GET / HTTP/1.1\n", 14},
+		{"GET / HTTP/1.1\rX", 15},
+		{"GET / HTTP/1.1\r\n: b\r\n", 16},
+		{"GET / HTTP/1.1\r\n a: b\r\n", 16},
+		{"GET / HTTP/1.1\r\n\rX", 17},
+		{"GET / HTTP/1.1\r\n\r\r", 17},
+		{"GET / HTTP/1.1\r\na\r\n", 17},
+		{"GET / HTTP/1.1\r\na : b\r\n", 17},      /* a space before the colon */
+		{"GET / HTTP/1.1\r\na: b\n", 20},         /* a bare LF */
+		{"GET / HTTP/1.1\r\na: b\rc", 21},        /* a bare CR */
+		{"GET / HTTP/1.1\r\na: b\r\n c\r\n", 22}, /* obs-fold */
+		{"GET / HTTP/1.1\r\na: b\r\n\tc\r\n", 22},
+		{"GET / HTTP/1.1\r\na: \x01\r\n", 19},
+		{"GET / HTTP/1.1\r\na: \x7f\r\n", 19},
+	};
+
+	for (size_t i = 0; i < sizeof garbage / sizeof garbage[0]; i++) {
+		const size_t len = strlen(garbage[i].data);
+		struct handshake_scan scan = {0};
+		size_t head_len = 4711;
+		for (size_t fed = 1; fed <= len; fed++) {
+			char *copy = split_copy(garbage[i].data, fed);
+			const enum handshake_progress wanted =
+				fed <= garbage[i].good ? HANDSHAKE_MORE : HANDSHAKE_MALFORMED;
+			if (handshake_scan(&scan, copy, fed, &head_len) != wanted) {
+				fail_msg("%zu bytes of case %zu", fed, i);
+			}
+			free(copy);
+		}
+		assert_int_equal(head_len, 4711);
+
+		struct handshake_request request;
+		handshake_parse(garbage[i].data, len, &request);
+		assert_int_equal(request.status, 400);
+		assert_is_refusal(answer_to(&request), 400);
+	}
+}
+
+static void a_nul_is_malformed_wherever_it_stands(void **state)
+{
+	static const char head[] = "GET /?user=a HTTP/1.1\r\n" REST;
+
+	for (size_t at = 0; at < sizeof head - 1; at++) {
+		struct handshake_scan scan = {0};
+		size_t head_len;
+		char *copy = split_copy(head, sizeof head - 1);
+		copy[at] = '\0';
+		assert_int_equal(handshake_scan(&scan, copy, sizeof head - 1, &head_len),
+			HANDSHAKE_MALFORMED);
+		free(copy);
+	}
+}
+
+static void seen_bytes_are_not_looked_at_again(void **state)
+{
+	char head[] = "GET /?user=a HTTP/1.1\r\n" REST;
+	struct handshake_scan scan = {0};
+	size_t head_len = 0;
+
+	for (size_t len = 1; len < sizeof head - 1; len++) {
+		assert_int_equal(handshake_scan(&scan, head, len, &head_len), HANDSHAKE_MORE);
+		head[len - 1] = '\0';
+	}
+	assert_int_equal(
+		handshake_scan(&scan, head, sizeof head - 1, &head_len), HANDSHAKE_COMPLETE);
+	assert_int_equal(head_len, sizeof head - 1);
+}
+
+static void bytes_behind_the_head_are_left_alone(void **state)
+{
+	static const char data[] = "GET /?user=a HTTP/1.1\r\n" REST "\x81\x80zzzz\r\n\r\n";
+	const size_t expected = strlen("GET /?user=a HTTP/1.1\r\n" REST);
+	struct handshake_scan scan = {0};
+	size_t head_len = 0;
+
+	assert_int_equal(
+		handshake_scan(&scan, data, sizeof data - 1, &head_len), HANDSHAKE_COMPLETE);
+	assert_int_equal(head_len, expected);
+	/* And it stays so. */
+	head_len = 0;
+	assert_int_equal(
+		handshake_scan(&scan, data, sizeof data - 1, &head_len), HANDSHAKE_COMPLETE);
+	assert_int_equal(head_len, expected);
+}
+
+/* ---- Limits. */
+
+/* Makes a head of exactly `len` bytes. */
+static void fill_head(char *head, size_t len)
+{
+	static const char start[] = "GET /?user=a HTTP/1.1\r\nX-Fill: ";
+	static const char end[] = "\r\n" REST;
+
+	memset(head, 'x', len);
+	memcpy(head, start, sizeof start - 1);
+	memcpy(head + len - (sizeof end - 1), end, sizeof end - 1);
+}
+
+static void heads_are_taken_up_to_the_limit(void **state)
+{
+	static char head[HANDSHAKE_HEAD_MAX + 1];
+
+	for (size_t step = 1; step <= HANDSHAKE_HEAD_MAX; step *= 8) {
+		struct handshake_scan scan = {0};
+		size_t head_len = 0;
+		fill_head(head, HANDSHAKE_HEAD_MAX);
+		for (size_t len = step; len < HANDSHAKE_HEAD_MAX; len += step) {
+			assert_int_equal(
+				handshake_scan(&scan, head, len, &head_len), HANDSHAKE_MORE);
+		}
+		assert_int_equal(
+			handshake_scan(&scan, head, sizeof head, &head_len), HANDSHAKE_COMPLETE);
+		assert_int_equal(head_len, HANDSHAKE_HEAD_MAX);
+
+		struct handshake_request request;
+		handshake_parse(head, head_len, &request);
+		assert_int_equal(request.status, 101);
+	}
+}
+
+static void longer_heads_are_too_long(void **state)
+{
+	static char head[HANDSHAKE_HEAD_MAX + 1];
+	struct handshake_scan scan = {0};
+	struct handshake_request request;
+	size_t head_len;
+
+	fill_head(head, sizeof head);
+	assert_int_equal(
+		handshake_scan(&scan, head, HANDSHAKE_HEAD_MAX - 1, &head_len), HANDSHAKE_MORE);
+	assert_int_equal(
+		handshake_scan(&scan, head, HANDSHAKE_HEAD_MAX, &head_len), HANDSHAKE_TOO_LONG);
+	assert_int_equal(handshake_scan(&scan, head, sizeof head, &head_len), HANDSHAKE_TOO_LONG);
+	handshake_parse(head, sizeof head, &request);
+	assert_int_equal(request.status, 431);
+	assert_is_refusal(answer_to(&request), 431);
+}
+
+/* ---- Refusals that no head asked for. */
+
+static void refusals(void **state)
+{
+	static const uint16_t statuses[] = {400, 408, 431, 503};
+	char answer[HANDSHAKE_ANSWER_MAX + 1];
+
+	for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
+		const size_t len = handshake_refusal(statuses[i], UINT32_MAX, answer);
+		assert_in_range(len, 1, HANDSHAKE_ANSWER_MAX);
+		answer[len] = '\0';
+		assert_is_refusal(answer, statuses[i]);
+		assert_int_equal(strstr(answer, "\r\nRetry-After: 4294967295\r\n") != NULL,
+			statuses[i] == 503);
+	}
+}
+
+static void a_status_alone_makes_an_answer(void **state)
+{
+	const struct handshake_request request = {.status = 431};
+	assert_is_refusal(answer_to(&request), 431);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_valid_upgrade_gets_101),
+		cmocka_unit_test(upgrades_of_browsers_get_101),
+		cmocka_unit_test(tokens_are_found_in_lists),
+		cmocka_unit_test(a_get_that_is_no_upgrade_gets_426),
+		cmocka_unit_test(another_websocket_version_gets_426),
+		cmocka_unit_test(a_missing_or_repeated_version_gets_400),
+		cmocka_unit_test(a_bad_key_gets_400),
+		cmocka_unit_test(all_digits_of_base64_make_keys),
+		cmocka_unit_test(a_bad_host_gets_400),
+		cmocka_unit_test(plausible_hosts_are_taken),
+		cmocka_unit_test(another_method_gets_405),
+		cmocka_unit_test(another_version_of_http_gets_400),
+		cmocka_unit_test(a_body_gets_400),
+		cmocka_unit_test(the_order_of_checks_is_that_of_the_protocol),
+		cmocka_unit_test(forms_of_targets),
+		cmocka_unit_test(users_are_decoded),
+		cmocka_unit_test(users_that_are_no_names),
+		cmocka_unit_test(garbage_is_told_at_its_first_bad_byte),
+		cmocka_unit_test(a_nul_is_malformed_wherever_it_stands),
+		cmocka_unit_test(seen_bytes_are_not_looked_at_again),
+		cmocka_unit_test(bytes_behind_the_head_are_left_alone),
+		cmocka_unit_test(heads_are_taken_up_to_the_limit),
+		cmocka_unit_test(longer_heads_are_too_long),
+		cmocka_unit_test(refusals),
+		cmocka_unit_test(a_status_alone_makes_an_answer),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
