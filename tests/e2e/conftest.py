@@ -1,0 +1,80 @@
+"""Fixtures: gateways that are looked at when they end, and clients of others."""
+
+import pytest
+
+import foreign
+from gateway import BINARY, Gateway, SANITIZED
+
+
+def pytest_configure(config):
+    if not BINARY.exists():
+        pytest.exit(f"{BINARY} is missing: build it with tools/start or name another in TIDEGATE", returncode=4)
+
+
+def pytest_collection_modifyitems(config, items):
+    if SANITIZED:
+        kept = [item for item in items if not item.get_closest_marker("release")]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
+
+
+def make_gateways():
+    gateways = []
+
+    def start(*options, **more):
+        gateways.append(Gateway(*options, **more))
+        return gateways[-1]
+
+    try:
+        yield start
+    finally:
+        running = [gateway for gateway in gateways if gateway.is_running]
+        try:
+            for gateway in running:
+                gateway.stop()
+            for gateway in gateways:
+                gateway.assert_no_report()
+        finally:
+            for gateway in running:
+                if gateway.is_running:
+                    gateway.kill()
+
+
+@pytest.fixture
+def start():
+    """Starts gateways: start("--echo"). Each must end cleanly, by the test or after it."""
+    yield from make_gateways()
+
+
+@pytest.fixture(scope="module")
+def start_for_module():
+    yield from make_gateways()
+
+
+@pytest.fixture
+def gateway(start):
+    """One with default options."""
+    return start()
+
+
+@pytest.fixture(scope="session")
+def foreign_libraries():
+    """Starts each driver once, when it is first asked for."""
+    libraries = {}
+
+    def get(kind):
+        if kind not in libraries:
+            libraries[kind] = foreign.Library(kind)
+        return libraries[kind]
+
+    yield get
+    for library in libraries.values():
+        library.close()
+
+
+@pytest.fixture(params=foreign.KINDS)
+def library(request, foreign_libraries):
+    """Each client library of others in turn."""
+    opened = foreign_libraries(request.param)
+    yield opened
+    opened.forget()

@@ -1,0 +1,138 @@
+"""SIGTERM: newcomers get 503, everybody a Close 1012 at a time of his own and a time to come back."""
+
+import re
+import signal
+import time
+
+import pytest
+
+from raw import CLOSE, request
+from waiting import FACTOR
+
+RETRY = re.compile(r"retry_ms=(\d+)")
+
+
+@pytest.mark.threads
+def test_closes_are_spread_over_the_drain(start):
+    """40 clients over 4 s: at any time some are still served, and they come back one by one."""
+    gateway = start("--workers", 2, drain=4)
+    clients = [gateway.login(f"user{number}") for number in range(40)]
+    gateway.signal(signal.SIGTERM)
+    start_of_drain = time.monotonic()
+    closed, returns = [], []
+    open_ = dict(enumerate(clients))
+    while open_:
+        for number, client in list(open_.items()):
+            client.sock.settimeout(0.02)
+            try:
+                got = client.frame()
+            except AssertionError as error:
+                if "nothing came" in str(error):
+                    continue
+                raise
+            assert got.opcode == CLOSE
+            client.check_close(got, 1012, RETRY)
+            now = time.monotonic() - start_of_drain
+            closed.append(now)
+            returns.append(now + int(RETRY.fullmatch(got.close_reason)[1]) / 1000)
+            client.sock.settimeout(5)
+            client.send_frame(CLOSE, got.payload[:2])
+            client.expect_end(allow_reset=True)
+            del open_[number]
+    gateway.assert_ends(0)
+    assert max(closed) - min(closed) >= 2, "all at once"
+    assert max(closed) <= 4 + 1 + 2 * FACTOR
+    # Nobody is told to come back before the drain is over, and no two dozen at the same moment.
+    assert min(returns) >= 4
+    assert len({round(value, 1) for value in returns}) >= 10, sorted(returns)
+
+
+def test_service_goes_on_while_draining(start):
+    gateway = start(drain=3)
+    clients = [gateway.login(f"user{number}") for number in range(20)]
+    gateway.signal(signal.SIGTERM)
+    first = clients[0]
+    first.ping(b"during")
+    got = first.frame()
+    if got.opcode == CLOSE:  # his slot was the first: somebody else's is not
+        clients[-1].ping(b"during")
+        clients[-1].expect_pong(b"during")
+    else:
+        assert got.payload == b"during"
+    gateway.close_clients()
+    gateway.assert_ends(0)
+
+
+def test_it_ends_as_soon_as_the_last_has_left(start):
+    """A long drain is not sat out for nobody."""
+    gateway = start(drain=600)
+    clients = [gateway.login(f"user{number}") for number in range(5)]
+    gateway.signal(signal.SIGTERM)
+    for client in clients:
+        client.close()
+        client.frames_to_close()
+        client.close_socket()
+    gateway.assert_ends(0)
+
+
+def test_without_clients_it_ends_at_once(start):
+    gateway = start(drain=600)
+    gateway.signal(signal.SIGTERM)
+    gateway.assert_ends(0)
+
+
+def test_a_drain_of_zero_closes_everybody_at_once(start):
+    gateway = start(drain=0)
+    clients = [gateway.login(f"user{number}") for number in range(20)]
+    gateway.signal(signal.SIGTERM)
+    for client in clients:
+        client.expect_close(1012, RETRY)
+    gateway.assert_ends(0)
+
+
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_at_once(start, second):
+    gateway = start(drain=3600)
+    client = gateway.login("alice")
+    gateway.signal(signal.SIGTERM)
+    gateway.wait_for_line("(?i)drain")
+    gateway.signal(second)
+    gateway.wait()  # long before the hour is over
+    gateway.assert_no_report()
+    client.read_to_end()
+
+
+def test_who_is_still_in_the_handshake(start):
+    """A head that is complete only during the drain is answered 503."""
+    gateway = start(drain=3)
+    alice = gateway.login("alice")
+    late = gateway.raw()
+    head = request("/?user=late")
+    late.send(head[:50])
+    alice.round_trip()
+    gateway.signal(signal.SIGTERM)
+    gateway.wait_for_line("(?i)drain")
+    late.send(head[50:])
+    answer = late.refusal()
+    assert answer.status == 503
+    assert int(answer.headers["retry-after"]) >= 1
+    gateway.close_clients()
+    gateway.assert_ends(0)
+
+
+def test_who_does_not_answer_does_not_hold_it_up(start):
+    """After the close deadline the silent ones are cut off."""
+    gateway = start("--close-deadline", 1, drain=0)
+    clients = [gateway.login(f"user{number}") for number in range(5)]
+    gateway.signal(signal.SIGTERM)
+    gateway.assert_ends(0)
+    for client in clients:
+        assert client.frame().close_code == 1012
+
+
+def test_echo_drains_too(start):
+    gateway = start("--echo")
+    client = gateway.login()
+    gateway.signal(signal.SIGTERM)
+    client.expect_close(1012, RETRY)
+    gateway.assert_ends(0)

@@ -1,0 +1,67 @@
+"""What `meson install` puts in place, and whether systemd takes it."""
+
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from gateway import BINARY
+from waiting import TIMEOUT
+
+pytestmark = pytest.mark.release
+
+BUILD = BINARY.parents[1]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The root of an installation."""
+    root = tmp_path_factory.mktemp("installed")
+    subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir", root], check=True, timeout=TIMEOUT)
+    return root / "usr/local"
+
+
+def test_the_binary(installed):
+    result = subprocess.run([installed / "bin/tidegate", "--version"], capture_output=True, text=True, timeout=TIMEOUT, check=True)
+    assert re.search(r"\d+\.\d+\.\d+", result.stdout)
+
+
+def test_the_man_page(installed):
+    [page] = (installed / "share/man/man1").glob("tidegate.1*")
+    text = subprocess.run(["mandoc", "-T", "utf8", page], capture_output=True, text=True, timeout=TIMEOUT, check=True).stdout
+    text = re.sub(".\b", "", text)
+    options = subprocess.run([BINARY, "--help"], capture_output=True, text=True, timeout=TIMEOUT, check=True).stdout
+    for option in re.findall(r"--[a-z][a-z-]+", options):
+        assert option in text, f"{option} is missing in the man page"
+
+
+def test_the_units(installed, tmp_path):
+    """As systemd-analyze sees them, the binary standing where they say."""
+    units = installed / "lib/systemd/system"
+    service = (units / "tidegate.service").read_text(encoding="ascii")
+    assert "ExecStart=/usr/local/bin/tidegate " in service
+    for line in ("Type=notify", "LimitNOFILE=1048576", "ExecReload=/bin/kill -HUP $MAINPID", "NoNewPrivileges=yes"):
+        assert line in service.splitlines()
+    (tmp_path / "tidegate.service").write_text(service.replace("/usr/local/bin/tidegate", str(BINARY)), encoding="ascii")
+    shutil.copy(units / "tidegate.socket", tmp_path)
+    result = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", tmp_path / "tidegate.service", tmp_path / "tidegate.socket"],
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+        env={**os.environ, "SYSTEMD_LOG_LEVEL": "warning"},
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_nothing_else_is_installed(installed):
+    files = sorted(str(path.relative_to(installed)) for path in installed.rglob("*") if path.is_file())
+    assert [name.removesuffix(".gz") for name in files] == [
+        "bin/tidegate",
+        "lib/systemd/system/tidegate.service",
+        "lib/systemd/system/tidegate.socket",
+        "share/man/man1/tidegate.1",
+    ]

@@ -1,0 +1,141 @@
+"""SIGHUP: the log level, limits and deadlines are read again; a broken file changes nothing."""
+
+import signal
+import time
+
+import pytest
+
+from gateway import free_port
+from raw import TEXT, frame
+from waiting import FACTOR
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "tidegate.ini"
+
+    def write(text):
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def reload(gateway, told="(?i)reload|re-read|config"):
+    """SIGHUP, and the line that says it is done."""
+    before = len(gateway.matching(told))
+    gateway.signal(signal.SIGHUP)
+    gateway.wait_for_line(told, count=before + 1)
+
+
+def is_refused(gateway, size):
+    """Whether a message of `size` bytes is too big."""
+    with gateway.login("prober") as client:
+        client.packet(999, b"x" * (size - 6))
+        client.packet(100)
+        got = client.frame()
+        return got.opcode == 8 and got.close_code == 1009
+
+
+def test_a_limit_and_the_log_level(start, config):
+    path = config("max_message = 1000\nlog_level = info\n")
+    gateway = start("--config", path)
+    with gateway.login("alice") as old:
+        assert is_refused(gateway, 1500)
+        old.round_trip()
+        assert not gateway.matching("recv message")
+        config("max_message = 2000\nlog_level = debug\n")
+        reload(gateway)
+        assert not is_refused(gateway, 1500)
+        assert is_refused(gateway, 2500)
+        # Sessions of before go on, and under the new rules.
+        old.packet(999, b"x" * 1500)
+        old.round_trip()
+        gateway.wait_for_line(r"recv message \[0 100 0 0 0 0\] from alice")
+
+
+@pytest.mark.threads
+def test_a_shorter_deadline_meets_who_is_silent_already(start, config):
+    path = config("read_deadline = 1000\n")
+    gateway = start("--config", path)
+    clients = [gateway.login(f"user{number}") for number in range(50)]
+    config("read_deadline = 2\n")
+    before = time.monotonic()
+    reload(gateway)
+    for client in clients:
+        client.expect_close(3008, "i/o timeout", end=False)
+    assert time.monotonic() - before <= 3 + 2 * FACTOR
+
+
+def test_a_longer_deadline_spares_who_is_silent_already(start, config):
+    path = config("read_deadline = 3\n")
+    gateway = start("--config", path)
+    with gateway.login("alice") as alice, gateway.login("bob") as bob:
+        config("read_deadline = 1000\n")
+        reload(gateway)
+        time.sleep(5)  # silence past the old deadline, which is what is tested
+        alice.text("hello")
+        bob.expect_text("hello -- FROM alice")
+        alice.round_trip()
+
+
+@pytest.mark.parametrize("text", ["max_message = soon\n", "max_message = 2000\nnonsense = 1\n", "max_message = 1\n"])
+def test_a_broken_file_keeps_the_old(start, config, text):
+    path = config("max_message = 1000\n")
+    gateway = start("--config", path)
+    config(text)
+    reload(gateway, str(path))
+    line = gateway.matching(str(path))[-1]
+    assert f"{path}:{2 if 'nonsense' in text else 1}" in line
+    assert is_refused(gateway, 1500)
+    assert not is_refused(gateway, 900)
+    config("max_message = 2000\n")  # mended
+    reload(gateway)
+    assert not is_refused(gateway, 1500)
+
+
+def test_a_missing_file_keeps_the_old(start, config):
+    path = config("max_message = 1000\n")
+    gateway = start("--config", path)
+    path.unlink()
+    reload(gateway, "tidegate.ini")
+    assert is_refused(gateway, 1500)
+
+
+def test_the_command_line_still_beats_the_file(start, config):
+    path = config("max_message = 1000\n")
+    gateway = start("--config", path, "--max-message", 3000)
+    assert not is_refused(gateway, 2500)
+    config("max_message = 1500\n")
+    reload(gateway)
+    assert not is_refused(gateway, 2500)
+
+
+def test_what_cannot_change_is_named(start, config):
+    path = config("workers = 1\n")
+    gateway = start("--config", path)
+    config(f"workers = 2\nlisten = 127.0.0.1:{free_port()}\nmax_message = 1000\n")
+    reload(gateway)
+    gateway.wait_for_line("workers")
+    assert is_refused(gateway, 1500), "the rest is taken over"
+    gateway.login("alice").round_trip()
+
+
+def test_more_connections_are_allowed(start, config):
+    path = config("max_connections = 1\n")
+    gateway = start("--config", path)
+    with gateway.login("alice"):
+        with gateway.raw() as refused:
+            refused.send(b"GET /?user=bob HTTP/1.1\r\n\r\n")
+            assert refused.refusal().status == 503
+        config("max_connections = 2\n")
+        reload(gateway)
+        gateway.login("bob").round_trip()
+
+
+def test_without_a_file_nothing_happens(gateway):
+    with gateway.login("alice") as alice, gateway.login("bob") as bob:
+        for _ in range(5):
+            gateway.signal(signal.SIGHUP)
+            alice.send(frame(TEXT, b"still here"))
+            bob.expect_text("still here -- FROM alice")

@@ -1,0 +1,182 @@
+"""Back-pressure: who does not read is cut off and delays nobody; who floods is slowed down himself."""
+
+import re
+import threading
+
+import pytest
+
+from raw import CLOSE, PONG, TEXT, Gone, frame
+from waiting import TIMEOUT, wait_until
+
+RETRY = re.compile(r"retry_ms=\d+")
+KIB = 1 << 10
+MIB = 1 << 20
+
+
+def talk(sender, reader, count, size=8 * KIB):
+    """The user "sender" says `count` numbered texts of about `size` bytes; `reader` takes each before the
+    next is sent."""
+    for number in range(count):
+        text = f"{number} " + "x" * size
+        sender.text(text)
+        reader.expect_text(f"{text} -- FROM sender")
+
+
+def texts_to_close(client):
+    """The numbers of the texts that come before the Close, and the Close."""
+    numbers = []
+    while True:
+        got = client.frame()
+        if got.opcode == CLOSE:
+            return numbers, got
+        assert got.opcode == TEXT, got
+        numbers.append(int(got.payload.split(b" ", 1)[0]))
+
+
+def test_a_reader_over_its_queue_limit_is_cut_off(start):
+    """The others get every message meanwhile. He finds whole messages in order, then 1013."""
+    gateway = start("--workers", 2, "--tx-queue-limit", 64 * KIB, "--close-deadline", 60)
+    slow = gateway.login("slow", receive_buffer=4 * KIB)
+    with gateway.login("sender") as sender, gateway.login("reader") as reader:
+        talk(sender, reader, 200)
+        assert gateway.wait_for_line("slow.*reads too slowly: queue limit|reads too slowly: queue limit.*slow")
+        talk(sender, reader, 20)
+        numbers, close = texts_to_close(slow)
+        assert numbers == list(range(len(numbers))), "a gap inside a live session"
+        assert 0 < len(numbers) < 200
+        slow.check_close(close, 1013, RETRY)
+        slow.send_frame(CLOSE, close.payload[:2])
+        slow.expect_end(allow_reset=True)
+        reader.round_trip()
+
+
+def test_who_never_reads_is_reset(start):
+    """Cut off, and after the close deadline his socket is gone although he never took the Close."""
+    gateway = start("--tx-queue-limit", 64 * KIB, "--close-deadline", 1)
+    fds = gateway.fds()
+    slow = gateway.login("slow", receive_buffer=4 * KIB)
+    with gateway.login("sender") as sender, gateway.login("reader") as reader:
+        talk(sender, reader, 100)
+        gateway.wait_for_line("connection of slow closed")
+        reader.round_trip()
+    wait_until(lambda: gateway.fds() <= fds, "all sockets are closed")
+    slow.read_to_end()
+
+
+def test_the_write_deadline(start):
+    """The queue is far from its limit, but its reader takes not a byte."""
+    gateway = start("--write-deadline", 1, "--close-deadline", 1)
+    gateway.login("slow", receive_buffer=4 * KIB)
+    with gateway.login("sender") as sender, gateway.login("reader") as reader:
+        talk(sender, reader, 40)
+        gateway.wait_for_line("slow.*reads too slowly: write deadline|reads too slowly: write deadline.*slow")
+        reader.round_trip()
+
+
+def test_a_reader_that_takes_a_little_lives(start):
+    """Slow but steady is within the write deadline."""
+    gateway = start("--write-deadline", 2)
+    steady = gateway.login("steady", receive_buffer=4 * KIB)
+    with gateway.login("sender") as sender, gateway.login("reader") as reader:
+        count = 60
+        talk(sender, reader, count)
+        for number in range(count):
+            opcode, payload = steady.message()
+            assert (opcode, int(payload.split(b" ", 1)[0])) == (TEXT, number)
+            threading.Event().wait(0.05)  # the rhythm of a slow reader
+        steady.round_trip()
+        assert not gateway.matching("reads too slowly")
+
+
+def test_the_memory_limit_of_the_node(start):
+    """Many slow readers, none over its own limit: memory stays bounded, who reads goes on."""
+    limit = 2 * MIB
+    gateway = start("--tx-memory-limit", limit, "--tx-queue-limit", 64 * MIB, "--close-deadline", 1)
+    before = gateway.rss()
+    for number in range(20):
+        gateway.login(f"slow{number}", receive_buffer=4 * KIB)
+    with gateway.login("sender") as sender, gateway.login("reader") as reader:
+        talk(sender, reader, 300, size=32 * KIB)
+        gateway.wait_for_line("over the node's memory limit")
+        reader.round_trip()
+        sender.round_trip()
+        assert gateway.rss() - before < 8 * limit + 24 * MIB
+
+
+def test_who_asks_and_does_not_read_is_bounded(start):
+    """A flood of pings whose pongs nobody takes costs a bounded amount, and only himself."""
+    gateway = start("--write-deadline", 1, "--close-deadline", 1, "--tx-queue-limit", 256 * KIB)
+    before = gateway.rss()
+    flooder = gateway.login("flooder", receive_buffer=4 * KIB)
+    pings = b"".join(frame(9, b"x" * 125) for _ in range(1000))
+
+    def flood():
+        flooder.sock.settimeout(TIMEOUT)
+        with pytest.raises((Gone, TimeoutError)):
+            while True:
+                flooder.send(pings)
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    with gateway.login("alice") as alice, gateway.login("bob") as bob:
+        for number in range(200):
+            alice.text(str(number))
+            bob.expect_text(f"{number} -- FROM alice")
+        gateway.wait_for_line("connection of flooder closed")
+        alice.round_trip()
+        assert gateway.rss() - before < 24 * MIB
+    thread.join(2 * TIMEOUT)
+    assert not thread.is_alive()
+
+
+@pytest.mark.threads
+def test_a_flooder_is_slowed_down_not_his_readers_cut_off(start):
+    """He sends as fast as he can; three that read get everything, in order."""
+    gateway = start("--workers", 2, "--tx-queue-limit", MIB)
+    readers = [gateway.login(f"reader{number}") for number in range(3)]
+    sender = gateway.login("sender")
+    count, faults = 6000, []
+    padding = "x" * 2 * KIB
+
+    def read(reader):
+        try:
+            for number in range(count):
+                opcode, payload = reader.message()
+                assert opcode == TEXT and int(payload.split(b" ", 1)[0]) == number
+        except BaseException as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=read, args=(reader,)) for reader in readers]
+    for thread in threads:
+        thread.start()
+    for number in range(0, count, 50):
+        sender.send(b"".join(frame(TEXT, f"{i} {padding}".encode()) for i in range(number, number + 50)))
+    for thread in threads:
+        thread.join(4 * TIMEOUT)
+        assert not thread.is_alive()
+    if faults:
+        raise faults[0]
+    sender.round_trip()
+    assert not gateway.matching("reads too slowly|memory limit")
+
+
+def test_a_pong_passes_queued_data(start):
+    """A protocol Ping is answered ahead of what is queued, where a frame boundary allows."""
+    gateway = start("--tx-queue-limit", 16 * MIB)
+    alice = gateway.login("alice", receive_buffer=4 * KIB)
+    with gateway.login("sender") as sender, gateway.login("reader") as reader:
+        count = 120
+        talk(sender, reader, count)
+        alice.ping(b"now")
+        alice.sock.settimeout(TIMEOUT)
+        gateway_has_read = gateway.login("witness")
+        gateway_has_read.round_trip()
+        place, numbers = None, []
+        while len(numbers) < count or place is None:
+            got = alice.frame()
+            if got.opcode == PONG:
+                place = len(numbers)
+            else:
+                numbers.append(int(got.payload.split(b" ", 1)[0]))
+        assert numbers == list(range(count))
+        assert place < count, "the pong has waited for all of the queue"

@@ -1,0 +1,24 @@
+"""Waiting for conditions. Nothing here sleeps in place of a condition."""
+
+import os
+import time
+
+# Sanitizers slow the gateway down; two busy cores slow everything down.
+FACTOR = {"": 1, "asan": 3, "tsan": 6}[os.environ.get("TIDEGATE_SANITIZER", "")]
+TIMEOUT = 20 * FACTOR  # seconds until a condition that does not come is a failure
+
+
+class Timeout(AssertionError):
+    pass
+
+
+def wait_until(condition, what="condition", timeout=TIMEOUT):
+    """Polls until `condition()` is true and returns what it returned."""
+    deadline = time.monotonic() + timeout
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            raise Timeout(f"{what}: not within {timeout} s")
+        time.sleep(0.01)
