@@ -11,6 +11,7 @@ enum {
 	PIECE_MAX = 8,        /* bytes of one character, escaped: two of \xNN */
 	TAIL_MAX = 64,        /* bytes of a line's end */
 	ELLIPSIS_LEN = 3,
+	LISTEN_RESERVE = 64, /* bytes of the fields that an id leaves to what follows */
 };
 
 static const char REPLACEMENT[] = "\xef\xbf\xbd"; /* U+FFFD */
@@ -112,25 +113,27 @@ static size_t escape(const char **text, enum place place, char ret_piece[PIECE_M
 	return len;
 }
 
-/* Appends whole characters; where they do not all fit, an ellipsis ends them. Wants room for that.
- */
-static void put_escaped(struct span *span, const char *text, enum place place)
+/* Appends whole characters and leaves `reserve` bytes; where they do not all fit, an ellipsis ends
+ * them. Wants room for that. */
+static void put_escaped(struct span *span, const char *text, enum place place, size_t reserve)
 {
-	char *before_ellipsis = span->at;
+	struct span inner = {span->at, span->end - reserve};
+	char *before_ellipsis = inner.at;
 	char piece[PIECE_MAX + 1];
 
 	while (*text) {
 		size_t len = escape(&text, place, piece);
-		if (len > span_room(span)) {
-			span->at = before_ellipsis;
-			put(span, "...", ELLIPSIS_LEN);
-			return;
+		if (len > span_room(&inner)) {
+			inner.at = before_ellipsis;
+			put(&inner, "...", ELLIPSIS_LEN);
+			break;
 		}
-		put(span, piece, len);
-		if (span_room(span) >= ELLIPSIS_LEN) {
-			before_ellipsis = span->at;
+		put(&inner, piece, len);
+		if (span_room(&inner) >= ELLIPSIS_LEN) {
+			before_ellipsis = inner.at;
 		}
 	}
+	span->at = inner.at;
 }
 
 /* As logrus decides it. */
@@ -140,41 +143,39 @@ static bool needs_quotes(const char *value)
 				   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._/@^+")] != '\0';
 }
 
-static void put_value(struct span *span, const char *value)
+/* Leaves `reserve` bytes. */
+static void put_value(struct span *span, const char *value, size_t reserve)
 {
 	if (!needs_quotes(value)) {
-		put_escaped(span, value, PLACE_BARE);
+		put_escaped(span, value, PLACE_BARE, reserve);
 		return;
 	}
 	put_string(span, "\"");
-	put_escaped(span, value, PLACE_QUOTED);
+	put_escaped(span, value, PLACE_QUOTED, reserve + 1);
 	put_string(span, "\"");
 }
 
 void log_style_init(struct log_style *ret_style, enum log_format format, bool is_coloured,
 	const char *id, const char *listen)
 {
+	static const char module[] = " module=Server";
 	static const char json_module[] = "\",\"module\":\"Server\"";
 	struct span span = {ret_style->fields, ret_style->fields + LOG_FIELDS_MAX};
 
 	ret_style->format = format;
 	ret_style->is_coloured = is_coloured;
-	/* The values leave room for the quotes and the words behind them. */
-	span.end -= sizeof(json_module);
 	if (format == LOG_FORMAT_JSON) {
 		put_string(&span, ",\"id\":\"");
-		put_escaped(&span, id, PLACE_JSON);
+		put_escaped(&span, id, PLACE_JSON, LISTEN_RESERVE);
 		put_string(&span, "\",\"listen\":\"");
-		put_escaped(&span, listen, PLACE_JSON);
-		span.end += sizeof(json_module);
+		put_escaped(&span, listen, PLACE_JSON, sizeof(json_module) - 1);
 		put_string(&span, json_module);
 	} else {
 		put_string(&span, " id=");
-		put_value(&span, id);
+		put_value(&span, id, LISTEN_RESERVE);
 		put_string(&span, " listen=");
-		put_value(&span, listen);
-		span.end += sizeof(json_module);
-		put_string(&span, " module=Server");
+		put_value(&span, listen, sizeof(module) - 1);
+		put_string(&span, module);
 	}
 	ret_style->fields_len = (size_t)(span.at - ret_style->fields);
 }
@@ -213,9 +214,7 @@ static void put_json_message(struct span *span, const struct log_line *line)
 	put_string(span, "\",\"level\":\"");
 	put_string(span, level_styles[line->level].name);
 	put_string(span, "\",\"msg\":\"");
-	span->end -= 1;
-	put_escaped(span, line->message, PLACE_JSON);
-	span->end += 1;
+	put_escaped(span, line->message, PLACE_JSON, 1);
 	put_string(span, "\"");
 }
 
@@ -238,7 +237,7 @@ static void put_text_message(
 	put_string(span, style->is_coloured ? level->coloured : level->word);
 	put_string(span, seconds);
 	const char *message = span->at;
-	put_escaped(span, line->message, PLACE_BARE);
+	put_escaped(span, line->message, PLACE_BARE, 1);
 	if (style->fields_len > 0) {
 		size_t columns = count_columns(message, span->at);
 		put_string(span, " ");

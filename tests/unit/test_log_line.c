@@ -1,0 +1,288 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../proto/utf8.h"
+#include "../../server/handle.h"
+#include "../../server/log_line.h"
+
+static const struct timespec noon = {.tv_sec = 1767355445, .tv_nsec = 67899999};
+
+static size_t format_with(const struct log_style *style, enum log_level level, uint64_t conn,
+	const char *message, char ret_text[LOG_LINE_MAX + 1])
+{
+	struct log_line line = {
+		.level = level, .conn = conn, .uptime_s = 7, .time = noon, .message = message};
+	size_t len = log_line_format(style, &line, ret_text);
+
+	assert_in_range(len, 1, LOG_LINE_MAX);
+	assert_int_equal(ret_text[len - 1], '\n');
+	ret_text[len] = '\0';
+	return len;
+}
+
+static void check_line(enum log_format format, const char *id, const char *listen, uint64_t conn,
+	const char *message, const char *expected)
+{
+	struct log_style style;
+	char text[LOG_LINE_MAX + 1];
+
+	log_style_init(&style, format, false, id, listen);
+	format_with(&style, LOG_LEVEL_INFO, conn, message, text);
+	assert_string_equal(text, expected);
+}
+
+/* `shown` takes `columns` on a terminal. */
+static void check_text(const char *message, const char *shown, int columns)
+{
+	char expected[LOG_LINE_MAX];
+	int padding = columns < 44 ? 44 - columns : 0;
+
+	snprintf(expected, sizeof(expected),
+		"INFO[0007] %s%*s  id=demo listen=\":8000\" module=Server\n", shown, padding, "");
+	check_line(LOG_FORMAT_TEXT, "demo", ":8000", 0, message, expected);
+}
+
+static void check_json(const char *message, const char *expected)
+{
+	check_line(LOG_FORMAT_JSON, "demo", ":8000", 0, message, expected);
+}
+
+#define TEXT_FIELDS " id=demo listen=\":8000\" module=Server"
+#define JSON_HEAD   "{\"time\":\"2026-01-02T12:04:05.067Z\",\"level\":\"info\",\"msg\":\""
+#define JSON_FIELDS "\",\"id\":\"demo\",\"listen\":\":8000\",\"module\":\"Server\"}\n"
+
+static void test_text_looks_like_the_tutorial(void **state)
+{
+	check_line(LOG_FORMAT_TEXT, "demo", ":8000", 0, "user aaa in from 127.0.0.1:51564",
+		"INFO[0007] user aaa in from 127.0.0.1:51564              id=demo listen=\":8000\" "
+		"module=Server\n");
+}
+
+static void test_padding_counts_columns(void **state)
+{
+	check_text("", "", 0);
+	check_text("1234567890123456789012345678901234567890123",
+		"1234567890123456789012345678901234567890123", 43);
+	check_text("12345678901234567890123456789012345678901234",
+		"12345678901234567890123456789012345678901234", 44);
+	check_text("123456789012345678901234567890123456789012345",
+		"123456789012345678901234567890123456789012345", 45);
+	check_text("\u00fc", "\u00fc", 1);
+	check_text("\U0001f600", "\U0001f600", 1);
+}
+
+static void test_conn_is_named(void **state)
+{
+	check_line(LOG_FORMAT_TEXT, "demo", ":8000", handle_make(254, HANDLE_INDEX_MAX, UINT32_MAX),
+		"x",
+		"INFO[0007] x                                            " TEXT_FIELDS
+		" conn=254.16777215.4294967295\n");
+	check_line(LOG_FORMAT_JSON, "demo", ":8000", handle_make(0, 17, 1), "x",
+		JSON_HEAD "x\",\"id\":\"demo\",\"listen\":\":8000\",\"module\":\"Server\","
+			  "\"conn\":\"0.17.1\"}\n");
+}
+
+static void test_values_are_quoted_when_they_need_it(void **state)
+{
+	check_line(LOG_FORMAT_TEXT, "Az09-._/@^+", "unix", 0, "x",
+		"INFO[0007] x                                             id=Az09-._/@^+ listen=unix "
+		"module=Server\n");
+	check_line(LOG_FORMAT_TEXT, "a\"b\\c", "x y", 0, "x",
+		"INFO[0007] x                                             id=\"a\\\"b\\\\c\" "
+		"listen=\"x y\" module=Server\n");
+}
+
+static void test_levels(void **state)
+{
+	static const char *const words[] = {
+		"DEBU[0007] ", "INFO[0007] ", "WARN[0007] ", "ERRO[0007] "};
+	static const char *const coloured[] = {"\x1b[37mDEBU\x1b[0m[0007] ",
+		"\x1b[36mINFO\x1b[0m[0007] ", "\x1b[33mWARN\x1b[0m[0007] ",
+		"\x1b[31mERRO\x1b[0m[0007] "};
+	char text[LOG_LINE_MAX + 1];
+	struct log_style style;
+
+	for (int level = LOG_LEVEL_DEBUG; level <= LOG_LEVEL_ERROR; level++) {
+		log_style_init(&style, LOG_FORMAT_TEXT, false, "demo", ":8000");
+		format_with(&style, (enum log_level)level, 0, "x", text);
+		assert_memory_equal(text, words[level], strlen(words[level]));
+		log_style_init(&style, LOG_FORMAT_TEXT, true, "demo", ":8000");
+		format_with(&style, (enum log_level)level, 0, "x", text);
+		assert_memory_equal(text, coloured[level], strlen(coloured[level]));
+	}
+}
+
+static void test_bare_style_has_no_trailing_space(void **state)
+{
+	struct log_style style = {.format = LOG_FORMAT_TEXT};
+	char text[LOG_LINE_MAX + 1];
+
+	format_with(&style, LOG_LEVEL_ERROR, 0, "cannot listen", text);
+	assert_string_equal(text, "ERRO[0007] cannot listen\n");
+}
+
+static void test_text_cannot_be_forged(void **state)
+{
+	check_text("a\nINFO[0008] b\r\x1b[2J\x7f", "a\\x0aINFO[0008] b\\x0d\\x1b[2J\\x7f", 32);
+	/* C1, a stray continuation, an overlong form, a surrogate, a cut character */
+	check_text("\xc2\x9b \x80 \xc0\xaf \xed\xa0\x80 \xe2\x82",
+		"\\xc2\\x9b \\x80 \\xc0\\xaf \\xed\\xa0\\x80 \\xe2\\x82", 44);
+}
+
+static void test_json_escapes(void **state)
+{
+	check_json("say \"\\\" \n\t\x1f\x7f",
+		JSON_HEAD "say \\\"\\\\\\\" \\u000a\\u0009\\u001f\\u007f" JSON_FIELDS);
+	check_json("\u00fc \xc2\x9b \xff \xe2\x82",
+		JSON_HEAD "\u00fc \\u009b \ufffd \ufffd\ufffd" JSON_FIELDS);
+}
+
+/* Whether the line is `{`, strings and the signs between them, `}`, newline; in the ways of RFC
+ * 8259 that a log line uses. */
+static bool is_json_line(const char *text)
+{
+	bool is_inside = false;
+
+	if (*text++ != '{') {
+		return false;
+	}
+	for (; *text && *text != '\n'; text++) {
+		if ((uint8_t)*text < 0x20) {
+			return false;
+		}
+		if (*text == '"') {
+			is_inside = !is_inside;
+		} else if (is_inside && *text == '\\') {
+			text++;
+			if (*text == 'u') {
+				if (strspn(text + 1, "0123456789abcdef") < 4) {
+					return false;
+				}
+				text += 4;
+			} else if (*text != '"' && *text != '\\') {
+				return false;
+			}
+		} else if (!is_inside && !strchr(":,}", *text)) {
+			return false;
+		}
+	}
+	return !is_inside && text[-1] == '}' && text[0] == '\n' && text[1] == '\0';
+}
+
+static void check_untrusted(enum log_format format, const char *message)
+{
+	char text[LOG_LINE_MAX + 1];
+	struct log_style style;
+
+	log_style_init(&style, format, false, "demo", ":8000");
+	size_t len = format_with(&style, LOG_LEVEL_WARN, handle_make(1, 2, 3), message, text);
+	assert_int_equal(strlen(text), len);
+	assert_true(utf8_valid((const uint8_t *)text, len));
+	assert_non_null(strstr(text, "module"));
+	assert_non_null(strstr(text, "1.2.3"));
+	for (size_t i = 0; i < len - 1; i++) {
+		assert_true((uint8_t)text[i] >= 0x20 && text[i] != 0x7f);
+	}
+	if (format == LOG_FORMAT_JSON) {
+		assert_true(is_json_line(text));
+	}
+}
+
+static void test_any_length_of_any_character_fits(void **state)
+{
+	static const char *const characters[] = {
+		"a", "\"", "\\", "\n", "\xff", "\u00fc", "\u20ac", "\U0001f600", "\xc2\x9b"};
+	char message[LOG_LINE_MAX * 2];
+
+	for (size_t i = 0; i < sizeof(characters) / sizeof(characters[0]); i++) {
+		size_t len = strlen(characters[i]);
+		message[0] = '\0';
+		for (size_t filled = 0; filled + len < sizeof(message); filled += len) {
+			strcpy(message + filled, characters[i]);
+			check_untrusted(LOG_FORMAT_TEXT, message);
+			check_untrusted(LOG_FORMAT_JSON, message);
+		}
+	}
+}
+
+static void test_noise_fits(void **state)
+{
+	char message[LOG_LINE_MAX];
+
+	srand(1);
+	for (unsigned round = 0; round < 5000; round++) {
+		size_t len = (size_t)rand() % sizeof(message);
+		for (size_t i = 0; i < len; i++) {
+			message[i] = (char)(1 + rand() % 255);
+		}
+		message[len] = '\0';
+		check_untrusted(LOG_FORMAT_TEXT, message);
+		check_untrusted(LOG_FORMAT_JSON, message);
+	}
+}
+
+static void test_long_message_ends_in_an_ellipsis(void **state)
+{
+	char message[LOG_LINE_MAX];
+	char text[LOG_LINE_MAX + 1];
+	struct log_style style;
+
+	memset(message, 'a', sizeof(message) - 1);
+	message[sizeof(message) - 1] = '\0';
+	log_style_init(&style, LOG_FORMAT_TEXT, false, "demo", ":8000");
+	assert_int_equal(format_with(&style, LOG_LEVEL_INFO, 0, message, text), LOG_LINE_MAX);
+	assert_non_null(strstr(text, "aaa... " TEXT_FIELDS "\n"));
+	log_style_init(&style, LOG_FORMAT_JSON, false, "demo", ":8000");
+	assert_int_equal(format_with(&style, LOG_LEVEL_INFO, 0, message, text), LOG_LINE_MAX);
+	assert_non_null(strstr(text, "aaa..." JSON_FIELDS));
+}
+
+static void test_long_fields_are_cut_and_leave_room(void **state)
+{
+	char listen[1000];
+	char text[LOG_LINE_MAX + 1];
+	struct log_style style;
+	char id[200];
+
+	memset(listen, ':', sizeof(listen) - 1);
+	listen[sizeof(listen) - 1] = '\0';
+	memset(id, '"', sizeof(id) - 1); /* doubled by escapes, so that both are cut */
+	id[sizeof(id) - 1] = '\0';
+	for (int format = LOG_FORMAT_TEXT; format <= LOG_FORMAT_JSON; format++) {
+		log_style_init(&style, (enum log_format)format, true, id, listen);
+		assert_in_range(style.fields_len, 1, LOG_FIELDS_MAX);
+		format_with(&style, LOG_LEVEL_INFO, UINT64_MAX, "the message", text);
+		assert_non_null(strstr(text, "the message"));
+		assert_non_null(strstr(text, "\\\"\\\"...\""));
+		assert_non_null(strstr(text, ":::...\""));
+		assert_non_null(strstr(text, "Server"));
+		assert_true(format == LOG_FORMAT_TEXT || is_json_line(text));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_text_looks_like_the_tutorial),
+		cmocka_unit_test(test_padding_counts_columns),
+		cmocka_unit_test(test_conn_is_named),
+		cmocka_unit_test(test_values_are_quoted_when_they_need_it),
+		cmocka_unit_test(test_levels),
+		cmocka_unit_test(test_bare_style_has_no_trailing_space),
+		cmocka_unit_test(test_text_cannot_be_forged),
+		cmocka_unit_test(test_json_escapes),
+		cmocka_unit_test(test_any_length_of_any_character_fits),
+		cmocka_unit_test(test_noise_fits),
+		cmocka_unit_test(test_long_message_ends_in_an_ellipsis),
+		cmocka_unit_test(test_long_fields_are_cut_and_leave_room),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
