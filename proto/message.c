@@ -85,8 +85,8 @@ static bool assembly_is_open(const struct assembly *assembly)
 
 bool message_reader_is_idle(const struct message_reader *reader)
 {
-	return !reader->assembly.buffer && !assembly_is_open(&reader->assembly) &&
-	       frame_reader_at_boundary(reader->frames);
+	/* A message has a buffer from its first part until it is no longer lent. */
+	return !reader->assembly.buffer && frame_reader_at_boundary(reader->frames);
 }
 
 size_t message_reader_footprint(const struct message_reader *reader)
