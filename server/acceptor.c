@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "../proto/handshake.h"
-#include "assert.h"
+#include "invariant.h"
 #include "log.h"
 #include "loop.h"
 

@@ -4,7 +4,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-#include "assert.h"
+#include "invariant.h"
 
 int buf_create(struct memory_budget *budget, size_t prefix, uint32_t capacity, struct buf **ret_buf)
 {

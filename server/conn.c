@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "../proto/frame.h"
-#include "assert.h"
+#include "invariant.h"
 
 enum {
 	LEND_MIN = 1024, /* payloads from here on are sent from where they lie */

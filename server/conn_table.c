@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "assert.h"
+#include "invariant.h"
 
 enum {
 	CHUNK_BITS = 9, /* 64 KiB a chunk */

@@ -6,7 +6,7 @@
 
 #include "../proto/frame.h"
 #include "../proto/packet.h"
-#include "assert.h"
+#include "invariant.h"
 #include "reader.h"
 
 enum {

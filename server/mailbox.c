@@ -17,7 +17,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "assert.h"
+#include "invariant.h"
 
 #if HAVE_THREAD_SANITIZER
 #include <sanitizer/tsan_interface.h>

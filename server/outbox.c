@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "assert.h"
+#include "invariant.h"
 
 enum {
 	SHARE_MIN = 4096, /* bytes from which a reference is cheaper than a copy */

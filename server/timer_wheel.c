@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "assert.h"
+#include "invariant.h"
 
 enum {
 	NOBODY = 0, /* so that zeroed memory is unlinked */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "assert.h"
+#include "invariant.h"
 
 enum {
 	COPY_CHUNK_MIN = 2048, /* bytes; later small pieces share the chunk */

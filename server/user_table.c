@@ -17,7 +17,7 @@
 #include <urcu/urcu-memb.h>
 #include <urcu/rculfhash.h>
 
-#include "assert.h"
+#include "invariant.h"
 
 #if HAVE_THREAD_SANITIZER
 #include <sanitizer/tsan_interface.h>

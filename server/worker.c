@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "assert.h"
 #include "conn.h"
 #include "drain.h"
+#include "invariant.h"
 #include "log.h"
 #include "loop.h"
 #include "reader.h"

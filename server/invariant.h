@@ -1,7 +1,7 @@
 /* ASSERT stays in release builds: what it names is a bug of ours, and going on would make it worse.
  * A peer's input never asserts. */
-#ifndef TIDEGATE_ASSERT_H
-#define TIDEGATE_ASSERT_H
+#ifndef TIDEGATE_INVARIANT_H
+#define TIDEGATE_INVARIANT_H
 
 #include <stdio.h>
 #include <stdlib.h>
