@@ -17,12 +17,12 @@
 #include "loop.h"
 
 enum {
-	ACCEPT_MAX = 64,       /* newcomers of one batch */
+	ACCEPT_MAX = 64, /* newcomers of one batch */
 	EVENTS = 32,
-	STOP = UINT32_MAX,     /* what the stop bell is watched as; listeners by their row */
-	REFUSE_WAIT_MS = 100,  /* for a refused newcomer to take its answer */
-	REFUSE_READS = 4,      /* of what it sends meanwhile */
-	SHORT_WAIT_MS = 50,    /* when the kernel is short of memory or of sockets */
+	STOP = UINT32_MAX,    /* what the stop bell is watched as; listeners by their row */
+	REFUSE_WAIT_MS = 100, /* for a refused newcomer to take its answer */
+	REFUSE_READS = 4,     /* of what it sends meanwhile */
+	SHORT_WAIT_MS = 50,   /* when the kernel is short of memory or of sockets */
 	REFUSE_RETRY_S = 5,
 	LOG_EVERY_MS = 1000,
 };
@@ -39,8 +39,8 @@ struct acceptor {
 	int spare_fd; /* given up to accept and refuse a newcomer when there is no other */
 	_Atomic uint64_t refused;
 	_Atomic uint64_t errors;
-	uint64_t logged_ms;    /* when refusals were last logged */
-	uint64_t logged_count; /* how many there were then */
+	uint64_t logged_ms;                               /* when refusals were last logged */
+	uint64_t logged_count;                            /* how many there were then */
 	struct socket_batch *batches[HANDLE_WORKERS_MAX]; /* of this round, by worker */
 };
 
@@ -63,7 +63,8 @@ static void note_refusal(struct acceptor *acceptor, const char *why)
 	acceptor->logged_count = refused;
 }
 
-/* --- handing over ------------------------------------------------------------------------------ */
+/* --- handing over ------------------------------------------------------------------------------
+ */
 
 static uint32_t load_of(const struct node *node, uint32_t worker)
 {
@@ -115,8 +116,7 @@ static void hand_over(struct acceptor *acceptor, int fd, const struct sockaddr_s
 	socket->fd = fd;
 	socket->refuse = refuse;
 	peer_from_sockaddr(&socket->peer, address);
-	atomic_fetch_add_explicit(
-		worker_load(node->workers[worker]), 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(worker_load(node->workers[worker]), 1, memory_order_relaxed);
 }
 
 static void post_batches(struct acceptor *acceptor)
@@ -130,7 +130,8 @@ static void post_batches(struct acceptor *acceptor)
 	}
 }
 
-/* --- refusing ---------------------------------------------------------------------------------- */
+/* --- refusing ----------------------------------------------------------------------------------
+ */
 
 /* Answers without having read the request, then gives the peer a moment to take the answer: a close
  * with bytes unread is a reset, which would overtake it. */
@@ -142,7 +143,7 @@ static void refuse_here(int fd)
 	struct pollfd wait = {.fd = fd, .events = POLLIN};
 	if (send(fd, answer, len, MSG_NOSIGNAL) == (ssize_t)len && shutdown(fd, SHUT_WR) == 0) {
 		for (int i = 0; i < REFUSE_READS && poll(&wait, 1, REFUSE_WAIT_MS) > 0 &&
-			recv(fd, scrap, sizeof(scrap), 0) > 0;
+				recv(fd, scrap, sizeof(scrap), 0) > 0;
 			i++) {
 		}
 	}
@@ -154,8 +155,9 @@ static bool may_hand_over_refusal(const struct acceptor *acceptor)
 	const struct node *node = acceptor->node;
 	uint64_t total;
 	least_loaded(node, &total);
-	return total < (uint64_t)atomic_load_explicit(&node->max_connections, memory_order_relaxed) +
-		atomic_load_explicit(&node->refusals_max, memory_order_relaxed);
+	return total <
+	       (uint64_t)atomic_load_explicit(&node->max_connections, memory_order_relaxed) +
+		       atomic_load_explicit(&node->refusals_max, memory_order_relaxed);
 }
 
 /* No descriptor is left: the spare one makes room for one newcomer, who is refused. */
@@ -175,7 +177,8 @@ static bool refuse_with_spare(struct acceptor *acceptor, int listen_fd)
 	return accepted;
 }
 
-/* --- accepting --------------------------------------------------------------------------------- */
+/* --- accepting ---------------------------------------------------------------------------------
+ */
 
 /* What accept has said; returns whether to go on at once. */
 static bool on_accept_error(struct acceptor *acceptor, int listen_fd, int err)
@@ -205,8 +208,8 @@ static void accept_batch(struct acceptor *acceptor, int listen_fd)
 	for (int i = 0; i < ACCEPT_MAX; i++) {
 		struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
 		socklen_t len = sizeof(address);
-		int fd = accept4(listen_fd, (struct sockaddr *)&address, &len,
-			SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd = accept4(
+			listen_fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0) {
 			if (!on_accept_error(acceptor, listen_fd, errno)) {
 				break;
@@ -231,13 +234,14 @@ static void *run(void *context)
 			if (row == STOP) {
 				return NULL;
 			}
-			accept_batch(acceptor, listeners_fd(acceptor->listeners, row,
-				acceptor->column));
+			accept_batch(
+				acceptor, listeners_fd(acceptor->listeners, row, acceptor->column));
 		}
 	}
 }
 
-/* --- life -------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------------------------------
+ */
 
 static int init(struct acceptor *acceptor)
 {

@@ -1,8 +1,8 @@
 /* A thread that takes newcomers in, in batches, and hands each to the worker with the fewest.
  *
- * At the limit newcomers are still accepted and told 503, by the workers, who can wait for their request
- * and so make sure that the answer arrives; only when file descriptors run out all the same does the
- * acceptor itself refuse, with a spare descriptor that it keeps for that. */
+ * At the limit newcomers are still accepted and told 503, by the workers, who can wait for their
+ * request and so make sure that the answer arrives; only when file descriptors run out all the same
+ * does the acceptor itself refuse, with a spare descriptor that it keeps for that. */
 #ifndef TIDEGATE_ACCEPTOR_H
 #define TIDEGATE_ACCEPTOR_H
 

@@ -28,7 +28,7 @@ static inline void memory_budget_give(struct memory_budget *budget, size_t bytes
 static inline bool memory_budget_is_exceeded(struct memory_budget *budget)
 {
 	return atomic_load_explicit(&budget->used, memory_order_relaxed) >
-		atomic_load_explicit(&budget->limit, memory_order_relaxed);
+	       atomic_load_explicit(&budget->limit, memory_order_relaxed);
 }
 
 /* Owner:  whoever holds a reference; written only while there is one.
@@ -38,14 +38,15 @@ struct buf {
 	uint32_t capacity; /* bytes at `data` */
 	uint32_t len;      /* bytes filled */
 	struct memory_budget *budget;
-	size_t footprint;  /* bytes taken from the budget */
+	size_t footprint; /* bytes taken from the budget */
 	uint8_t *data;
 };
 
 /* Allocates a buf at the front of `prefix` bytes (at least sizeof(struct buf)) that belong to the
  * caller's own struct, with `capacity` bytes of data behind it, one reference, charged to `budget`.
  * Thread: any. Errors: -ENOMEM. */
-int buf_create(struct memory_budget *budget, size_t prefix, uint32_t capacity, struct buf **ret_buf);
+int buf_create(
+	struct memory_budget *budget, size_t prefix, uint32_t capacity, struct buf **ret_buf);
 
 /* Thread: any holder of a reference. */
 static inline struct buf *buf_ref(struct buf *buf)

@@ -175,7 +175,8 @@ static void closing_sent(struct conns *conns, struct conn *conn)
 	if (conn->flags & CONN_PEER_DONE) {
 		conn_die(conns, conn);
 	} else if ((conn->flags & (CONN_DISCARD | CONN_FIN_SENT)) == CONN_DISCARD) {
-		/* Not close(): bytes unread would turn it into a reset, which can overtake the answer. */
+		/* Not close(): bytes unread would turn it into a reset, which can overtake the
+		 * answer. */
 		if (shutdown(conn->fd, SHUT_WR) < 0) {
 			conn_die(conns, conn);
 		}
@@ -293,8 +294,8 @@ void conn_send(struct conns *conns, struct conn *conn, uint8_t opcode, uint8_t *
 	}
 }
 
-void conn_share(struct conns *conns, struct conn *conn, struct buf *buf, const uint8_t *data,
-	size_t len)
+void conn_share(
+	struct conns *conns, struct conn *conn, struct buf *buf, const uint8_t *data, size_t len)
 {
 	if (!outbox_share(conns->outbox, buf, data, len) && make_room(conns, conn)) {
 		outbox_share(conns->outbox, buf, data, len);
@@ -307,9 +308,9 @@ void conn_pong(struct conns *conns, struct conn *conn, const struct message *mes
 		conn_send(conns, conn, FRAME_PONG, message->data, message->len, message->room);
 		return;
 	}
-	/* Ahead of what is queued, and in place of one not yet begun: RFC 6455 section 5.5.3 asks for
-	 * the answer to the latest Ping only. So pings cannot fill the queue of a peer that does not
-	 * read. */
+	/* Ahead of what is queued, and in place of one not yet begun: RFC 6455 section 5.5.3 asks
+	 * for the answer to the latest Ping only. So pings cannot fill the queue of a peer that
+	 * does not read. */
 	ASSERT(message->len <= FRAME_CONTROL_PAYLOAD_MAX);
 	uint8_t frame[FRAME_HEADER_MAX + FRAME_CONTROL_PAYLOAD_MAX];
 	size_t header_len = frame_header_write(frame, FRAME_PONG, message->len, NULL);
@@ -336,7 +337,8 @@ void conn_drop_reader(struct conns *conns, struct conn *conn)
 	conn_charge_reader(conns, conn);
 }
 
-/* --- from the accept to the reap ---------------------------------------------------------------- */
+/* --- from the accept to the reap ----------------------------------------------------------------
+ */
 
 /* The last thing done with a socket. */
 static void close_socket(struct conns *conns, int fd, bool reset)

@@ -1,14 +1,15 @@
 /* The connections of one worker: opened, written to, ended, reaped.
  *
- * Knows RFC 6455 and the deadlines, not what a user is: that is told to the floor above by callbacks.
+ * Knows RFC 6455 and the deadlines, not what a user is: that is told to the floor above by
+ * callbacks.
  *
  *   OPENING ──accepted──> LIVE ──reason──> CLOSING ──all said──> DEAD ──reap──> FREE
  *      ├───────────refused──────────────────^                     ^
  *      └──────────────────gone: EOF, reset, broken────────────────┘  (from any state)
  *
  * Every end has one reason, the first one given, and is counted under it. Whatever happens to a
- * connection happens inside a visit to it (events, a deadline, a message for it), at whose end what it
- * is to be sent is written at once. Everything here belongs to the worker's own thread. */
+ * connection happens inside a visit to it (events, a deadline, a message for it), at whose end what
+ * it is to be sent is written at once. Everything here belongs to the worker's own thread. */
 #ifndef TIDEGATE_CONN_H
 #define TIDEGATE_CONN_H
 
@@ -56,7 +57,8 @@ struct conns {
 	struct loop *loop;
 	struct stats *stats;
 	struct memory_budget *budget;
-	_Atomic uint32_t *load; /* sockets this worker was given and has not closed: the acceptors' measure */
+	_Atomic uint32_t *
+		load; /* sockets this worker was given and has not closed: the acceptors' measure */
 	struct conn_table *table;
 	struct timer_wheel *wheel;
 	struct outbox *outbox;
@@ -81,8 +83,8 @@ int conns_init(struct conns *conns, uint8_t worker, struct loop *loop, struct st
 /* Ends all connections at once, without a word, under SHUTDOWN, and frees everything. */
 void conns_finish(struct conns *conns);
 
-/* Takes over a socket: non-blocking, connected, counted in the load. With `refuse` its request will be
- * answered 503. Errors: -ENOMEM, -ENOSPC, -errno of epoll_ctl; the socket is closed then. */
+/* Takes over a socket: non-blocking, connected, counted in the load. With `refuse` its request will
+ * be answered 503. Errors: -ENOMEM, -ENOSPC, -errno of epoll_ctl; the socket is closed then. */
 int conn_open(struct conns *conns, int fd, const struct peer *peer, bool refuse);
 
 /* Closes the sockets of the dead and gives their records back. The end of a turn. */
@@ -101,14 +103,15 @@ void conn_accept(struct conns *conns, struct conn *conn, const char *answer, siz
 void conn_refuse(struct conns *conns, struct conn *conn, const char *answer, size_t answer_len,
 	enum close_reason reason);
 
-/* Queues a frame. `data` is copied or sent before the call returns; but a large payload with room for
- * a header in front of it (see struct message) that lies in the read buffer is sent from there. */
+/* Queues a frame. `data` is copied or sent before the call returns; but a large payload with room
+ * for a header in front of it (see struct message) that lies in the read buffer is sent from there.
+ */
 void conn_send(struct conns *conns, struct conn *conn, uint8_t opcode, uint8_t *data, size_t len,
 	size_t room);
 
 /* Queues whole frames that many share. */
-void conn_share(struct conns *conns, struct conn *conn, struct buf *buf, const uint8_t *data,
-	size_t len);
+void conn_share(
+	struct conns *conns, struct conn *conn, struct buf *buf, const uint8_t *data, size_t len);
 
 /* Answers a Ping, ahead of what is queued where a frame boundary allows. */
 void conn_pong(struct conns *conns, struct conn *conn, const struct message *message);
@@ -116,10 +119,12 @@ void conn_pong(struct conns *conns, struct conn *conn, const struct message *mes
 /* The socket can take more of what is queued. */
 void conn_resume_writing(struct conns *conns, struct conn *conn);
 
-/* Ends a live connection and says why: what is queued behind the frame under way is dropped, a Close
- * with the reason's code goes out, and the socket is reset when the peer has not closed within the
- * close deadline. `retry_ms` is for reasons that carry one. Without effect on one that has ended. */
-void conn_close(struct conns *conns, struct conn *conn, enum close_reason reason, uint32_t retry_ms);
+/* Ends a live connection and says why: what is queued behind the frame under way is dropped, a
+ * Close with the reason's code goes out, and the socket is reset when the peer has not closed
+ * within the close deadline. `retry_ms` is for reasons that carry one. Without effect on one that
+ * has ended. */
+void conn_close(
+	struct conns *conns, struct conn *conn, enum close_reason reason, uint32_t retry_ms);
 
 /* The same, for one that was too much for us; it is told a time to come back of its own. */
 void conn_overload(struct conns *conns, struct conn *conn, enum close_reason reason);

@@ -14,8 +14,9 @@ enum {
 
 struct conn_table {
 	uint8_t worker;
-	uint32_t size;      /* records handed out at least once */
-	uint32_t free_head; /* records to be used again, linked by dead_next; CONN_NONE at its end */
+	uint32_t size; /* records handed out at least once */
+	uint32_t
+		free_head; /* records to be used again, linked by dead_next; CONN_NONE at its end */
 	struct conn *chunks[CHUNKS_MAX]; /* virtual memory until used */
 };
 
@@ -113,7 +114,7 @@ struct conn *conn_table_find(struct conn_table *table, handle_t handle)
 	}
 	struct conn *conn = conn_table_at(table, index);
 	bool is_it = conn->generation == handle_generation(handle) && conn->state != CONN_FREE &&
-		conn->state != CONN_DEAD;
+		     conn->state != CONN_DEAD;
 	return is_it ? conn : NULL;
 }
 

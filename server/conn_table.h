@@ -45,15 +45,15 @@ struct conn {
 	int fd;
 	uint32_t index;
 	uint32_t generation;
-	uint16_t flags;           /* enum conn_flag */
-	uint8_t state;            /* enum conn_state */
-	uint8_t reason;           /* enum close_reason: the first one given wins */
-	uint32_t last_read_tick;  /* the last complete frame; while opening, the accept */
-	uint32_t last_ping_tick;  /* the gateway's own last Ping */
-	uint32_t closing_tick;    /* when the Close was queued */
-	uint32_t wheel_tick;      /* where the wheel looks at it next */
-	uint32_t ready_next;      /* link of the ready or of the paused list, by index */
-	uint32_t dead_next;       /* link of the reap list */
+	uint16_t flags;            /* enum conn_flag */
+	uint8_t state;             /* enum conn_state */
+	uint8_t reason;            /* enum close_reason: the first one given wins */
+	uint32_t last_read_tick;   /* the last complete frame; while opening, the accept */
+	uint32_t last_ping_tick;   /* the gateway's own last Ping */
+	uint32_t closing_tick;     /* when the Close was queued */
+	uint32_t wheel_tick;       /* where the wheel looks at it next */
+	uint32_t ready_next;       /* link of the ready or of the paused list, by index */
+	uint32_t dead_next;        /* link of the reap list */
 	struct message_reader *rx; /* lent while a frame or message is in flight */
 	struct opening *opening;   /* an opening request that has arrived in part */
 	struct tx_queue *tx;       /* what the peer has not taken; NULL while it keeps up */

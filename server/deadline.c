@@ -3,7 +3,7 @@
 #include "loop.h"
 
 enum {
-	SLACK = 2,                        /* ticks, see deadline.h */
+	SLACK = 2,                           /* ticks, see deadline.h */
 	STALLED_EVERY = 1000 / LOOP_TICK_MS, /* ticks between looks at a stalled connection */
 };
 

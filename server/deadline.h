@@ -1,9 +1,9 @@
 /* When a connection must be looked at, and what is due then: arithmetic on ticks, nothing else.
  *
- * A frame only stores the tick it came in. The wheel comes by at the earliest deadline that may have
- * passed and asks here again. Deadlines are never early: what happened at tick t may have happened at
- * the very end of it, or in a turn that began a tick earlier, so two ticks are added; that makes them
- * up to half a second late. */
+ * A frame only stores the tick it came in. The wheel comes by at the earliest deadline that may
+ * have passed and asks here again. Deadlines are never early: what happened at tick t may have
+ * happened at the very end of it, or in a turn that began a tick earlier, so two ticks are added;
+ * that makes them up to half a second late. */
 #ifndef TIDEGATE_DEADLINE_H
 #define TIDEGATE_DEADLINE_H
 
@@ -21,11 +21,11 @@ struct deadlines {
 };
 
 enum deadline_due {
-	DEADLINE_NONE,      /* nothing yet: come back at *ret_next */
+	DEADLINE_NONE, /* nothing yet: come back at *ret_next */
 	DEADLINE_HANDSHAKE,
 	DEADLINE_READ,
 	DEADLINE_CLOSE,
-	DEADLINE_PING,      /* send one, note it in last_ping_tick, ask again */
+	DEADLINE_PING, /* send one, note it in last_ping_tick, ask again */
 };
 
 /* What is due for a connection at tick `now`. The write deadline is not among it: a stalled

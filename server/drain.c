@@ -1,8 +1,8 @@
 #include "drain.h"
 
 enum {
-	STEP_MS = 10,           /* the grain of the spread */
-	RESTART_MS = 1000,      /* what a restart takes, at least */
+	STEP_MS = 10,            /* the grain of the spread */
+	RESTART_MS = 1000,       /* what a restart takes, at least */
 	RETURN_SPREAD_MS = 1000, /* the least time over which clients come back */
 };
 
@@ -17,13 +17,12 @@ void drain_begin(struct drain *drain, struct conns *conns, uint64_t length_ms)
 	};
 }
 
-/* What is left of the drain, the restart, and this client's slot: the later it is told, the later its
- * slot, so that all come back in the order and over the time in which they left. */
+/* What is left of the drain, the restart, and this client's slot: the later it is told, the later
+ * its slot, so that all come back in the order and over the time in which they left. */
 static uint32_t retry_ms(const struct drain *drain, uint64_t elapsed_ms)
 {
 	uint64_t left = drain->length_ms > elapsed_ms ? drain->length_ms - elapsed_ms : 0;
-	uint64_t spread =
-		drain->length_ms > RETURN_SPREAD_MS ? drain->length_ms : RETURN_SPREAD_MS;
+	uint64_t spread = drain->length_ms > RETURN_SPREAD_MS ? drain->length_ms : RETURN_SPREAD_MS;
 	uint64_t slot = spread * drain->cursor / drain->total;
 	return (uint32_t)(left + RESTART_MS + slot);
 }

@@ -1,5 +1,5 @@
-/* Sending one worker's connections away, one by one, so that they come back as a stream and not as a
- * herd: each Close 1012 names a time of its own after the restart. */
+/* Sending one worker's connections away, one by one, so that they come back as a stream and not as
+ * a herd: each Close 1012 names a time of its own after the restart. */
 #ifndef TIDEGATE_DRAIN_H
 #define TIDEGATE_DRAIN_H
 

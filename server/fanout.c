@@ -10,9 +10,10 @@
 #include "reader.h"
 
 enum {
-	BATCH_BYTES = 16384,  /* of frames in an ordinary batch; a larger message gets one of its own */
+	BATCH_BYTES =
+		16384, /* of frames in an ordinary batch; a larger message gets one of its own */
 	BATCH_MESSAGES = 256,
-	POOL_BATCHES = 8,     /* kept for the next turns, so that none is allocated */
+	POOL_BATCHES = 8, /* kept for the next turns, so that none is allocated */
 	RECEIVERS_MIN = 1024,
 };
 
@@ -31,10 +32,11 @@ struct posted {
  * Shared: by all workers, each with one reference, and by queues of slow peers with one each.
  * Freed:  with the last reference; the maker keeps some for its next turns. */
 struct batch {
-	struct buf buf; /* first: its memory is the batch's */
+	struct buf buf;              /* first: its memory is the batch's */
 	_Atomic uint32_t unfinished; /* workers that have not handed it out yet */
 	uint32_t count;
-	uint64_t senders; /* a bit for each sender's hash: who is not among them takes all at once */
+	uint64_t
+		senders; /* a bit for each sender's hash: who is not among them takes all at once */
 	struct posted posted[BATCH_MESSAGES];
 	struct mail mails[]; /* one for each worker; in its log, the link to the next batch */
 };
@@ -43,22 +45,23 @@ struct fanout {
 	struct fanout_node *node;
 	struct conns *conns;
 	uint8_t worker;
-	struct batch *filling;         /* of this turn; NULL until something is posted */
+	struct batch *filling; /* of this turn; NULL until something is posted */
 	struct batch *pool[POOL_BATCHES];
 	struct batch *oldest, *newest; /* the log */
 	uint64_t oldest_number;
-	uint64_t next_number;          /* of the batch that comes next */
+	uint64_t next_number; /* of the batch that comes next */
 	bool in_pass;
-	uint64_t pass_end;             /* everybody visited is at least here */
-	uint32_t cursor;               /* receivers below it are still to be visited */
+	uint64_t pass_end; /* everybody visited is at least here */
+	uint32_t cursor;   /* receivers below it are still to be visited */
 	uint32_t receiver_count;
 	uint32_t receiver_capacity;
-	uint32_t *receivers;           /* indexes of connections */
-	bool is_congested;             /* as of the last settling */
-	bool anyone_stalled;           /* likewise, on any worker */
+	uint32_t *receivers; /* indexes of connections */
+	bool is_congested;   /* as of the last settling */
+	bool anyone_stalled; /* likewise, on any worker */
 };
 
-/* --- batches ----------------------------------------------------------------------------------- */
+/* --- batches -----------------------------------------------------------------------------------
+ */
 
 static size_t batch_prefix(const struct fanout_node *node)
 {
@@ -121,7 +124,7 @@ static int batch_with_room(struct fanout *fanout, size_t frame_len, struct batch
 {
 	struct batch *batch = fanout->filling;
 	if (batch && (batch->count == BATCH_MESSAGES ||
-			batch->buf.capacity - batch->buf.len < frame_len)) {
+			     batch->buf.capacity - batch->buf.len < frame_len)) {
 		fanout_publish(fanout);
 		batch = NULL;
 	}
@@ -187,7 +190,8 @@ int fanout_post(struct fanout *fanout, enum fanout_format format, const struct u
 	return 0;
 }
 
-/* --- the log ----------------------------------------------------------------------------------- */
+/* --- the log -----------------------------------------------------------------------------------
+ */
 
 static void log_append(struct fanout *fanout, struct batch *batch)
 {
@@ -256,7 +260,8 @@ void fanout_dispose(struct fanout_node *node, uint8_t worker, struct mail *mail)
 	finish_batch(node, &batch);
 }
 
-/* --- handing out ------------------------------------------------------------------------------- */
+/* --- handing out -------------------------------------------------------------------------------
+ */
 
 static bool is_from(const struct batch *batch, const struct posted *posted, const struct conn *conn)
 {
@@ -266,7 +271,7 @@ static bool is_from(const struct batch *batch, const struct posted *posted, cons
 	size_t name_len;
 	const char *name = user_entry_name(conn->user, &name_len);
 	return name_len == posted->sender_len &&
-		memcmp(batch->buf.data + posted->end - name_len, name, name_len) == 0;
+	       memcmp(batch->buf.data + posted->end - name_len, name, name_len) == 0;
 }
 
 /* Everything but what the user has sent: by user and not by connection, or the text of a replaced
@@ -354,7 +359,8 @@ bool fanout_step(struct fanout *fanout, uint32_t receivers_max)
 	return fanout->oldest != NULL;
 }
 
-/* --- receivers --------------------------------------------------------------------------------- */
+/* --- receivers ---------------------------------------------------------------------------------
+ */
 
 static int grow_receivers(struct fanout *fanout)
 {
@@ -391,7 +397,8 @@ void fanout_leave(struct fanout *fanout, struct conn *conn)
 	conn->receiver_pos = CONN_NONE;
 }
 
-/* --- pressure ---------------------------------------------------------------------------------- */
+/* --- pressure ----------------------------------------------------------------------------------
+ */
 
 static uint32_t load32(const _Atomic uint32_t *value)
 {
@@ -402,7 +409,7 @@ static bool backlog_is_over(const struct fanout *fanout)
 {
 	size_t high = atomic_load_explicit(&fanout->node->backlog_limit, memory_order_relaxed);
 	return atomic_load_explicit(&fanout->node->backlog, memory_order_relaxed) >
-		(fanout->is_congested ? high / 2 : high);
+	       (fanout->is_congested ? high / 2 : high);
 }
 
 bool fanout_may_feed(struct fanout *fanout)
@@ -462,9 +469,10 @@ static void shed(struct fanout *fanout)
 	atomic_store_explicit(
 		&node->gauges[fanout->worker].largest_queue, mine, memory_order_relaxed);
 	for (uint32_t i = 0; i < node->worker_count; i++) {
-		size_t other = atomic_load_explicit(
-			&node->gauges[i].largest_queue, memory_order_relaxed);
-		if (i != fanout->worker && (other > mine || (other == mine && i < fanout->worker))) {
+		size_t other =
+			atomic_load_explicit(&node->gauges[i].largest_queue, memory_order_relaxed);
+		if (i != fanout->worker &&
+			(other > mine || (other == mine && i < fanout->worker))) {
 			if (other > 0) {
 				mailbox_ring(node->mailboxes[i]);
 				return;
@@ -494,10 +502,11 @@ void fanout_settle(struct fanout *fanout)
 	}
 }
 
-/* --- life -------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------------------------------
+ */
 
-int fanout_create(struct fanout_node *node, uint8_t worker, struct conns *conns,
-	struct fanout **ret_fanout)
+int fanout_create(
+	struct fanout_node *node, uint8_t worker, struct conns *conns, struct fanout **ret_fanout)
 {
 	struct fanout *fanout = calloc(1, sizeof(*fanout));
 	if (!fanout) {

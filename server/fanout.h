@@ -1,8 +1,8 @@
 /* One message to everybody else, on all workers.
  *
- * A sender's worker encodes each message once, into the batch of its present turn. At the end of the
- * turn's I/O the batch goes to every worker: one mailbox item, one entry in that worker's log of
- * batches. Connections catch up with the log in bounded slices between I/O; since frames lie one
+ * A sender's worker encodes each message once, into the batch of its present turn. At the end of
+ * the turn's I/O the batch goes to every worker: one mailbox item, one entry in that worker's log
+ * of batches. Connections catch up with the log in bounded slices between I/O; since frames lie one
  * behind the other in a batch, what piled up goes out as one piece.
  *
  *   log      │ 7 │ 8 │ 9 │        batches by number; a connection knows the next one it needs
@@ -11,12 +11,12 @@
  *                      some connection's log_next
  *
  * A pass over all receivers that begins with the log at N leaves everybody at N or beyond, so that
- * batches below N can go. Order: of one sender by construction, as nothing is appended to a connection
- * before it is caught up.
+ * batches below N can go. Order: of one sender by construction, as nothing is appended to a
+ * connection before it is caught up.
  *
  * Back-pressure: when batches are logged faster than passes hand them out, or most receivers lag
- * behind, workers stop reading from those who feed the fan-out until it has caught up. Otherwise one
- * flooder would get every receiver cut off instead of himself. */
+ * behind, workers stop reading from those who feed the fan-out until it has caught up. Otherwise
+ * one flooder would get every receiver cut off instead of himself. */
 #ifndef TIDEGATE_FANOUT_H
 #define TIDEGATE_FANOUT_H
 
@@ -38,10 +38,10 @@ enum fanout_format {
 /* What one worker tells the others about its receivers. */
 struct fanout_gauge {
 	_Alignas(64) _Atomic uint32_t receivers;
-	_Atomic uint32_t stalled;       /* of them, those whose sockets are full */
-	_Atomic uint32_t lagging;       /* of these, those with much queued */
-	_Atomic size_t largest_queue;   /* bytes; 0 unless the memory limit is passed */
-	atomic_bool holds_back;         /* has paused feeders: wants its bell when the pressure falls */
+	_Atomic uint32_t stalled;     /* of them, those whose sockets are full */
+	_Atomic uint32_t lagging;     /* of these, those with much queued */
+	_Atomic size_t largest_queue; /* bytes; 0 unless the memory limit is passed */
+	atomic_bool holds_back; /* has paused feeders: wants its bell when the pressure falls */
 };
 
 /* What the fan-outs of all workers share.
@@ -49,8 +49,8 @@ struct fanout_gauge {
  * Shared: all workers. */
 struct fanout_node {
 	uint32_t worker_count;
-	struct mailbox **mailboxes;   /* of the workers, by id */
-	struct fanout_gauge *gauges;  /* of the workers, by id */
+	struct mailbox **mailboxes;  /* of the workers, by id */
+	struct fanout_gauge *gauges; /* of the workers, by id */
 	struct memory_budget *budget;
 	_Atomic size_t backlog;       /* bytes of batches some worker has not handed out yet */
 	_Atomic size_t backlog_limit; /* the high watermark; half of it is the low one */
@@ -62,10 +62,11 @@ struct fanout_node {
 struct fanout;
 
 /* Errors: -ENOMEM. */
-int fanout_create(struct fanout_node *node, uint8_t worker, struct conns *conns,
-	struct fanout **ret_fanout);
+int fanout_create(
+	struct fanout_node *node, uint8_t worker, struct conns *conns, struct fanout **ret_fanout);
 
-/* Frees the fan-out and nulls the giver's pointer; its connections are gone. *fanout may be NULL. */
+/* Frees the fan-out and nulls the giver's pointer; its connections are gone. *fanout may be NULL.
+ */
 void fanout_destroy(struct fanout **fanout);
 
 /* Makes a live connection a receiver, from the next batch on. Errors: -ENOMEM. */
@@ -74,8 +75,8 @@ int fanout_join(struct fanout *fanout, struct conn *conn);
 /* The connection is no receiver any more. Fine for one that never was. */
 void fanout_leave(struct fanout *fanout, struct conn *conn);
 
-/* Encodes `TEXT -- FROM user` for everybody but `sender`, whatever connection that user has by then.
- * Errors: -ENOMEM, or -ENOBUFS over the node's memory limit: refuse the sender. */
+/* Encodes `TEXT -- FROM user` for everybody but `sender`, whatever connection that user has by
+ * then. Errors: -ENOMEM, or -ENOBUFS over the node's memory limit: refuse the sender. */
 int fanout_post(struct fanout *fanout, enum fanout_format format, const struct user_entry *sender,
 	const uint8_t *text, size_t text_len);
 
@@ -94,13 +95,13 @@ void fanout_catch_up(struct fanout *fanout, struct conn *conn);
 /* Hands out: visits at most `receivers_max` connections. Returns whether there is more to do. */
 bool fanout_step(struct fanout *fanout, uint32_t receivers_max);
 
-/* Whether feeders may be read from: unless the backlog has passed the high watermark and not come down
- * to the low one since, or most receivers lag. */
+/* Whether feeders may be read from: unless the backlog has passed the high watermark and not come
+ * down to the low one since, or most receivers lag. */
 bool fanout_may_feed(struct fanout *fanout);
 
-/* Once a turn: publishes this worker's gauges, lets feeders go on when the pressure has fallen, here and
- * elsewhere, and cuts off the largest queue of the node, if it is here, while the memory limit is
- * passed. */
+/* Once a turn: publishes this worker's gauges, lets feeders go on when the pressure has fallen,
+ * here and elsewhere, and cuts off the largest queue of the node, if it is here, while the memory
+ * limit is passed. */
 void fanout_settle(struct fanout *fanout);
 
 #endif

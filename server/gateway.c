@@ -18,20 +18,20 @@
 
 #include "acceptor.h"
 #include "cli.h"
-#include "limits.h"
 #include "listener.h"
 #include "log.h"
+#include "machine.h"
 #include "user_table.h"
 #include "worker.h"
 
 enum {
-	HOUSEKEEP_MS = 1000,      /* between looks at the size of the user table */
-	DRAIN_LOOK_MS = 50,       /* between looks whether everybody has gone */
-	FILES_SPARE = 8,          /* descriptors for the config file, the log, getaddrinfo */
-	REFUSALS_SHARE = 16,      /* a part of the connections' descriptors is for those refused */
+	HOUSEKEEP_MS = 1000, /* between looks at the size of the user table */
+	DRAIN_LOOK_MS = 50,  /* between looks whether everybody has gone */
+	FILES_SPARE = 8,     /* descriptors for the config file, the log, getaddrinfo */
+	REFUSALS_SHARE = 16, /* a part of the connections' descriptors is for those refused */
 	REFUSALS_MOST = 256,
-	TABLE_AT_ONCE = 65536,    /* users provided for at the start, at most */
-	BACKLOG_MOST = 4 << 20,   /* bytes of fan-out in hand before senders are held back */
+	TABLE_AT_ONCE = 65536,  /* users provided for at the start, at most */
+	BACKLOG_MOST = 4 << 20, /* bytes of fan-out in hand before senders are held back */
 };
 
 /* Owner:  main.
@@ -46,7 +46,8 @@ struct gateway {
 	char **argv;
 };
 
-/* --- refusing to start ------------------------------------------------------------------------- */
+/* --- refusing to start -------------------------------------------------------------------------
+ */
 
 static void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -71,20 +72,21 @@ static void warn_config(const char *message)
 	log_warn(0, "%s", message);
 }
 
-/* --- limits ------------------------------------------------------------------------------------ */
+/* --- limits ------------------------------------------------------------------------------------
+ */
 
 /* Divides what the file limit leaves: connections, and newcomers who wait for their 503. */
 static void set_connection_limits(struct gateway *gateway, bool is_start)
 {
-	uint64_t files = limits_raise_files();
+	uint64_t files = machine_raise_files();
 	uint64_t held = 0;
 	for (uint32_t i = 0; i < gateway->node.worker_count; i++) {
 		held += *worker_load(gateway->node.workers[i]);
 	}
-	uint64_t overhead = limits_used_files() - held + FILES_SPARE;
+	uint64_t overhead = machine_used_files() - held + FILES_SPARE;
 	uint64_t room = files > overhead ? files - overhead : 1;
-	uint64_t refusals = room / REFUSALS_SHARE < REFUSALS_MOST ? room / REFUSALS_SHARE
-								  : REFUSALS_MOST;
+	uint64_t refusals =
+		room / REFUSALS_SHARE < REFUSALS_MOST ? room / REFUSALS_SHARE : REFUSALS_MOST;
 	room -= refusals;
 	uint64_t wanted = gateway->config.max_connections;
 	uint64_t most = (uint64_t)gateway->node.worker_count * HANDLE_INDEX_MAX;
@@ -93,8 +95,8 @@ static void set_connection_limits(struct gateway *gateway, bool is_start)
 	gateway->node.max_connections = (uint32_t)limit;
 	gateway->node.refusals_max = (uint32_t)refusals;
 	if (is_start) {
-		log_info(0, "file limit %llu: room for %llu connections",
-			(unsigned long long)files, (unsigned long long)limit);
+		log_info(0, "file limit %llu: room for %llu connections", (unsigned long long)files,
+			(unsigned long long)limit);
 	}
 	if (wanted > room) {
 		log_warn(0,
@@ -109,11 +111,12 @@ static void set_memory_limits(struct gateway *gateway)
 	const struct config *config = &gateway->config;
 	size_t backlog = config->tx_queue_limit / 2;
 	gateway->node.budget.limit =
-		config->tx_memory_limit ? config->tx_memory_limit : limits_quarter_of_memory();
+		config->tx_memory_limit ? config->tx_memory_limit : machine_quarter_of_memory();
 	gateway->node.fanout.backlog_limit = backlog < BACKLOG_MOST ? backlog : BACKLOG_MOST;
 }
 
-/* --- start ------------------------------------------------------------------------------------- */
+/* --- start -------------------------------------------------------------------------------------
+ */
 
 static int catch_signals(struct gateway *gateway)
 {
@@ -143,14 +146,13 @@ static int make_node(struct gateway *gateway)
 {
 	struct node *node = &gateway->node;
 	uint64_t wanted = gateway->config.workers;
-	node->worker_count = wanted ? (uint32_t)wanted : limits_cpus();
+	node->worker_count = wanted ? (uint32_t)wanted : machine_cpus();
 	if (node->worker_count >= HANDLE_WORKERS_MAX) {
 		node->worker_count = HANDLE_WORKERS_MAX - 1;
 	}
 	node->workers = calloc(node->worker_count, sizeof(struct worker *));
 	node->fanout.mailboxes = calloc(node->worker_count, sizeof(struct mailbox *));
-	node->fanout.gauges =
-		aligned_alloc(64, node->worker_count * sizeof(struct fanout_gauge));
+	node->fanout.gauges = aligned_alloc(64, node->worker_count * sizeof(struct fanout_gauge));
 	gateway->acceptors = calloc(gateway->config.acceptors, sizeof(struct acceptor *));
 	if (!node->workers || !node->fanout.mailboxes || !node->fanout.gauges ||
 		!gateway->acceptors) {
@@ -165,7 +167,7 @@ static int make_node(struct gateway *gateway)
 
 static int make_user_table(struct gateway *gateway)
 {
-	uint64_t files = limits_raise_files();
+	uint64_t files = machine_raise_files();
 	int err = user_table_create(
 		files < TABLE_AT_ONCE ? files : TABLE_AT_ONCE, &gateway->node.users);
 	return err ? complain_about("make the user table", err) : 0;
@@ -183,7 +185,8 @@ static int make_threads(struct gateway *gateway)
 	for (uint32_t i = 0; i < gateway->config.acceptors; i++) {
 		int err = acceptor_create(node, &gateway->listeners, i, &gateway->acceptors[i]);
 		if (err) {
-			return complain_about("make an acceptor (fewer --acceptors need less)", err);
+			return complain_about(
+				"make an acceptor (fewer --acceptors need less)", err);
 		}
 	}
 	return 0;
@@ -210,8 +213,8 @@ static int start_log(struct gateway *gateway)
 {
 	char listen[512];
 	listeners_name(&gateway->listeners, listen, sizeof(listen));
-	int err = log_start(gateway->config.log_format, gateway->config.log_level,
-		gateway->config.id, listen);
+	int err = log_start(
+		gateway->config.log_format, gateway->config.log_level, gateway->config.id, listen);
 	return err ? complain_about("start the log", err) : 0;
 }
 
@@ -227,7 +230,7 @@ static void notify(const char *state)
 static int start(struct gateway *gateway)
 {
 	char error[CONFIG_ERROR_MAX];
-	limits_raise_files();
+	machine_raise_files();
 	int err = catch_signals(gateway);
 	if (!err) {
 		err = open_listeners(gateway);
@@ -258,7 +261,8 @@ static int start(struct gateway *gateway)
 	return err;
 }
 
-/* --- running ----------------------------------------------------------------------------------- */
+/* --- running -----------------------------------------------------------------------------------
+ */
 
 static void order_all(struct gateway *gateway, enum worker_mail kind)
 {
@@ -342,8 +346,8 @@ static uint64_t connections(const struct gateway *gateway)
  * SO_REUSEPORT sockets would reset what waits in its queue. */
 static void drain(struct gateway *gateway)
 {
-	uint64_t end_ms = now_ms() +
-		(gateway->config.drain + gateway->config.close_deadline + 1) * 1000;
+	uint64_t end_ms =
+		now_ms() + (gateway->config.drain + gateway->config.close_deadline + 1) * 1000;
 	log_info(0, "draining %llu connections over %llu s",
 		(unsigned long long)connections(gateway),
 		(unsigned long long)gateway->config.drain);
@@ -359,7 +363,8 @@ static void drain(struct gateway *gateway)
 	}
 }
 
-/* --- end --------------------------------------------------------------------------------------- */
+/* --- end ---------------------------------------------------------------------------------------
+ */
 
 static void log_totals(const struct gateway *gateway)
 {

@@ -1,16 +1,17 @@
 /* A name for a connection that any thread may keep: {worker 8, index 24, generation 32 bits}.
  *
- * Nobody dereferences another thread's connection. The owner checks the generation before it follows
- * a handle, so that one that outlived its connection finds nothing instead of a stranger. */
+ * Nobody dereferences another thread's connection. The owner checks the generation before it
+ * follows a handle, so that one that outlived its connection finds nothing instead of a stranger.
+ */
 #ifndef TIDEGATE_HANDLE_H
 #define TIDEGATE_HANDLE_H
 
 #include <stdint.h>
 
 enum {
-	HANDLE_WORKERS_MAX = 255,       /* ids 0 to 254 */
-	HANDLE_WORKER_RESERVED = 255,   /* no worker: bells, listeners, signals */
-	HANDLE_INDEX_MAX = 0xffffff,    /* connections of one worker, less one */
+	HANDLE_WORKERS_MAX = 255,     /* ids 0 to 254 */
+	HANDLE_WORKER_RESERVED = 255, /* no worker: bells, listeners, signals */
+	HANDLE_INDEX_MAX = 0xffffff,  /* connections of one worker, less one */
 };
 
 /* As epoll carries it, in epoll_event.data.u64. */

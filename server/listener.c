@@ -21,13 +21,15 @@
 #include "peer.h"
 
 enum {
-	BACKLOG = 65535,        /* cut down by the kernel to net.core.somaxconn */
-	NOTSENT_LOWAT = 65536,  /* bytes: else the kernel swallows 4 MB for a peer that does not read */
+	BACKLOG = 65535, /* cut down by the kernel to net.core.somaxconn */
+	NOTSENT_LOWAT =
+		65536, /* bytes: else the kernel swallows 4 MB for a peer that does not read */
 };
 
 static const char UNIX_PREFIX[] = "unix:";
 
-/* --- rows -------------------------------------------------------------------------------------- */
+/* --- rows --------------------------------------------------------------------------------------
+ */
 
 static int add_row(struct listeners *listeners)
 {
@@ -83,7 +85,8 @@ void listeners_close(struct listeners *listeners)
 	*listeners = LISTENERS_EMPTY;
 }
 
-/* --- TCP --------------------------------------------------------------------------------------- */
+/* --- TCP ---------------------------------------------------------------------------------------
+ */
 
 static void set_option(int fd, int level, int option, int value)
 {
@@ -103,7 +106,8 @@ static int bind_tcp(const struct sockaddr *address, socklen_t len, bool reuse_po
 	if (address->sa_family == AF_INET6) {
 		/* `:PORT` means both families; an address means that one. */
 		const struct sockaddr_in6 *in6 = (const void *)address;
-		set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, !IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr));
+		set_option(
+			fd, IPPROTO_IPV6, IPV6_V6ONLY, !IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr));
 	}
 	if (bind(fd, address, len) < 0) {
 		int err = -errno;
@@ -229,7 +233,8 @@ static int open_host(struct listeners *listeners, const char *text, const char *
 	return err;
 }
 
-/* --- Unix -------------------------------------------------------------------------------------- */
+/* --- Unix --------------------------------------------------------------------------------------
+ */
 
 /* Removes a socket that a process left behind when it died; one that answers is in use. */
 static int clear_stale(const struct sockaddr_un *address)
@@ -277,7 +282,8 @@ static int open_unix(struct listeners *listeners, const char *path)
 	return listen(fd, BACKLOG) < 0 ? -errno : 0;
 }
 
-/* --- systemd ----------------------------------------------------------------------------------- */
+/* --- systemd -----------------------------------------------------------------------------------
+ */
 
 static int take_over_passed(struct listeners *listeners, int *ret_count)
 {
@@ -306,7 +312,8 @@ static int take_over_passed(struct listeners *listeners, int *ret_count)
 	return 0;
 }
 
-/* --- all --------------------------------------------------------------------------------------- */
+/* --- all ---------------------------------------------------------------------------------------
+ */
 
 static const char *advice(int err)
 {
@@ -323,8 +330,8 @@ static const char *advice(int err)
 	}
 }
 
-int listeners_open(struct listeners *listeners, const struct config *config,
-	char ret_error[CONFIG_ERROR_MAX])
+int listeners_open(
+	struct listeners *listeners, const struct config *config, char ret_error[CONFIG_ERROR_MAX])
 {
 	*listeners = (struct listeners){.columns = (uint32_t)config->acceptors};
 	int passed;
@@ -337,8 +344,8 @@ int listeners_open(struct listeners *listeners, const struct config *config,
 		const char *text = config->listen[i];
 		const char *why = NULL;
 		err = strncmp(text, UNIX_PREFIX, sizeof(UNIX_PREFIX) - 1) == 0
-			? open_unix(listeners, text + sizeof(UNIX_PREFIX) - 1)
-			: open_host(listeners, text, &why);
+			      ? open_unix(listeners, text + sizeof(UNIX_PREFIX) - 1)
+			      : open_host(listeners, text, &why);
 		if (err) {
 			snprintf(ret_error, CONFIG_ERROR_MAX, "cannot listen on %s: %s%s", text,
 				why ? why : strerrordesc_np(-err), why ? "" : advice(err));

@@ -1,7 +1,8 @@
 /* The sockets that newcomers arrive at.
  *
  * TCP addresses get one socket for each acceptor, all on the same port by SO_REUSEPORT, so that the
- * kernel spreads newcomers. A Unix socket, or one that systemd hands over, is one that all share. */
+ * kernel spreads newcomers. A Unix socket, or one that systemd hands over, is one that all share.
+ */
 #ifndef TIDEGATE_LISTENER_H
 #define TIDEGATE_LISTENER_H
 
@@ -14,9 +15,9 @@
 /* Rows are addresses, columns acceptors.
  * Owner:  the gateway; acceptors use the descriptors of their column. */
 struct listeners {
-	size_t count;      /* addresses, after names were resolved */
-	uint32_t columns;  /* acceptors */
-	int *fds;          /* count rows of columns; -1 where a row is shared and this is not its first */
+	size_t count;     /* addresses, after names were resolved */
+	uint32_t columns; /* acceptors */
+	int *fds; /* count rows of columns; -1 where a row is shared and this is not its first */
 	char **unix_paths; /* one for each row, to be removed at the end; NULL for others */
 };
 
@@ -24,9 +25,10 @@ struct listeners {
 
 /* Opens all addresses of the config, once for each acceptor; or takes over what systemd has passed,
  * which then stands for all of them. On port 0 the kernel chooses, the same for all acceptors.
- * Thread: main. Errors: -errno; ret_error is a line that says which address, what and what to do. */
-int listeners_open(struct listeners *listeners, const struct config *config,
-	char ret_error[CONFIG_ERROR_MAX]);
+ * Thread: main. Errors: -errno; ret_error is a line that says which address, what and what to do.
+ */
+int listeners_open(
+	struct listeners *listeners, const struct config *config, char ret_error[CONFIG_ERROR_MAX]);
 
 /* Closes the sockets and removes Unix ones from the file system. Fine with LISTENERS_EMPTY. */
 void listeners_close(struct listeners *listeners);

@@ -13,10 +13,10 @@ enum {
  * Shared: never. */
 struct loop {
 	int epoll_fd;
-	int capacity;              /* most events of one wait */
+	int capacity;               /* most events of one wait */
 	struct epoll_event *events; /* of the last wait */
-	uint64_t now_ms;           /* monotonic, read once after each wait */
-	uint32_t now_tick;         /* now_ms in ticks, from 1 */
+	uint64_t now_ms;            /* monotonic, read once after each wait */
+	uint32_t now_tick;          /* now_ms in ticks, from 1 */
 };
 
 #define LOOP_EMPTY ((struct loop){.epoll_fd = -1})

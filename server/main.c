@@ -12,7 +12,8 @@ const char *malloc_conf = "metadata_thp:auto,dirty_decay_ms:5000,muzzy_decay_ms:
 
 static void set_up_allocator(void)
 {
-	/* In the name of threads that are asleep: else their freed memory is kept until they wake. */
+	/* In the name of threads that are asleep: else their freed memory is kept until they wake.
+	 */
 	bool on = true;
 	mallctl("background_thread", NULL, NULL, &on, sizeof(on));
 }

@@ -67,8 +67,8 @@ static void drop(struct conn *conn)
 }
 
 /* Where the head stands, wherever its bytes are. */
-static enum handshake_progress scan(struct conn *conn, const uint8_t *data, size_t len,
-	size_t *ret_head_len)
+static enum handshake_progress scan(
+	struct conn *conn, const uint8_t *data, size_t len, size_t *ret_head_len)
 {
 	if (conn->opening) {
 		struct opening *opening = conn->opening;
@@ -92,7 +92,8 @@ size_t opening_on_bytes(struct conns *conns, struct conn *conn, const uint8_t *d
 	size_t head_len = 0;
 	switch (scan(conn, data, len, &head_len)) {
 	case HANDSHAKE_COMPLETE:
-		on_head(conns, conn, conn->opening ? conn->opening->head : (const char *)data, head_len);
+		on_head(conns, conn, conn->opening ? conn->opening->head : (const char *)data,
+			head_len);
 		drop(conn);
 		return head_len - before;
 	case HANDSHAKE_MALFORMED:

@@ -171,8 +171,8 @@ static int spill(struct outbox *outbox, size_t skip)
 		len -= skip;
 		skip = 0;
 		int err = outbox->shared[i] && len >= SHARE_MIN
-			? tx_queue_share(queue, outbox->shared[i], data, len)
-			: tx_queue_copy(queue, data, len);
+				  ? tx_queue_share(queue, outbox->shared[i], data, len)
+				  : tx_queue_copy(queue, data, len);
 		if (err) {
 			return err;
 		}

@@ -2,9 +2,9 @@
  *
  *   outbox_open → append … append → outbox_flush
  *
- * A worker has one outbox, for the connection it is visiting. When the socket takes everything, as it
- * nearly always does, nothing is allocated, nothing is kept and nothing was queued. What it does not
- * take goes to the connection's tx queue. */
+ * A worker has one outbox, for the connection it is visiting. When the socket takes everything, as
+ * it nearly always does, nothing is allocated, nothing is kept and nothing was queued. What it does
+ * not take goes to the connection's tx queue. */
 #ifndef TIDEGATE_OUTBOX_H
 #define TIDEGATE_OUTBOX_H
 
@@ -27,20 +27,21 @@ enum {
 /* Owner:  one worker.
  * Shared: never. */
 struct outbox {
-	struct conn *conn;           /* being visited; NULL between visits */
+	struct conn *conn; /* being visited; NULL between visits */
 	int pieces;
 	size_t bytes;
 	size_t scratch_used;
-	size_t opaque;               /* bytes in front that are an HTTP answer and no frames */
-	struct tx_queue *stalled;    /* list of this worker's stalled connections' queues */
+	size_t opaque;            /* bytes in front that are an HTTP answer and no frames */
+	struct tx_queue *stalled; /* list of this worker's stalled connections' queues */
 	uint32_t stalled_count;
-	uint32_t lagging_count;      /* of them, those that lag; see tx_queue.h */
-	size_t queue_limit;          /* bytes per connection */
+	uint32_t lagging_count; /* of them, those that lag; see tx_queue.h */
+	size_t queue_limit;     /* bytes per connection */
 	struct memory_budget *budget;
-	const struct loop *loop;     /* for the time */
-	uint64_t bytes_out;          /* taken by sockets, ever */
+	const struct loop *loop; /* for the time */
+	uint64_t bytes_out;      /* taken by sockets, ever */
 	struct iovec iov[OUTBOX_PIECES];
-	struct buf *shared[OUTBOX_PIECES]; /* whose bytes a piece is; NULL for scratch and lent ones */
+	struct buf
+		*shared[OUTBOX_PIECES]; /* whose bytes a piece is; NULL for scratch and lent ones */
 	uint8_t scratch[OUTBOX_SCRATCH];
 };
 
@@ -63,15 +64,15 @@ uint8_t *outbox_reserve(struct outbox *outbox, size_t len);
  * first. */
 bool outbox_lend(struct outbox *outbox, const uint8_t *data, size_t len);
 
-/* Appends bytes of a buf; a reference is taken only when they have to be queued. Returns false when a
- * flush is needed first. */
+/* Appends bytes of a buf; a reference is taken only when they have to be queued. Returns false when
+ * a flush is needed first. */
 bool outbox_share(struct outbox *outbox, struct buf *buf, const uint8_t *data, size_t len);
 
 /* Whether `pieces` more, with `scratch` bytes reserved in all, can be appended without a flush. */
 static inline bool outbox_has_room(const struct outbox *outbox, int pieces, size_t scratch)
 {
 	return outbox->pieces + pieces <= OUTBOX_PIECES &&
-		outbox->scratch_used + scratch <= OUTBOX_SCRATCH;
+	       outbox->scratch_used + scratch <= OUTBOX_SCRATCH;
 }
 
 /* Forgets what is gathered. */
@@ -92,12 +93,13 @@ void outbox_close(struct outbox *outbox);
 /* Frees the tx queue of a connection, if it has one, and takes it off the lists. */
 void outbox_drop_queue(struct outbox *outbox, struct conn *conn);
 
-/* The tick at which the peer was last seen to take a byte of its queue; now, when nothing is queued.
- * Asks the kernel (SIOCOUTQ), since EPOLLOUT alone comes too late: 24 s for a reader at 64 KB/s. */
+/* The tick at which the peer was last seen to take a byte of its queue; now, when nothing is
+ * queued. Asks the kernel (SIOCOUTQ), since EPOLLOUT alone comes too late: 24 s for a reader at 64
+ * KB/s. */
 uint32_t outbox_last_progress(struct outbox *outbox, struct conn *conn);
 
-/* Stops counting a connection among the lagging that has been for too long: it does not keep up, and
- * must not hold back those who send for ever. */
+/* Stops counting a connection among the lagging that has been for too long: it does not keep up,
+ * and must not hold back those who send for ever. */
 void outbox_give_up_on(struct outbox *outbox, struct conn *conn);
 
 /* The connection with the most bytes queued, of those that are not closing; CONN_NONE when none is

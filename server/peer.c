@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void name_address(const struct in6_addr *address, in_port_t port, char *ret_name, size_t size)
+static void name_address(
+	const struct in6_addr *address, in_port_t port, char *ret_name, size_t size)
 {
 	char text[INET6_ADDRSTRLEN];
 	if (IN6_IS_ADDR_V4MAPPED(address)) {
@@ -55,5 +56,6 @@ void peer_socket_name(int fd, const struct peer *peer, char ret_name[PEER_SOCKET
 	peer_from_sockaddr(&self, &address);
 	peer_name(&self, near);
 	peer_name(peer, far);
-	snprintf(ret_name, PEER_SOCKET_NAME_MAX, "%s %s->%s", peer->is_inet ? "tcp" : "unix", near, far);
+	snprintf(ret_name, PEER_SOCKET_NAME_MAX, "%s %s->%s", peer->is_inet ? "tcp" : "unix", near,
+		far);
 }

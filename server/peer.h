@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 
 enum {
-	PEER_NAME_MAX = 56,          /* bytes of a name, NUL included */
+	PEER_NAME_MAX = 56, /* bytes of a name, NUL included */
 	PEER_SOCKET_NAME_MAX = 128,
 };
 

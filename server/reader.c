@@ -54,10 +54,11 @@ static void on_message(struct conns *conns, struct conn *conn, const struct mess
 static bool is_listened_to(const struct conn *conn)
 {
 	return conn->state == CONN_LIVE ||
-		(conn->state == CONN_CLOSING && !(conn->flags & (CONN_DISCARD | CONN_PEER_DONE)));
+	       (conn->state == CONN_CLOSING && !(conn->flags & (CONN_DISCARD | CONN_PEER_DONE)));
 }
 
-/* --- the lent reader --------------------------------------------------------------------------- */
+/* --- the lent reader ---------------------------------------------------------------------------
+ */
 
 static int lend_reader(struct conns *conns, struct conn *conn)
 {
@@ -153,7 +154,7 @@ static void pause_reading(struct conns *conns, struct conn *conn)
 static bool must_pause(struct conns *conns, const struct conn *conn)
 {
 	return conn->flags & CONN_FEEDER && conn->state == CONN_LIVE &&
-		!conns->ops->may_feed(conns->owner);
+	       !conns->ops->may_feed(conns->owner);
 }
 
 static void read_once(struct conns *conns, struct conn *conn)
@@ -201,11 +202,11 @@ void reader_on_events(struct conns *conns, handle_t handle, uint32_t events)
 	conn_visit_end(conns, conn);
 }
 
-/* Takes a connection off the list it was on. False for one that was reaped meanwhile, whose record can
- * be given back now. */
+/* Takes a connection off the list it was on. False for one that was reaped meanwhile, whose record
+ * can be given back now. */
 static bool let_go(struct conns *conns, struct conn *conn)
 {
-	conn->flags &= (uint16_t)~(CONN_READY | CONN_PAUSED);
+	conn->flags &= (uint16_t) ~(CONN_READY | CONN_PAUSED);
 	if (conn->state == CONN_DEAD && conn->fd < 0) {
 		conn_table_give(conns->table, conn);
 		return false;

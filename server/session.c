@@ -17,7 +17,8 @@ static uint64_t id_of(const struct sessions *sessions, const struct conn *conn)
 	return conn_table_handle(sessions->conns->table, conn);
 }
 
-/* --- login ------------------------------------------------------------------------------------- */
+/* --- login -------------------------------------------------------------------------------------
+ */
 
 static void log_login(const struct sessions *sessions, const struct conn *conn, const char *user)
 {
@@ -71,7 +72,8 @@ static void on_request(void *owner, struct conn *conn, const struct handshake_re
 	log_login(sessions, conn, request->user);
 }
 
-/* --- the end ----------------------------------------------------------------------------------- */
+/* --- the end -----------------------------------------------------------------------------------
+ */
 
 static void log_end(const struct sessions *sessions, const struct conn *conn)
 {
@@ -119,7 +121,8 @@ void session_dispose_kick(struct user_table *users, struct mail *mail)
 	user_entry_retire(users, &entry);
 }
 
-/* --- messages ---------------------------------------------------------------------------------- */
+/* --- messages ----------------------------------------------------------------------------------
+ */
 
 /* As Go prints a byte slice: [0 100 0 0 0 0]. */
 static void show_bytes(const uint8_t *data, size_t len, char *ret_text, size_t size)
@@ -231,10 +234,10 @@ const struct conn_ops session_ops = {
 	.may_feed = may_feed,
 };
 
-/* --- the echo ---------------------------------------------------------------------------------- */
+/* --- the echo ----------------------------------------------------------------------------------
+ */
 
-static void echo_on_request(
-	void *owner, struct conn *conn, const struct handshake_request *request)
+static void echo_on_request(void *owner, struct conn *conn, const struct handshake_request *request)
 {
 	struct sessions *sessions = owner;
 	char answer[HANDSHAKE_ANSWER_MAX];
@@ -244,9 +247,8 @@ static void echo_on_request(
 static void echo_on_message(void *owner, struct conn *conn, const struct message *message)
 {
 	struct sessions *sessions = owner;
-	conn_send(sessions->conns, conn,
-		message->kind == MESSAGE_TEXT ? FRAME_TEXT : FRAME_BINARY, message->data,
-		message->len, message->room);
+	conn_send(sessions->conns, conn, message->kind == MESSAGE_TEXT ? FRAME_TEXT : FRAME_BINARY,
+		message->data, message->len, message->room);
 }
 
 static void echo_on_catch_up(void *owner, struct conn *conn)

@@ -27,7 +27,8 @@ struct sessions {
 extern const struct conn_ops session_ops;
 extern const struct conn_ops session_echo_ops;
 
-/* A kick has arrived for one of this worker's connections, or for one that was. Thread: the owner. */
+/* A kick has arrived for one of this worker's connections, or for one that was. Thread: the owner.
+ */
 void session_on_kick(struct sessions *sessions, struct mail *mail);
 
 /* A kick that arrives when its worker has ended. Thread: registered with the user table. */

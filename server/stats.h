@@ -12,7 +12,7 @@
 struct stats {
 	_Alignas(64) _Atomic uint64_t connections; /* sockets held now */
 	_Atomic uint64_t accepted;                 /* sockets taken over, in total */
-	_Atomic uint64_t sessions;                 /* users logged in now, as this worker knows them */
+	_Atomic uint64_t sessions; /* users logged in now, as this worker knows them */
 	_Atomic uint64_t logins;
 	_Atomic uint64_t kicks;
 	_Atomic uint64_t messages_in; /* text, binary and control messages */

@@ -11,8 +11,8 @@
  * Thread: the owner. */
 bool timeouts_tick(struct conns *conns, uint32_t visits_max);
 
-/* After deadlines were shortened: brings the wheel forward for at most `max` connections from *cursor
- * on, which it moves. Returns whether there are more. Thread: the owner. */
+/* After deadlines were shortened: brings the wheel forward for at most `max` connections from
+ * *cursor on, which it moves. Returns whether there are more. Thread: the owner. */
 bool timeouts_sweep(struct conns *conns, uint32_t *cursor, uint32_t max);
 
 #endif

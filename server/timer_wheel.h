@@ -1,8 +1,8 @@
 /* Deadlines of one thread's connections: a hashed timing wheel (Varghese and Lauck, 1987, scheme 6)
  * of ticks, linked by index, one link for each entry.
  *
- * The wheel never learns that a connection has spoken: that is one store into the connection. When a
- * slot comes up each entry is asked for its deadline: later ones are relinked, due ones have been
+ * The wheel never learns that a connection has spoken: that is one store into the connection. When
+ * a slot comes up each entry is asked for its deadline: later ones are relinked, due ones have been
  * dealt with by the callback. */
 #ifndef TIDEGATE_TIMER_WHEEL_H
 #define TIDEGATE_TIMER_WHEEL_H
@@ -44,8 +44,8 @@ void timer_wheel_unlink(struct timer_wheel *wheel, uint32_t index);
 bool timer_wheel_is_linked(const struct timer_wheel *wheel, uint32_t index);
 
 /* Moves on to tick `now` and visits what comes up, at most `visits_max` entries.
- * Returns true when the wheel has caught up with `now`; false when there is more to visit, which the
- * next call goes on with. */
+ * Returns true when the wheel has caught up with `now`; false when there is more to visit, which
+ * the next call goes on with. */
 bool timer_wheel_advance(struct timer_wheel *wheel, uint32_t now, uint32_t visits_max,
 	timer_wheel_visit *visit, void *context);
 

@@ -17,8 +17,8 @@ struct tx_chunk {
 	struct buf *shared;   /* NULL when the bytes are our own copy */
 	const uint8_t *begin; /* not yet sent */
 	const uint8_t *end;
-	size_t footprint;     /* bytes taken from the budget */
-	size_t capacity;      /* of `copy` */
+	size_t footprint; /* bytes taken from the budget */
+	size_t capacity;  /* of `copy` */
 	uint8_t copy[];
 };
 
@@ -75,8 +75,7 @@ static void drop_first(struct tx_queue *queue)
 	free_chunk(queue, chunk);
 }
 
-int tx_queue_create(
-	struct memory_budget *budget, uint32_t conn_index, struct tx_queue **ret_queue)
+int tx_queue_create(struct memory_budget *budget, uint32_t conn_index, struct tx_queue **ret_queue)
 {
 	struct tx_queue *queue = calloc(1, sizeof(*queue));
 	if (!queue) {
@@ -231,8 +230,8 @@ static size_t frame_remainder(const struct tx_queue *queue)
 	return passed + (size_t)ahead.walk.left;
 }
 
-/* Splits the queue at `at` bytes from its front. `*ret_link` is what points to the chunk that begins
- * there, or NULL at its end. Errors: -ENOMEM. */
+/* Splits the queue at `at` bytes from its front. `*ret_link` is what points to the chunk that
+ * begins there, or NULL at its end. Errors: -ENOMEM. */
 static int split(struct tx_queue *queue, size_t at, struct tx_chunk ***ret_link)
 {
 	struct tx_chunk **link = &queue->first;
@@ -241,7 +240,8 @@ static int split(struct tx_queue *queue, size_t at, struct tx_chunk ***ret_link)
 		link = &(*link)->next;
 	}
 	if (at > 0) {
-		/* The front part moves to a chunk of its own; the rest stays where more is appended. */
+		/* The front part moves to a chunk of its own; the rest stays where more is
+		 * appended. */
 		struct tx_chunk *rest = *link;
 		struct tx_chunk *front = make_chunk(queue, rest->shared ? 0 : at);
 		if (!front) {

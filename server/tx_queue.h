@@ -1,7 +1,7 @@
 /* What one peer has not taken yet: bytes of our own frames, in order.
  *
- * Exists only for a connection whose socket is full. Small pieces are copied into chunks of its own,
- * so that eight bytes do not pin a buffer of thousands; large ones are shared by reference.
+ * Exists only for a connection whose socket is full. Small pieces are copied into chunks of its
+ * own, so that eight bytes do not pin a buffer of thousands; large ones are shared by reference.
  *
  *   sent │ frame under way │ whole frames behind it │
  *        ^ front           ^ front + walk.left      ^ front + bytes
@@ -23,12 +23,13 @@ struct frame_walk {
 	uint8_t header[10];
 };
 
-/* How far behind a peer is. Senders are held back while most receivers lag, so lagging is a state that
- * ends: by catching up, or by being given up on. */
+/* How far behind a peer is. Senders are held back while most receivers lag, so lagging is a state
+ * that ends: by catching up, or by being given up on. */
 enum tx_lag {
 	TX_LAG_NONE,     /* less than a quarter of the limit is queued */
 	TX_LAG_COUNTED,  /* more, and for not too long */
-	TX_LAG_GIVEN_UP, /* for too long: not waited for any more, until less than an eighth is queued */
+	TX_LAG_GIVEN_UP, /* for too long: not waited for any more, until less than an eighth is
+			    queued */
 };
 
 /* Owner:  one connection, and so one worker.
@@ -37,24 +38,23 @@ enum tx_lag {
 struct tx_queue {
 	struct tx_chunk *first;
 	struct tx_chunk *last;
-	struct tx_chunk *urgent;      /* a Pong not yet begun; NULL when there is none */
-	size_t bytes;                 /* not yet taken by the socket */
+	struct tx_chunk *urgent; /* a Pong not yet begun; NULL when there is none */
+	size_t bytes;            /* not yet taken by the socket */
 	struct frame_walk walk;
-	uint32_t conn_index;          /* whose it is */
-	bool is_final;                /* the connection is closing: nothing more is to be gained here */
-	enum tx_lag lag;              /* the outbox's */
-	uint32_t lagging_since;       /* tick */
-	uint32_t progress_tick;       /* when the peer was last seen to take something */
-	uint64_t sent;                /* bytes written from here, ever */
-	int64_t taken;                /* of them, those the peer had taken when last looked at */
-	bool measured;                /* whether it has been looked at */
+	uint32_t conn_index;    /* whose it is */
+	bool is_final;          /* the connection is closing: nothing more is to be gained here */
+	enum tx_lag lag;        /* the outbox's */
+	uint32_t lagging_since; /* tick */
+	uint32_t progress_tick; /* when the peer was last seen to take something */
+	uint64_t sent;          /* bytes written from here, ever */
+	int64_t taken;          /* of them, those the peer had taken when last looked at */
+	bool measured;          /* whether it has been looked at */
 	struct memory_budget *budget;
 	struct tx_queue *prev, *next; /* the worker's list of stalled connections */
 };
 
 /* An empty queue. Errors: -ENOMEM. */
-int tx_queue_create(
-	struct memory_budget *budget, uint32_t conn_index, struct tx_queue **ret_queue);
+int tx_queue_create(struct memory_budget *budget, uint32_t conn_index, struct tx_queue **ret_queue);
 
 /* Frees the queue with all it holds and nulls the giver's pointer. *queue may be NULL. */
 void tx_queue_destroy(struct tx_queue **queue);
@@ -71,8 +71,8 @@ int tx_queue_copy(struct tx_queue *queue, const uint8_t *data, size_t len);
 /* Appends bytes of a buf by reference. Errors: -ENOMEM, nothing appended. */
 int tx_queue_share(struct tx_queue *queue, struct buf *buf, const uint8_t *data, size_t len);
 
-/* Puts one whole control frame right behind the frame under way, ahead of all others, in place of an
- * urgent one that is still waiting. Errors: -ENOMEM, the queue as it was. */
+/* Puts one whole control frame right behind the frame under way, ahead of all others, in place of
+ * an urgent one that is still waiting. Errors: -ENOMEM, the queue as it was. */
 int tx_queue_put_urgent(struct tx_queue *queue, const uint8_t *frame, size_t len);
 
 /* Fills in up to `iov_max` pieces from the front. Returns how many. */

@@ -14,8 +14,8 @@
 #if !HAVE_THREAD_SANITIZER
 #define _LGPL_SOURCE
 #endif
-#include <urcu/urcu-memb.h>
 #include <urcu/rculfhash.h>
+#include <urcu/urcu-memb.h>
 
 #include "invariant.h"
 
@@ -37,8 +37,8 @@ enum {
  * Shared: all registered threads. */
 struct user_table {
 	struct cds_lfht *hash_table;
-	_Atomic size_t count;   /* users */
-	size_t buckets;         /* housekeeper's own: the size last asked for */
+	_Atomic size_t count; /* users */
+	size_t buckets;       /* housekeeper's own: the size last asked for */
 	unsigned char key[crypto_shorthash_KEYBYTES];
 };
 
@@ -81,7 +81,8 @@ static int match(struct cds_lfht_node *node, const void *wanted)
 	const struct key *key = wanted;
 	const struct user_entry *entry = caa_container_of(node, struct user_entry, node);
 	OBSERVE(key->table);
-	return entry->name_len == key->name_len && memcmp(entry->name, key->name, key->name_len) == 0;
+	return entry->name_len == key->name_len &&
+	       memcmp(entry->name, key->name, key->name_len) == 0;
 }
 
 static void read_begin(void)

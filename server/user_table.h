@@ -2,8 +2,8 @@
  * Shavit, 2006).
  *
  * The newest login of a user wins: one atomic step puts its entry where the old one was, so that
- * there is never a moment with none or with two. The entry that was replaced carries the kick to its
- * owner, which is why a kick cannot fail for memory. Only the owning worker frees an entry. */
+ * there is never a moment with none or with two. The entry that was replaced carries the kick to
+ * its owner, which is why a kick cannot fail for memory. Only the owning worker frees an entry. */
 #ifndef TIDEGATE_USER_TABLE_H
 #define TIDEGATE_USER_TABLE_H
 
@@ -37,8 +37,8 @@ int user_entry_create(struct user_table *table, const char *name, size_t name_le
 /* Frees an entry that never was in the table and nulls the giver's pointer. */
 void user_entry_discard(struct user_entry **entry);
 
-/* Puts an entry into the table. Returns the entry it replaced, whose kick the caller must post to the
- * worker of its handle; NULL when the user was not logged in. Thread: registered. */
+/* Puts an entry into the table. Returns the entry it replaced, whose kick the caller must post to
+ * the worker of its handle; NULL when the user was not logged in. Thread: registered. */
 struct user_entry *user_table_login(struct user_table *table, struct user_entry *entry);
 
 /* Takes an entry out again, unless a newer login has replaced it, and nulls the giver's pointer.
@@ -68,8 +68,8 @@ uint32_t user_entry_hash(const struct user_entry *entry);
 struct mail *user_entry_kick(struct user_entry *entry, uint32_t kind);
 struct user_entry *user_entry_of_kick(struct mail *mail);
 
-/* Frees a replaced entry whose kick has arrived, after a grace period, and nulls the giver's pointer.
- * Thread: registered, the receiver of the kick. */
+/* Frees a replaced entry whose kick has arrived, after a grace period, and nulls the giver's
+ * pointer. Thread: registered, the receiver of the kick. */
 void user_entry_retire(struct user_table *table, struct user_entry **entry);
 
 #endif

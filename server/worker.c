@@ -49,7 +49,8 @@ struct worker {
 	bool is_sweeping;
 };
 
-/* --- configuration ----------------------------------------------------------------------------- */
+/* --- configuration -----------------------------------------------------------------------------
+ */
 
 static void take_limits(struct worker *worker, const struct config *config)
 {
@@ -72,7 +73,8 @@ static void on_reload(struct worker *worker, const struct config *config)
 	worker->is_sweeping = true;
 }
 
-/* --- mail -------------------------------------------------------------------------------------- */
+/* --- mail --------------------------------------------------------------------------------------
+ */
 
 static void on_sockets(struct worker *worker, struct socket_batch *batch)
 {
@@ -144,7 +146,8 @@ static int take_mail(struct worker *worker)
 	return 0;
 }
 
-/* --- a turn ------------------------------------------------------------------------------------ */
+/* --- a turn ------------------------------------------------------------------------------------
+ */
 
 static int sooner(int a, int b)
 {
@@ -213,7 +216,8 @@ static void *run(void *context)
 	return NULL;
 }
 
-/* --- life -------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------------------------------
+ */
 
 static int init(struct worker *worker, const struct config *config)
 {

@@ -29,7 +29,7 @@ enum worker_mail {
 
 /* A socket on its way from an acceptor to a worker. */
 struct accepted_socket {
-	int fd; /* non-blocking, close-on-exec */
+	int fd;      /* non-blocking, close-on-exec */
 	bool refuse; /* over the limit: answer 503 */
 	struct peer peer;
 };

@@ -1,4 +1,4 @@
-#include "limits.h"
+#include "machine.h"
 
 #include <dirent.h>
 #include <sched.h>
@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-uint64_t limits_raise_files(void)
+uint64_t machine_raise_files(void)
 {
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
@@ -22,7 +22,7 @@ uint64_t limits_raise_files(void)
 	return limit.rlim_cur;
 }
 
-uint64_t limits_used_files(void)
+uint64_t machine_used_files(void)
 {
 	DIR *dir = opendir("/proc/self/fd");
 	if (!dir) {
@@ -49,14 +49,14 @@ static uint64_t control_group_memory(void)
 	return fields == 1 ? bytes : UINT64_MAX;
 }
 
-size_t limits_quarter_of_memory(void)
+size_t machine_quarter_of_memory(void)
 {
 	uint64_t machine = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 	uint64_t group = control_group_memory();
 	return (size_t)((machine < group ? machine : group) / 4);
 }
 
-uint32_t limits_cpus(void)
+uint32_t machine_cpus(void)
 {
 	cpu_set_t mask;
 	if (sched_getaffinity(0, sizeof(mask), &mask) < 0) {
