@@ -1,8 +1,8 @@
 /* WebSocket frames, RFC 6455 section 5.2, cut and checked by wslay's frame API.
  *
  * A reader is lent to a connection while a frame is in flight and serves the next connection as it
- * is when it stands at a boundary. Payloads are unmasked in place, in the caller's buffer, with wide
- * words: wslay is shown the header without mask bit and key and is told of the payload's bytes
+ * is when it stands at a boundary. Payloads are unmasked in place, in the caller's buffer, with
+ * wide words: wslay is shown the header without mask bit and key and is told of the payload's bytes
  * without being given them, so that it neither unmasks byte by byte nor copies. */
 #ifndef TIDEGATE_FRAME_H
 #define TIDEGATE_FRAME_H
@@ -30,11 +30,11 @@ enum {
 struct frame {
 	uint64_t payload_len; /* bytes the header declares, up to 2^63 - 1 */
 	uint8_t *data;        /* this part of the payload, unmasked, in the fed bytes */
-	size_t data_len;      /* bytes of this part; 0 for an empty frame or a header without payload yet */
+	size_t data_len;      /* bytes of this part; 0 when empty, or when the header came alone */
 	uint8_t opcode;       /* enum frame_opcode, or a reserved value: not checked here */
 	uint8_t rsv;          /* RSV1 to RSV3 as bits 2 to 0: not checked here */
-	uint8_t room;         /* bytes in front of `data` that belonged to this frame's header and may be
-	                       * overwritten, so that an answer can be built in place; 0 to 14 */
+	uint8_t room; /* bytes of this frame's header in front of `data`, 0 to 14: they may be
+		       * overwritten, so that an answer can be built in place */
 	bool fin;
 	bool masked;
 	bool begins; /* this part is the first of its frame */
@@ -44,8 +44,8 @@ struct frame {
 enum frame_status {
 	FRAME_READY,  /* *ret_frame is filled */
 	FRAME_MORE,   /* all fed bytes are consumed */
-	FRAME_BROKEN, /* RFC 6455 violated: non-minimal or negative length, long or fragmented control
-	               * frame. The reader is of no further use. */
+	FRAME_BROKEN, /* a whole header violates RFC 6455: non-minimal or negative length, long or
+		       * fragmented control frame. The reader is of no further use */
 };
 
 struct frame_reader;
@@ -62,7 +62,8 @@ void frame_reader_feed(struct frame_reader *reader, uint8_t *data, size_t len);
 
 /* The next frame or part of a frame. A frame whose payload has not wholly arrived is reported in
  * parts, first when its header is complete (data_len may then be 0), so that a declared length can
- * be refused before a byte of it is kept. No part is empty but the first and that of an empty frame. */
+ * be refused before a byte of it is kept. No part is empty but the first and that of an empty
+ * frame. */
 enum frame_status frame_reader_next(struct frame_reader *reader, struct frame *ret_frame);
 
 /* Whether no frame is open and no fed byte is left: the reader may serve another connection. */
@@ -80,8 +81,8 @@ static inline size_t frame_header_len(uint64_t payload_len)
 /* Writes the header of a final frame (FIN set, RSV zero). `mask` is NULL from a server, four random
  * bytes from a client. Thread: any. Returns the bytes written: frame_header_len(), 4 more when
  * masked. */
-size_t frame_header_write(
-	uint8_t ret_header[FRAME_HEADER_MAX], uint8_t opcode, uint64_t payload_len, const uint8_t *mask);
+size_t frame_header_write(uint8_t ret_header[FRAME_HEADER_MAX], uint8_t opcode,
+	uint64_t payload_len, const uint8_t *mask);
 
 /* XORs `data` with the mask key, starting `offset` bytes into the payload. RFC 6455 section 5.3.
  * Thread: any. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ascii.h"
 #include "slice.h"
 #include "utf8.h"
 
@@ -13,34 +14,10 @@ enum {
 	KEY_LEN = 24, /* Sec-WebSocket-Key: 22 digits of base64 and "==" */
 };
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool is_alnum(char c)
-{
-	return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static int hex_value(char c)
-{
-	if (is_digit(c)) {
-		return c - '0';
-	}
-	if (c >= 'a' && c <= 'f') {
-		return c - 'a' + 10;
-	}
-	if (c >= 'A' && c <= 'F') {
-		return c - 'A' + 10;
-	}
-	return -1;
-}
-
 /* tchar of RFC 9110 section 5.6.2: methods and names of fields. */
 static bool is_token(char c)
 {
-	return is_alnum(c) || (c && strchr("!#$%&'*+-.^_`|~", c));
+	return ascii_is_alnum(c) || (c && strchr("!#$%&'*+-.^_`|~", c));
 }
 
 /* Printable ASCII; a fragment is never sent. What RFC 3986 wants encoded besides is let through,
@@ -57,7 +34,8 @@ static bool is_value(char c)
 	return (byte >= ' ' && byte != 0x7f) || byte == '\t';
 }
 
-/* ---- The search for the end. The grammar of a head is regular: one state per byte of it. */
+/* ---- The search for the end. The grammar of a head is regular: a state is all there is to keep.
+ */
 
 enum scan_state {
 	SCAN_METHOD_START,
@@ -79,7 +57,7 @@ static enum scan_state scan_version(enum scan_state state, char c)
 {
 	static const char pattern[] = "HTTP/d.d";
 	const char wanted = pattern[state - SCAN_VERSION];
-	const bool fits = wanted == 'd' ? is_digit(c) : c == wanted;
+	const bool fits = wanted == 'd' ? ascii_is_digit(c) : c == wanted;
 	return fits ? state + 1 : SCAN_MALFORMED;
 }
 
@@ -226,7 +204,7 @@ static void take_apart(struct slice rest, struct head *ret_head)
 static size_t leading_digits(struct slice slice)
 {
 	size_t count = 0;
-	while (count < slice.len && is_digit(slice.data[count])) {
+	while (count < slice.len && ascii_is_digit(slice.data[count])) {
 		count++;
 	}
 	return count;
@@ -236,9 +214,9 @@ static size_t leading_digits(struct slice slice)
 static bool is_host_char(char c, bool in_brackets)
 {
 	if (in_brackets) {
-		return hex_value(c) >= 0 || c == ':' || c == '.';
+		return ascii_hex_value(c) >= 0 || c == ':' || c == '.';
 	}
-	return is_alnum(c) || strchr("-._~!$&'()*+,;=%", c);
+	return ascii_is_alnum(c) || strchr("-._~!$&'()*+,;=%", c);
 }
 
 static bool host_is_plausible(struct slice host)
@@ -290,11 +268,11 @@ static bool key_is_valid(struct slice key)
 		return false;
 	}
 	for (size_t i = 0; i < digits; i++) {
-		if (!is_alnum(key.data[i]) && key.data[i] != '+' && key.data[i] != '/') {
+		if (!ascii_is_alnum(key.data[i]) && key.data[i] != '+' && key.data[i] != '/') {
 			return false;
 		}
 	}
-	return memchr("AQgw", key.data[digits - 1], 4);
+	return strchr("AQgw", key.data[digits - 1]);
 }
 
 /* Decodes %XX. Returns the length, or -1 when it is over `size` or an escape is broken. */
@@ -307,8 +285,8 @@ static int percent_decode(struct slice slice, char *ret_decoded, size_t size)
 			if (slice.len - i < 3) {
 				return -1;
 			}
-			const int high = hex_value(slice.data[i + 1]);
-			const int low = hex_value(slice.data[i + 2]);
+			const int high = ascii_hex_value(slice.data[i + 1]);
+			const int low = ascii_hex_value(slice.data[i + 2]);
 			if (high < 0 || low < 0) {
 				return -1;
 			}

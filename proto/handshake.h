@@ -15,10 +15,10 @@ enum {
 };
 
 enum handshake_progress {
-	HANDSHAKE_MORE,     /* the head goes on */
-	HANDSHAKE_COMPLETE, /* *ret_head_len bytes are the head; what follows are frames */
+	HANDSHAKE_MORE,      /* the head goes on */
+	HANDSHAKE_COMPLETE,  /* *ret_head_len bytes are the head; what follows are frames */
 	HANDSHAKE_MALFORMED, /* these bytes cannot begin an HTTP request: answer 400 */
-	HANDSHAKE_TOO_LONG, /* over HANDSHAKE_HEAD_MAX: answer 431 */
+	HANDSHAKE_TOO_LONG,  /* over HANDSHAKE_HEAD_MAX: answer 431 */
 };
 
 /* Where the search for the end of a head stands. Zero-initialised is the start. */
@@ -29,10 +29,10 @@ struct handshake_scan {
 
 /* What a head asks for. */
 struct handshake_request {
-	uint16_t status;  /* of the answer: 101, 400, 405, 426 or 431 */
+	uint16_t status;    /* of the answer: 101, 400, 405, 426 or 431 */
 	bool wrong_version; /* of 426: whether Sec-WebSocket-Version is to be named */
-	bool user_valid;  /* of 101: exactly one `user`, valid UTF-8, 1 to 64 bytes, no control character */
-	uint8_t user_len; /* bytes */
+	bool user_valid;    /* of 101: one `user` of 1 to 64 bytes, UTF-8, no control character */
+	uint8_t user_len;   /* bytes */
 	char user[HANDSHAKE_USER_MAX + 1]; /* decoded, NUL-terminated, meaningful when user_valid */
 	char accept[HANDSHAKE_ACCEPT_LEN + 1]; /* Sec-WebSocket-Accept, of 101 */
 	const char *detail; /* one line for people: why it is not 101; NULL: the status says it */
@@ -57,7 +57,6 @@ size_t handshake_answer(
 
 /* Writes an answer that no head asked for: 400, 408, 431 or 503 (with Retry-After: `retry_s`).
  * Thread: any. Returns the length, at most HANDSHAKE_ANSWER_MAX. */
-size_t handshake_refusal(
-	uint16_t status, uint32_t retry_s, char ret_answer[HANDSHAKE_ANSWER_MAX]);
+size_t handshake_refusal(uint16_t status, uint32_t retry_s, char ret_answer[HANDSHAKE_ANSWER_MAX]);
 
 #endif

@@ -105,7 +105,7 @@ static void assembly_reset(struct assembly *assembly)
 static bool assembly_reserve(struct assembly *assembly, size_t len, size_t max_message)
 {
 	const size_t needed = ROOM + assembly->len + len;
-	if (needed <= assembly->size) {
+	if (assembly->buffer && needed <= assembly->size) {
 		return true;
 	}
 

@@ -13,19 +13,19 @@
 #include "close_reason.h"
 
 enum message_kind {
-	MESSAGE_MORE,   /* all fed bytes are consumed */
-	MESSAGE_TEXT,   /* valid UTF-8 */
+	MESSAGE_MORE, /* all fed bytes are consumed */
+	MESSAGE_TEXT, /* valid UTF-8 */
 	MESSAGE_BINARY,
-	MESSAGE_PING,   /* data is what the Pong must carry */
+	MESSAGE_PING, /* data is what the Pong must carry */
 	MESSAGE_PONG,
 	MESSAGE_CLOSE,  /* data is the payload: empty, or a valid code and valid text */
-	MESSAGE_BROKEN, /* the peer broke a rule: close with `broken`. The reader is of no further use */
+	MESSAGE_BROKEN, /* a rule was: close with `broken`; the reader is of no further use */
 };
 
 struct message {
 	enum message_kind kind;
-	enum close_reason broken; /* of MESSAGE_BROKEN: PROTOCOL_ERROR, INVALID_UTF8, MESSAGE_TOO_BIG or
-	                           * INTERNAL_ERROR (out of memory) */
+	enum close_reason broken; /* of MESSAGE_BROKEN: PROTOCOL_ERROR, INVALID_UTF8,
+				   * MESSAGE_TOO_BIG or INTERNAL_ERROR (out of memory) */
 	uint8_t *data;            /* unmasked payload, borrowed until the next call on the reader */
 	size_t len;               /* bytes */
 	size_t room;              /* bytes in front of `data` that the caller may overwrite */
@@ -34,15 +34,14 @@ struct message {
 /* What a reader enforces; may be shared by many readers and changed while they are idle. */
 struct message_rules {
 	uint32_t max_message; /* bytes of payload of one message, fragments added up */
-	bool peer_masks;      /* true at a server: client frames must be masked, RFC 6455 section 5.1 */
+	bool peer_masks;      /* true at a server: clients must mask, RFC 6455 section 5.1 */
 };
 
 struct message_reader;
 
 /* Thread: any; a reader is used by one thread at a time. `rules` is borrowed for the reader's life.
  * Errors: -ENOMEM. */
-int message_reader_create(
-	const struct message_rules *rules, struct message_reader **ret_reader);
+int message_reader_create(const struct message_rules *rules, struct message_reader **ret_reader);
 
 /* Frees a reader and nulls the giver's pointer. *reader may be NULL. */
 void message_reader_destroy(struct message_reader **reader);
@@ -53,8 +52,7 @@ void message_reader_feed(struct message_reader *reader, uint8_t *data, size_t le
 
 /* The next message. A control message may come between the fragments of another. `kind` of
  * *ret_message is also the return value. */
-enum message_kind message_reader_next(
-	struct message_reader *reader, struct message *ret_message);
+enum message_kind message_reader_next(struct message_reader *reader, struct message *ret_message);
 
 /* Complete frames seen since the last call of this function, control frames and fragments
  * included: what renews a read deadline. */

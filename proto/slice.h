@@ -29,8 +29,7 @@ static inline bool slice_begins_nocase(struct slice slice, struct slice start)
 	return slice.len >= start.len && strncasecmp(slice.data, start.data, start.len) == 0;
 }
 
-/* Cuts off what stands before the first `separator`, or all, off the front. The separator is
- * dropped. */
+/* Cuts off the front what stands before the first `separator`, or all. The separator is dropped. */
 static inline struct slice slice_cut(struct slice *rest, char separator)
 {
 	struct slice front = *rest;

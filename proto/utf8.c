@@ -12,8 +12,7 @@ enum {
 	CONTINUATION_MAX = 0xbf,
 };
 
-/* Vectors of the compilers' own, not of one processor: comparisons yield 0 or 0xff for each byte.
- */
+/* Vectors of the compilers' own, not of one processor; comparisons yield masks of 0 or -1. */
 typedef uint8_t bytes_block __attribute__((vector_size(BLOCK)));
 typedef int8_t masks_block __attribute__((vector_size(BLOCK)));
 
