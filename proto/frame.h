@@ -33,8 +33,7 @@ struct frame {
 	size_t data_len;      /* bytes of this part; 0 when empty, or when the header came alone */
 	uint8_t opcode;       /* enum frame_opcode, or a reserved value: not checked here */
 	uint8_t rsv;          /* RSV1 to RSV3 as bits 2 to 0: not checked here */
-	uint8_t room; /* bytes of this frame's header in front of `data`, 0 to 14: they may be
-		       * overwritten, so that an answer can be built in place */
+	uint8_t room; /* bytes of the header in front of `data`, the caller's to write; 0 to 14 */
 	bool fin;
 	bool masked;
 	bool begins; /* this part is the first of its frame */

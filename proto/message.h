@@ -19,7 +19,7 @@ enum message_kind {
 	MESSAGE_PING, /* data is what the Pong must carry */
 	MESSAGE_PONG,
 	MESSAGE_CLOSE,  /* data is the payload: empty, or a valid code and valid text */
-	MESSAGE_BROKEN, /* a rule was: close with `broken`; the reader is of no further use */
+	MESSAGE_BROKEN, /* close with `broken`; the reader is of no further use */
 };
 
 struct message {
