@@ -120,7 +120,7 @@ static int bind_tcp(const struct sockaddr *address, socklen_t len, bool reuse_po
 
 static int listen_tcp(const struct sockaddr *address, socklen_t len, int *ret_fd)
 {
-	int fd;
+	int fd = -1;
 	int err = bind_tcp(address, len, true, &fd);
 	if (err) {
 		return err;
@@ -140,7 +140,7 @@ static int listen_tcp(const struct sockaddr *address, socklen_t len, int *ret_fd
 /* SO_REUSEPORT would bind beside a foreign process without a word: a plain bind tells. */
 static int probe_tcp(const struct sockaddr *address, socklen_t len)
 {
-	int fd;
+	int fd = -1;
 	int err = bind_tcp(address, len, false, &fd);
 	if (err) {
 		return err;
