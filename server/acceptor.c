@@ -16,10 +16,11 @@
 #include "log.h"
 #include "loop.h"
 
+#define STOP UINT64_MAX /* what the stop bell is watched as; listeners are by their row */
+
 enum {
 	ACCEPT_MAX = 64, /* newcomers of one batch */
 	EVENTS = 32,
-	STOP = UINT32_MAX,    /* what the stop bell is watched as; listeners by their row */
 	REFUSE_WAIT_MS = 100, /* for a refused newcomer to take its answer */
 	REFUSE_READS = 4,     /* of what it sends meanwhile */
 	SHORT_WAIT_MS = 50,   /* when the kernel is short of memory or of sockets */

@@ -67,9 +67,7 @@ struct conn {
 
 _Static_assert(sizeof(struct conn) <= 128, "two cache lines");
 
-enum {
-	CONN_NONE = UINT32_MAX, /* the end of an index-linked list */
-};
+#define CONN_NONE UINT32_MAX /* the end of an index-linked list */
 
 /* Owner:  one worker.
  * Shared: never. */
