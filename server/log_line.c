@@ -61,6 +61,9 @@ static void put_string(struct span *span, const char *text)
 /* Bytes of the character that `text` begins with; 0 when it is not UTF-8. */
 static size_t character_len(const char *text)
 {
+	if ((uint8_t)text[0] < 0x80) {
+		return 1;
+	}
 	size_t left = strnlen(text, 4);
 	for (size_t len = 1; len <= left; len++) {
 		if (utf8_valid((const uint8_t *)text, len)) {
