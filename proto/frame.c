@@ -18,11 +18,12 @@ struct frame_reader {
 	uint8_t *fed;
 	uint8_t *fed_end;
 
-	/* What wslay has still to be told of: see tell_wslay(). */
-	const uint8_t *header; /* a whole header, masked or not; NULL for none */
-	size_t claim;          /* bytes of payload */
+	/* How far wslay has been told of them, ahead of what is consumed: see tell_wslay(). */
+	const uint8_t *told;
+	uint64_t untold; /* bytes of payload it expects before the next header */
 
-	/* A header that arrives in pieces. */
+	/* A header that arrives in pieces, and whether wslay has still to be told of it. */
+	bool stash_is_untold;
 	uint8_t stash_len;
 	uint8_t stash[FRAME_HEADER_MAX];
 
@@ -36,6 +37,13 @@ struct frame_reader {
 
 /* A vector of the compilers' own, not of one processor. */
 typedef uint64_t wide_word __attribute__((vector_size(16)));
+
+#define IS_LITTLE_ENDIAN (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+
+enum {
+	SHORT_MAX = 125,  /* bytes of payload that the second byte of a header can tell */
+	SHORT_HEADER = 6, /* bytes of such a header with its mask */
+};
 
 /* wslay's context is opaque; this is what it takes from the allocator. */
 enum {
@@ -66,23 +74,85 @@ static inline size_t copy_unmasked(uint8_t *to, const uint8_t *header)
 	return 2 + extended;
 }
 
-/* wslay asks for bytes. It gets the header, and of the payload the count alone: it never looks at
- * bytes that are not masked, and nobody looks at its copy of them. Having nothing to give is told
- * by 0, from which wslay makes WSLAY_ERR_WANT_READ. */
+static inline bool header_is_whole(const uint8_t *data, size_t len)
+{
+	return len >= FRAME_HEADER_MAX || (len >= 2 && len >= header_len(data[1]));
+}
+
+static inline uint64_t declared_len(const uint8_t *header)
+{
+	const uint8_t len7 = header[1] & 0x7f;
+	return len7 < 126 ? len7 : len7 == 126 ? load_be16(header + 2) : load_be64(header + 2);
+}
+
+/* The next header wslay is to be told of; NULL when there is none that is whole. */
+static inline const uint8_t *next_untold(struct frame_reader *reader)
+{
+	const uint8_t *header = reader->told;
+	if (reader->stash_is_untold) {
+		reader->stash_is_untold = false;
+		return reader->stash;
+	}
+	if (!header_is_whole(header, (size_t)(reader->fed_end - header))) {
+		return NULL;
+	}
+	reader->told = header + header_len(header[1]);
+	return header;
+}
+
+/* Tells of whole masked frames under 126 bytes that lie one behind the other: pipelined requests,
+ * where every nanosecond shows. Returns how many bytes wslay is given. */
+static inline size_t tell_short_frames(struct frame_reader *reader, uint8_t *ret_data, size_t size)
+{
+	const uint8_t *told = reader->told;
+	size_t at = 0;
+
+	while (reader->fed_end - told >= SHORT_HEADER) {
+		const size_t len = told[1] ^ 0x80u; /* over 127 where there is no mask */
+		const size_t given = 2 + len;
+		if (len > SHORT_MAX || (size_t)(reader->fed_end - told) - SHORT_HEADER < len ||
+			given > size - at) {
+			break;
+		}
+		ret_data[at] = told[0];
+		ret_data[at + 1] = (uint8_t)len;
+		at += given;
+		told += SHORT_HEADER + len;
+	}
+	reader->told = told;
+	return at;
+}
+
+/* wslay asks for bytes. It gets headers, and of the payloads between them the count alone: it never
+ * looks at bytes that are not masked, and nobody looks at its copy of them. It is told of as many
+ * frames as its buffer would hold, so that it asks once for hundreds of small ones. Having nothing
+ * to give is told by 0, from which wslay makes WSLAY_ERR_WANT_READ. */
 static ssize_t tell_wslay(uint8_t *ret_data, size_t size, int flags, void *user_data)
 {
 	struct frame_reader *reader = user_data;
-	size_t told = 0;
-	assert(size >= FRAME_HEADER_UNMASKED_MAX);
+	size_t at = 0;
 
-	if (reader->header) {
-		told = copy_unmasked(ret_data, reader->header);
-		reader->header = NULL;
+	if (reader->untold == 0 && !reader->stash_is_untold) {
+		at = tell_short_frames(reader, ret_data, size);
 	}
-	const size_t room = size - told;
-	const size_t claim = reader->claim < room ? reader->claim : room;
-	reader->claim -= claim;
-	return (ssize_t)(told + claim);
+	for (;;) {
+		size_t claim = (size_t)(reader->fed_end - reader->told);
+		claim = reader->untold < claim ? (size_t)reader->untold : claim;
+		claim = size - at < claim ? size - at : claim;
+		at += claim;
+		reader->told += claim;
+		reader->untold -= claim;
+		if (reader->untold > 0 || size - at < FRAME_HEADER_UNMASKED_MAX) {
+			break;
+		}
+		const uint8_t *header = next_untold(reader);
+		if (!header) {
+			break;
+		}
+		at += copy_unmasked(ret_data + at, header);
+		reader->untold = declared_len(header);
+	}
+	return (ssize_t)at;
 }
 
 int frame_reader_create(struct frame_reader **ret_reader)
@@ -114,6 +184,7 @@ void frame_reader_feed(struct frame_reader *reader, uint8_t *data, size_t len)
 {
 	assert(reader->fed == reader->fed_end);
 	reader->fed = data;
+	reader->told = data;
 	reader->fed_end = data + len;
 }
 
@@ -143,20 +214,11 @@ static bool stash_header(struct frame_reader *reader)
 /* Opens the frame that a whole header begins. Returns the header's length. */
 static inline size_t open_frame(struct frame_reader *reader, const uint8_t *header)
 {
-	size_t len = 2;
-	uint64_t payload_len = header[1] & 0x7f;
-	if (payload_len == 126) {
-		payload_len = load_be16(header + 2);
-		len = 4;
-	} else if (payload_len == 127) {
-		payload_len = load_be64(header + 2);
-		len = 10;
-	}
+	const size_t len = header_len(header[1]);
+	const uint64_t payload_len = declared_len(header);
 	if (header[1] & 0x80) {
-		memcpy(reader->mask, header + len, 4);
-		len += 4;
+		memcpy(reader->mask, header + len - 4, 4);
 	}
-	reader->header = header;
 	reader->first = header[0];
 	reader->second = header[1];
 	reader->payload_len = payload_len;
@@ -173,12 +235,9 @@ static size_t open_stashed(struct frame_reader *reader)
 		return 0;
 	}
 	reader->stash_len = 0;
+	reader->stash_is_untold = true;
+	reader->told = reader->fed;
 	return open_frame(reader, reader->stash) - stashed;
-}
-
-static inline bool header_is_whole(const uint8_t *data, size_t len)
-{
-	return len >= FRAME_HEADER_MAX || (len >= 2 && len >= header_len(data[1]));
 }
 
 /* Opens the frame at which the fed bytes stand, and passes over its header. Returns how many of
@@ -198,15 +257,43 @@ static inline size_t take_header(struct frame_reader *reader)
 static inline bool wslay_agrees(struct frame_reader *reader, size_t len)
 {
 	struct wslay_frame_iocb iocb;
+	size_t followed = 0;
 
-	reader->claim = len;
 	do {
-		const ssize_t followed = wslay_frame_recv(reader->wslay, &iocb);
-		if (followed < 0 && followed != WSLAY_ERR_WANT_READ) {
-			return false;
+		const ssize_t step = wslay_frame_recv(reader->wslay, &iocb);
+		if (step < 0) {
+			/* With nothing to follow, it is the header alone that it has seen. */
+			return step == WSLAY_ERR_WANT_READ && len == 0;
 		}
-	} while (reader->claim > 0);
+		followed += (size_t)step;
+	} while (followed < len);
 	return true;
+}
+
+/* Unmasks 2 to 8 bytes with one load and one store, which the reader of the payload then finds in
+ * one piece: the word ends where the payload does, and what it holds of the header is left as it
+ * is. */
+static inline void unmask_word(uint8_t *data, size_t len, const uint8_t mask[4])
+{
+	uint32_t key;
+	uint64_t word;
+	uint8_t *begin = data + len - sizeof word;
+	memcpy(&key, mask, sizeof key);
+	memcpy(&word, begin, sizeof word);
+	word ^= ((uint64_t)key << 32 | key) << 8 * (sizeof word - len);
+	memcpy(begin, &word, sizeof word);
+}
+
+/* `room` bytes in front of `data` are the frame's header. */
+static inline void unmask(
+	struct frame_reader *reader, uint8_t *data, size_t len, uint64_t offset, size_t room)
+{
+	const bool is_word = len >= 2 && len <= sizeof(uint64_t) && len + room >= sizeof(uint64_t);
+	if (is_word && offset == 0 && IS_LITTLE_ENDIAN) {
+		unmask_word(data, len, reader->mask);
+	} else {
+		frame_mask(data, len, reader->mask, offset);
+	}
 }
 
 enum frame_status frame_reader_next(struct frame_reader *reader, struct frame *ret_frame)
@@ -232,7 +319,7 @@ enum frame_status frame_reader_next(struct frame_reader *reader, struct frame *r
 
 	const bool masked = reader->second & 0x80;
 	if (masked) {
-		frame_mask(data, len, reader->mask, reader->payload_len - left);
+		unmask(reader, data, len, reader->payload_len - left, room);
 	}
 	reader->fed = data + len;
 	reader->payload_left = left - len;
