@@ -1,5 +1,7 @@
 #include "timeouts.h"
 
+#include <sys/ioctl.h>
+
 #include "../proto/frame.h"
 
 static void handshake_passed(struct conns *conns, struct conn *conn)
@@ -48,6 +50,15 @@ static void act_on(struct conns *conns, struct conn *conn, enum deadline_due due
 	}
 }
 
+/* Whether a peer that seems to have been silent too long has said something that is not read yet: after
+ * the process has been stopped for a while, all heartbeats are. The look after that will tell. */
+static bool is_unheard(const struct conn *conn, enum deadline_due due)
+{
+	int waiting = 0;
+	return (due == DEADLINE_READ || due == DEADLINE_HANDSHAKE) &&
+		ioctl(conn->fd, FIONREAD, &waiting) == 0 && waiting > 0;
+}
+
 static uint32_t on_wheel(void *context, uint32_t index)
 {
 	struct conns *conns = context;
@@ -60,11 +71,19 @@ static uint32_t on_wheel(void *context, uint32_t index)
 	}
 	enum deadline_due due =
 		deadline_check(&conns->deadlines, conn, conns->loop->now_tick, &next);
+	if (is_unheard(conn, due)) {
+		due = DEADLINE_NONE;
+		next = conns->loop->now_tick + 1;
+	}
 	if (due != DEADLINE_NONE || conn->tx) {
+		uint8_t before = conn->state;
 		conn_visit_begin(conns, conn);
-		act_on(conns, conn, due);
+		/* First, as nothing may be gathered when the queue is written from. */
 		if (conn->state == CONN_LIVE && conn->tx) {
 			check_stalled(conns, conn);
+		}
+		if (conn->state == before) {
+			act_on(conns, conn, due);
 		}
 		conn_visit_end(conns, conn);
 		if (conn->state == CONN_DEAD) {
