@@ -251,7 +251,10 @@ static int start(struct gateway *gateway)
 	if (err) {
 		return err;
 	}
-	config_check(&gateway->config, warn_config, error);
+	if (config_check(&gateway->config, warn_config, error) < 0) {
+		complain("%s", error);
+		return -EINVAL;
+	}
 	set_connection_limits(gateway, true);
 	err = start_threads(gateway);
 	if (!err) {
