@@ -104,11 +104,7 @@ static void begin_closing(struct conns *conns, struct conn *conn, enum close_rea
 	if (was_live) {
 		conns->ops->ended(conns->owner, conn);
 	}
-	if (conn->tx) {
-		conn->tx->is_final = true;
-		tx_queue_cut(conn->tx);
-		outbox_discard(conns->outbox);
-	}
+	outbox_finalize(conns->outbox, conn);
 }
 
 void conn_end(struct conns *conns, struct conn *conn, enum close_reason reason)

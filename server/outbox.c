@@ -129,7 +129,7 @@ static void set_lag(struct outbox *outbox, struct tx_queue *queue, enum tx_lag l
 
 static void note_lag(struct outbox *outbox, struct tx_queue *queue)
 {
-	if (queue->bytes < outbox->queue_limit / 8) {
+	if (queue->is_final || queue->bytes < outbox->queue_limit / 8) {
 		set_lag(outbox, queue, TX_LAG_NONE);
 	} else if (queue->bytes > outbox->queue_limit / 4 && queue->lag == TX_LAG_NONE) {
 		set_lag(outbox, queue, TX_LAG_COUNTED);
@@ -144,6 +144,17 @@ void outbox_give_up_on(struct outbox *outbox, struct conn *conn)
 		outbox->loop->now_tick - queue->lagging_since > LAG_TICKS) {
 		set_lag(outbox, queue, TX_LAG_GIVEN_UP);
 	}
+}
+
+void outbox_finalize(struct outbox *outbox, struct conn *conn)
+{
+	if (!conn->tx) {
+		return;
+	}
+	conn->tx->is_final = true;
+	tx_queue_cut(conn->tx);
+	note_lag(outbox, conn->tx);
+	outbox_discard(outbox);
 }
 
 void outbox_drop_queue(struct outbox *outbox, struct conn *conn)
@@ -189,6 +200,7 @@ static enum close_reason stall(struct outbox *outbox, size_t sent)
 	}
 	list_add(outbox, conn->tx);
 	conn->tx->progress_tick = outbox->loop->now_tick;
+	conn->tx->is_final = conn->state == CONN_CLOSING;
 	tx_queue_walk_opaque(conn->tx, outbox->opaque);
 	size_t left = sent;
 	for (int i = 0; i < outbox->pieces && left > 0; i++) {
@@ -222,7 +234,9 @@ static ssize_t write_pieces(int fd, struct iovec *iov, int count)
 static enum close_reason queue_gathered(struct outbox *outbox)
 {
 	struct tx_queue *queue = outbox->conn->tx;
-	if (queue->bytes + outbox->bytes > outbox->queue_limit) {
+	/* What is left of one large frame may be over the limit by itself: its Close follows all the
+	 * same. */
+	if (!queue->is_final && queue->bytes + outbox->bytes > outbox->queue_limit) {
 		return CLOSE_REASON_SLOW_READER;
 	}
 	if (spill(outbox, 0) < 0) {

@@ -526,7 +526,9 @@ static inline void bench_finish(struct bench *bench)
 		client_leave(&bench->clients[i]);
 		free(bench->clients[i].in);
 	}
-	bench_run(bench);
+	if (bench_conns(bench, 0)->table) {
+		bench_run(bench);
+	}
 	for (uint32_t i = 0; i < bench->worker_count; i++) {
 		conns_finish(&bench->workers[i].conns);
 		fanout_destroy(&bench->workers[i].fanout);
