@@ -2,8 +2,10 @@
 
 import pytest
 
-import foreign
-from gateway import BINARY, Gateway, SANITIZED
+pytest.register_assert_rewrite("crowd", "foreign", "gateway", "raw")
+
+import foreign  # noqa: E402
+from gateway import BINARY, SANITIZED, Gateway  # noqa: E402
 
 
 def pytest_configure(config):

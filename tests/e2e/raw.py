@@ -134,7 +134,7 @@ class Raw:
             raise Gone("end of file")
         self.buffer += data
 
-    def _take(self, count):
+    def take(self, count):
         while len(self.buffer) < count:
             self._receive()
         data = bytes(self.buffer[:count])
@@ -162,6 +162,13 @@ class Raw:
             while True:
                 self.buffer.clear()
                 self._receive()
+
+    def skip_to(self, mark):
+        """Reads on, without looking at frames, until just behind `mark`."""
+        while mark not in self.buffer:
+            del self.buffer[: -len(mark)]
+            self._receive()
+        del self.buffer[: self.buffer.index(mark) + len(mark)]
 
     def close_socket(self):
         self.sock.close()
@@ -254,7 +261,7 @@ class Raw:
         if opcode & 0x8:
             assert fin and size <= 125, "a long or fragmented control frame"
             assert opcode in (CLOSE, PING, PONG), f"opcode {opcode}"
-        payload = self._take(header + size)[header:]
+        payload = self.take(header + size)[header:]
         return Frame(opcode, payload, fin)
 
     def message(self):

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from foreign import KINDS, WITHOUT_PINGS
 from raw import PACKET_PING, PACKET_PONG, PACKET_TEXT, packet
 from waiting import FACTOR
 
@@ -41,9 +42,8 @@ def test_packet_text_reaches_the_others(gateway, library):
     ping_packet(alice)
 
 
+@pytest.mark.parametrize("library", [kind for kind in KINDS if kind not in WITHOUT_PINGS], indirect=True)
 def test_protocol_ping_is_answered(gateway, library):
-    if not library.can_ping:
-        pytest.skip("a page cannot send protocol pings")
     alice = library.open(gateway.url("alice"))
     for payload in (b"", b"payload", bytes(range(125))):
         alice.ping(payload)

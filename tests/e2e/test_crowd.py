@@ -7,13 +7,14 @@ from gateway import SANITIZED
 from raw import TEXT
 from waiting import wait_until
 
+pytestmark = pytest.mark.threads
+
 COUNT = 1000 if SANITIZED else 10_000
 DEADLINE = 8  # seconds
 INTERVAL = 2
 HELD = 2 * DEADLINE + 2  # long enough for the deadline to find who does not live
 
 
-@pytest.mark.threads
 def test_ten_thousand_live(start):
     gateway = start("--read-deadline", DEADLINE, "--workers", 2)
     idle_fds = gateway.fds()

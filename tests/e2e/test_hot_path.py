@@ -81,7 +81,7 @@ REQUESTS = {
 def ask(client, request, answer, count):
     for _ in range(count):
         client.sock.sendall(request)
-        assert client._take(len(answer)) == answer
+        assert client.take(len(answer)) == answer
 
 
 @pytest.mark.parametrize(("request_", "answer"), REQUESTS.values(), ids=REQUESTS.keys())
@@ -222,7 +222,7 @@ def test_heartbeats_of_many_allocate_nothing(counted):
         for client in clients:
             client.sock.sendall(beat)
         for client in clients:
-            assert client._take(len(answer)) == answer
+            assert client.take(len(answer)) == answer
 
     for _ in range(5):
         turn()

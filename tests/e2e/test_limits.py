@@ -10,6 +10,8 @@ from gateway import limit_files
 from raw import Gone, request
 from waiting import wait_until
 
+pytestmark = pytest.mark.threads
+
 
 def try_login(gateway, user):
     """(client, None) after a 101, (None, answer) after a refusal."""

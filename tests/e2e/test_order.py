@@ -72,22 +72,33 @@ def test_order_holds_between_the_kinds_and_with_joiners(start):
     """Who joins in the midst begins somewhere and then misses nothing."""
     gateway = start("--workers", 4)
     sender = gateway.login("ann")
-    total = 2000
-    halfway = threading.Event()
+    joiners = 6
+    halfway, joined = threading.Event(), threading.Semaphore(0)
+    last = []
+
+    def say(number):
+        if number % 2:
+            sender.packet(PACKET_TEXT, str(number).encode())
+        else:
+            sender.text(str(number))
 
     def send():
-        for number in range(total):
-            if number % 2:
-                sender.packet(PACKET_TEXT, str(number).encode())
-            else:
-                sender.text(str(number))
-            if number == total // 4:
-                halfway.set()
+        """Talks until all have come, and some more."""
+        for number in range(500):
+            say(number)
+        halfway.set()
+        number, here = 500, 0
+        while here < joiners or number < 2000:
+            say(number)
+            number += 1
+            here += joined.acquire(blocking=False)
+        last.append(number - 1)
         sender.text("end")
 
     def join(name):
         assert halfway.wait(TIMEOUT)
         receiver = gateway.login(name)
+        joined.release()
         numbers = []
         while True:
             opcode, payload = receiver.message()
@@ -96,9 +107,9 @@ def test_order_holds_between_the_kinds_and_with_joiners(start):
                 break
             assert (opcode == TEXT) == (int(text) % 2 == 0)
             numbers.append(int(text))
-        assert numbers == list(range(total - len(numbers), total))
+        assert numbers == list(range(last[0] + 1 - len(numbers), last[0] + 1))
 
-    run_all(send, *[lambda number=number: join(f"joiner{number}") for number in range(6)])
+    run_all(send, *[lambda number=number: join(f"joiner{number}") for number in range(joiners)])
 
 
 def test_answers_keep_their_place(start):

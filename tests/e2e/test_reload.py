@@ -6,8 +6,10 @@ import time
 import pytest
 
 from gateway import free_port
-from raw import TEXT, frame
+from raw import TEXT, frame, request
 from waiting import FACTOR
+
+pytestmark = pytest.mark.threads
 
 
 @pytest.fixture
@@ -54,7 +56,6 @@ def test_a_limit_and_the_log_level(start, config):
         gateway.wait_for_line(r"recv message \[0 100 0 0 0 0\] from alice")
 
 
-@pytest.mark.threads
 def test_a_shorter_deadline_meets_who_is_silent_already(start, config):
     path = config("read_deadline = 1000\n")
     gateway = start("--config", path)
@@ -126,7 +127,7 @@ def test_more_connections_are_allowed(start, config):
     gateway = start("--config", path)
     with gateway.login("alice"):
         with gateway.raw() as refused:
-            refused.send(b"GET /?user=bob HTTP/1.1\r\n\r\n")
+            refused.send(request("/?user=bob"))
             assert refused.refusal().status == 503
         config("max_connections = 2\n")
         reload(gateway)
