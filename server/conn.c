@@ -271,6 +271,9 @@ void conn_send(struct conns *conns, struct conn *conn, uint8_t opcode, uint8_t *
 {
 	if (opcode == FRAME_TEXT || opcode == FRAME_BINARY) {
 		catch_up(conns, conn);
+		if (conn->state != CONN_LIVE) {
+			return; /* It was owed more than it could take: nothing follows a Close. */
+		}
 	}
 	if (len >= LEND_MIN) {
 		send_large(conns, conn, opcode, data, len, room);

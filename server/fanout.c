@@ -460,23 +460,25 @@ static void let_feeders_go_on(struct fanout *fanout)
 	reader_unpause(fanout->conns);
 }
 
-/* Cuts off this worker's largest queue if no other worker has a larger one. */
+/* Cuts off this worker's largest queue if no other worker has a larger one. Those who have not
+ * looked for theirs yet are woken first, or the first to notice would cut off whoever is at hand.
+ */
 static void shed(struct fanout *fanout)
 {
 	struct fanout_node *node = fanout->node;
 	size_t mine;
 	uint32_t index = outbox_largest(fanout->conns->outbox, &mine);
+	mine++;
 	atomic_store_explicit(
 		&node->gauges[fanout->worker].largest_queue, mine, memory_order_relaxed);
 	for (uint32_t i = 0; i < node->worker_count; i++) {
 		size_t other =
 			atomic_load_explicit(&node->gauges[i].largest_queue, memory_order_relaxed);
-		if (i != fanout->worker &&
-			(other > mine || (other == mine && i < fanout->worker))) {
-			if (other > 0) {
-				mailbox_ring(node->mailboxes[i]);
-				return;
-			}
+		bool is_unknown = other == 0 && load32(&node->gauges[i].stalled) > 0;
+		bool is_first = other == mine && other > 1 && i < fanout->worker;
+		if (i != fanout->worker && (is_unknown || other > mine || is_first)) {
+			mailbox_ring(node->mailboxes[i]);
+			return;
 		}
 	}
 	if (index != CONN_NONE) {
@@ -489,6 +491,11 @@ static void shed(struct fanout *fanout)
 
 void fanout_settle(struct fanout *fanout)
 {
+	if (fanout->conns->paused_head != CONN_NONE) {
+		/* Another worker, content with less, may have rung and so taken the claim back.
+		 * Before the gauges are read, for one that lowers them from now on to see it. */
+		atomic_store(&fanout->node->gauges[fanout->worker].holds_back, true);
+	}
 	publish_gauges(fanout);
 	read_gauges(fanout);
 	if (!fanout->is_congested) {

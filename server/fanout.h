@@ -40,7 +40,7 @@ struct fanout_gauge {
 	_Alignas(64) _Atomic uint32_t receivers;
 	_Atomic uint32_t stalled;     /* of them, those whose sockets are full */
 	_Atomic uint32_t lagging;     /* of these, those with much queued */
-	_Atomic size_t largest_queue; /* bytes; 0 unless the memory limit is passed */
+	_Atomic size_t largest_queue; /* bytes, plus one; 0: not looked for, as below the limit */
 	atomic_bool holds_back; /* has paused feeders: wants its bell when the pressure falls */
 };
 

@@ -1,0 +1,438 @@
+#include "bench_of_conns.h"
+
+static void number_text(char *ret_text, size_t size, const char *name, int number)
+{
+	snprintf(ret_text, size, "%s-%d", name, number);
+}
+
+static void expect_from(struct client *client, const char *text, const char *user)
+{
+	char line[256];
+	snprintf(line, sizeof(line), "%s -- FROM %s", text, user);
+	expect_text(client, line);
+}
+
+static void test_both_kinds_reach_everybody_else(void **state)
+{
+	struct bench *bench = *state;
+	struct client *a = bench_login(bench, 0, "a");
+	struct client *b = bench_login(bench, 0, "b");
+	struct client *c = bench_login(bench, 1, "c");
+	client_text(a, "one");
+	client_packet(a, PACKET_TEXT, "two", 3);
+	client_text(a, "");
+	bench_run(bench);
+	expect_nothing(a);
+	for (int i = 0; i < 2; i++) {
+		struct client *client = i ? c : b;
+		expect_from(client, "one", "a");
+		expect_frame(client, FRAME_BINARY, "\0\x66\0\0\0\x0dtwo -- FROM a", 6 + 13);
+		expect_from(client, "", "a");
+		expect_nothing(client);
+	}
+	assert_int_equal(stats_read(&bench->workers[0].stats.deliveries), 3);
+	assert_int_equal(stats_read(&bench->workers[1].stats.deliveries), 3);
+}
+
+/* By user and not by connection: a text still under way must not come back to the successor of the
+ * session that sent it. */
+static void test_sender_is_excluded_by_user(void **state)
+{
+	struct bench *bench = *state;
+	struct client *a = bench_login(bench, 0, "a");
+	struct client *b = bench_login(bench, 1, "b");
+	client_text(a, "last words");
+	bench_events(bench, 0);
+	/* Encoded, not yet on its way: the successor is there before the batch. */
+	struct client *same = bench_connect(bench, 0, 0, false);
+	client_request(same, "/?user=a");
+	bench_events(bench, 0);
+	fanout_publish(bench->workers[0].fanout);
+	/* In the mailbox of the worker to which the next successor goes. */
+	struct client *other = bench_connect(bench, 1, 0, false);
+	client_request(other, "/?user=a");
+	bench_events(bench, 1);
+	bench_run(bench);
+	assert_int_equal(client_status(same), 101);
+	assert_int_equal(client_status(other), 101);
+	expect_nothing(other);
+	expect_close(same, 4001, "kicked");
+	expect_close(a, 4001, "kicked");
+	expect_from(b, "last words", "a");
+	expect_nothing(b);
+}
+
+static void test_many_in_one_turn_take_several_batches(void **state)
+{
+	struct bench *bench = *state;
+	struct client *a = bench_login(bench, 0, "a");
+	struct client *b = bench_login(bench, 0, "b");
+	struct client *c = bench_login(bench, 1, "c");
+	char text[32];
+	static uint8_t from_a[700 * 32];
+	static uint8_t from_b[700 * 32];
+	size_t len_a = 0;
+	size_t len_b = 0;
+	for (int i = 0; i < 700; i++) {
+		number_text(text, sizeof(text), "n", i);
+		len_a += make_frame(from_a + len_a, FRAME_TEXT, text, strlen(text));
+		if (i % 3 == 0) {
+			len_b += make_frame(from_b + len_b, FRAME_TEXT, text, strlen(text));
+		}
+	}
+	client_write(a, from_a, len_a);
+	client_write(b, from_b, len_b);
+	bench_run(bench);
+	struct seen_frame frame;
+	int next_a = 0;
+	int next_b = 0;
+	while (client_frame(c, &frame)) {
+		bool is_from_a = frame.data[frame.len - 1] == 'a';
+		int number = atoi((const char *)frame.data + 2);
+		assert_int_equal(number, is_from_a ? next_a : next_b);
+		next_a += is_from_a;
+		next_b += is_from_a ? 0 : 3;
+	}
+	assert_int_equal(next_a, 700);
+	assert_int_equal(next_b, 702);
+	for (int i = 0; i < 700; i++) {
+		number_text(text, sizeof(text), "n", i);
+		expect_from(b, text, "a");
+		if (i % 3 == 0) {
+			expect_from(a, text, "b");
+		}
+	}
+	expect_nothing(a);
+	expect_nothing(b);
+}
+
+static void test_large_messages(void **state)
+{
+	struct bench *bench = *state;
+	struct client *a = bench_login(bench, 0, "a");
+	struct client *b = bench_login(bench, 1, "b");
+	static char text[65537];
+	static const size_t sizes[] = {1, 16370, 16384, 65536, 2, 40000, 100};
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		memset(text, 'a' + (int)i, sizes[i]);
+		client_send(a, FRAME_TEXT, text, sizes[i]);
+		bench_run(bench); /* the socket between holds less than all of them */
+		struct seen_frame frame;
+		assert_true(client_frame(b, &frame));
+		assert_int_equal(frame.len, sizes[i] + strlen(" -- FROM a"));
+		assert_memory_equal(frame.data, text, sizes[i]);
+		assert_memory_equal(frame.data + sizes[i], " -- FROM a", 10);
+	}
+	expect_nothing(b);
+}
+
+static void test_batches_are_used_again(void **state)
+{
+	struct bench *bench = *state;
+	struct client *a = bench_login(bench, 0, "a");
+	struct client *b = bench_login(bench, 1, "b");
+	size_t used = 0;
+	for (int i = 0; i < 300; i++) {
+		char text[32];
+		number_text(text, sizeof(text), "t", i);
+		client_text(a, text);
+		bench_run(bench);
+		expect_from(b, text, "a");
+		if (i == 0) {
+			used = bench->budget.used;
+			assert_true(used > 0);
+		}
+		assert_int_equal(bench->budget.used, used);
+	}
+	assert_int_equal(bench->node.backlog, 0);
+}
+
+/* Who comes in the middle of a pass starts with what is posted from then on; who leaves takes
+ * nobody's turn away. */
+static void test_joining_and_leaving_during_a_pass(void **state)
+{
+	struct bench *bench = *state;
+	struct fanout *fanout = bench->workers[0].fanout;
+	for (uint32_t step = 0; step <= 8; step++) {
+		for (uint32_t leaver = 0; leaver < 8; leaver++) {
+			struct client *receivers[8];
+			char name[8];
+			for (int i = 0; i < 8; i++) {
+				snprintf(name, sizeof(name), "r%d", i);
+				receivers[i] = bench_login(bench, 0, name);
+			}
+			struct client *sender = bench_login(bench, 1, "s");
+			client_text(sender, "before");
+			bench_turn(bench, 1);
+			bench_mail(bench, 0);
+			fanout_step(fanout, step);
+			client_leave(receivers[leaver]);
+			bench_events(bench, 0);
+			fanout_step(fanout, step % 3);
+			struct client *joiner = bench_connect(bench, 0, 0, false);
+			client_request(joiner, "/?user=j");
+			bench_events(bench, 0);
+			client_text(sender, "after");
+			bench_run(bench);
+			assert_int_equal(client_status(joiner), 101);
+			expect_from(joiner, "after", "s");
+			expect_nothing(joiner);
+			for (uint32_t i = 0; i < 8; i++) {
+				if (i != leaver) {
+					expect_from(receivers[i], "before", "s");
+					expect_from(receivers[i], "after", "s");
+					expect_nothing(receivers[i]);
+					client_leave(receivers[i]);
+				}
+			}
+			client_leave(joiner);
+			client_leave(sender);
+			bench_run(bench);
+			assert_int_equal(bench->node.backlog, 0);
+		}
+	}
+}
+
+static void test_what_is_owed_comes_before_an_answer(void **state)
+{
+	struct bench *bench = *state;
+	struct client *a = bench_login(bench, 0, "a");
+	struct client *b = bench_login(bench, 1, "b");
+	client_text(b, "first");
+	bench_turn(bench, 1);
+	bench_mail(bench, 0);
+	client_packet(a, PACKET_PING, NULL, 0);
+	bench_events(bench, 0); /* before the pass has come by */
+	expect_from(a, "first", "b");
+	expect_frame(a, FRAME_BINARY, "\0\x65\0\0\0\0", 6);
+	bench_run(bench);
+	expect_nothing(a);
+}
+
+/* Catching up can end a connection, with its Close on the way: nothing may follow that. */
+static void test_nothing_follows_a_close_found_in_catching_up(void **state)
+{
+	struct bench *bench = *state;
+	struct conns *conns = bench_conns(bench, 0);
+	struct client *slow = bench_login_with(bench, 0, "slow", 4096);
+	struct client *b = bench_login(bench, 0, "b");
+	static char text[3001];
+	memset(text, 'x', sizeof(text) - 1);
+	slow->deaf = true;
+	for (int i = 0; i < 100 && !client_conn(bench, slow)->tx; i++) {
+		client_text(b, text);
+		bench_run(bench);
+	}
+	assert_non_null(client_conn(bench, slow)->tx);
+	conns->outbox->queue_limit = client_conn(bench, slow)->tx->bytes + 500;
+	/* Its own texts between those of the other: each of these is a piece by itself. */
+	for (int i = 0; i < 100; i++) {
+		client_text(b, "............");
+		bench_events(bench, 0);
+		client_text(slow, "-");
+		bench_events(bench, 0);
+	}
+	fanout_publish(bench->workers[0].fanout);
+	client_packet(slow, PACKET_PING, NULL, 0);
+	bench_run(bench);
+	assert_int_equal(bench_ends(bench, CLOSE_REASON_SLOW_READER), 1);
+	slow->deaf = false;
+	bench_run(bench);
+	struct seen_frame frame;
+	do {
+		assert_true(client_frame(slow, &frame));
+	} while (frame.opcode == FRAME_TEXT);
+	assert_int_equal(frame.opcode, FRAME_CLOSE);
+	assert_int_equal(frame.data[0] << 8 | frame.data[1], 1013);
+	expect_nothing(slow);
+}
+
+/* --- pressure ----------------------------------------------------------------------------------
+ */
+
+static void test_feeders_are_paused_and_go_on(void **state)
+{
+	struct bench *bench = *state;
+	static char text[2001];
+	memset(text, 'x', sizeof(text) - 1);
+	bench->node.backlog_limit = 4000;
+	struct client *feeder = bench_login(bench, 1, "f");
+	struct client *r = bench_login(bench, 0, "r");
+	struct conn *conn = client_conn(bench, feeder);
+	for (int i = 0; i < 10; i++) {
+		client_text(feeder, text);
+		bench_turn(bench, 1); /* the other worker does not come to it */
+	}
+	assert_true(conn->flags & CONN_PAUSED);
+	assert_in_range(bench->node.backlog, 4000, 4000 + 2100);
+	/* Silence that is ours is not counted against it. */
+	bench->workers[1].loop.now_tick += 10 * bench_conns(bench, 1)->deadlines.read;
+	bench_turn(bench, 1);
+	assert_int_equal(conn->state, CONN_LIVE);
+	bench_run(bench);
+	assert_false(conn->flags & CONN_PAUSED);
+	assert_int_equal(bench->node.backlog, 0);
+	for (int i = 0; i < 10; i++) {
+		struct seen_frame frame;
+		assert_true(client_frame(r, &frame));
+		assert_int_equal(frame.len, 2000 + 10);
+	}
+	bench_pass(bench, bench_conns(bench, 1)->deadlines.read);
+	bench_run(bench);
+	assert_int_equal(conn->state, CONN_LIVE);
+}
+
+/* Workers judge the pressure each for themselves: one that finds it low enough between the marks
+ * must not take away another's claim to be woken when it is low for that one as well. */
+static void test_who_holds_back_is_woken(void **state)
+{
+	struct bench *bench = *state;
+	static char text[3001];
+	memset(text, 'x', sizeof(text) - 1);
+	bench->node.backlog_limit = 4000;
+	struct client *feeder = bench_login(bench, 1, "f");
+	bench_login(bench, 0, "r");
+	struct fanout *other = bench->workers[0].fanout;
+	client_send(feeder, FRAME_TEXT, text, 3000);
+	bench_turn(bench, 1);
+	bench_mail(bench, 0);
+	fanout_step(other, 0); /* a pass for the first batch alone */
+	client_send(feeder, FRAME_TEXT, text, 2000);
+	bench_turn(bench, 1);
+	client_send(feeder, FRAME_TEXT, text, 1);
+	bench_turn(bench, 1);
+	assert_true(client_conn(bench, feeder)->flags & CONN_PAUSED);
+	bench_mail(bench, 0);
+	fanout_step(other, 100);
+	assert_in_range(bench->node.backlog, 2001, 4000); /* between the marks */
+	fanout_settle(other);
+	bench_turn(bench, 1);
+	assert_true(client_conn(bench, feeder)->flags & CONN_PAUSED);
+	fanout_step(other, 100);
+	assert_int_equal(bench->node.backlog, 0);
+	fanout_settle(other);
+	assert_true(bench_has_rung(bench, 1));
+	bench_turn(bench, 1);
+	assert_false(client_conn(bench, feeder)->flags & CONN_PAUSED);
+}
+
+static void test_most_receivers_lagging_pause_feeders_for_a_while(void **state)
+{
+	struct bench *bench = *state;
+	bench_conns(bench, 0)->outbox->queue_limit = 40000;
+	bench_conns(bench, 0)->deadlines.write = 1000;
+	struct client *slow[3];
+	char name[8];
+	for (int i = 0; i < 3; i++) {
+		snprintf(name, sizeof(name), "s%d", i);
+		slow[i] = bench_login_with(bench, 0, name, 4096);
+		slow[i]->deaf = true;
+	}
+	struct client *feeder = bench_login(bench, 1, "f");
+	struct conn *conn = client_conn(bench, feeder);
+	static char text[3001];
+	memset(text, 'x', sizeof(text) - 1);
+	for (int i = 0; i < 40; i++) {
+		client_text(feeder, text);
+		bench_run(bench);
+	}
+	/* Held back before anybody is cut off. */
+	assert_true(conn->flags & CONN_PAUSED);
+	assert_int_equal(bench_ends(bench, CLOSE_REASON_SLOW_READER), 0);
+	assert_int_equal(bench_conns(bench, 0)->outbox->lagging_count, 3);
+	/* But not for ever: those who do not read at all are given up on. */
+	for (int i = 0; i < 20; i++) {
+		bench_pass(bench, 1);
+		bench_run(bench);
+	}
+	assert_int_equal(bench_conns(bench, 0)->outbox->lagging_count, 0);
+	assert_int_equal(bench_ends(bench, CLOSE_REASON_SLOW_READER), 3);
+	assert_false(conn->flags & CONN_PAUSED);
+}
+
+static void test_memory_limit_cuts_the_largest_queue(void **state)
+{
+	struct bench *bench = *state;
+	static char text[20001]; /* no batch for the pool */
+	memset(text, 'x', sizeof(text) - 1);
+	struct client *s0 = bench_login_with(bench, 0, "s0", 4096);
+	struct client *feeder = bench_login(bench, 0, "f");
+	struct client *s1 = bench_login_with(bench, 1, "s1", 4096);
+	s1->deaf = true;
+	for (int i = 0; i < 5; i++) {
+		client_text(feeder, text);
+		bench_run(bench);
+	}
+	s0->deaf = true;
+	for (int i = 0; i < 3; i++) {
+		client_text(feeder, text);
+		bench_run(bench);
+	}
+	assert_true(client_conn(bench, s1)->tx->bytes > client_conn(bench, s0)->tx->bytes);
+	assert_true(client_conn(bench, s0)->tx->bytes > 0);
+	bench->budget.limit = bench->budget.used - 10000;
+	/* The worker with the smaller one asks the other, by its bell. */
+	for (int i = 0; i < 4; i++) {
+		bench_turn(bench, (uint32_t)i % 2);
+	}
+	assert_int_equal(bench_ends(bench, CLOSE_REASON_OVERLOADED), 1);
+	assert_int_equal(client_conn(bench, s1)->state, CONN_CLOSING);
+	assert_int_equal(client_conn(bench, s0)->state, CONN_LIVE);
+	assert_int_equal(client_conn(bench, feeder)->state, CONN_LIVE);
+	bench->budget.limit = SIZE_MAX;
+}
+
+static void test_memory_limit_refuses_the_sender_else(void **state)
+{
+	struct bench *bench = *state;
+	struct client *a = bench_login(bench, 0, "a");
+	struct client *b = bench_login(bench, 1, "b");
+	client_text(a, "fits");
+	bench_run(bench);
+	bench->budget.limit = 1;
+	client_text(a, "does not");
+	bench_run(bench);
+	expect_close(a, 1013, "retry_ms=");
+	expect_from(b, "fits", "a");
+	expect_nothing(b); /* and lives */
+	assert_int_equal(client_conn(bench, b)->state, CONN_LIVE);
+	assert_int_equal(bench_ends(bench, CLOSE_REASON_OVERLOADED), 1);
+	bench->budget.limit = SIZE_MAX;
+}
+
+static int setup(void **state)
+{
+	struct bench *bench = malloc(sizeof(*bench));
+	bench_init(bench, 2, &session_ops);
+	*state = bench;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	bench_finish(*state);
+	free(*state);
+	return 0;
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_both_kinds_reach_everybody_else),
+		CASE(test_sender_is_excluded_by_user),
+		CASE(test_many_in_one_turn_take_several_batches),
+		CASE(test_large_messages),
+		CASE(test_batches_are_used_again),
+		CASE(test_joining_and_leaving_during_a_pass),
+		CASE(test_what_is_owed_comes_before_an_answer),
+		CASE(test_nothing_follows_a_close_found_in_catching_up),
+		CASE(test_feeders_are_paused_and_go_on),
+		CASE(test_who_holds_back_is_woken),
+		CASE(test_most_receivers_lagging_pause_feeders_for_a_while),
+		CASE(test_memory_limit_cuts_the_largest_queue),
+		CASE(test_memory_limit_refuses_the_sender_else),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
