@@ -438,7 +438,7 @@ def test_max_message(start):
 
 
 def test_a_larger_max_message(start):
-    echo = start("--echo", "--max-message", 1 << 20)
+    echo = start("--echo", "--max-message", 1 << 20, "--tx-queue-limit", 1 << 22)
     payload = b"0123456789abcdef" * (1 << 16)
     with echo.login() as client:
         client.binary(payload)

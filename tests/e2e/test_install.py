@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -57,11 +58,28 @@ def test_the_units(installed, tmp_path):
     assert (result.returncode, result.stderr) == (0, "")
 
 
+def test_the_sample_config_is_right(installed, start, tmp_path):
+    """Every line of it that is commented out is accepted as it stands, and is the default."""
+    sample = (installed / "share/doc/tidegate/tidegate.conf").read_text(encoding="utf-8")
+    settings = re.findall(r"^#(\w+ = .*)$", sample, re.MULTILINE)
+    path = tmp_path / "tidegate.conf"
+    path.write_text("\n".join(line for line in settings if not line.startswith("listen")), encoding="utf-8")
+    gateway = start("--config", path)
+    gateway.login("alice").round_trip()
+    gateway.signal(signal.SIGHUP)
+    gateway.wait_for_line("(?i)reload|re-read")
+    assert not gateway.matching("^WARN|^ERRO")
+    options = subprocess.run([BINARY, "--help"], capture_output=True, text=True, timeout=TIMEOUT, check=True).stdout
+    for name in set(re.findall(r"--([a-z][a-z-]+)", options)) - {"help", "usage", "version", "config"}:
+        assert any(line.startswith(name.replace("-", "_") + " =") for line in settings), f"{name} is missing in the sample"
+
+
 def test_nothing_else_is_installed(installed):
     files = sorted(str(path.relative_to(installed)) for path in installed.rglob("*") if path.is_file())
     assert [name.removesuffix(".gz") for name in files] == [
         "bin/tidegate",
         "lib/systemd/system/tidegate.service",
         "lib/systemd/system/tidegate.socket",
+        "share/doc/tidegate/tidegate.conf",
         "share/man/man1/tidegate.1",
     ]

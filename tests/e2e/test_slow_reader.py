@@ -42,7 +42,7 @@ def texts_to_close(client):
 
 def test_a_reader_over_its_queue_limit_is_cut_off(start):
     """The others get every message meanwhile. He finds whole messages in order, then 1013."""
-    gateway = start("--workers", 2, "--tx-queue-limit", 64 * KIB, "--close-deadline", 60)
+    gateway = start("--workers", 2, "--tx-queue-limit", 128 * KIB, "--close-deadline", 60)
     slow = gateway.login("slow", receive_buffer=4 * KIB)
     with gateway.login("sender") as sender, gateway.login("reader") as reader:
         talk(sender, reader, 200)
@@ -59,7 +59,7 @@ def test_a_reader_over_its_queue_limit_is_cut_off(start):
 
 def test_who_never_reads_is_reset(start):
     """Cut off, and after the close deadline his socket is gone although he never took the Close."""
-    gateway = start("--tx-queue-limit", 64 * KIB, "--close-deadline", 1)
+    gateway = start("--tx-queue-limit", 128 * KIB, "--close-deadline", 1)
     fds = gateway.fds()
     slow = gateway.login("slow", receive_buffer=4 * KIB)
     with gateway.login("sender") as sender, gateway.login("reader") as reader:
