@@ -95,6 +95,10 @@ static void settle_reader(struct conns *conns, struct conn *conn)
 	conn_charge_reader(conns, conn);
 	if (memory_budget_is_exceeded(conns->budget)) {
 		conn_overload(conns, conn, CLOSE_REASON_OVERLOADED);
+		/* Given back now, or all who are in mid-message until the close deadline would pay
+		 * for it. Without it what still comes cannot be understood. */
+		conn->flags |= CONN_DISCARD;
+		conn_drop_reader(conns, conn);
 	}
 }
 
@@ -159,8 +163,10 @@ static bool must_pause(struct conns *conns, const struct conn *conn)
 
 static void read_once(struct conns *conns, struct conn *conn)
 {
-	if (conn->flags & (CONN_PAUSED | CONN_READY)) {
-		return; /* The list it is on will see to it. */
+	bool is_paused = conn->flags & CONN_PAUSED && conn->state == CONN_LIVE;
+	if (is_paused || conn->flags & CONN_READY) {
+		return; /* The list it is on will see to it; one that is closing feeds nobody any
+			   more. */
 	}
 	if (must_pause(conns, conn)) {
 		pause_reading(conns, conn);

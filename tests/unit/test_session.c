@@ -1,0 +1,356 @@
+#include "bench_of_conns.h"
+
+static handle_t whereabouts(struct bench *bench, const char *user)
+{
+	handle_t handle = 0;
+	return user_table_find(bench->users, user, strlen(user), &handle) ? 0 : handle;
+}
+
+/* Sends the request without letting anybody work. */
+static struct client *ask(struct bench *bench, uint32_t worker, const char *user)
+{
+	char target[128];
+	snprintf(target, sizeof(target), "/?user=%s", user);
+	struct client *client = bench_connect(bench, worker, 0, false);
+	client_request(client, target);
+	return client;
+}
+
+static void expect_kicked(struct bench *bench, struct client *client)
+{
+	assert_int_equal(client_status(client), 101);
+	expect_close(client, 4001, "kicked");
+	expect_nothing(client);
+	client_send(client, FRAME_CLOSE, "\x0f\xa1", 2);
+	bench_run(bench);
+	assert_null(client_conn(bench, client));
+}
+
+static void test_newest_login_wins(void **state)
+{
+	struct bench *bench = *state;
+	struct client *first = ask(bench, 0, "a");
+	bench_events(bench, 0);
+	assert_int_equal(whereabouts(bench, "a"), first->handle);
+	struct client *second = ask(bench, 1, "a");
+	bench_events(bench, 1);
+	/* In one step, before the old one knows. */
+	assert_int_equal(whereabouts(bench, "a"), second->handle);
+	assert_int_equal(client_conn(bench, first)->state, CONN_LIVE);
+	bench_run(bench);
+	expect_kicked(bench, first);
+	assert_int_equal(whereabouts(bench, "a"), second->handle);
+	assert_int_equal(user_table_count(bench->users), 1);
+	assert_int_equal(bench_ends(bench, CLOSE_REASON_KICKED), 1);
+	client_leave(second);
+	bench_run(bench);
+	assert_int_equal(whereabouts(bench, "a"), 0);
+}
+
+/* Three logins before any kick is delivered, in all orders of delivery. */
+static void test_chain_of_logins(void **state)
+{
+	struct bench *bench = *state;
+	static const uint32_t orders[6][3] = {
+		{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+	for (int i = 0; i < 6; i++) {
+		struct client *clients[4];
+		for (uint32_t k = 0; k < 4; k++) {
+			clients[k] = ask(bench, k % 3, "a");
+			bench_events(bench, k % 3);
+		}
+		for (int k = 0; k < 3; k++) {
+			bench_turn(bench, orders[i][k]);
+		}
+		assert_int_equal(whereabouts(bench, "a"), clients[3]->handle);
+		bench_run(bench);
+		for (int k = 0; k < 3; k++) {
+			expect_kicked(bench, clients[k]);
+		}
+		assert_int_equal(client_conn(bench, clients[3])->state, CONN_LIVE);
+		assert_int_equal(user_table_count(bench->users), 1);
+		client_leave(clients[3]);
+		bench_run(bench);
+		assert_int_equal(user_table_count(bench->users), 0);
+	}
+	assert_int_equal(bench_ends(bench, CLOSE_REASON_KICKED), 18);
+}
+
+static void test_kick_for_one_that_has_gone(void **state)
+{
+	struct bench *bench = *state;
+	/* Gone, reaped and its record used again, or gone in the same turn, before the kick comes.
+	 */
+	for (int is_reaped = 0; is_reaped < 2; is_reaped++) {
+		struct client *old = bench_login(bench, 0, "a");
+		client_leave(old);
+		struct client *fresh = ask(bench, 1, "a");
+		bench_events(bench, 1);
+		bench_events(bench, 0);
+		struct client *other = NULL;
+		if (is_reaped) {
+			conns_reap(bench_conns(bench, 0));
+			other = ask(bench, 0, "b");
+			bench_events(bench, 0);
+			assert_int_equal(handle_index(other->handle), handle_index(old->handle));
+		}
+		assert_int_equal(bench_mail(bench, 0), 1);
+		bench_run(bench);
+		assert_int_equal(whereabouts(bench, "a"), fresh->handle);
+		if (other) {
+			assert_int_equal(client_status(other), 101);
+			expect_nothing(other);
+			assert_int_equal(client_conn(bench, other)->state, CONN_LIVE);
+		}
+		client_leave(fresh);
+		bench_run(bench);
+	}
+	assert_int_equal(bench_ends(bench, CLOSE_REASON_KICKED), 0);
+}
+
+static void test_kick_for_one_that_is_closing(void **state)
+{
+	struct bench *bench = *state;
+	struct client *old = bench_login(bench, 0, "a");
+	struct client *fresh = ask(bench, 1, "a");
+	bench_events(bench, 1);
+	client_send(old, FRAME_CLOSE, "\x03\xe8", 2);
+	client_send(old, FRAME_TEXT, "x", 1);
+	bench_events(bench, 0);
+	bench_run(bench);
+	expect_close(old, 1000, "");
+	expect_nothing(old);
+	assert_int_equal(whereabouts(bench, "a"), fresh->handle);
+	assert_int_equal(bench_ends(bench, CLOSE_REASON_PEER_CLOSE), 1);
+	assert_int_equal(bench_ends(bench, CLOSE_REASON_KICKED), 0);
+}
+
+static void test_a_kick_follows_the_last_words(void **state)
+{
+	struct bench *bench = *state;
+	struct client *a = bench_login(bench, 0, "a");
+	struct client *b = bench_login(bench, 0, "b");
+	client_text(a, "last words");
+	struct client *same = ask(bench, 0, "a");
+	bench_run(bench);
+	expect_text(b, "last words -- FROM a");
+	expect_close(a, 4001, "kicked");
+	assert_int_equal(client_status(same), 101);
+	expect_nothing(same);
+}
+
+static void test_whoever_has_its_101_gets_what_follows(void **state)
+{
+	struct bench *bench = *state;
+	struct client *b = bench_login(bench, 1, "b");
+	struct client *a = ask(bench, 0, "a");
+	bench_events(bench, 0);
+	assert_int_equal(client_status(a), 101);
+	client_text(b, "hello");
+	bench_turn(bench, 1);
+	bench_run(bench);
+	expect_text(a, "hello -- FROM b");
+}
+
+static void test_packets(void **state)
+{
+	struct bench *bench = *state;
+	struct client *b = bench_login(bench, 0, "b");
+	static const struct {
+		const char *packet;
+		size_t len;
+	} bad[] = {
+		{"", 0},
+		{"\0\x64\0\0\0", 5},             /* short */
+		{"\0\x64\0\0\0\x01", 6},         /* less than it says */
+		{"\0\x64\0\0\0\0?", 7},          /* more than it says */
+		{"\0\x66\0\0\0\x02\xc3\x28", 8}, /* no UTF-8 */
+		{"\0\x66\xff\xff\xff\xff?", 7},
+	};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct client *a = bench_login(bench, 0, "a");
+		client_send(a, FRAME_BINARY, bad[i].packet, bad[i].len);
+		client_packet(a, PACKET_PING, NULL, 0); /* counts for nothing */
+		bench_run(bench);
+		expect_close(a, 4002, "bad packet");
+		expect_nothing(a);
+	}
+	struct client *a = bench_login(bench, 0, "a");
+	uint8_t pong[6 + 126] = {0, 101, 0, 0, 0, 125};
+	memset(pong + 6, 'p', 126);
+	client_packet(a, PACKET_PONG, "ignored", 7);
+	client_packet(a, 199, "newer", 5);
+	client_packet(a, 65535, NULL, 0);
+	client_packet(a, PACKET_PING, NULL, 0);
+	client_packet(a, PACKET_PING, pong + 6, 125);
+	bench_run(bench);
+	expect_frame(a, FRAME_BINARY, "\0\x65\0\0\0\0", 6);
+	expect_frame(a, FRAME_BINARY, pong, 6 + 125);
+	expect_nothing(a);
+	assert_int_equal(stats_read(&bench->workers[0].stats.unknown_commands), 2);
+	client_packet(a, PACKET_PING, pong + 6, 126);
+	bench_run(bench);
+	expect_close(a, 4002, "bad packet");
+	expect_nothing(b);
+}
+
+static void test_bad_logins(void **state)
+{
+	struct bench *bench = *state;
+	static const char *targets[] = {
+		"/", "/?user=", "/?user=a&user=b", "/?user=%00", "/?user=%ff"};
+	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+		struct client *client = bench_connect(bench, 0, 0, false);
+		client_request(client, targets[i]);
+		bench_run(bench);
+		assert_int_equal(client_status(client), 101);
+		expect_close(client, 4000, "bad login");
+	}
+	assert_int_equal(user_table_count(bench->users), 0);
+	assert_int_equal(stats_read(&bench->workers[0].stats.logins), 0);
+}
+
+/* Random logins, leavings, texts and turns; at every moment that is quiet the newest has the name.
+ */
+static void test_random_walk(void **state)
+{
+	struct bench *bench = *state;
+	struct client *newest[4] = {NULL};
+	char name[2] = "A";
+	uint32_t random = 12345;
+	for (int step = 0; step < 1000; step++) {
+		random = random * 1664525 + 1013904223;
+		uint32_t user = random >> 28 & 3;
+		uint32_t worker = (random >> 20 & 0xff) % bench->worker_count;
+		name[0] = (char)('A' + user);
+		switch (random >> 16 & 7) {
+		case 0:
+			newest[user] = ask(bench, worker, name);
+			bench_events(bench, worker);
+			break;
+		case 1:
+			if (newest[user] && newest[user]->fd >= 0) {
+				client_leave(newest[user]);
+			}
+			break;
+		case 2:
+			if (newest[user] && newest[user]->fd >= 0) {
+				client_text(newest[user], name);
+			}
+			break;
+		case 3:
+			bench_mail(bench, worker);
+			break;
+		case 4:
+			fanout_publish(bench->workers[worker].fanout);
+			fanout_step(bench->workers[worker].fanout, random >> 24 & 3);
+			break;
+		case 5:
+			bench_events(bench, worker);
+			conns_reap(bench_conns(bench, worker));
+			break;
+		case 6:
+			bench_turn(bench, worker);
+			break;
+		default:
+			if (step % 50 == 0) {
+				bench_run(bench);
+			}
+			break;
+		}
+	}
+	bench_run(bench);
+	size_t live = 0;
+	for (uint32_t user = 0; user < 4; user++) {
+		name[0] = (char)('A' + user);
+		bool is_there = newest[user] && newest[user]->fd >= 0;
+		assert_int_equal(whereabouts(bench, name), is_there ? newest[user]->handle : 0);
+		live += is_there;
+	}
+	assert_int_equal(user_table_count(bench->users), live);
+	/* Each sender's texts came to each reader whole: a stream out of step would have failed. */
+	for (uint32_t i = 0; i < bench->client_count; i++) {
+		struct client *client = &bench->clients[i];
+		struct seen_frame frame;
+		if (client->fd >= 0 && client_status(client) == 101) {
+			while (client_frame(client, &frame)) {
+				assert_true(
+					frame.opcode == FRAME_TEXT || frame.opcode == FRAME_CLOSE);
+			}
+			expect_nothing(client);
+		}
+	}
+}
+
+/* The same connections, with the manners that conformance suites need. */
+static void test_echo(void **state)
+{
+	struct bench *bench = *state;
+	static uint8_t data[60000];
+	static const size_t sizes[] = {0, 1, 125, 126, 1023, 1024, 1025, 40000, 60000};
+	memset(data, 'e', sizeof(data));
+	bench_conns(bench, 0)->ops = &session_echo_ops;
+	struct client *client = bench_connect_tcp(bench, 0);
+	client_request(client, "/no?name=needed");
+	bench_run(bench);
+	assert_int_equal(client_status(client), 101);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		uint8_t opcode = i % 2 ? FRAME_TEXT : FRAME_BINARY;
+		client_send(client, opcode, data, sizes[i]);
+		bench_run(bench);
+		expect_frame(client, opcode, data, sizes[i]);
+	}
+	/* Fragments come back as one message. */
+	client_write(client, "\x01\x83\0\0\0\0abc", 9);
+	client_write(client, "\x89\x81\0\0\0\0p", 7);
+	client_write(client, "\x80\x83\0\0\0\0def", 9);
+	bench_run(bench);
+	expect_frame(client, FRAME_PONG, "p", 1);
+	expect_text(client, "abcdef");
+	/* A large one in fragments does not lie in the read buffer. */
+	uint8_t *frame = malloc(30000 + 14);
+	size_t len = make_frame(frame, FRAME_BINARY, data, 30000);
+	frame[0] = FRAME_BINARY;
+	client_write(client, frame, len);
+	bench_run(bench);
+	frame[0] = 0x80;
+	client_write(client, frame, len);
+	free(frame);
+	bench_run(bench);
+	expect_frame(client, FRAME_BINARY, data, 60000);
+	assert_int_equal(user_table_count(bench->users), 0);
+}
+
+static int setup(void **state)
+{
+	struct bench *bench = malloc(sizeof(*bench));
+	bench_init(bench, 3, &session_ops);
+	*state = bench;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	bench_finish(*state);
+	free(*state);
+	return 0;
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_newest_login_wins),
+		CASE(test_chain_of_logins),
+		CASE(test_kick_for_one_that_has_gone),
+		CASE(test_kick_for_one_that_is_closing),
+		CASE(test_a_kick_follows_the_last_words),
+		CASE(test_whoever_has_its_101_gets_what_follows),
+		CASE(test_packets),
+		CASE(test_bad_logins),
+		CASE(test_random_walk),
+		CASE(test_echo),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
