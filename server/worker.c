@@ -262,7 +262,6 @@ int worker_create(
 	*worker = (struct worker){.node = node, .id = id, .loop = LOOP_EMPTY};
 	int err = init(worker, config);
 	if (err) {
-		conns_finish(&worker->conns);
 		worker_destroy(&worker);
 		return err;
 	}
@@ -331,6 +330,8 @@ void worker_destroy(struct worker **worker)
 	}
 	*worker = NULL;
 	ASSERT(!given->is_started);
+	/* Of one whose thread never ran; else the thread has done it. */
+	conns_finish(&given->conns);
 	while (given->mailbox && mailbox_take(given->mailbox, &mail) == MAILBOX_MAIL) {
 		dispose(given, mail);
 	}

@@ -1,0 +1,559 @@
+/* Real workers on threads of their own, under fire from several threads of clients that log in,
+ * talk, stall, break rules and vanish at random. */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../../proto/frame.h"
+#include "../../server/log.h"
+#include "../../server/worker.h"
+#include "split.h"
+
+enum {
+	WORKERS = 3,
+	CLIENT_THREADS = 4,
+	STEPS = 20000, /* of each thread */
+	PLACES = 24,   /* connections of each thread at a time */
+	USERS = 40,
+	SESSIONS_MAX = 8192,
+	FRAME_MAX = 1024,
+	GIVE_UP_S = 60,
+};
+
+struct client {
+	int fd; /* -1: none */
+	bool is_deaf;
+	bool is_spoilt; /* has sent something after which no texts count */
+	bool is_past_head;
+	uint16_t session;
+	uint16_t said; /* texts sent */
+	uint8_t pending[FRAME_MAX];
+	size_t pending_len;
+	uint8_t in[1 << 17];
+	size_t in_len;
+	uint16_t heard[SESSIONS_MAX]; /* the last number heard from each session, plus one */
+};
+
+struct crowd {
+	pthread_t thread;
+	uint32_t random;
+	struct node *node;
+	struct client *clients;
+	uint64_t opened;
+	uint64_t heard;
+};
+
+static _Atomic uint32_t next_session;
+
+/* Everything below runs on threads where cmocka's asserts cannot jump. */
+#define CHECK(condition)                                                                           \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);            \
+			abort();                                                                   \
+		}                                                                                  \
+	} while (0)
+
+static uint32_t roll(struct crowd *crowd, uint32_t sides)
+{
+	return (split_random(&crowd->random) >> 8) % sides;
+}
+
+/* --- what a client hears -----------------------------------------------------------------------
+ */
+
+/* `SESSION.NUMBER -- FROM user`: of each session without a gap, once heard. */
+static void hear(struct crowd *crowd, struct client *client, const uint8_t *data, size_t len)
+{
+	char text[128];
+	unsigned session;
+	unsigned number;
+	CHECK(len < sizeof(text));
+	memcpy(text, data, len);
+	text[len] = '\0';
+	CHECK(sscanf(text, "%u.%u -- FROM u", &session, &number) == 2);
+	CHECK(session < SESSIONS_MAX && session != client->session);
+	CHECK(client->heard[session] == 0 || client->heard[session] == number);
+	client->heard[session] = (uint16_t)(number + 1);
+	crowd->heard++;
+}
+
+static size_t take_frame(struct crowd *crowd, struct client *client, const uint8_t *at, size_t len)
+{
+	if (len < 2 || (at[1] == 126 && len < 4)) {
+		return 0;
+	}
+	CHECK(at[1] < 127);
+	size_t header_len = at[1] < 126 ? 2 : 4;
+	size_t payload_len = at[1] < 126 ? at[1] : (size_t)at[2] << 8 | at[3];
+	if (len - header_len < payload_len) {
+		return 0;
+	}
+	switch (at[0]) {
+	case 0x80 | FRAME_TEXT:
+		hear(crowd, client, at + header_len, payload_len);
+		break;
+	case 0x80 | FRAME_BINARY:
+	case 0x80 | FRAME_PONG:
+		break;
+	case 0x80 | FRAME_CLOSE:
+		CHECK(len == header_len + payload_len); /* nothing after it */
+		break;
+	default:
+		CHECK(!"a frame of ours");
+	}
+	return header_len + payload_len;
+}
+
+static void listen_to(struct crowd *crowd, struct client *client)
+{
+	ssize_t len = recv(client->fd, client->in + client->in_len,
+		sizeof(client->in) - client->in_len, MSG_DONTWAIT);
+	if (len <= 0) {
+		return;
+	}
+	client->in_len += (size_t)len;
+	size_t at = 0;
+	if (!client->is_past_head) {
+		uint8_t *end = memmem(client->in, client->in_len, "\r\n\r\n", 4);
+		if (!end) {
+			return;
+		}
+		CHECK(memcmp(client->in, "HTTP/1.1 ", 9) == 0);
+		at = (size_t)(end + 4 - client->in);
+		client->is_past_head = true;
+	}
+	size_t step;
+	while ((step = take_frame(crowd, client, client->in + at, client->in_len - at)) > 0) {
+		at += step;
+	}
+	client->in_len -= at;
+	memmove(client->in, client->in + at, client->in_len);
+}
+
+/* --- what a client says ------------------------------------------------------------------------
+ */
+
+/* Returns whether it is on its way, at least in part; the rest follows then. */
+static bool say(struct client *client, const void *data, size_t len)
+{
+	if (client->pending_len > 0) {
+		ssize_t sent = send(client->fd, client->pending, client->pending_len,
+			MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (sent > 0) {
+			client->pending_len -= (size_t)sent;
+			memmove(client->pending, client->pending + sent, client->pending_len);
+		}
+		if (client->pending_len > 0) {
+			return false;
+		}
+	}
+	ssize_t sent = send(client->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent <= 0) {
+		return false;
+	}
+	client->pending_len = len - (size_t)sent;
+	CHECK(client->pending_len <= sizeof(client->pending));
+	memcpy(client->pending, (const uint8_t *)data + sent, client->pending_len);
+	return true;
+}
+
+static bool say_frame(struct client *client, uint8_t opcode, const void *payload, size_t len)
+{
+	static const uint8_t mask[4] = {1, 2, 3, 4};
+	uint8_t frame[FRAME_MAX];
+	size_t header_len = frame_header_write(frame, opcode, len, mask);
+	CHECK(header_len + len <= sizeof(frame));
+	if (len > 0) {
+		memcpy(frame + header_len, payload, len);
+		frame_mask(frame + header_len, len, mask, 0);
+	}
+	return say(client, frame, header_len + len);
+}
+
+static void say_text(struct client *client)
+{
+	char text[32];
+	int len = snprintf(text, sizeof(text), "%u.%u", client->session, client->said);
+	if (!client->is_spoilt && say_frame(client, FRAME_TEXT, text, (size_t)len)) {
+		client->said++;
+	}
+}
+
+static void say_nonsense(struct crowd *crowd, struct client *client)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+	} nonsense[] = {
+		{"\x81\x01x", 3},
+		{"\x82\x85\0\0\0\0\0\x64", 8},
+		{"\x01\x80\0\0\0\0", 6},
+		{"\x88\x82\0\0\0\0\x03\xe8", 8},
+		{"\x82\x80\0\0\0\0", 6},
+		{"GET / HTTP/1.0\r\n\r\n", 18},
+	};
+	uint32_t which = roll(crowd, sizeof(nonsense) / sizeof(nonsense[0]));
+	say(client, nonsense[which].bytes, nonsense[which].len);
+	client->is_spoilt = true;
+}
+
+static void leave(struct client *client)
+{
+	close(client->fd);
+	client->fd = -1;
+}
+
+static void come(struct crowd *crowd, struct client *client)
+{
+	int fds[2];
+	char request[512];
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
+	int small = 4096;
+	setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	memset(client, 0, sizeof(*client));
+	client->fd = fds[1];
+	client->session = (uint16_t)next_session++;
+	if (client->session >= SESSIONS_MAX) {
+		client->session = SESSIONS_MAX - 1;
+		client->is_spoilt = true;
+	}
+	client->is_deaf = roll(crowd, 10) == 0;
+	struct socket_batch *batch = malloc(sizeof(*batch) + sizeof(batch->sockets[0]));
+	CHECK(batch);
+	batch->count = 1;
+	batch->sockets[0] = (struct accepted_socket){.fd = fds[0], .refuse = roll(crowd, 50) == 0};
+	struct worker *worker = crowd->node->workers[roll(crowd, WORKERS)];
+	atomic_fetch_add(worker_load(worker), 1);
+	worker_post(worker, WORKER_MAIL_SOCKETS, &batch->mail);
+	crowd->opened++;
+	int len = snprintf(request, sizeof(request),
+		"GET /?user=u%u HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+		roll(crowd, USERS));
+	if (roll(crowd, 20) == 0) {
+		client->is_spoilt = true; /* never says it all */
+		len /= 2;
+	}
+	say(client, request, (size_t)len);
+}
+
+static void act(struct crowd *crowd, struct client *client)
+{
+	static const uint8_t ping[6] = {0, 100};
+	if (client->fd < 0) {
+		come(crowd, client);
+		return;
+	}
+	if (!client->is_deaf) {
+		listen_to(crowd, client);
+	}
+	switch (roll(crowd, 16)) {
+	case 0:
+		leave(client);
+		break;
+	case 1:
+		say_nonsense(crowd, client);
+		break;
+	case 2:
+		if (!client->is_spoilt) {
+			say_frame(client, FRAME_PING, "?", 1);
+		}
+		break;
+	case 3:
+		if (!client->is_spoilt) {
+			say_frame(client, FRAME_BINARY, ping, sizeof(ping));
+		}
+		break;
+	case 4:
+		shutdown(client->fd, SHUT_WR);
+		client->is_spoilt = true;
+		break;
+	default:
+		say_text(client);
+		break;
+	}
+}
+
+static void *run_crowd(void *context)
+{
+	struct crowd *crowd = context;
+	for (int step = 0; step < STEPS; step++) {
+		act(crowd, &crowd->clients[roll(crowd, PLACES)]);
+	}
+	return NULL;
+}
+
+/* --- the node ----------------------------------------------------------------------------------
+ */
+
+struct rig {
+	struct node node;
+	struct mailbox *mailboxes[WORKERS];
+	struct fanout_gauge gauges[WORKERS];
+	struct worker *workers[WORKERS];
+	struct crowd crowds[CLIENT_THREADS];
+	struct config config;
+};
+
+static int setup(void **state)
+{
+	struct rig *rig = aligned_alloc(64, (sizeof(*rig) + 63) / 64 * 64);
+	memset(rig, 0, sizeof(*rig));
+	log_set_level(LOG_LEVEL_ERROR);
+	next_session = 0;
+	config_init(&rig->config);
+	rig->config.tx_queue_limit = 16384;
+	rig->node.worker_count = WORKERS;
+	rig->node.workers = rig->workers;
+	rig->node.budget.limit = 8 << 20;
+	rig->node.fanout = (struct fanout_node){
+		.worker_count = WORKERS,
+		.mailboxes = rig->mailboxes,
+		.gauges = rig->gauges,
+		.budget = &rig->node.budget,
+		.backlog_limit = 32768,
+		.mail_kind = WORKER_MAIL_FANOUT,
+	};
+	user_table_thread_begin();
+	assert_int_equal(user_table_create(64, &rig->node.users), 0);
+	for (uint8_t i = 0; i < WORKERS; i++) {
+		assert_int_equal(worker_create(&rig->node, i, &rig->config, &rig->workers[i]), 0);
+	}
+	*state = rig;
+	return 0;
+}
+
+static uint64_t sum_of(struct rig *rig, size_t offset)
+{
+	uint64_t total = 0;
+	for (int i = 0; i < WORKERS; i++) {
+		const char *stats = (const char *)worker_stats(rig->workers[i]);
+		total += stats_read((const _Atomic uint64_t *)(const void *)(stats + offset));
+	}
+	return total;
+}
+
+#define SUM(rig, field) sum_of(rig, offsetof(struct stats, field))
+
+static uint64_t ends(struct rig *rig)
+{
+	uint64_t total = 0;
+	for (size_t reason = CLOSE_REASON_NONE + 1; reason < CLOSE_REASON_COUNT; reason++) {
+		total += sum_of(rig, offsetof(struct stats, ends) + reason * sizeof(uint64_t));
+	}
+	return total;
+}
+
+static int teardown(void **state)
+{
+	struct rig *rig = *state;
+	for (int i = 0; i < WORKERS; i++) {
+		worker_stop(rig->workers[i]);
+	}
+	for (int i = 0; i < WORKERS; i++) {
+		worker_join(rig->workers[i]);
+	}
+	assert_int_equal(SUM(rig, connections), 0);
+	assert_int_equal(SUM(rig, sessions), 0);
+	assert_int_equal(SUM(rig, accepted), ends(rig));
+	for (int i = 0; i < WORKERS; i++) {
+		worker_destroy(&rig->workers[i]);
+		assert_null(rig->workers[i]);
+		worker_destroy(&rig->workers[i]);
+	}
+	assert_int_equal(user_table_count(rig->node.users), 0);
+	user_table_destroy(&rig->node.users);
+	assert_int_equal(rig->node.budget.used, 0);
+	assert_int_equal(rig->node.fanout.backlog, 0);
+	user_table_thread_end();
+	free(rig);
+	return 0;
+}
+
+static void start_workers(struct rig *rig)
+{
+	for (int i = 0; i < WORKERS; i++) {
+		assert_int_equal(worker_start(rig->workers[i]), 0);
+	}
+}
+
+static void start_crowds(struct rig *rig)
+{
+	for (uint32_t i = 0; i < CLIENT_THREADS; i++) {
+		struct crowd *crowd = &rig->crowds[i];
+		*crowd = (struct crowd){.random = 1000 + i, .node = &rig->node};
+		crowd->clients = calloc(PLACES, sizeof(struct client));
+		for (int k = 0; k < PLACES; k++) {
+			crowd->clients[k].fd = -1;
+		}
+		assert_int_equal(pthread_create(&crowd->thread, NULL, run_crowd, crowd), 0);
+	}
+}
+
+static void end_crowds(struct rig *rig, uint64_t *ret_opened, uint64_t *ret_heard)
+{
+	*ret_opened = *ret_heard = 0;
+	for (int i = 0; i < CLIENT_THREADS; i++) {
+		struct crowd *crowd = &rig->crowds[i];
+		pthread_join(crowd->thread, NULL);
+		for (int k = 0; k < PLACES; k++) {
+			if (crowd->clients[k].fd >= 0) {
+				leave(&crowd->clients[k]);
+			}
+		}
+		free(crowd->clients);
+		*ret_opened += crowd->opened;
+		*ret_heard += crowd->heard;
+	}
+}
+
+static bool is_empty(struct rig *rig)
+{
+	uint32_t load = 0;
+	for (int i = 0; i < WORKERS; i++) {
+		load += *worker_load(rig->workers[i]);
+	}
+	return load == 0 && rig->node.fanout.backlog == 0;
+}
+
+static void wait_until_empty(struct rig *rig)
+{
+	time_t end = time(NULL) + GIVE_UP_S;
+	while (!is_empty(rig)) {
+		assert_true(time(NULL) < end);
+		sched_yield();
+	}
+}
+
+static void post_order(struct rig *rig, int worker, enum worker_mail kind)
+{
+	struct worker_order *order = calloc(1, sizeof(*order));
+	order->drain_ms = 200;
+	order->config = rig->config;
+	worker_post(rig->workers[worker], kind, &order->mail);
+}
+
+static void test_all_comes_back_to_zero(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t opened;
+	uint64_t heard;
+	start_workers(rig);
+	start_crowds(rig);
+	for (int i = 0; i < 50; i++) {
+		post_order(rig, i % WORKERS, WORKER_MAIL_RELOAD);
+		sched_yield();
+	}
+	end_crowds(rig, &opened, &heard);
+	wait_until_empty(rig);
+	assert_int_equal(SUM(rig, accepted), opened);
+	assert_int_equal(ends(rig), opened);
+	assert_int_equal(user_table_count(rig->node.users), 0);
+	/* It was the real thing. */
+	assert_true(SUM(rig, kicks) > 100);
+	assert_true(SUM(rig, deliveries) > 10000);
+	assert_true(heard > 1000);
+	assert_true(opened > 500);
+}
+
+/* Stopped in the middle of it, without a word to anybody: what was on its way is disposed of. */
+static void test_stop_in_mid_traffic(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t opened;
+	uint64_t heard;
+	start_workers(rig);
+	start_crowds(rig);
+	while (SUM(rig, deliveries) < 1000) {
+		sched_yield();
+	}
+	for (int i = 0; i < WORKERS; i++) {
+		worker_stop(rig->workers[i]);
+		worker_join(rig->workers[i]);
+	}
+	/* Who still comes ends up in the mailbox of a thread that has ended. */
+	end_crowds(rig, &opened, &heard);
+	assert_true(SUM(rig, accepted) < opened);
+	assert_true(stats_read(&worker_stats(rig->workers[0])->ends[CLOSE_REASON_SHUTDOWN]) > 0);
+	for (int i = 0; i < WORKERS; i++) {
+		post_order(rig, i, WORKER_MAIL_DRAIN);
+	}
+}
+
+static int teardown_stopped(void **state)
+{
+	struct rig *rig = *state;
+	for (int i = 0; i < WORKERS; i++) {
+		worker_destroy(&rig->workers[i]);
+	}
+	assert_int_equal(user_table_count(rig->node.users), 0);
+	user_table_destroy(&rig->node.users);
+	assert_int_equal(rig->node.budget.used, 0);
+	assert_int_equal(rig->node.fanout.backlog, 0);
+	user_table_thread_end();
+	free(rig);
+	return 0;
+}
+
+static void test_drain_in_mid_traffic(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t opened;
+	uint64_t heard;
+	start_workers(rig);
+	start_crowds(rig);
+	while (SUM(rig, deliveries) < 1000) {
+		sched_yield();
+	}
+	for (int i = 0; i < WORKERS; i++) {
+		post_order(rig, i, WORKER_MAIL_DRAIN);
+	}
+	end_crowds(rig, &opened, &heard);
+	wait_until_empty(rig);
+	assert_int_equal(SUM(rig, accepted), opened);
+	assert_int_equal(ends(rig), opened);
+	assert_true(sum_of(rig, offsetof(struct stats, ends[CLOSE_REASON_UNAVAILABLE])) > 0);
+}
+
+/* As when the gateway cannot start: made, and unmade without having run. */
+static void test_never_started(void **state)
+{
+	struct rig *rig = *state;
+	int fds[2];
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	struct socket_batch *batch = malloc(sizeof(*batch) + sizeof(batch->sockets[0]));
+	batch->count = 1;
+	batch->sockets[0] = (struct accepted_socket){.fd = fds[0]};
+	worker_post(rig->workers[0], WORKER_MAIL_SOCKETS, &batch->mail);
+	post_order(rig, 1, WORKER_MAIL_RELOAD);
+	worker_join(rig->workers[0]);
+	worker_destroy(&rig->workers[0]);
+	char byte;
+	assert_int_equal(recv(fds[1], &byte, 1, 0), 0);
+	close(fds[1]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_all_comes_back_to_zero, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stop_in_mid_traffic, setup, teardown_stopped),
+		cmocka_unit_test_setup_teardown(test_drain_in_mid_traffic, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_never_started, setup, teardown_stopped),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
