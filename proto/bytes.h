@@ -2,7 +2,9 @@
 #ifndef TIDEGATE_BYTES_H
 #define TIDEGATE_BYTES_H
 
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 static inline uint16_t load_be16(const uint8_t *from)
 {
@@ -35,6 +37,26 @@ static inline void store_be64(uint8_t *to, uint64_t value)
 {
 	store_be32(to, (uint32_t)(value >> 32));
 	store_be32(to + 4, (uint32_t)value);
+}
+
+/* Copies what is nearly always a few bytes, without a call for them. The places must not overlap.
+ */
+static inline void copy_bytes(uint8_t *to, const uint8_t *from, size_t len)
+{
+	if (len > 16) {
+		memcpy(to, from, len);
+	} else if (len >= 8) {
+		/* Two words that may overlap in the middle. */
+		memcpy(to, from, 8);
+		memcpy(to + len - 8, from + len - 8, 8);
+	} else if (len >= 4) {
+		memcpy(to, from, 4);
+		memcpy(to + len - 4, from + len - 4, 4);
+	} else {
+		for (size_t i = 0; i < len; i++) {
+			to[i] = from[i];
+		}
+	}
 }
 
 #endif

@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "direct_io.h"
 #include "invariant.h"
 
 enum {
@@ -225,7 +226,7 @@ static bool is_passing(int err)
 static ssize_t write_pieces(int fd, struct iovec *iov, int count)
 {
 	if (count == 1) {
-		return send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
+		return direct_send(fd, iov->iov_base, iov->iov_len);
 	}
 	struct msghdr message = {.msg_iov = iov, .msg_iovlen = (size_t)count};
 	return sendmsg(fd, &message, MSG_NOSIGNAL);
@@ -234,8 +235,8 @@ static ssize_t write_pieces(int fd, struct iovec *iov, int count)
 static enum close_reason queue_gathered(struct outbox *outbox)
 {
 	struct tx_queue *queue = outbox->conn->tx;
-	/* What is left of one large frame may be over the limit by itself: its Close follows all the
-	 * same. */
+	/* What is left of one large frame may be over the limit by itself: its Close follows all
+	 * the same. */
 	if (!queue->is_final && queue->bytes + outbox->bytes > outbox->queue_limit) {
 		return CLOSE_REASON_SLOW_READER;
 	}

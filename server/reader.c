@@ -1,9 +1,10 @@
 #include "reader.h"
 
 #include <errno.h>
-#include <sys/socket.h>
+#include <sys/types.h>
 
 #include "../proto/frame.h"
+#include "direct_io.h"
 #include "opening.h"
 
 enum {
@@ -172,7 +173,7 @@ static void read_once(struct conns *conns, struct conn *conn)
 		pause_reading(conns, conn);
 		return;
 	}
-	ssize_t len = recv(conn->fd, conns->read_buffer, CONN_READ_BUFFER, 0);
+	ssize_t len = direct_recv(conn->fd, conns->read_buffer, CONN_READ_BUFFER);
 	if (len > 0) {
 		on_bytes(conns, conn, conns->read_buffer, (size_t)len);
 		if (conn->state != CONN_DEAD &&
