@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../proto/bytes.h"
 #include "../proto/frame.h"
 #include "invariant.h"
 
@@ -288,9 +289,7 @@ void conn_send(struct conns *conns, struct conn *conn, uint8_t opcode, uint8_t *
 		frame = outbox_reserve(conns->outbox, frame_len);
 	}
 	frame += frame_header_write(frame, opcode, len, NULL);
-	if (len > 0) {
-		memcpy(frame, data, len);
-	}
+	copy_bytes(frame, data, len);
 }
 
 void conn_share(
