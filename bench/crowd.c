@@ -1,0 +1,410 @@
+#include "crowd.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../proto/frame.h"
+#include "generator.h"
+#include "text_mark.h"
+
+static const char suffix_start[] = " -- FROM u";
+
+enum {
+	SUFFIX_START_LEN = sizeof(suffix_start) - 1,
+	SUFFIX_LEN = SUFFIX_START_LEN + CLIENT_NAME_LEN - 1,
+};
+
+static struct crowd_shared *shared_of(const struct generator *generator)
+{
+	return generator->run->shared;
+}
+
+/* --- what all share ------------------------------------------------------------------------------
+ */
+
+int crowd_share(const struct options *options, void **ret_shared)
+{
+	struct crowd_shared *shared;
+	const size_t size = sizeof(*shared) + options->senders * sizeof(shared->senders[0]);
+	uint32_t ring = 1;
+	while (ring < options->depth) {
+		ring *= 2;
+	}
+	shared = aligned_alloc(64, (size + 63) / 64 * 64);
+	if (!shared) {
+		return -ENOMEM;
+	}
+	memset(shared, 0, size);
+	shared->ring_mask = ring - 1;
+	*ret_shared = shared;
+	for (uint32_t i = 0; i < options->senders; i++) {
+		shared->senders[i].missing = calloc(ring, sizeof(shared->senders[i].missing[0]));
+		if (!shared->senders[i].missing) {
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+void crowd_unshare(const struct options *options, void *shared)
+{
+	struct crowd_shared *crowd = shared;
+	for (uint32_t i = 0; i < options->senders; i++) {
+		free(crowd->senders[i].missing);
+	}
+	free(crowd);
+}
+
+/* --- life ----------------------------------------------------------------------------------------
+ */
+
+static int make_text(struct generator *generator, struct crowd *crowd)
+{
+	const uint32_t payload = generator->options->payload;
+	const size_t header = frame_header_len(payload);
+	crowd->text_len = (uint32_t)(header + 4 + payload);
+	crowd->answer_len =
+		(uint32_t)(frame_header_len(payload + SUFFIX_LEN) + payload + SUFFIX_LEN);
+	crowd->text = malloc(payload);
+	crowd->frame = malloc(crowd->text_len);
+	if (!crowd->text || !crowd->frame) {
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < payload; i++) {
+		crowd->text[i] = (uint8_t)('a' + i * 7 % 26);
+	}
+	frame_header_write(crowd->frame, FRAME_TEXT, payload, generator->mask);
+	return 0;
+}
+
+int crowd_init(struct generator *generator, struct crowd *crowd)
+{
+	const struct options *options = generator->options;
+	while (crowd->own_count < generator->client_count &&
+		generator->clients[crowd->own_count].number < options->senders) {
+		crowd->own_count++;
+	}
+	if (!options->is_blind) {
+		crowd->sequences = calloc((size_t)(generator->client_count + 1) * options->senders,
+			sizeof(crowd->sequences[0]));
+		if (!crowd->sequences) {
+			return -ENOMEM;
+		}
+	}
+	return make_text(generator, crowd);
+}
+
+void crowd_finish(struct generator *generator, struct crowd *crowd)
+{
+	const size_t count = (size_t)generator->client_count * generator->options->senders;
+	for (size_t i = 0; i < count && crowd->sequences; i++) {
+		sequence_restart(&crowd->sequences[i], 0, false);
+	}
+	free(crowd->sequences);
+	free(crowd->text);
+	free(crowd->frame);
+}
+
+/* --- saying --------------------------------------------------------------------------------------
+ */
+
+void crowd_begin(struct generator *generator, struct crowd *crowd)
+{
+	const struct options *options = generator->options;
+	const double share = (double)crowd->own_count / options->senders;
+	crowd->allowed =
+		options->count > 0 ? (uint64_t)((double)options->count * share + 0.5) : UINT64_MAX;
+	crowd->schedule = schedule_make(generator->run->start_ns, options->rate * share, 0, 1,
+		crowd->own_count > 0 ? crowd->allowed : 0);
+	if (options->rate > 0) {
+		crowd->schedule.start_ns +=
+			(uint64_t)(generator->id * (double)NS_PER_S / options->rate);
+	}
+}
+
+static void say(struct generator *generator, struct crowd *crowd, struct client *client,
+	uint64_t intended_ns)
+{
+	const struct options *options = generator->options;
+	struct crowd_shared *shared = shared_of(generator);
+	struct crowd_sender *sender = &shared->senders[client->number];
+	const uint32_t number = atomic_load_explicit(&sender->sent, memory_order_relaxed);
+	uint8_t *payload = crowd->frame + crowd->text_len - options->payload;
+	text_mark_write(crowd->text, (struct text_mark){
+					     .sender = client->number,
+					     .number = number,
+					     .intended_ns = intended_ns,
+				     });
+	memcpy(payload, crowd->text, options->payload);
+	frame_mask(payload, options->payload, generator->mask, 0);
+	if (options->is_closed) {
+		atomic_store_explicit(&sender->missing[number & shared->ring_mask],
+			options_connections(options) - 1, memory_order_relaxed);
+	}
+	atomic_store(&sender->sent, number + 1);
+	count_add(&generator->counts.sent, 1);
+	client_send(generator, client, crowd->frame, crowd->text_len);
+}
+
+/* How many more texts this sender may have under way. */
+static uint32_t room_of(
+	const struct generator *generator, const struct crowd *crowd, const struct client *client)
+{
+	const struct options *options = generator->options;
+	struct crowd_shared *shared = shared_of(generator);
+	struct crowd_sender *sender = &shared->senders[client->number];
+	const uint32_t sent = atomic_load_explicit(&sender->sent, memory_order_relaxed);
+	uint32_t completed = atomic_load(&sender->completed);
+	if (options->is_blind) {
+		/* Whose deliveries they were is not known: all senders are taken to advance alike.
+		 */
+		uint64_t texts =
+			atomic_load(&shared->delivered) / (options_connections(options) - 1);
+		completed = (uint32_t)((texts + options->senders - 1 - client->number) /
+				       options->senders);
+	}
+	uint32_t under_way = sent - completed;
+	return under_way < options->depth ? options->depth - under_way : 0;
+}
+
+static void turn_closed(struct generator *generator, struct crowd *crowd)
+{
+	for (uint32_t i = 0; i < crowd->own_count; i++) {
+		struct client *client = &generator->clients[i];
+		uint32_t room =
+			client->state == CLIENT_OPEN ? room_of(generator, crowd, client) : 0;
+		for (; room > 0 && crowd->issued < crowd->allowed; room--) {
+			crowd->issued++;
+			say(generator, crowd, client, clock_ns());
+		}
+	}
+}
+
+/* A sender whose socket is full keeps later ones waiting as well: the lag tells. */
+static void turn_open(struct generator *generator, struct crowd *crowd, uint64_t now_ns)
+{
+	const uint64_t due = schedule_due(&crowd->schedule, now_ns);
+	for (; crowd->issued < due; crowd->issued++) {
+		struct client *client = &generator->clients[crowd->issued % crowd->own_count];
+		if (client->is_full || client->state != CLIENT_OPEN) {
+			return;
+		}
+		uint64_t intended_ns = schedule_at(&crowd->schedule, crowd->issued);
+		if (is_measured(generator, intended_ns)) {
+			histogram_record(&generator->lag,
+				now_ns > intended_ns ? now_ns - intended_ns : 0, 1);
+		}
+		say(generator, crowd, client, intended_ns);
+	}
+}
+
+static void fall_silent(struct generator *generator, struct crowd *crowd)
+{
+	if (!crowd->is_silent) {
+		crowd->is_silent = true;
+		atomic_fetch_add(&shared_of(generator)->silent_count, 1);
+	}
+}
+
+uint64_t crowd_turn(struct generator *generator, struct crowd *crowd, uint64_t now_ns)
+{
+	if (generator->phase != PHASE_RUN) {
+		fall_silent(generator, crowd);
+		return UINT64_MAX;
+	}
+	if (crowd->issued == crowd->allowed || crowd->own_count == 0) {
+		if (generator->options->count > 0) {
+			fall_silent(generator, crowd);
+			if (crowd_is_settled(generator, crowd)) {
+				atomic_store(&generator->is_settled, true);
+			}
+		}
+		return UINT64_MAX;
+	}
+	if (generator->options->is_closed) {
+		turn_closed(generator, crowd);
+		return UINT64_MAX;
+	}
+	turn_open(generator, crowd, now_ns);
+	return schedule_at(&crowd->schedule, crowd->issued);
+}
+
+/* --- hearing -------------------------------------------------------------------------------------
+ */
+
+void crowd_join(struct generator *generator, struct crowd *crowd, const struct client *client)
+{
+	struct crowd_shared *shared = shared_of(generator);
+	const uint32_t senders = generator->options->senders;
+	for (uint32_t i = 0; i < senders && crowd->sequences; i++) {
+		sequence_restart(&crowd->sequences[client->index * (size_t)senders + i],
+			atomic_load(&shared->senders[i].sent), true);
+	}
+}
+
+/* One more has got this text; the last one gives its sender room for another. */
+static void complete(struct generator *generator, uint32_t sender_number, uint32_t number)
+{
+	struct crowd_shared *shared = shared_of(generator);
+	struct crowd_sender *sender = &shared->senders[sender_number];
+	_Atomic uint32_t *missing = &sender->missing[number & shared->ring_mask];
+	const uint32_t threads = generator->options->threads;
+	if (threads == 1) {
+		uint32_t left = atomic_load_explicit(missing, memory_order_relaxed) - 1;
+		atomic_store_explicit(missing, left, memory_order_relaxed);
+		if (left == 0) {
+			count_add_32(&sender->completed, 1);
+		}
+	} else if (atomic_fetch_sub(missing, 1) == 1) {
+		atomic_fetch_add(&sender->completed, 1);
+		if (sender_number % threads != generator->id) {
+			generator_ring(&generator->run->generators[sender_number % threads]);
+		}
+	}
+}
+
+/* Behind the text stands who said it; servers that add nothing are accepted as well. */
+static bool is_intact(const struct generator *generator, const struct crowd *crowd,
+	const uint8_t *text, uint64_t len, uint32_t sender)
+{
+	const uint32_t payload = generator->options->payload;
+	char suffix[SUFFIX_LEN + 1];
+	if (memcmp(text + TEXT_MARK_LEN, crowd->text + TEXT_MARK_LEN, payload - TEXT_MARK_LEN) !=
+		0) {
+		return false;
+	}
+	if (len == payload) {
+		return true;
+	}
+	uint32_t user = generator->options->first_user + sender;
+	memcpy(suffix, suffix_start, SUFFIX_START_LEN);
+	for (int i = SUFFIX_LEN - 1; i >= SUFFIX_START_LEN; i--) {
+		suffix[i] = (char)('0' + user % 10);
+		user /= 10;
+	}
+	return len == payload + SUFFIX_LEN && memcmp(text + payload, suffix, SUFFIX_LEN) == 0;
+}
+
+void crowd_take_text(struct generator *generator, struct crowd *crowd, struct client *client,
+	const uint8_t *text, uint64_t len, uint64_t now_ns)
+{
+	struct counts *counts = &generator->counts;
+	const struct options *options = generator->options;
+	struct text_mark mark;
+	if (len < options->payload || !text_mark_read(text, &mark) ||
+		mark.sender >= options->senders || mark.sender == client->number ||
+		!is_intact(generator, crowd, text, len, mark.sender)) {
+		count_add(&counts->corrupt, 1);
+		return;
+	}
+	struct sequence *sequence =
+		&crowd->sequences[client->index * (size_t)options->senders + mark.sender];
+	uint32_t sent = atomic_load_explicit(
+		&shared_of(generator)->senders[mark.sender].sent, memory_order_acquire);
+	switch (sequence_take(sequence, mark.number, sent)) {
+	case SEQUENCE_NEXT:
+	case SEQUENCE_AHEAD:
+		break;
+	case SEQUENCE_LATE:
+		count_add(&counts->reordered, 1);
+		break;
+	case SEQUENCE_DUPLICATE:
+		count_add(&counts->duplicated, 1);
+		return;
+	case SEQUENCE_IMPOSSIBLE:
+		count_add(&counts->corrupt, 1);
+		return;
+	}
+	count_add(&counts->answered, 1);
+	generator_record(generator, mark.intended_ns, now_ns, 1);
+	if (options->is_closed) {
+		complete(generator, mark.sender, mark.number);
+	}
+}
+
+size_t crowd_take_blind(
+	struct generator *generator, struct crowd *crowd, size_t len, uint64_t now_ns)
+{
+	const size_t count = len / crowd->answer_len;
+	struct text_mark mark;
+	count_add(&generator->counts.answered, count);
+	count_add(&shared_of(generator)->delivered, count);
+	/* With one under way, it is the one said last. */
+	if (generator->options->senders == 1 && generator->options->depth == 1 && count > 0 &&
+		text_mark_read(crowd->text, &mark)) {
+		generator_record(generator, mark.intended_ns, now_ns, count);
+	}
+	return count * crowd->answer_len;
+}
+
+/* --- the end -------------------------------------------------------------------------------------
+ */
+
+static uint64_t missing_at(
+	const struct generator *generator, const struct crowd *crowd, const struct client *client)
+{
+	const struct crowd_shared *shared = shared_of(generator);
+	const uint32_t senders = generator->options->senders;
+	uint64_t missing = 0;
+	for (uint32_t i = 0; i < senders; i++) {
+		if (i != client->number) {
+			missing += sequence_missing(
+				&crowd->sequences[client->index * (size_t)senders + i],
+				atomic_load(&shared->senders[i].sent));
+		}
+	}
+	return missing;
+}
+
+static uint64_t said_in_all(const struct generator *generator)
+{
+	const struct crowd_shared *shared = shared_of(generator);
+	uint64_t said = 0;
+	for (uint32_t i = 0; i < generator->options->senders; i++) {
+		said += atomic_load(&shared->senders[i].sent);
+	}
+	return said;
+}
+
+bool crowd_is_settled(struct generator *generator, struct crowd *crowd)
+{
+	const struct crowd_shared *shared = shared_of(generator);
+	if (atomic_load(&shared->silent_count) < generator->options->threads) {
+		return false;
+	}
+	if (generator->options->is_blind) {
+		return atomic_load(&shared->delivered) >=
+		       said_in_all(generator) * (options_connections(generator->options) - 1);
+	}
+	while (crowd->settled_cursor < generator->client_count) {
+		const struct client *client = &generator->clients[crowd->settled_cursor];
+		if (client->state == CLIENT_OPEN && missing_at(generator, crowd, client) > 0) {
+			return false;
+		}
+		crowd->settled_cursor++;
+	}
+	return true;
+}
+
+void crowd_account(struct generator *generator, struct crowd *crowd)
+{
+	struct counts *counts = &generator->counts;
+	if (generator->options->is_blind) {
+		const struct crowd_shared *shared = shared_of(generator);
+		uint64_t wanted =
+			said_in_all(generator) * (options_connections(generator->options) - 1);
+		uint64_t got = atomic_load(&shared->delivered);
+		if (generator->id == 0) {
+			count_add(&counts->lost, wanted > got ? wanted - got : 0);
+		}
+		return;
+	}
+	for (uint32_t i = 0; i < generator->client_count; i++) {
+		if (generator->clients[i].state == CLIENT_OPEN) {
+			count_add(&counts->lost,
+				missing_at(generator, crowd, &generator->clients[i]));
+		}
+	}
+}

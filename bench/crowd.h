@@ -1,0 +1,81 @@
+/* Texts that some say and everybody else must get: what `fanout` and `chat` have in common. Knows
+ * of each sender how much it has sent, and of each connection which of each sender's texts have
+ * come. */
+#ifndef TIDEGATE_BENCH_CROWD_H
+#define TIDEGATE_BENCH_CROWD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client.h"
+#include "schedule.h"
+#include "sequence.h"
+
+struct options;
+
+/* One who speaks.
+ * Owner:  the generator of its connection, but for the ring.
+ * Shared: `sent` is read, `missing` and `completed` written by all generators. */
+struct crowd_sender {
+	_Alignas(64) _Atomic uint32_t sent; /* stored before the text can reach anybody */
+	_Atomic uint32_t completed;         /* texts that have reached all */
+	_Atomic uint32_t *missing; /* closed loop: of each text under way, who has not got it */
+};
+
+/* What the generators share: run->shared. */
+struct crowd_shared {
+	_Atomic uint32_t silent_count; /* generators that have said their last */
+	_Atomic uint64_t delivered;    /* closed and blind: in all */
+	uint32_t ring_mask;            /* entries of `missing`, less one */
+	struct crowd_sender senders[];
+};
+
+/* One generator's part.
+ * Owner:  a generator, inside its state.
+ * Freed:  by crowd_finish. */
+struct crowd {
+	uint32_t text_len;          /* bytes of a text on the wire, as sent */
+	uint32_t answer_len;        /* and as delivered, with its suffix */
+	uint8_t *text;              /* a template, not masked */
+	uint8_t *frame;             /* the one being sent */
+	uint32_t own_count;         /* senders of this generator: its first clients */
+	struct sequence *sequences; /* by client, then by sender */
+	struct schedule schedule;
+	uint64_t issued;
+	uint64_t allowed;
+	uint32_t settled_cursor; /* clients before this one have got everything */
+	bool is_silent;
+};
+
+int crowd_share(const struct options *options, void **ret_shared);
+void crowd_unshare(const struct options *options, void *shared);
+
+/* Errors: -ENOMEM; crowd_finish is due all the same. */
+int crowd_init(struct generator *generator, struct crowd *crowd);
+void crowd_finish(struct generator *generator, struct crowd *crowd);
+
+void crowd_begin(struct generator *generator, struct crowd *crowd);
+
+/* Says what is due; returns when more is. */
+uint64_t crowd_turn(struct generator *generator, struct crowd *crowd, uint64_t now_ns);
+
+/* A connection has come that will get what is said from now on. */
+void crowd_join(struct generator *generator, struct crowd *crowd, const struct client *client);
+
+/* A text frame's payload has come. */
+void crowd_take_text(struct generator *generator, struct crowd *crowd, struct client *client,
+	const uint8_t *text, uint64_t len, uint64_t now_ns);
+
+/* Bytes of a server that says constant ones. Returns how many were used. */
+size_t crowd_take_blind(
+	struct generator *generator, struct crowd *crowd, size_t len, uint64_t now_ns);
+
+/* Whether all that was said has reached all of this generator's connections. */
+bool crowd_is_settled(struct generator *generator, struct crowd *crowd);
+
+/* Counts what has not. */
+void crowd_account(struct generator *generator, struct crowd *crowd);
+
+#endif

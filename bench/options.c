@@ -1,0 +1,402 @@
+#include "options.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "build_config.h"
+#include "client.h"
+#include "scenario.h"
+
+const struct scenario *const scenarios[] = {&scenario_login, &scenario_heartbeat, &scenario_echo,
+	&scenario_fanout, &scenario_chat, &scenario_churn, NULL};
+
+enum group {
+	GROUP_LOAD = 1,
+	GROUP_PAYLOAD,
+	GROUP_TIME,
+	GROUP_CLIENT,
+	GROUP_RESULT,
+};
+
+enum {
+	KEY_CLOSED = 256,
+	KEY_SENDERS,
+	KEY_EVERY,
+	KEY_CHURN,
+	KEY_PACKET,
+	KEY_PING,
+	KEY_BLIND,
+	KEY_WARMUP,
+	KEY_TIMEOUT,
+	KEY_COUNT,
+	KEY_RAMP,
+	KEY_OPENINGS,
+	KEY_FIRST_USER,
+	KEY_THREADS,
+	KEY_SOURCE,
+	KEY_SPIN,
+	KEY_SERVER_PID,
+	KEY_JSON,
+};
+
+static const struct argp_option options_table[] = {
+	{.doc = "The load:", .group = GROUP_LOAD},
+	{"connections", 'c', "N", 0, "connections; of a fan-out: receivers (default 1000)",
+		GROUP_LOAD},
+	{"rate", 'r', "N", 0,
+		"requests a second in all, sent when they are due whatever the answers do (default "
+		"10000; fanout, churn 100; chat 10)",
+		GROUP_LOAD},
+	{"closed", KEY_CLOSED, NULL, 0,
+		"closed loop: the next request leaves when an answer comes; finds the most that goes "
+		"through",
+		GROUP_LOAD},
+	{"depth", 'd', "N", 0, "with --closed: requests under way on each connection (default 1)",
+		GROUP_LOAD},
+	{"in-flight", 'd', NULL, OPTION_ALIAS, NULL, GROUP_LOAD},
+	{"senders", KEY_SENDERS, "N", 0,
+		"fanout: senders beside the receivers (default 1); chat: users who speak (default 100)",
+		GROUP_LOAD},
+	{"every", KEY_EVERY, "S", 0,
+		"seconds between two heartbeats of a connection (default 50; 0 in chat: none)",
+		GROUP_LOAD},
+	{"churn", KEY_CHURN, "N", 0, "chat: logouts and logins a second (default 0)", GROUP_LOAD},
+
+	{.doc = "Messages:", .group = GROUP_PAYLOAD},
+	{"payload", 'p', "BYTES", 0,
+		"of one message; 6 and more, of a text 32 and more (default 6, of a text 32)",
+		GROUP_PAYLOAD},
+	{"packet", KEY_PACKET, NULL, 0,
+		"packet 100, which every gateway answers, instead of a binary message for --echo",
+		GROUP_PAYLOAD},
+	{"ping", KEY_PING, NULL, 0, "a protocol Ping", GROUP_PAYLOAD},
+	{"blind", KEY_BLIND, NULL, 0,
+		"only counts bytes, against a server that says constant ones (tidegate-floor)",
+		GROUP_PAYLOAD},
+
+	{.doc = "Time:", .group = GROUP_TIME},
+	{"duration", 't', "S", 0, "seconds that are measured (default 10; login 0)", GROUP_TIME},
+	{"warmup", KEY_WARMUP, "S", 0, "seconds before that (default 1)", GROUP_TIME},
+	{"count", KEY_COUNT, "N", 0, "end after N requests; no warm-up then", GROUP_TIME},
+	{"ramp", KEY_RAMP, "MS", 0, "open the connections over MS milliseconds (default 0)",
+		GROUP_TIME},
+	{"timeout", KEY_TIMEOUT, "S", 0,
+		"wait so long for the last answers, and for openings when none comes (default 10)",
+		GROUP_TIME},
+
+	{.doc = "The generator:", .group = GROUP_CLIENT},
+	{"threads", KEY_THREADS, "N", 0, "threads (default 1)", GROUP_CLIENT},
+	{"openings", KEY_OPENINGS, "N", 0, "most openings under way at once (default 256)",
+		GROUP_CLIENT},
+	{"source", KEY_SOURCE, "ADDRESS[,...]", 0,
+		"addresses to connect from; on the loopback one of 127/8 for each 10,000 connections is "
+		"taken by itself",
+		GROUP_CLIENT},
+	{"first-user", KEY_FIRST_USER, "N", 0,
+		"number of the first user's name, so that several benches can share a server (default 0)",
+		GROUP_CLIENT},
+	{"spin", KEY_SPIN, NULL, 0, "never sleep: finer latencies for a whole core per thread",
+		GROUP_CLIENT},
+
+	{.doc = "The result:", .group = GROUP_RESULT},
+	{"server-pid", KEY_SERVER_PID, "PID", 0,
+		"measure CPU time and memory of this process on the same machine", GROUP_RESULT},
+	{"json", KEY_JSON, "FILE", 0, "write everything to FILE as well", GROUP_RESULT},
+	{0},
+};
+
+static const char doc[] =
+	"Load for a WebSocket gateway: opens connections, sends on schedule, checks every answer, and "
+	"counts latency from when a request should have left. URL is ws://HOST:PORT/ or unix:PATH."
+	"\v"
+	"Scenarios:\n"
+	"  login      a storm of -c logins, all at once or over --ramp ms\n"
+	"  heartbeat  -c connections, each with a heartbeat every --every S\n"
+	"  echo       requests and answers: a gateway with --packet or --ping, an echo server without\n"
+	"  fanout     texts of --senders to -c receivers\n"
+	"  chat       -c users: texts at --rate, heartbeats, logouts and logins at --churn\n"
+	"  churn      logins at --rate a second, each ended by a Close\n"
+	"\n"
+	"Examples:\n"
+	"  tidegate-bench echo --packet -c 1000 -r 10000 ws://127.0.0.1:8000/\n"
+	"  tidegate-bench echo --packet --closed -c 100 -d 16 ws://127.0.0.1:8000/\n"
+	"  tidegate-bench login -c 18000 --server-pid 4711 ws://127.0.0.1:8000/\n"
+	"\n"
+	"Ctrl-C ends a run early; what was measured is still shown. Exit status: 0; 1 when something was "
+	"lost, came twice, came out of order, came changed or never came at all; 2 for a wrong command "
+	"line.";
+
+static const double unset = -1;
+
+/* --- numbers -------------------------------------------------------------------------------------
+ */
+
+static double real(struct argp_state *state, const char *name, const char *text, double max)
+{
+	char *end;
+	errno = 0;
+	double value = strtod(text, &end);
+	if (errno || end == text || *end || !(value >= 0 && value <= max)) {
+		argp_error(
+			state, "--%s takes a number from 0 to %.0f, not \"%s\"", name, max, text);
+	}
+	return value;
+}
+
+static uint64_t whole(
+	struct argp_state *state, const char *name, const char *text, uint64_t min, uint64_t max)
+{
+	char *end;
+	errno = 0;
+	uint64_t value = strtoull(text, &end, 10);
+	if (errno || end == text || *end || strchr(text, '-') || value < min || value > max) {
+		argp_error(state, "--%s takes a whole number from %llu to %llu, not \"%s\"", name,
+			(unsigned long long)min, (unsigned long long)max, text);
+	}
+	return value;
+}
+
+/* --- the command line ----------------------------------------------------------------------------
+ */
+
+static void take_scenario(struct argp_state *state, struct options *options, const char *name)
+{
+	for (size_t i = 0; scenarios[i]; i++) {
+		if (strcmp(scenarios[i]->name, name) == 0) {
+			options->scenario = scenarios[i];
+			return;
+		}
+	}
+	argp_error(state, "\"%s\" is no scenario: login, heartbeat, echo, fanout, chat or churn",
+		name);
+}
+
+static void take_argument(struct argp_state *state, struct options *options, const char *argument)
+{
+	char error[ADDRESS_ERROR_MAX];
+	if (!options->scenario) {
+		take_scenario(state, options, argument);
+	} else if (options->url) {
+		argp_error(state, "one URL is enough: \"%s\"", argument);
+	} else {
+		struct address parsed;
+		options->url = argument;
+		if (address_parse(argument, &parsed, error) < 0) {
+			argp_error(state, "%s", error);
+			return;
+		}
+		memcpy(parsed.sources, options->address.sources, sizeof(parsed.sources));
+		parsed.source_count = options->address.source_count;
+		options->address = parsed;
+	}
+}
+
+static error_t parse_load(int key, char *argument, struct argp_state *state)
+{
+	struct options *options = state->input;
+	switch (key) {
+	case 'c':
+		options->connections =
+			(uint32_t)whole(state, "connections", argument, 1, CLIENT_NUMBER_MAX);
+		return 0;
+	case 'r':
+		options->rate = real(state, "rate", argument, 1e9);
+		return 0;
+	case KEY_CLOSED:
+		options->is_closed = true;
+		return 0;
+	case 'd':
+		options->depth = (uint32_t)whole(state, "depth", argument, 1, 1 << 20);
+		return 0;
+	case KEY_SENDERS:
+		options->senders = (uint32_t)whole(state, "senders", argument, 1, 100000);
+		return 0;
+	case KEY_EVERY:
+		options->every_s = real(state, "every", argument, 86400);
+		return 0;
+	case KEY_CHURN:
+		options->churn = real(state, "churn", argument, 1e6);
+		return 0;
+	case 'p':
+		options->payload =
+			(uint32_t)whole(state, "payload", argument, 1, OPTIONS_PAYLOAD_MAX);
+		return 0;
+	case KEY_PACKET:
+		options->kind = PAYLOAD_PACKET;
+		return 0;
+	case KEY_PING:
+		options->kind = PAYLOAD_PING;
+		return 0;
+	case KEY_BLIND:
+		options->is_blind = true;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static error_t parse_rest(int key, char *argument, struct argp_state *state)
+{
+	struct options *options = state->input;
+	char error[ADDRESS_ERROR_MAX];
+	switch (key) {
+	case 't':
+		options->duration_s = real(state, "duration", argument, 1e6);
+		return 0;
+	case KEY_WARMUP:
+		options->warmup_s = real(state, "warmup", argument, 1e6);
+		return 0;
+	case KEY_COUNT:
+		options->count = whole(state, "count", argument, 1, UINT64_MAX / 2);
+		return 0;
+	case KEY_RAMP:
+		options->ramp_ms = (uint32_t)whole(state, "ramp", argument, 0, 1 << 30);
+		return 0;
+	case KEY_TIMEOUT:
+		options->timeout_s = real(state, "timeout", argument, 86400);
+		return 0;
+	case KEY_THREADS:
+		options->threads = (uint32_t)whole(state, "threads", argument, 1, 256);
+		return 0;
+	case KEY_OPENINGS:
+		options->openings = (uint32_t)whole(state, "openings", argument, 1, 1 << 20);
+		return 0;
+	case KEY_SOURCE:
+		if (address_add_sources(&options->address, argument, error) < 0) {
+			argp_error(state, "%s", error);
+		}
+		return 0;
+	case KEY_FIRST_USER:
+		options->first_user =
+			(uint32_t)whole(state, "first-user", argument, 0, CLIENT_NUMBER_MAX);
+		return 0;
+	case KEY_SPIN:
+		options->spins = true;
+		return 0;
+	case KEY_SERVER_PID:
+		options->server_pid = (pid_t)whole(state, "server-pid", argument, 1, INT32_MAX);
+		return 0;
+	case KEY_JSON:
+		options->json = argument;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static uint32_t default_senders(const struct options *options)
+{
+	if (options->scenario != &scenario_chat) {
+		return 1;
+	}
+	return options->connections < 100 ? options->connections : 100;
+}
+
+static double default_rate(const struct scenario *scenario)
+{
+	if (scenario == &scenario_chat) {
+		return 10;
+	}
+	return scenario == &scenario_echo ? 10000 : 100;
+}
+
+static void complete(struct argp_state *state, struct options *options)
+{
+	const struct scenario *scenario = options->scenario;
+	const bool is_text = scenario == &scenario_fanout || scenario == &scenario_chat;
+	char error[ADDRESS_ERROR_MAX];
+	if (options->payload == 0) {
+		options->payload = is_text ? 32 : 6;
+	}
+	if (scenario == &scenario_heartbeat && options->kind == PAYLOAD_BINARY) {
+		options->kind = PAYLOAD_PACKET;
+	}
+	if (options->senders == 0) {
+		options->senders = default_senders(options);
+	}
+	if (options->rate < 0) {
+		options->rate = options->is_closed ? 0 : default_rate(scenario);
+	}
+	if (options->duration_s < 0) {
+		options->duration_s = scenario->measures_opening ? 0 : 10;
+	}
+	if (options->count > 0) {
+		options->warmup_s = 0;
+	}
+	if (options->threads > options->connections) {
+		options->threads = options->connections;
+	}
+	if (options->first_user + options_connections(options) > CLIENT_NUMBER_MAX) {
+		argp_error(state, "users are numbered up to %d", CLIENT_NUMBER_MAX);
+	}
+	if (scenario->check && scenario->check(options, error, sizeof(error)) < 0) {
+		argp_error(state, "%s", error);
+	}
+	address_spread(&options->address, options_connections(options));
+}
+
+static error_t parse_key(int key, char *argument, struct argp_state *state)
+{
+	struct options *options = state->input;
+	switch (key) {
+	case ARGP_KEY_ARG:
+		take_argument(state, options, argument);
+		return 0;
+	case ARGP_KEY_END:
+		if (!options->scenario || !options->url) {
+			argp_error(state, "a scenario and a URL are needed");
+		}
+		complete(state, options);
+		return 0;
+	default: {
+		error_t error = parse_load(key, argument, state);
+		return error == ARGP_ERR_UNKNOWN ? parse_rest(key, argument, state) : error;
+	}
+	}
+}
+
+void options_parse(int argc, char **argv, struct options *ret_options)
+{
+	static const struct argp argp = {.options = options_table,
+		.parser = parse_key,
+		.args_doc = "SCENARIO URL",
+		.doc = doc};
+	struct options options = {
+		.connections = 1000,
+		.depth = 1,
+		.every_s = 50,
+		.rate = unset,
+		.warmup_s = 1,
+		.duration_s = unset,
+		.timeout_s = 10,
+		.openings = 256,
+		.threads = 1,
+	};
+	argp_program_version = "tidegate-bench " TIDEGATE_VERSION;
+	argp_err_exit_status = 2;
+	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	*ret_options = options;
+}
+
+uint32_t options_connections(const struct options *options)
+{
+	return options->connections +
+	       (options->scenario == &scenario_fanout ? options->senders : 0);
+}
+
+const char *options_kind_name(enum payload_kind kind)
+{
+	switch (kind) {
+	case PAYLOAD_PACKET:
+		return "packet";
+	case PAYLOAD_PING:
+		return "ping";
+	case PAYLOAD_BINARY:
+		break;
+	}
+	return "binary";
+}
