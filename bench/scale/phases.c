@@ -1,0 +1,415 @@
+#include "phases.h"
+
+#include <string.h>
+
+#include "../../proto/frame.h"
+#include "../../proto/packet.h"
+#include "../micro/measure.h"
+
+enum {
+	HEARTBEAT_S = 50,
+	HEARTBEAT_TICKS = HEARTBEAT_S * 1000 / LOOP_TICK_MS,
+	WARM_UP_ROUNDS = 3, /* longer than the read deadline: from then on the wheel has visits */
+	MEASURED_ROUNDS = 2,
+	PING_ROUNDS = 1,
+	HOUSEKEEP_EVERY = 131072, /* logins: about what comes in the second between two looks */
+	BROADCASTS = 9,
+	BURST = 16, /* messages of one turn */
+	TEXT_LEN = 32,
+	DRAIN_S = 60,
+	DRAIN_MAX = 256, /* connections of a turn, as in worker.c */
+	DRAIN_STEP_MS = 10,
+	SLICES_KEPT = 1 << 20,
+};
+
+/* --- what clients send ------------------------------------------------------------------------ */
+
+/* As a browser asks; the user's number is filled in. */
+static uint8_t head[] =
+	"GET /?user=u00000000 HTTP/1.1\r\n"
+	"Host: chat.example.org\r\n"
+	"Connection: Upgrade\r\n"
+	"Pragma: no-cache\r\n"
+	"Cache-Control: no-cache\r\n"
+	"User-Agent: Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) "
+	"Chrome/126.0.0.0 Mobile Safari/537.36\r\n"
+	"Upgrade: websocket\r\n"
+	"Origin: https://chat.example.org\r\n"
+	"Sec-WebSocket-Version: 13\r\n"
+	"Accept-Encoding: gzip, deflate, br, zstd\r\n"
+	"Accept-Language: zh-CN,zh;q=0.9\r\n"
+	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+	"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
+
+static const uint8_t mask[4] = {0x3a, 0x5c, 0x91, 0x07};
+
+static size_t head_for(uint32_t user)
+{
+	enum {
+		DIGITS_AT = 12,
+		DIGITS = 8,
+	};
+	for (int i = DIGITS - 1; i >= 0; i--) {
+		head[DIGITS_AT + i] = (uint8_t)('0' + user % 10);
+		user /= 10;
+	}
+	return sizeof(head) - 1;
+}
+
+static size_t masked_frame(uint8_t *at, uint8_t opcode, const void *payload, size_t len)
+{
+	size_t header_len = frame_header_write(at, opcode, len, mask);
+	if (len > 0) {
+		memcpy(at + header_len, payload, len);
+		frame_mask(at + header_len, len, mask, 0);
+	}
+	return header_len + len;
+}
+
+static size_t close_frame(uint8_t *at, uint16_t code)
+{
+	const uint8_t payload[2] = {(uint8_t)(code >> 8), (uint8_t)code};
+	return masked_frame(at, FRAME_CLOSE, payload, sizeof(payload));
+}
+
+/* The answer to the last thing fed begins so and is so long. */
+static bool answered(const void *begin, size_t begin_len, size_t len)
+{
+	return stand_in.sent_len == len && memcmp(stand_in.sent, begin, begin_len) == 0;
+}
+
+/* --- rows ------------------------------------------------------------------------------------- */
+
+/* Begins a row; what is counted and timed until row_end is its. */
+static struct result_row *row_begin(
+	struct scale *scale, const char *name, const char *operation, uint64_t count)
+{
+	CHECK(scale->result.row_count < RESULT_ROWS_MAX);
+	struct result_row *row = &scale->result.rows[scale->result.row_count++];
+	*row = (struct result_row){.name = name,
+		.operation = operation,
+		.count = count,
+		.calls = stand_in.calls,
+		.cpu_ns = measure_process_ns()};
+	return row;
+}
+
+static void row_end(struct result_row *row)
+{
+	const struct stand_in_calls *before = &row->calls;
+	row->cpu_ns = measure_process_ns() - row->cpu_ns;
+	row->calls = (struct stand_in_calls){
+		.recv = stand_in.calls.recv - before->recv,
+		.send = stand_in.calls.send - before->send,
+		.epoll_ctl = stand_in.calls.epoll_ctl - before->epoll_ctl,
+		.close = stand_in.calls.close - before->close,
+		.other = stand_in.calls.other - before->other,
+	};
+}
+
+/* --- logins ----------------------------------------------------------------------------------- */
+
+static handle_t log_in(struct scale *scale, uint32_t worker, uint32_t user)
+{
+	static const char accepted[] = "HTTP/1.1 101 ";
+	handle_t handle = simulation_open(&scale->simulation, worker);
+	uint64_t sends = stand_in.calls.send;
+	simulation_feed(&scale->simulation, handle, head, head_for(user));
+	CHECK(stand_in.calls.send == sends + 1);
+	CHECK(memcmp(stand_in.sent, accepted, sizeof(accepted) - 1) == 0);
+	return handle;
+}
+
+static uint64_t housekeep(struct scale *scale)
+{
+	uint64_t begin = measure_process_ns();
+	user_table_housekeep(scale->simulation.users);
+	return measure_process_ns() - begin;
+}
+
+static void herd_of(struct scale *scale, uint32_t from, uint32_t to)
+{
+	for (uint32_t i = from; i < to; i++) {
+		uint32_t worker = i % scale->simulation.worker_count;
+		scale->sessions[i] = (struct session){log_in(scale, worker, i), i};
+		if (i % SIMULATION_BATCH == 0) {
+			simulation_turn(&scale->simulation);
+			progress("logins", i, scale->count);
+		}
+		if (i % HOUSEKEEP_EVERY == 0) {
+			scale->result.housekeep_ns += housekeep(scale);
+		}
+	}
+	simulation_turn(&scale->simulation);
+}
+
+void phase_herd(struct scale *scale)
+{
+	struct result *result = &scale->result;
+	uint32_t half = scale->count / 2;
+	result->resident_before = measure_resident();
+	struct result_row *row = row_begin(scale, "herd of logins", "login", scale->count);
+	herd_of(scale, 0, half);
+	result->resident_half = measure_resident();
+	herd_of(scale, half, scale->count);
+	row_end(row);
+	row->cpu_ns -= result->housekeep_ns;
+	result->resident_full = measure_resident();
+	result->bytes_per_session =
+		((double)result->resident_full - (double)result->resident_before) / scale->count;
+	result->bytes_slope = ((double)result->resident_full - (double)result->resident_half) /
+			      (scale->count - half);
+	snprintf(row->note, sizeof(row->note), "a browser's head of %zu bytes", sizeof(head) - 1);
+	CHECK(simulation_sessions(&scale->simulation) == scale->count);
+	CHECK(user_table_count(scale->simulation.users) == scale->count);
+}
+
+void phase_shuffle(struct scale *scale)
+{
+	uint64_t state = 7;
+	for (uint32_t i = scale->count - 1; i > 0; i--) {
+		uint32_t at = (uint32_t)(measure_random(&state) % (i + 1));
+		struct session session = scale->sessions[i];
+		scale->sessions[i] = scale->sessions[at];
+		scale->sessions[at] = session;
+	}
+}
+
+/* --- heartbeats ------------------------------------------------------------------------------- */
+
+struct beat {
+	const char *name;
+	uint8_t frame[FRAME_HEADER_MAX + PACKET_HEADER_LEN];
+	size_t frame_len;
+	uint8_t answer[8];
+	size_t answer_len;
+};
+
+static void one_round(struct scale *scale, const struct beat *beat)
+{
+	uint32_t done = 0;
+	for (uint32_t tick = 1; tick <= HEARTBEAT_TICKS; tick++) {
+		uint32_t until = (uint32_t)((uint64_t)scale->count * tick / HEARTBEAT_TICKS);
+		simulation_pass(&scale->simulation, LOOP_TICK_MS);
+		for (; done < until; done++) {
+			simulation_feed(&scale->simulation, scale->sessions[done].handle,
+				beat->frame, beat->frame_len);
+			CHECK(answered(beat->answer, beat->answer_len, beat->answer_len));
+			if (done % SIMULATION_BATCH == 0) {
+				simulation_turn(&scale->simulation);
+			}
+		}
+		simulation_turn(&scale->simulation);
+		progress(beat->name, done, scale->count);
+	}
+}
+
+static struct result_row *measure_beats(
+	struct scale *scale, const struct beat *beat, uint32_t warm_up, uint32_t rounds)
+{
+	for (uint32_t i = 0; i < warm_up; i++) {
+		one_round(scale, beat);
+	}
+	struct result_row *row =
+		row_begin(scale, beat->name, "heartbeat", (uint64_t)scale->count * rounds);
+	for (uint32_t i = 0; i < rounds; i++) {
+		one_round(scale, beat);
+	}
+	row_end(row);
+	CHECK(row->calls.recv == row->count && row->calls.send == row->count);
+	CHECK(simulation_sessions(&scale->simulation) == scale->count);
+	return row;
+}
+
+void phase_heartbeats(struct scale *scale)
+{
+	uint8_t packet[PACKET_HEADER_LEN];
+	struct beat packets = {
+		.name = "heartbeat, packet 100",
+		.answer = {0x80 | FRAME_BINARY, PACKET_HEADER_LEN, 0, PACKET_PONG},
+		.answer_len = 8,
+	};
+	packet_header_write(packet, PACKET_PING, 0);
+	packets.frame_len = masked_frame(packets.frame, FRAME_BINARY, packet, sizeof(packet));
+	struct beat pings = {
+		.name = "heartbeat, Ping",
+		.answer = {0x80 | FRAME_PONG, 0},
+		.answer_len = 2,
+	};
+	pings.frame_len = masked_frame(pings.frame, FRAME_PING, NULL, 0);
+	struct result_row *row = measure_beats(scale, &packets, WARM_UP_ROUNDS, MEASURED_ROUNDS);
+	scale->result.heartbeat_cores = (double)row->cpu_ns / MEASURED_ROUNDS / (HEARTBEAT_S * 1e9);
+	snprintf(row->note, sizeof(row->note), "in random order, the wheel's visits included");
+	measure_beats(scale, &pings, 0, PING_ROUNDS);
+}
+
+/* --- broadcasts ------------------------------------------------------------------------------- */
+
+static int compare(const void *a, const void *b)
+{
+	const uint64_t *left = a;
+	const uint64_t *right = b;
+	return *left < *right ? -1 : *left > *right;
+}
+
+/* Hands out what has been said; returns how many slices that took, their times in `times`. */
+static size_t hand_out(struct scale *scale, uint64_t *times)
+{
+	size_t slices = 0;
+	simulation_turn(&scale->simulation);
+	for (uint32_t i = 0; i < scale->simulation.worker_count; i++) {
+		bool more = true;
+		while (more) {
+			uint64_t begin = measure_wall_ns();
+			more = simulation_fan_out(&scale->simulation, i);
+			times[slices] = measure_wall_ns() - begin;
+			slices += slices + 1 < SLICES_KEPT;
+		}
+	}
+	simulation_turn(&scale->simulation);
+	return slices;
+}
+
+/* Everybody else gets what one has said, `messages` times in one turn; the best of some. */
+static void measure_broadcast(
+	struct scale *scale, const char *name, uint32_t messages, uint64_t *times)
+{
+	uint8_t frame[FRAME_HEADER_MAX + TEXT_LEN];
+	uint8_t text[TEXT_LEN];
+	struct result_row best = {.cpu_ns = UINT64_MAX};
+	uint64_t all_ns[BROADCASTS];
+	memset(text, 'x', sizeof(text));
+	size_t len = masked_frame(frame, FRAME_TEXT, text, sizeof(text));
+	for (uint32_t i = 0; i < BROADCASTS; i++) {
+		uint64_t before = simulation_deliveries(&scale->simulation);
+		struct result_row *row = row_begin(scale, name, "receiver", scale->count - 1);
+		for (uint32_t n = 0; n < messages; n++) {
+			simulation_feed(&scale->simulation, scale->sessions[i].handle, frame, len);
+		}
+		size_t slices = hand_out(scale, times);
+		row_end(row);
+		scale->result.row_count--;
+		qsort(times, slices, sizeof(*times), compare);
+		if (row->cpu_ns < best.cpu_ns) {
+			best = *row;
+			scale->result.slice_ns =
+				messages == 1 ? (double)times[slices / 2] : scale->result.slice_ns;
+		}
+		all_ns[i] = row->cpu_ns;
+		CHECK(simulation_deliveries(&scale->simulation) - before ==
+			(uint64_t)messages * (scale->count - 1));
+		CHECK(row->calls.send == scale->count - 1);
+		progress(name, i, BROADCASTS);
+	}
+	qsort(all_ns, BROADCASTS, sizeof(all_ns[0]), compare);
+	snprintf(best.note, sizeof(best.note), "best of %d, median %.3f s", BROADCASTS,
+		(double)all_ns[BROADCASTS / 2] / 1e9);
+	scale->result.rows[scale->result.row_count++] = best;
+}
+
+void phase_broadcast(struct scale *scale)
+{
+	uint64_t *times = malloc(SLICES_KEPT * sizeof(*times));
+	CHECK(times);
+	measure_broadcast(scale, "broadcast", 1, times);
+	measure_broadcast(scale, "16 broadcasts at once", BURST, times);
+	free(times);
+}
+
+/* --- kicks ------------------------------------------------------------------------------------ */
+
+/* The old connections' clients answer their Close 4001. */
+static void answer_kicks(struct scale *scale, const handle_t *kicked, uint32_t count)
+{
+	enum {
+		CODE_KICKED = 4001,
+	};
+	uint8_t frame[FRAME_HEADER_MAX + 2];
+	size_t len = close_frame(frame, CODE_KICKED);
+	for (uint32_t i = 0; i < count; i++) {
+		simulation_feed(&scale->simulation, kicked[i], frame, len);
+	}
+	simulation_turn(&scale->simulation);
+}
+
+void phase_kicks(struct scale *scale)
+{
+	struct simulation *simulation = &scale->simulation;
+	handle_t kicked[SIMULATION_BATCH];
+	uint32_t pending = 0;
+	struct result_row *row = row_begin(scale, "kick storm", "login that kicks", scale->count);
+	for (uint32_t i = 0; i < scale->count; i++) {
+		struct session *session = &scale->sessions[i];
+		uint32_t worker = (handle_worker(session->handle) + 1U) % simulation->worker_count;
+		kicked[pending++] = session->handle;
+		session->handle = log_in(scale, worker, session->user);
+		if (pending == SIMULATION_BATCH || i + 1 == scale->count) {
+			simulation_turn(simulation);
+			answer_kicks(scale, kicked, pending);
+			pending = 0;
+			progress("kick storm", i, scale->count);
+		}
+	}
+	row_end(row);
+	snprintf(row->note, sizeof(row->note), "the login, the kick, both Closes and the reap");
+	CHECK(simulation_kicks(simulation) == scale->count);
+	CHECK(simulation_ends(simulation, CLOSE_REASON_KICKED) == scale->count);
+	CHECK(simulation_sessions(simulation) == scale->count);
+	CHECK(simulation_connections(simulation) == scale->count);
+	CHECK(user_table_count(simulation->users) == scale->count);
+}
+
+/* --- drain ------------------------------------------------------------------------------------ */
+
+/* One step of one worker's drain; those who were told answer. Returns as drain_step. */
+static int drain_some(struct scale *scale, struct simulated_worker *worker)
+{
+	enum {
+		CODE_RESTART = 1012,
+	};
+	uint8_t frame[FRAME_HEADER_MAX + 2];
+	size_t len = close_frame(frame, CODE_RESTART);
+	uint32_t begin = worker->drain.cursor;
+	int next_ms = drain_step(&worker->drain, &worker->conns, DRAIN_MAX);
+	for (uint32_t i = begin; i < worker->drain.cursor; i++) {
+		struct conn *conn = conn_table_at(worker->conns.table, i);
+		if (conn->state == CONN_CLOSING) {
+			simulation_feed(&scale->simulation,
+				conn_table_handle(worker->conns.table, conn), frame, len);
+		}
+	}
+	return next_ms;
+}
+
+void phase_drain(struct scale *scale)
+{
+	struct simulation *simulation = &scale->simulation;
+	struct result_row *row = row_begin(scale, "drain", "connection", scale->count);
+	for (uint32_t i = 0; i < simulation->worker_count; i++) {
+		struct simulated_worker *worker = &simulation->workers[i];
+		drain_begin(&worker->drain, &worker->conns, (uint64_t)DRAIN_S * 1000);
+	}
+	bool any = true;
+	while (any) {
+		bool must_hurry = false;
+		any = false;
+		for (uint32_t i = 0; i < simulation->worker_count; i++) {
+			struct simulated_worker *worker = &simulation->workers[i];
+			int next_ms = worker->drain.active ? drain_some(scale, worker) : -1;
+			worker->drain.active = next_ms >= 0;
+			any |= next_ms >= 0;
+			must_hurry |= next_ms == 0;
+		}
+		if (!must_hurry) {
+			simulation_pass(simulation, DRAIN_STEP_MS);
+		}
+		simulation_turn(simulation);
+		progress("drain", scale->count - simulation_connections(simulation), scale->count);
+	}
+	row_end(row);
+	snprintf(row->note, sizeof(row->note), "over %d s of simulated time", DRAIN_S);
+	CHECK(simulation_ends(simulation, CLOSE_REASON_DRAIN) == scale->count);
+	CHECK(simulation_connections(simulation) == 0);
+	CHECK(user_table_count(simulation->users) == 0);
+	CHECK(row->calls.close == scale->count);
+}
