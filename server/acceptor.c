@@ -195,7 +195,13 @@ static bool on_accept_error(struct acceptor *acceptor, int listen_fd, int err)
 	case EMFILE:
 	case ENFILE:
 		acceptor->errors++;
-		return refuse_with_spare(acceptor, listen_fd);
+		if (refuse_with_spare(acceptor, listen_fd)) {
+			return true;
+		}
+		/* Somebody else has taken what the spare one left: asking on would only burn time.
+		 */
+		poll(&stop, 1, SHORT_WAIT_MS);
+		return false;
 	default:
 		acceptor->errors++;
 		log_warn(0, "accept: %s", strerrordesc_np(err));
@@ -206,6 +212,9 @@ static bool on_accept_error(struct acceptor *acceptor, int listen_fd, int err)
 
 static void accept_batch(struct acceptor *acceptor, int listen_fd)
 {
+	if (acceptor->spare_fd < 0) {
+		open_spare(acceptor);
+	}
 	for (int i = 0; i < ACCEPT_MAX; i++) {
 		struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
 		socklen_t len = sizeof(address);

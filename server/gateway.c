@@ -42,6 +42,7 @@ struct gateway {
 	struct listeners listeners;
 	struct acceptor **acceptors;
 	int signal_fd;
+	uint64_t files_overhead; /* descriptors that are no connections */
 	int argc;
 	char **argv;
 };
@@ -79,11 +80,11 @@ static void warn_config(const char *message)
 static void set_connection_limits(struct gateway *gateway, bool is_start)
 {
 	uint64_t files = machine_raise_files();
-	uint64_t held = 0;
-	for (uint32_t i = 0; i < gateway->node.worker_count; i++) {
-		held += *worker_load(gateway->node.workers[i]);
+	if (is_start) {
+		/* Counted while there are no connections, which come and go during the count. */
+		gateway->files_overhead = machine_used_files() + FILES_SPARE;
 	}
-	uint64_t overhead = machine_used_files() - held + FILES_SPARE;
+	uint64_t overhead = gateway->files_overhead;
 	uint64_t room = files > overhead ? files - overhead : 1;
 	uint64_t refusals =
 		room / REFUSALS_SHARE < REFUSALS_MOST ? room / REFUSALS_SHARE : REFUSALS_MOST;

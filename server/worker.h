@@ -78,8 +78,8 @@ void worker_stop(struct worker *worker);
 /* Waits for the thread to end. Fine for one that was not started. */
 void worker_join(struct worker *worker);
 
-/* Frees a worker whose thread has ended, with what is left in its mailbox, and nulls the giver's
- * pointer. *worker may be NULL. Thread: registered with the user table. */
+/* Frees a worker, once the threads of all workers have ended, with what is left in its mailbox, and
+ * nulls the giver's pointer. *worker may be NULL. Thread: registered with the user table. */
 void worker_destroy(struct worker **worker);
 
 /* Hands over an item of any kind above but the last. Thread: any. */

@@ -436,7 +436,7 @@ static inline bool client_frame(struct client *client, struct seen_frame *ret_fr
 static inline void expect_frame(
 	struct client *client, uint8_t opcode, const void *payload, size_t len)
 {
-	struct seen_frame frame;
+	struct seen_frame frame = {0};
 	assert_true(client_frame(client, &frame));
 	assert_int_equal(frame.opcode, opcode);
 	assert_int_equal(frame.len, len);
@@ -453,7 +453,7 @@ static inline void expect_text(struct client *client, const char *text)
 /* The next frame is a Close with this code, 0 for none, and a reason that begins so. */
 static inline void expect_close(struct client *client, uint16_t code, const char *reason)
 {
-	struct seen_frame frame;
+	struct seen_frame frame = {0};
 	assert_true(client_frame(client, &frame));
 	assert_int_equal(frame.opcode, FRAME_CLOSE);
 	if (code == 0) {

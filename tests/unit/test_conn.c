@@ -16,7 +16,7 @@ static char *big_text(size_t len, char fill)
 /* What a peer that did not read gets in the end: whole frames of `opcode`, then one more. */
 static struct seen_frame last_frame(struct client *client, uint8_t opcode, int *ret_count)
 {
-	struct seen_frame frame;
+	struct seen_frame frame = {0};
 	*ret_count = 0;
 	while (client_frame(client, &frame) && frame.opcode == opcode) {
 		(*ret_count)++;
@@ -196,7 +196,7 @@ static void test_pong_goes_ahead_and_only_the_newest(void **state)
 	assert_int_equal(client_conn(bench, slow)->tx->bytes, queued + 5);
 	slow->deaf = false;
 	bench_run(bench);
-	struct seen_frame frame;
+	struct seen_frame frame = {0};
 	assert_true(client_frame(slow, &frame));
 	assert_int_equal(frame.opcode, FRAME_TEXT);
 	expect_frame(slow, FRAME_PONG, "999", 3);
@@ -261,7 +261,7 @@ static void test_overload_spreads_the_return(void **state)
 		conn_visit_begin(conns, conn);
 		conn_overload(conns, conn, CLOSE_REASON_OVERLOADED);
 		conn_visit_end(conns, conn);
-		struct seen_frame frame;
+		struct seen_frame frame = {0};
 		assert_true(client_frame(client, &frame));
 		char text[32] = "";
 		memcpy(text, frame.data + 2, frame.len - 2);

@@ -20,7 +20,7 @@ static void pass_ms(struct bench *bench, uint64_t ms)
 
 static bool hear(struct client *client, uint32_t *ret_retry_ms)
 {
-	struct seen_frame frame;
+	struct seen_frame frame = {0};
 	char text[64] = "";
 	if (!client_frame(client, &frame)) {
 		return false;

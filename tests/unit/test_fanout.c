@@ -83,7 +83,7 @@ static void test_many_in_one_turn_take_several_batches(void **state)
 	client_write(a, from_a, len_a);
 	client_write(b, from_b, len_b);
 	bench_run(bench);
-	struct seen_frame frame;
+	struct seen_frame frame = {0};
 	int next_a = 0;
 	int next_b = 0;
 	while (client_frame(c, &frame)) {
@@ -117,7 +117,7 @@ static void test_large_messages(void **state)
 		memset(text, 'a' + (int)i, sizes[i]);
 		client_send(a, FRAME_TEXT, text, sizes[i]);
 		bench_run(bench); /* the socket between holds less than all of them */
-		struct seen_frame frame;
+		struct seen_frame frame = {0};
 		assert_true(client_frame(b, &frame));
 		assert_int_equal(frame.len, sizes[i] + strlen(" -- FROM a"));
 		assert_memory_equal(frame.data, text, sizes[i]);
@@ -238,7 +238,7 @@ static void test_nothing_follows_a_close_found_in_catching_up(void **state)
 	assert_int_equal(bench_ends(bench, CLOSE_REASON_SLOW_READER), 1);
 	slow->deaf = false;
 	bench_run(bench);
-	struct seen_frame frame;
+	struct seen_frame frame = {0};
 	do {
 		assert_true(client_frame(slow, &frame));
 	} while (frame.opcode == FRAME_TEXT);
@@ -273,7 +273,7 @@ static void test_feeders_are_paused_and_go_on(void **state)
 	assert_false(conn->flags & CONN_PAUSED);
 	assert_int_equal(bench->node.backlog, 0);
 	for (int i = 0; i < 10; i++) {
-		struct seen_frame frame;
+		struct seen_frame frame = {0};
 		assert_true(client_frame(r, &frame));
 		assert_int_equal(frame.len, 2000 + 10);
 	}

@@ -271,7 +271,7 @@ static void test_random_walk(void **state)
 	/* Each sender's texts came to each reader whole: a stream out of step would have failed. */
 	for (uint32_t i = 0; i < bench->client_count; i++) {
 		struct client *client = &bench->clients[i];
-		struct seen_frame frame;
+		struct seen_frame frame = {0};
 		if (client->fd >= 0 && client_status(client) == 101) {
 			while (client_frame(client, &frame)) {
 				assert_true(

@@ -118,7 +118,7 @@ static void test_ping_interval(void **state)
 		bench_pass(bench, 20);
 		bench_run(bench);
 	}
-	struct seen_frame frame;
+	struct seen_frame frame = {0};
 	while (client_frame(a, &frame) && frame.opcode == FRAME_PING) {
 	}
 	bench_pass(bench, 30);
@@ -172,7 +172,7 @@ static void test_write_deadline(void **state)
 	/* What it had begun to take, then the Close. */
 	a->deaf = false;
 	bench_run(bench);
-	struct seen_frame frame;
+	struct seen_frame frame = {0};
 	do {
 		assert_true(client_frame(a, &frame));
 	} while (frame.opcode == FRAME_TEXT);

@@ -1,0 +1,287 @@
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../../server/acceptor.h"
+#include "../../server/log.h"
+
+enum {
+	WORKERS = 2,
+	ACCEPTORS = 2,
+	GIVE_UP_MS = 60000,
+};
+
+struct rig {
+	struct node node;
+	struct mailbox *mailboxes[WORKERS];
+	struct fanout_gauge gauges[WORKERS];
+	struct worker *workers[WORKERS];
+	struct config config;
+	struct listeners listeners;
+	struct acceptor *acceptors[ACCEPTORS];
+	struct sockaddr_in address;
+};
+
+static int setup(void **state)
+{
+	struct rig *rig = aligned_alloc(64, (sizeof(*rig) + 63) / 64 * 64);
+	char error[CONFIG_ERROR_MAX];
+	socklen_t len = sizeof(rig->address);
+	memset(rig, 0, sizeof(*rig));
+	log_set_level(LOG_LEVEL_ERROR);
+	config_init(&rig->config);
+	rig->config.acceptors = ACCEPTORS;
+	rig->config.listen_count = 1;
+	strcpy(rig->config.listen[0], "127.0.0.1:0");
+	rig->node.worker_count = WORKERS;
+	rig->node.workers = rig->workers;
+	rig->node.budget.limit = SIZE_MAX;
+	rig->node.max_connections = 1000;
+	rig->node.refusals_max = 10;
+	rig->node.fanout = (struct fanout_node){
+		.worker_count = WORKERS,
+		.mailboxes = rig->mailboxes,
+		.gauges = rig->gauges,
+		.budget = &rig->node.budget,
+		.backlog_limit = 1 << 20,
+		.mail_kind = WORKER_MAIL_FANOUT,
+	};
+	user_table_thread_begin();
+	assert_int_equal(user_table_create(64, &rig->node.users), 0);
+	assert_int_equal(listeners_open(&rig->listeners, &rig->config, error), 0);
+	getsockname(listeners_fd(&rig->listeners, 0, 0), (struct sockaddr *)&rig->address, &len);
+	for (uint8_t i = 0; i < WORKERS; i++) {
+		assert_int_equal(worker_create(&rig->node, i, &rig->config, &rig->workers[i]), 0);
+		assert_int_equal(worker_start(rig->workers[i]), 0);
+	}
+	for (uint32_t i = 0; i < ACCEPTORS; i++) {
+		assert_int_equal(
+			acceptor_create(&rig->node, &rig->listeners, i, &rig->acceptors[i]), 0);
+		assert_int_equal(acceptor_start(rig->acceptors[i]), 0);
+	}
+	*state = rig;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct rig *rig = *state;
+	for (int i = 0; i < ACCEPTORS; i++) {
+		acceptor_destroy(&rig->acceptors[i]);
+		assert_null(rig->acceptors[i]);
+		acceptor_destroy(&rig->acceptors[i]);
+	}
+	for (int i = 0; i < WORKERS; i++) {
+		worker_stop(rig->workers[i]);
+	}
+	for (int i = 0; i < WORKERS; i++) {
+		worker_join(rig->workers[i]);
+	}
+	for (int i = 0; i < WORKERS; i++) {
+		worker_destroy(&rig->workers[i]);
+	}
+	user_table_destroy(&rig->node.users);
+	listeners_close(&rig->listeners);
+	assert_int_equal(rig->node.budget.used, 0);
+	user_table_thread_end();
+	free(rig);
+	return 0;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static int come(struct rig *rig)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&rig->address, sizeof(rig->address)), 0);
+	return fd;
+}
+
+static void ask(int fd)
+{
+	static const char request[] =
+		"GET /?user=a HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+	assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+}
+
+/* The status of the answer; 0 when none comes. */
+static int answer(int fd)
+{
+	char head[512];
+	size_t len = 0;
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+	while (len < 12) {
+		assert_int_equal(poll(&wait, 1, GIVE_UP_MS), 1);
+		ssize_t step = recv(fd, head + len, sizeof(head) - len, 0);
+		if (step <= 0) {
+			return 0;
+		}
+		len += (size_t)step;
+	}
+	return atoi(head + 9);
+}
+
+static uint32_t load_of(struct rig *rig, int worker)
+{
+	return *worker_load(rig->workers[worker]);
+}
+
+static void wait_for_load(struct rig *rig, uint32_t wanted)
+{
+	uint64_t end_ms = now_ms() + GIVE_UP_MS;
+	while (load_of(rig, 0) + load_of(rig, 1) != wanted) {
+		assert_true(now_ms() < end_ms);
+		sched_yield();
+	}
+}
+
+static void test_newcomers_go_to_the_least_loaded(void **state)
+{
+	struct rig *rig = *state;
+	int fds[40];
+	for (uint32_t i = 0; i < 40; i++) {
+		fds[i] = come(rig);
+		wait_for_load(rig, i + 1);
+		/* One after the other: the workers fill up side by side. */
+		assert_true(load_of(rig, 0) == (i + 2) / 2 && load_of(rig, 1) == (i + 1) / 2);
+	}
+	for (int i = 0; i < 40; i += 2) {
+		close(fds[i]);
+	}
+	wait_for_load(rig, 20);
+	for (int i = 1; i < 40; i += 2) {
+		close(fds[i]);
+	}
+	wait_for_load(rig, 0);
+}
+
+static void test_at_the_limit(void **state)
+{
+	struct rig *rig = *state;
+	int fds[8];
+	rig->node.max_connections = 3;
+	rig->node.refusals_max = 2;
+	for (uint32_t i = 0; i < 5; i++) {
+		fds[i] = come(rig);
+		wait_for_load(rig, i + 1);
+	}
+	/* Beyond what may wait for its request, the answer comes without one. */
+	fds[5] = come(rig);
+	assert_int_equal(answer(fds[5]), 503);
+	assert_int_equal(load_of(rig, 0) + load_of(rig, 1), 5);
+	for (int i = 0; i < 5; i++) {
+		ask(fds[i]);
+		assert_int_equal(answer(fds[i]), i < 3 ? 101 : 503);
+	}
+	for (int i = 0; i < 6; i++) {
+		close(fds[i]);
+	}
+	wait_for_load(rig, 0);
+	assert_int_equal(
+		acceptor_refused(rig->acceptors[0]) + acceptor_refused(rig->acceptors[1]), 3);
+	/* Room again. */
+	fds[0] = come(rig);
+	ask(fds[0]);
+	assert_int_equal(answer(fds[0]), 101);
+	close(fds[0]);
+}
+
+static uint64_t errors_of(struct rig *rig)
+{
+	return acceptor_errors(rig->acceptors[0]) + acceptor_errors(rig->acceptors[1]);
+}
+
+static rlim_t set_file_limit(rlim_t soft)
+{
+	struct rlimit limit;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	rlim_t before = limit.rlim_cur;
+	limit.rlim_cur = soft;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	return before;
+}
+
+/* Not even the spare descriptor helps: the acceptor waits, and neither spins nor gives up. */
+static void test_out_of_descriptors_for_good(void **state)
+{
+	struct rig *rig = *state;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	uint64_t errors = errors_of(rig);
+	rlim_t before = set_file_limit(3);
+	assert_int_equal(connect(fd, (struct sockaddr *)&rig->address, sizeof(rig->address)), 0);
+	uint64_t end_ms = now_ms() + GIVE_UP_MS;
+	while (errors_of(rig) == errors) {
+		assert_true(now_ms() < end_ms);
+		sched_yield();
+	}
+	uint64_t begin_ms = now_ms();
+	while (errors_of(rig) < errors + 10) {
+		assert_true(now_ms() < end_ms);
+		sched_yield();
+	}
+	assert_true(now_ms() - begin_ms > 100);
+	set_file_limit(before);
+	ask(fd);
+	assert_int_equal(answer(fd), 101);
+	close(fd);
+	wait_for_load(rig, 0);
+}
+
+static void test_a_flood(void **state)
+{
+	struct rig *rig = *state;
+	enum {
+		FLOOD = 300
+	};
+	static int fds[FLOOD];
+	for (int i = 0; i < FLOOD; i++) {
+		fds[i] = come(rig);
+		ask(fds[i]);
+	}
+	for (int i = 0; i < FLOOD; i++) {
+		assert_int_equal(answer(fds[i]), 101);
+		close(fds[i]);
+	}
+	wait_for_load(rig, 0);
+	assert_int_equal(user_table_count(rig->node.users), 0);
+	assert_int_equal(stats_read(&worker_stats(rig->workers[0])->accepted) +
+				 stats_read(&worker_stats(rig->workers[1])->accepted),
+		FLOOD);
+	assert_int_equal(errors_of(rig), 0);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_newcomers_go_to_the_least_loaded),
+		CASE(test_at_the_limit),
+		CASE(test_out_of_descriptors_for_good),
+		CASE(test_a_flood),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
