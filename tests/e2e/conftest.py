@@ -10,7 +10,9 @@ from gateway import BINARY, SANITIZED, Gateway  # noqa: E402
 
 def pytest_configure(config):
     if not BINARY.exists():
-        pytest.exit(f"{BINARY} is missing: build it with tools/start or name another in TIDEGATE", returncode=4)
+        pytest.exit(
+            f"{BINARY} is missing: build it with tools/start or name another in TIDEGATE", returncode=4
+        )
 
 
 def pytest_collection_modifyitems(config, items):

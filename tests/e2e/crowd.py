@@ -91,4 +91,3 @@ class Crowd:
         for client in self.clients.values():
             client.sock.close()
         self.clients.clear()
-

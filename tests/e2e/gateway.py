@@ -104,7 +104,9 @@ class Process:
             code = self.popen.wait(timeout)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise Timeout(f"the gateway has not ended within {timeout} s:\n" + "\n".join(self.lines[-40:])) from None
+            raise Timeout(
+                f"the gateway has not ended within {timeout} s:\n" + "\n".join(self.lines[-40:])
+            ) from None
         self._reader.join(timeout)
         return code
 

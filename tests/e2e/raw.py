@@ -61,7 +61,11 @@ def request(target="/?user=alice", *, method="GET", version="HTTP/1.1", without=
     }
     changed = {name.replace("_", "-").lower(): value for name, value in changed.items()}
     lines = [f"{method} {target} {version}"]
-    lines += [f"{name}: {changed.get(name.lower(), value)}" for name, value in headers.items() if name not in without]
+    lines += [
+        f"{name}: {changed.get(name.lower(), value)}"
+        for name, value in headers.items()
+        if name not in without
+    ]
     lines += extra
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
@@ -129,7 +133,9 @@ class Raw:
         except ConnectionResetError as error:
             raise Gone("reset") from error
         except socket.timeout:
-            raise AssertionError(f"nothing came for {self.sock.gettimeout()} s; so far: {bytes(self.buffer)!r}") from None
+            raise AssertionError(
+                f"nothing came for {self.sock.gettimeout()} s; so far: {bytes(self.buffer)!r}"
+            ) from None
         if not data:
             raise Gone("end of file")
         self.buffer += data

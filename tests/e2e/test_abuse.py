@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from raw import BINARY, CONTINUATION, PING, TEXT, Gone, frame, request
+from raw import BINARY, CONTINUATION, PACKET_PING, PING, PONG, TEXT, Gone, frame, packet, request
 from waiting import TIMEOUT, wait_until
 
 MIB = 1 << 20
@@ -34,7 +34,9 @@ CUT = {
     "half a header": request("/?user=mallory") + frame(TEXT, b"x" * 300)[:3],
     "half a frame": request("/?user=mallory") + frame(TEXT, b"x" * 300)[:100],
     "half a message": request("/?user=mallory") + frame(TEXT, b"x" * 300, fin=False),
-    "half a ping in a message": request("/?user=mallory") + frame(TEXT, b"x", fin=False) + frame(PING, b"xyz")[:7],
+    "half a ping in a message": request("/?user=mallory")
+    + frame(TEXT, b"x", fin=False)
+    + frame(PING, b"xyz")[:7],
     "a ping and half a frame": request("/?user=mallory") + frame(PING, b"whole") + frame(TEXT, b"half")[:8],
 }
 
@@ -110,7 +112,16 @@ def test_a_byte_at_a_time(gateway, witness):
         client.expect_pong(b"x")
 
 
-@pytest.mark.parametrize("flood", [frame(PING, b""), frame(TEXT, b""), frame(BINARY, bytes.fromhex("ffff00000000")), frame(BINARY, bytes.fromhex("006400000000")), frame(0xA, b"x" * 125)], ids=["pings", "texts", "unknown packets", "packet pings", "pongs"])
+FLOODS = {
+    "pings": frame(PING),
+    "pongs": frame(PONG, b"x" * 125),
+    "texts": frame(TEXT),
+    "packet pings": frame(BINARY, packet(PACKET_PING)),
+    "unknown packets": frame(BINARY, packet(65535)),
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS.keys())
 def test_a_flood_of_small_frames(start, flood):
     """A flooder that reads nothing; others are served meanwhile and after."""
     gateway = start("--workers", 1, "--write-deadline", 1, "--close-deadline", 1)
@@ -145,7 +156,14 @@ def test_a_flood_of_small_frames(start, flood):
         bob.skip_to(b"afterwards")
 
 
-@pytest.mark.parametrize("flood", [b"\0" * 65536, b"GET / HTTP/1.1\r\n\r\n" * 1000, request("/?user=mallory") * 100], ids=["NULs", "requests", "upgrades"])
+RUBBISH = {
+    "NULs": bytes(65536),
+    "requests": b"GET / HTTP/1.1\r\n\r\n" * 1000,
+    "upgrades": request("/?user=mallory") * 100,
+}
+
+
+@pytest.mark.parametrize("flood", RUBBISH.values(), ids=RUBBISH.keys())
 def test_rubbish(gateway, witness, flood):
     for _ in range(20):
         with gateway.raw() as client:
@@ -160,6 +178,7 @@ def test_rubbish(gateway, witness, flood):
 @pytest.mark.release  # freed memory is kept by the address sanitizer
 def test_a_thousand_connections_that_come_and_go(gateway, witness):
     """No descriptor and no memory stays behind."""
+
     def round_of(count):
         for _ in range(count):
             gateway.login("mallory").reset()

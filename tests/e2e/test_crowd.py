@@ -4,7 +4,7 @@ import pytest
 
 from crowd import Crowd
 from gateway import SANITIZED
-from raw import TEXT
+from raw import CLOSE, TEXT, close_payload
 from waiting import wait_until
 
 pytestmark = pytest.mark.threads
@@ -40,6 +40,6 @@ def test_a_crowd_that_falls_silent_is_closed(start):
     gateway = start("--read-deadline", 2, "--workers", 2)
     crowd = Crowd(gateway, 1000)
     try:
-        crowd.expect_all(8, b"\x0b\xc0i/o timeout")
+        crowd.expect_all(CLOSE, close_payload(3008, b"i/o timeout"))
     finally:
         crowd.close()

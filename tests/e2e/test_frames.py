@@ -46,7 +46,9 @@ def test_sizes(client, opcode, size):
         assert client.message() == (opcode, payload)
 
 
-@pytest.mark.parametrize("key", [bytes(4), b"\xff" * 4, b"\x01\x02\x03\x04", b"\x00\x00\x00\x01"], ids=bytes.hex)
+@pytest.mark.parametrize(
+    "key", [bytes(4), b"\xff" * 4, b"\x01\x02\x03\x04", b"\x00\x00\x00\x01"], ids=bytes.hex
+)
 def test_masks(client, key):
     """Every alignment of payloads in the gateway's buffer, for it unmasks with wide words."""
     payloads = [bytes(range(256))[:size] for size in range(70)]
@@ -63,20 +65,37 @@ def test_all_bytes(client):
 
 ECHOED = {
     "two fragments": (joined(frame(TEXT, b"hel", fin=False), frame(CONTINUATION, b"lo")), (TEXT, b"hello")),
-    "two fragments, binary": (joined(frame(BINARY, b"\xff", fin=False), frame(CONTINUATION, b"\xfe")), (BINARY, b"\xff\xfe")),
-    "an empty first fragment": (joined(frame(TEXT, b"", fin=False), frame(CONTINUATION, b"lo")), (TEXT, b"lo")),
+    "two fragments, binary": (
+        joined(frame(BINARY, b"\xff", fin=False), frame(CONTINUATION, b"\xfe")),
+        (BINARY, b"\xff\xfe"),
+    ),
+    "an empty first fragment": (
+        joined(frame(TEXT, b"", fin=False), frame(CONTINUATION, b"lo")),
+        (TEXT, b"lo"),
+    ),
     "an empty last fragment": (joined(frame(TEXT, b"hel", fin=False), frame(CONTINUATION)), (TEXT, b"hel")),
     "an empty middle fragment": (
         joined(frame(TEXT, b"hel", fin=False), frame(CONTINUATION, fin=False), frame(CONTINUATION, b"lo")),
         (TEXT, b"hello"),
     ),
-    "only empty fragments": (joined(frame(TEXT, fin=False), frame(CONTINUATION, fin=False), frame(CONTINUATION)), (TEXT, b"")),
+    "only empty fragments": (
+        joined(frame(TEXT, fin=False), frame(CONTINUATION, fin=False), frame(CONTINUATION)),
+        (TEXT, b""),
+    ),
     "a fragment for each byte": (
-        joined(frame(TEXT, b"0", fin=False), *[frame(CONTINUATION, b"%d" % (i % 10), fin=False) for i in range(300)], frame(CONTINUATION, b"!")),
+        joined(
+            frame(TEXT, b"0", fin=False),
+            *[frame(CONTINUATION, b"%d" % (i % 10), fin=False) for i in range(300)],
+            frame(CONTINUATION, b"!"),
+        ),
         (TEXT, b"0" + b"0123456789" * 30 + b"!"),
     ),
     "a character split between fragments": (
-        joined(frame(TEXT, b"\xf0\x9f", fin=False), frame(CONTINUATION, b"\x98", fin=False), frame(CONTINUATION, b"\x80")),
+        joined(
+            frame(TEXT, b"\xf0\x9f", fin=False),
+            frame(CONTINUATION, b"\x98", fin=False),
+            frame(CONTINUATION, b"\x80"),
+        ),
         (TEXT, "😀".encode()),
     ),
     "fragments of the largest size": (
@@ -84,7 +103,10 @@ ECHOED = {
         (BINARY, b"a" * 65535 + b"b"),
     ),
     "64 fragments of 1 KiB": (
-        joined(frame(BINARY, b"x" * 1024, fin=False), *[frame(CONTINUATION, b"x" * 1024, fin=i == 62) for i in range(63)]),
+        joined(
+            frame(BINARY, b"x" * 1024, fin=False),
+            *[frame(CONTINUATION, b"x" * 1024, fin=i == 62) for i in range(63)],
+        ),
         (BINARY, b"x" * 65536),
     ),
 }
@@ -106,7 +128,9 @@ def test_a_message_in_fragments_comes_back_as_one_frame(client):
 
 
 def test_many_messages_in_one_segment(client):
-    messages = [(TEXT, b"t%d" % number) if number % 2 else (BINARY, b"\xffb%d" % number) for number in range(500)]
+    messages = [
+        (TEXT, b"t%d" % number) if number % 2 else (BINARY, b"\xffb%d" % number) for number in range(500)
+    ]
     client.send(b"".join(frame(*message) for message in messages))
     for message in messages:
         assert client.message() == message
@@ -150,10 +174,16 @@ PINGS = {
     "text": (frame(PING, b"hello"), [Frame(PONG, b"hello")]),
     "binary": (frame(PING, bytes([0, 255, 254, 253, 0])), [Frame(PONG, bytes([0, 255, 254, 253, 0]))]),
     "125 bytes": (frame(PING, bytes(range(125))), [Frame(PONG, bytes(range(125)))]),
-    "ten at once": (joined(*[frame(PING, b"%d" % i) for i in range(10)]), [Frame(PONG, b"%d" % i) for i in range(10)]),
+    "ten at once": (
+        joined(*[frame(PING, b"%d" % i) for i in range(10)]),
+        [Frame(PONG, b"%d" % i) for i in range(10)],
+    ),
     "an unasked pong": (joined(frame(PONG), frame(PING, b"x")), [Frame(PONG, b"x")]),
     "an unasked pong with payload": (joined(frame(PONG, b"unasked"), frame(PING, b"x")), [Frame(PONG, b"x")]),
-    "ten unasked pongs": (joined(*[frame(PONG, b"%d" % i) for i in range(10)], frame(PING, b"x")), [Frame(PONG, b"x")]),
+    "ten unasked pongs": (
+        joined(*[frame(PONG, b"%d" % i) for i in range(10)], frame(PING, b"x")),
+        [Frame(PONG, b"x")],
+    ),
     "between fragments": (
         joined(frame(TEXT, b"a", fin=False), frame(PING, b"in"), frame(CONTINUATION, b"b")),
         [Frame(PONG, b"in"), Frame(TEXT, b"ab")],
@@ -190,7 +220,10 @@ BROKEN = {
     "unmasked binary": (frame(BINARY, b"hello", masked=False), 1002),
     "unmasked ping": (frame(PING, b"x", masked=False), 1002),
     "unmasked close": (frame(CLOSE, close_payload(1000), masked=False), 1002),
-    "unmasked continuation": (joined(frame(TEXT, b"a", fin=False), frame(CONTINUATION, b"b", masked=False)), 1002),
+    "unmasked continuation": (
+        joined(frame(TEXT, b"a", fin=False), frame(CONTINUATION, b"b", masked=False)),
+        1002,
+    ),
     # control frames
     "ping of 126 bytes": (frame(PING, b"x" * 126), 1002),
     "pong of 126 bytes": (frame(PONG, b"x" * 126), 1002),
@@ -223,12 +256,21 @@ BROKEN = {
     "declared 2^62": (frame(BINARY, b"", declared=1 << 62), 1009),
     "declared 2^63 - 1": (frame(TEXT, b"", declared=(1 << 63) - 1), 1009),
     "fragments add up": (joined(frame(BINARY, b"x" * 65535, fin=False), frame(CONTINUATION, b"xx")), 1009),
-    "fragments add up, declared": (joined(frame(BINARY, b"x", fin=False), frame(CONTINUATION, b"", declared=65536)), 1009),
+    "fragments add up, declared": (
+        joined(frame(BINARY, b"x", fin=False), frame(CONTINUATION, b"", declared=65536)),
+        1009,
+    ),
     # text
     "invalid UTF-8": (frame(TEXT, b"\xff"), 1007),
     "invalid in the end": (frame(TEXT, b"a" * 1000 + b"\x80"), 1007),
-    "invalid in a fragment": (joined(frame(TEXT, b"\xce\xba", fin=False), frame(CONTINUATION, b"\xed\xa0\x80")), 1007),
-    "truncated in the last fragment": (joined(frame(TEXT, b"a", fin=False), frame(CONTINUATION, b"\xf0\x9f")), 1007),
+    "invalid in a fragment": (
+        joined(frame(TEXT, b"\xce\xba", fin=False), frame(CONTINUATION, b"\xed\xa0\x80")),
+        1007,
+    ),
+    "truncated in the last fragment": (
+        joined(frame(TEXT, b"a", fin=False), frame(CONTINUATION, b"\xf0\x9f")),
+        1007,
+    ),
     # closing
     "close of one byte": (frame(CLOSE, b"\x03"), 1002),
     "close reason of invalid UTF-8": (frame(CLOSE, close_payload(1000, b"\xff\xfe")), 1007),
@@ -245,7 +287,10 @@ for rsv in range(1, 8):
 for opcode in (3, 4, 5, 6, 7, 0xB, 0xC, 0xD, 0xE, 0xF):
     BROKEN[f"opcode {opcode:x}"] = (frame(opcode, b"hello"), 1002)
     BROKEN[f"opcode {opcode:x}, empty"] = (frame(opcode), 1002)
-    BROKEN[f"opcode {opcode:x} inside a message"] = (joined(frame(TEXT, b"a", fin=False), frame(opcode, b"b")), 1002)
+    BROKEN[f"opcode {opcode:x} inside a message"] = (
+        joined(frame(TEXT, b"a", fin=False), frame(opcode, b"b")),
+        1002,
+    )
 for code in (0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535):
     BROKEN[f"close code {code}"] = (frame(CLOSE, close_payload(code)), 1002)
 
@@ -271,7 +316,9 @@ def test_a_broken_rule(client, data, code, chunk):
     client.expect_end(allow_reset=True)
 
 
-@pytest.mark.parametrize(("data", "code"), table({name: BROKEN[name] for name in ("unmasked text", "opcode 3", "invalid UTF-8")}))
+@pytest.mark.parametrize(
+    ("data", "code"), table({name: BROKEN[name] for name in ("unmasked text", "opcode 3", "invalid UTF-8")})
+)
 def test_good_messages_in_front_are_echoed(client, data, code):
     """All in one segment: what was right is answered first, what stands behind is not looked at."""
     client.send(joined(frame(TEXT, b"one"), frame(PING, b"two"), data, frame(TEXT, b"never")))
@@ -368,7 +415,25 @@ def test_binary_may_hold_anything(client, payload, fragments):
 
 # --- closing ------------------------------------------------------------------------------------
 
-GOOD_CODES = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3008, 3999, 4000, 4999]
+GOOD_CODES = [
+    1000,
+    1001,
+    1002,
+    1003,
+    1007,
+    1008,
+    1009,
+    1010,
+    1011,
+    1012,
+    1013,
+    1014,
+    3000,
+    3008,
+    3999,
+    4000,
+    4999,
+]
 
 
 @CHUNKS
@@ -379,7 +444,9 @@ def test_a_close_is_answered_with_its_code(client, code, chunk):
     client.expect_end()
 
 
-@pytest.mark.parametrize("reason", [b"", b"x", "äöü".encode(), b"x" * 123], ids=["none", "one byte", "umlauts", "123 bytes"])
+@pytest.mark.parametrize(
+    "reason", [b"", b"x", "äöü".encode(), b"x" * 123], ids=["none", "one byte", "umlauts", "123 bytes"]
+)
 def test_a_close_with_a_reason(client, reason):
     client.close(1000, reason)
     assert client.frame().close_code == 1000
@@ -396,7 +463,13 @@ def test_a_close_without_a_code(client):
 
 @pytest.mark.parametrize(
     "behind",
-    [frame(TEXT, b"late"), frame(PING, b"late"), frame(CLOSE, close_payload(1001)), frame(3, b"broken"), b"\xff" * 64],
+    [
+        frame(TEXT, b"late"),
+        frame(PING, b"late"),
+        frame(CLOSE, close_payload(1001)),
+        frame(3, b"broken"),
+        b"\xff" * 64,
+    ],
     ids=["text", "ping", "close", "broken frame", "rubbish"],
 )
 def test_what_comes_behind_a_close_is_not_looked_at(client, behind):
@@ -406,7 +479,9 @@ def test_what_comes_behind_a_close_is_not_looked_at(client, behind):
 
 
 def test_a_close_behind_messages(client):
-    client.send(joined(*[frame(TEXT, b"%d" % number) for number in range(100)], frame(CLOSE, close_payload(1000))))
+    client.send(
+        joined(*[frame(TEXT, b"%d" % number) for number in range(100)], frame(CLOSE, close_payload(1000)))
+    )
     for number in range(100):
         client.expect_text(str(number))
     client.expect_close(1000)

@@ -7,7 +7,20 @@ import time
 
 import pytest
 
-from raw import BINARY, CLOSE, KEY, PACKET_PING, PACKET_PONG, PING, TEXT, Gone, close_payload, frame, packet, request
+from raw import (
+    BINARY,
+    CLOSE,
+    KEY,
+    PACKET_PING,
+    PACKET_PONG,
+    PING,
+    TEXT,
+    Gone,
+    close_payload,
+    frame,
+    packet,
+    request,
+)
 from waiting import wait_until
 
 HEAD_MAX = 8192
@@ -37,12 +50,16 @@ VALID = {
     "plain": request(),
     "any path": request("/some/where?user=alice"),
     "other parameters": request("/?x=1&user=alice&y=2"),
-    "names of headers in any case": request().replace(b"Sec-WebSocket-", b"sEC-wEBSOCKET-").replace(b"Host", b"HOST"),
+    "names of headers in any case": request()
+    .replace(b"Sec-WebSocket-", b"sEC-wEBSOCKET-")
+    .replace(b"Host", b"HOST"),
     "tokens in any case": request(upgrade="WebSocket", connection="upgrade"),
     "one token among others": request(connection="keep-alive, Upgrade"),
     "no space behind a colon": request().replace(b": ", b":"),
     "spaces and tabs around a value": request().replace(b"Version: 13", b"Version: \t 13\t "),
-    "extensions are not taken": request(extra=["Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"]),
+    "extensions are not taken": request(
+        extra=["Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"]
+    ),
     "subprotocols are not taken": request(extra=["Sec-WebSocket-Protocol: chat, superchat"]),
     "an origin": request(extra=["Origin: http://elsewhere.example"]),
     "many headers": request(extra=[f"X-{number}: y" for number in range(200)]),
@@ -237,7 +254,11 @@ REFUSED = {
     "syntax before method": (request(method="POST", extra=["X-Y : z"]), 400, {}),
     "version of HTTP before upgrade": (request(version="HTTP/1.0", without=NO_UPGRADE), 400, {}),
     "Host before upgrade": (request(without=("Host", *NO_UPGRADE)), 400, {}),
-    "upgrade before version": (request(without=["Upgrade", "Connection"], sec_websocket_version="8"), 426, UPGRADE),
+    "upgrade before version": (
+        request(without=["Upgrade", "Connection"], sec_websocket_version="8"),
+        426,
+        UPGRADE,
+    ),
     "version before key": (request(sec_websocket_version="8", sec_websocket_key="x"), 426, VERSION),
     "key before user": (request("/", sec_websocket_key="x"), 400, {}),
 }
@@ -292,7 +313,11 @@ def test_a_refused_request_gets_one_answer(gateway):
 # --- deadlines and limits -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("sent", [b"", b"GET /?user=alice HTTP/1.1\r\nHost:", request()[:-1]], ids=["nothing", "half", "all but a byte"])
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"GET /?user=alice HTTP/1.1\r\nHost:", request()[:-1]],
+    ids=["nothing", "half", "all but a byte"],
+)
 def test_a_head_that_does_not_come(start, sent):
     """408 or a plain close, not before its time."""
     gateway = start("--handshake-deadline", 1)

@@ -150,7 +150,23 @@ ALLOWED = 16  # in all: something may grow once more after the warm-up, but not 
 def counter(tmp_path_factory):
     library = tmp_path_factory.mktemp("counter") / "malloc_count.so"
     source = pathlib.Path(__file__).with_name("malloc_count.c")
-    subprocess.run(["gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", source, "-o", library], check=True, timeout=TIMEOUT)
+    subprocess.run(
+        [
+            "gcc",
+            "-std=gnu11",
+            "-O2",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-shared",
+            "-fPIC",
+            source,
+            "-o",
+            library,
+        ],
+        check=True,
+        timeout=TIMEOUT,
+    )
     return library
 
 
@@ -175,7 +191,10 @@ class Counted:
 def counted(request, start, counter, tmp_path):
     counted = Counted(start, counter, tmp_path / "count", "--workers", request.param)
     # That it counts: a login takes an entry in the user table.
-    assert counted.during(lambda: [counted.gateway.login(f"first{number}").round_trip() for number in range(50)]) >= 50
+    assert (
+        counted.during(lambda: [counted.gateway.login(f"first{number}").round_trip() for number in range(50)])
+        >= 50
+    )
     counted.gateway.close_clients()
     return counted
 

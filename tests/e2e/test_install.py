@@ -20,20 +20,30 @@ BUILD = BINARY.parents[1]
 def installed(tmp_path_factory):
     """The root of an installation."""
     root = tmp_path_factory.mktemp("installed")
-    subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir", root], check=True, timeout=TIMEOUT)
+    subprocess.run(
+        ["meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir", root],
+        check=True,
+        timeout=TIMEOUT,
+    )
     return root / "usr/local"
 
 
 def test_the_binary(installed):
-    result = subprocess.run([installed / "bin/tidegate", "--version"], capture_output=True, text=True, timeout=TIMEOUT, check=True)
+    result = subprocess.run(
+        [installed / "bin/tidegate", "--version"], capture_output=True, text=True, timeout=TIMEOUT, check=True
+    )
     assert re.search(r"\d+\.\d+\.\d+", result.stdout)
 
 
 def test_the_man_page(installed):
     [page] = (installed / "share/man/man1").glob("tidegate.1*")
-    text = subprocess.run(["mandoc", "-T", "utf8", page], capture_output=True, text=True, timeout=TIMEOUT, check=True).stdout
+    text = subprocess.run(
+        ["mandoc", "-T", "utf8", page], capture_output=True, text=True, timeout=TIMEOUT, check=True
+    ).stdout
     text = re.sub(".\b", "", text)
-    options = subprocess.run([BINARY, "--help"], capture_output=True, text=True, timeout=TIMEOUT, check=True).stdout
+    options = subprocess.run(
+        [BINARY, "--help"], capture_output=True, text=True, timeout=TIMEOUT, check=True
+    ).stdout
     for option in re.findall(r"--[a-z][a-z-]+", options):
         assert option in text, f"{option} is missing in the man page"
 
@@ -43,12 +53,25 @@ def test_the_units(installed, tmp_path):
     units = installed / "lib/systemd/system"
     service = (units / "tidegate.service").read_text(encoding="ascii")
     assert "ExecStart=/usr/local/bin/tidegate " in service
-    for line in ("Type=notify", "LimitNOFILE=1048576", "ExecReload=/bin/kill -HUP $MAINPID", "NoNewPrivileges=yes"):
+    for line in (
+        "Type=notify",
+        "LimitNOFILE=1048576",
+        "ExecReload=/bin/kill -HUP $MAINPID",
+        "NoNewPrivileges=yes",
+    ):
         assert line in service.splitlines()
-    (tmp_path / "tidegate.service").write_text(service.replace("/usr/local/bin/tidegate", str(BINARY)), encoding="ascii")
+    (tmp_path / "tidegate.service").write_text(
+        service.replace("/usr/local/bin/tidegate", str(BINARY)), encoding="ascii"
+    )
     shutil.copy(units / "tidegate.socket", tmp_path)
     result = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", tmp_path / "tidegate.service", tmp_path / "tidegate.socket"],
+        [
+            "systemd-analyze",
+            "verify",
+            "--man=no",
+            tmp_path / "tidegate.service",
+            tmp_path / "tidegate.socket",
+        ],
         capture_output=True,
         text=True,
         timeout=TIMEOUT,
@@ -69,9 +92,13 @@ def test_the_sample_config_is_right(installed, start, tmp_path):
     gateway.signal(signal.SIGHUP)
     gateway.wait_for_line("(?i)reload|re-read")
     assert not gateway.matching("^WARN|^ERRO")
-    options = subprocess.run([BINARY, "--help"], capture_output=True, text=True, timeout=TIMEOUT, check=True).stdout
+    options = subprocess.run(
+        [BINARY, "--help"], capture_output=True, text=True, timeout=TIMEOUT, check=True
+    ).stdout
     for name in set(re.findall(r"--([a-z][a-z-]+)", options)) - {"help", "usage", "version", "config"}:
-        assert any(line.startswith(name.replace("-", "_") + " =") for line in settings), f"{name} is missing in the sample"
+        assert any(
+            line.startswith(name.replace("-", "_") + " =") for line in settings
+        ), f"{name} is missing in the sample"
 
 
 def test_nothing_else_is_installed(installed):

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from raw import BINARY, CONTINUATION, PACKET_TEXT, PING, TEXT, Frame, frame
+from raw import BINARY, CONTINUATION, PACKET_TEXT, PING, PONG, TEXT, Frame, frame
 from waiting import FACTOR, wait_until
 
 DEADLINE = 2
@@ -32,7 +32,7 @@ def test_silence_is_closed_in_time(gateway):
 
 BEATS = {
     "protocol ping": frame(PING, b"x"),
-    "unasked pong": frame(0xA),
+    "unasked pong": frame(PONG),
     "text": frame(TEXT, b"x"),
     "packet": frame(BINARY, bytes.fromhex("006400000000")),
     "unknown packet": frame(BINARY, bytes.fromhex("ffff00000000")),
@@ -105,7 +105,7 @@ def test_a_pong_keeps_a_silent_line_alive(start):
         while time.monotonic() < end:
             got = client.frame()
             assert got.opcode == PING
-            client.send_frame(0xA, got.payload)
+            client.send_frame(PONG, got.payload)
         frames = client.frames_to_close()  # and who no longer answers is closed
         client.check_close(frames[-1], 3008, "i/o timeout")
         assert all(got.opcode == PING for got in frames[:-1])

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from raw import PACKET_PING
+from raw import BINARY, PACKET_PING, TEXT
 
 
 def local(client):
@@ -18,13 +18,17 @@ def test_the_words_of_the_tutorial(start):
     assert f'listen="{gateway.listen[0]}"' in started
     assert "id=demo" in started and "module=Server" in started
     with gateway.login("ccc") as client:
-        gateway.wait_for_line(rf"^INFO\[\d{{4}}\] user ccc in from {re.escape(local(client))}\b.* id=demo .*module=Server")
+        gateway.wait_for_line(
+            rf"^INFO\[\d{{4}}\] user ccc in from {re.escape(local(client))}\b.* id=demo .*module=Server"
+        )
         client.packet(PACKET_PING)
         gateway.wait_for_line(r"^DEBU?G?\[\d{4}\] recv message \[0 100 0 0 0 0\] from ccc")
         gateway.wait_for_line(r"^DEBU?G?\[\d{4}\] command: 100 payloadLen: 0")
         client.message()
         client.expect_close(3008)
-        gateway.wait_for_line(rf"readloop - read tcp {re.escape(gateway.listen[0])}->{re.escape(local(client))}: i/o timeout")
+        gateway.wait_for_line(
+            rf"readloop - read tcp {re.escape(gateway.listen[0])}->{re.escape(local(client))}: i/o timeout"
+        )
         gateway.wait_for_line(r"connection of ccc closed")
 
 
@@ -51,7 +55,9 @@ def test_levels(start, level):
     gateway.stop()
     order = ["DEBU", "INFO", "WARN", "ERRO"]
     seen = {line[:4] for line in gateway.lines}
-    wanted = {"debug": {"DEBU", "INFO", "WARN"}, "info": {"INFO", "WARN"}, "warn": {"WARN"}, "error": set()}[level]
+    wanted = {"debug": {"DEBU", "INFO", "WARN"}, "info": {"INFO", "WARN"}, "warn": {"WARN"}, "error": set()}[
+        level
+    ]
     assert seen == wanted, seen - set(order)
 
 
@@ -77,7 +83,11 @@ def test_a_flood_of_lines_is_cut_and_counted(start):
     gateway.stop()
     printed = len(gateway.matching(r"command: 100 payloadLen: 0\b"))
     assert printed < total
-    assert any(int(number) > 0 for line in gateway.matching("(?i)left out|suppressed|omitted") for number in re.findall(r"\d+", line))
+    assert any(
+        int(number) > 0
+        for line in gateway.matching("(?i)left out|suppressed|omitted")
+        for number in re.findall(r"\d+", line)
+    )
 
 
 def test_a_reader_of_the_log_that_hangs_stops_nobody(start):
@@ -100,8 +110,8 @@ def test_every_reason_of_an_end_is_told(start):
     gateway = start("--log-level", "debug", "--handshake-deadline", 1)
     reasons = {
         "protocol error": lambda client: client.send_frame(3),
-        "invalid UTF-8": lambda client: client.send_frame(1, b"\xff"),
-        "message too big": lambda client: client.send_frame(2, b"", declared=1 << 20),
+        "invalid UTF-8": lambda client: client.send_frame(TEXT, b"\xff"),
+        "message too big": lambda client: client.send_frame(BINARY, b"", declared=1 << 20),
         "bad packet": lambda client: client.binary(b""),
     }
     for number, (reason, offend) in enumerate(reasons.items()):

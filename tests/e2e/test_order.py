@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from raw import PACKET_TEXT, TEXT, frame, packet
+from raw import BINARY, PACKET_PING, PACKET_PONG, PACKET_TEXT, TEXT, frame, packet
 from waiting import TIMEOUT
 
 pytestmark = pytest.mark.threads
@@ -116,7 +116,7 @@ def test_answers_keep_their_place(start):
     """Pongs of the gateway's own and texts of others are one queue to each receiver."""
     gateway = start("--workers", 2)
     alice, bob = gateway.login("alice"), gateway.login("bob")
-    pings = b"".join(frame(2, packet(100, b"%d" % number)) for number in range(1000))
+    pings = b"".join(frame(BINARY, packet(PACKET_PING, b"%d" % number)) for number in range(1000))
     texts = b"".join(frame(TEXT, b"%d" % number) for number in range(1000))
     run_all(lambda: alice.send(pings), lambda: bob.send(texts))
     pongs, heard = [], []
@@ -126,5 +126,5 @@ def test_answers_keep_their_place(start):
             heard.append(payload)
         else:
             pongs.append(payload)
-    assert pongs == [packet(101, b"%d" % number) for number in range(1000)]
+    assert pongs == [packet(PACKET_PONG, b"%d" % number) for number in range(1000)]
     assert heard == [b"%d -- FROM bob" % number for number in range(1000)]

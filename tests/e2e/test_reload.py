@@ -6,7 +6,7 @@ import time
 import pytest
 
 from gateway import free_port
-from raw import TEXT, frame, request
+from raw import CLOSE, PACKET_PING, TEXT, frame, request
 from waiting import FACTOR
 
 pytestmark = pytest.mark.threads
@@ -34,9 +34,9 @@ def is_refused(gateway, size):
     """Whether a message of `size` bytes is too big."""
     with gateway.login("prober") as client:
         client.packet(999, b"x" * (size - 6))
-        client.packet(100)
+        client.packet(PACKET_PING)
         got = client.frame()
-        return got.opcode == 8 and got.close_code == 1009
+        return got.opcode == CLOSE and got.close_code == 1009
 
 
 def test_a_limit_and_the_log_level(start, config):
@@ -80,7 +80,9 @@ def test_a_longer_deadline_spares_who_is_silent_already(start, config):
         alice.round_trip()
 
 
-@pytest.mark.parametrize("text", ["max_message = soon\n", "max_message = 2000\nnonsense = 1\n", "max_message = 1\n"])
+@pytest.mark.parametrize(
+    "text", ["max_message = soon\n", "max_message = 2000\nnonsense = 1\n", "max_message = 1\n"]
+)
 def test_a_broken_file_keeps_the_old(start, config, text):
     path = config("max_message = 1000\n")
     gateway = start("--config", path)

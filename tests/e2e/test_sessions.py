@@ -112,7 +112,11 @@ def test_logins_kicks_ends_and_texts_at_once(gateway):
         for name in names:
             with gateway.login(name) as client:
                 bob.text(f"hello {name}")
-                own = [text for text in texts_up_to(client, f"hello {name} -- FROM bob") if text.endswith(f"FROM {name}")]
+                own = [
+                    text
+                    for text in texts_up_to(client, f"hello {name} -- FROM bob")
+                    if text.endswith(f"FROM {name}")
+                ]
                 assert own == []
                 client.round_trip()
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from raw import CLOSE, PONG, TEXT, Gone, frame
+from raw import CLOSE, PING, PONG, TEXT, Gone, frame
 from waiting import TIMEOUT, wait_until
 
 pytestmark = pytest.mark.threads
@@ -115,7 +115,7 @@ def test_who_asks_and_does_not_read_is_bounded(start):
     gateway = start("--write-deadline", 1, "--close-deadline", 1, "--tx-queue-limit", 256 * KIB)
     before = gateway.rss()
     flooder = gateway.login("flooder", receive_buffer=4 * KIB)
-    pings = b"".join(frame(9, b"x" * 125) for _ in range(1000))
+    pings = b"".join(frame(PING, b"x" * 125) for _ in range(1000))
 
     def flood():
         flooder.sock.settimeout(TIMEOUT)

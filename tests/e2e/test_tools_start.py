@@ -13,12 +13,19 @@ pytestmark = pytest.mark.release
 
 @pytest.mark.timeout(600)
 def test_start(tmp_path):
-    build = subprocess.run([ROOT / "tools/start", "--version"], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=True)
+    build = subprocess.run(
+        [ROOT / "tools/start", "--version"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
     assert "building" in build.stdout
     gateway = Gateway("--log-level", "debug", "--echo", command=[ROOT / "tools/start"], cwd=tmp_path)
     try:
         text = "\n".join(gateway.lines)
-        for hint in (f"new WebSocket(\"ws://{gateway.listen[0]}/?user=alice\")", "-m websockets"):
+        for hint in (f'new WebSocket("ws://{gateway.listen[0]}/?user=alice")', "-m websockets"):
             assert hint in text, text
         gateway.login("alice").is_alive()
         gateway.close_clients()

@@ -78,7 +78,9 @@ def test_login_and_heartbeat(start, demo):
     gateway.wait_for_line(r"recv message \[0 100 0 0 0 0\] from ccc")
     gateway.wait_for_line(r"command: 100 payloadLen: 0")
     silent.wait_for("closed", code=3008, reason="i/o timeout")
-    gateway.wait_for_line(rf"readloop - read tcp {re.escape(gateway.listen[0])}->{re.escape(address)}: i/o timeout")
+    gateway.wait_for_line(
+        rf"readloop - read tcp {re.escape(gateway.listen[0])}->{re.escape(address)}: i/o timeout"
+    )
     gateway.wait_for_line("connection of aaa closed")
     for _ in range(20):  # three deadlines
         assert beating.wait_for(**PONG) == []

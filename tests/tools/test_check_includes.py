@@ -33,7 +33,9 @@ def write(tree, name, text):
 
 
 def test_a_tree_that_looks_down_passes(tree):
-    write(tree, "server/session.c", '#include "session.h"\n#include "fanout.h"\n#include "../proto/packet.h"\n')
+    write(
+        tree, "server/session.c", '#include "session.h"\n#include "fanout.h"\n#include "../proto/packet.h"\n'
+    )
     write(tree, "server/main.c", '#include "gateway.h"\n#include "build_config.h"\n#include <stdio.h>\n')
     write(tree, "proto/frame.c", "#include <wslay/wslay.h>\n")
     write(tree, "server/mailbox.c", "#include <urcu/wfcqueue.h>\n")

@@ -1,0 +1,182 @@
+"""A server that answers as it should, but for one fault: what a load generator has to notice.
+
+It echoes binary messages and Pings to their sender, and says texts to everybody else.
+"""
+
+import base64
+import contextlib
+import hashlib
+import socket
+import struct
+import threading
+
+from raw import CLOSE, GUID, PING, PONG, TEXT, frame, mask
+from waiting import TIMEOUT
+
+FAULTY = 20  # number of the answer that goes wrong, in each connection
+
+
+# --- faults: (number of the answer, its frame) -> the frames that are sent instead ----------------
+
+
+def intact(number, answer):
+    return [answer]
+
+
+def drop(number, answer):
+    return [] if number == FAULTY else [answer]
+
+
+def duplicate(number, answer):
+    return [answer, answer] if number == FAULTY else [answer]
+
+
+def make_reorder():
+    """Each connection has a memory of its own for the answer that is held back."""
+    held = []
+
+    def reorder(number, answer):
+        if number == FAULTY:
+            held.append(answer)
+            return []
+        return [answer] + [held.pop() for _ in range(len(held))]
+
+    return reorder
+
+
+def corrupt_payload(number, answer):
+    return [answer[:-1] + bytes([answer[-1] ^ 1])] if number == FAULTY else [answer]
+
+
+def corrupt_number(number, answer):
+    """The number is the first thing in a message: one that was never sent."""
+    return [answer[:2] + b"\x7f" + answer[3:]] if number == FAULTY else [answer]
+
+
+def corrupt_header(number, answer):
+    return [b"\x83" + answer[1:]] if number == FAULTY else [answer]
+
+
+def fragment(number, answer):
+    return [bytes([answer[0] & 0x7F]) + answer[1:]] if number == FAULTY else [answer]
+
+
+def close_early(number, answer):
+    return [frame(CLOSE, struct.pack("!H", 1013), masked=False)] if number == FAULTY else [answer]
+
+
+# --- the server -----------------------------------------------------------------------------------
+
+
+class Stream:
+    """What one client sends."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        self.buffer = b""
+
+    def take(self, count):
+        while len(self.buffer) < count:
+            data = self.sock.recv(1 << 16)
+            if not data:
+                raise EOFError
+            self.buffer += data
+        taken, self.buffer = self.buffer[:count], self.buffer[count:]
+        return taken
+
+    def head(self):
+        while b"\r\n\r\n" not in self.buffer:
+            data = self.sock.recv(1 << 16)
+            if not data:
+                raise EOFError
+            self.buffer += data
+        head, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
+        return head.decode("latin-1")
+
+    def frame(self):
+        first, second = self.take(2)
+        length = second & 0x7F
+        if length == 126:
+            (length,) = struct.unpack("!H", self.take(2))
+        elif length == 127:
+            (length,) = struct.unpack("!Q", self.take(8))
+        key = self.take(4)
+        return first & 0x0F, bytes(mask(self.take(length), key))
+
+
+class Faulty:
+    """`make_fault` makes the fault of one connection; `opening` changes the answer to a request."""
+
+    def __init__(self, make_fault, opening=None):
+        self.make_fault = make_fault
+        self.opening = opening
+        self.clients = {}  # socket -> say(frame)
+        self.lock = threading.Lock()
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.url = f"ws://127.0.0.1:{self.listener.getsockname()[1]}/"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        with self.lock:
+            for sock in self.clients:
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                sock, _ = self.listener.accept()
+                sock.settimeout(TIMEOUT)
+                threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _open(self, stream):
+        head = stream.head()
+        key = next(line.split(": ")[1] for line in head.split("\r\n") if line.lower().startswith("sec-websocket-key"))
+        accept = base64.b64encode(hashlib.sha1(key.encode() + GUID).digest()).decode()
+        answer = (f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                  f"Sec-WebSocket-Accept: {accept}\r\n\r\n").encode()
+        stream.sock.sendall(self.opening(answer) if self.opening else answer)
+        return head.split("user=")[1].split()[0]
+
+    def _sayer(self, sock):
+        fault = self.make_fault()
+        numbers = iter(range(1 << 30))
+
+        def say(answer):
+            with self.lock:
+                for part in fault(next(numbers), answer):
+                    sock.sendall(part)
+
+        return say
+
+    def _serve(self, sock):
+        stream = Stream(sock)
+        say = self._sayer(sock)
+        with sock, contextlib.suppress(OSError, EOFError):
+            user = self._open(stream)
+            with self.lock:
+                self.clients[sock] = say
+            try:
+                while True:
+                    opcode, payload = stream.frame()
+                    self._on_frame(sock, say, user, opcode, payload)
+            finally:
+                with self.lock:
+                    del self.clients[sock]
+
+    def _on_frame(self, sock, say, user, opcode, payload):
+        if opcode == TEXT:
+            with self.lock:
+                others = [its for other, its in self.clients.items() if other is not sock]
+            for its in others:
+                its(frame(TEXT, payload + f" -- FROM {user}".encode(), masked=False))
+        elif opcode == CLOSE:
+            sock.sendall(frame(CLOSE, payload, masked=False))
+            raise EOFError
+        else:
+            say(frame(PONG if opcode == PING else opcode, payload, masked=False))

@@ -1,0 +1,184 @@
+"""The load generator: it passes a gateway that is right, and no server that is wrong."""
+
+import json
+import signal
+import subprocess
+
+import pytest
+
+import faulty
+from gateway import BINARY, free_port
+from waiting import TIMEOUT, wait_until
+
+BENCH = BINARY.parents[1] / "bench/tidegate-bench"
+FLOOR = BINARY.parents[1] / "bench/tidegate-floor"
+
+pytestmark = pytest.mark.skipif(not BENCH.exists(), reason=f"{BENCH} is not built: is jansson there?")
+
+
+def run(*words, code=0):
+    """Runs the generator; returns what it printed."""
+    done = subprocess.run([BENCH, *map(str, words)], capture_output=True, text=True, timeout=TIMEOUT + 30)
+    assert done.returncode == code, f"exit code {done.returncode}, not {code}:\n{done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def run_json(path, *words, code=0):
+    run("--json", path, *words, code=code)
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+# --- servers that are right -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scenario", [
+    "echo --packet -c 20 -r 500 -t 1 --warmup 0.2",
+    "echo --ping -c 20 -r 500 -t 1 --warmup 0.2 -p 125",
+    "echo --packet --closed -c 7 -d 9 --count 5000",
+    "echo --packet --closed -c 7 -d 9 -p 31 --count 5001 --threads 2",
+    "heartbeat -c 50 --every 0.2 -t 1 --warmup 0.2",
+    "fanout -c 20 -r 50 -t 1 --warmup 0.2",
+    "fanout --closed -c 20 --senders 3 -d 4 --count 500 -p 300",
+    "fanout --closed -c 20 --senders 3 -d 4 --count 500 --threads 2",
+    "chat -c 30 -r 50 --churn 20 --every 0.5 -t 1 --warmup 0.2 --threads 2",
+    "churn -r 100 -t 1 --warmup 0.2",
+    "churn --closed --count 200 --openings 10",
+    "login -c 300",
+    "login -c 100 --ramp 200 --threads 3",
+])
+def test_gateway_passes(gateway, scenario):
+    name, *options = scenario.split()
+    assert run(name, *options, gateway.url("").partition("?")[0]).endswith("passed\n")
+
+
+@pytest.mark.parametrize("payload", [6, 125, 126, 1000, 65535, 65536])
+def test_echo_of_any_size(start, payload):
+    gateway = start("--echo")
+    run("echo", "--closed", "-c", 5, "-d", 3, "-p", payload, "--count", 100, f"ws://127.0.0.1:{gateway.port}/")
+
+
+def test_unix_socket(start, tmp_path):
+    start(listen=[f"unix:{tmp_path}/socket"])
+    run("echo", "--packet", "--closed", "-c", 20, "--count", 500, f"unix:{tmp_path}/socket")
+
+
+def test_count_is_kept(gateway, tmp_path):
+    result = run_json(tmp_path / "result", "echo", "--packet", "--closed", "-c", 7, "-d", 3, "--count", 1001,
+                      f"ws://127.0.0.1:{gateway.port}/")
+    assert result["count"] == 1001
+    assert result["latency_ns"]["count"] == 1001
+
+
+def test_result_as_json(gateway, tmp_path):
+    result = run_json(tmp_path / "result", "fanout", "-c", 9, "-r", 100, "-t", 1, "--warmup", 0.1,
+                      "--server-pid", gateway.pid, f"ws://127.0.0.1:{gateway.port}/")
+    assert result["passed"] is True
+    assert 80 * 9 <= result["count"] <= 120 * 9
+    latency = result["latency_ns"]
+    assert 0 < latency["p50"] <= latency["p99"] <= latency["p99.99"] <= latency["max"]
+    assert sum(count for _, count in latency["buckets"]) == latency["count"]
+    assert result["server"]["per_cpu_s"] > 0
+    assert result["server"]["rss_after"] > 1 << 20
+    assert len(result["series"]) >= 5
+    assert not any(result["faults"].values())
+    assert result["machine"]["kernel"] and "tidegate" in result["machine"]["server_command"]
+
+
+def test_floor_is_blind_ground(tmp_path):
+    port = free_port()
+    floor = subprocess.Popen([FLOOR, "--listen", f"127.0.0.1:{port}", "--request-bytes", "12", "--answer-bytes", "8"])
+    try:
+        url = f"ws://127.0.0.1:{port}/"
+        wait_until(lambda: subprocess.run([BENCH, "login", "-c", "1", url], capture_output=True).returncode == 0)
+        result = run_json(tmp_path / "result", "echo", "--packet", "--blind", "--closed", "-c", 10, "-d", 16,
+                          "--count", 5000, url)
+        assert result["count"] == 5000
+    finally:
+        floor.kill()
+        floor.wait()
+
+
+def test_interrupted_run_shows_its_result(gateway):
+    bench = subprocess.Popen([BENCH, "echo", "--packet", "-c", "5", "-r", "100", "-t", "600",
+                              f"ws://127.0.0.1:{gateway.port}/"], stdout=subprocess.PIPE, text=True)
+    gateway.wait_for_line(r"user u\d+ in", count=5)
+    bench.send_signal(signal.SIGINT)
+    out, _ = bench.communicate(timeout=TIMEOUT)
+    assert bench.returncode == 0
+    assert "interrupted" in out and out.endswith("passed\n")
+
+
+# --- servers that are wrong -----------------------------------------------------------------------
+
+ECHO = "echo -c 3 -r 300 -t 0.5 --warmup 0 --timeout 1".split()
+ECHO_CLOSED = "echo --closed -c 3 -d 4 -t 0.5 --warmup 0 --timeout 1".split()
+FANOUT = "fanout -c 3 -r 100 -t 0.5 --warmup 0 --timeout 1".split()
+
+FAULTS = [
+    (lambda: faulty.drop, "lost"),
+    (lambda: faulty.duplicate, "duplicated"),
+    (faulty.make_reorder, "reordered"),
+    (lambda: faulty.corrupt_payload, "corrupt"),
+    (lambda: faulty.corrupt_number, "corrupt"),
+    (lambda: faulty.corrupt_header, "corrupt"),
+    (lambda: faulty.fragment, "corrupt"),
+    (lambda: faulty.close_early, "connections_cut"),
+]
+NAMES = ["drop", "duplicate", "reorder", "corrupt-payload", "corrupt-number", "corrupt-header", "fragment", "close"]
+
+
+@pytest.mark.parametrize("load", [ECHO, ECHO_CLOSED, [*ECHO, "--ping"], FANOUT],
+                         ids=["echo", "echo-closed", "ping", "fanout"])
+@pytest.mark.parametrize("make_fault, counted", FAULTS, ids=NAMES)
+def test_fault_fails_the_run(tmp_path, load, make_fault, counted):
+    with faulty.Faulty(make_fault) as server:
+        result = run_json(tmp_path / "result", *load, server.url, code=1)
+    assert result["passed"] is False
+    assert result["faults"][counted] > 0
+
+
+@pytest.mark.parametrize("load", [ECHO, ECHO_CLOSED, FANOUT], ids=["echo", "echo-closed", "fanout"])
+def test_the_same_server_without_a_fault_passes(load):
+    with faulty.Faulty(lambda: faulty.intact) as server:
+        run(*load, server.url)
+
+
+def test_close_code_is_shown():
+    with faulty.Faulty(lambda: faulty.close_early) as server:
+        assert "closed a connection with code 1013" in run(*ECHO, server.url, code=1)
+
+
+@pytest.mark.parametrize("opening, said", [
+    (lambda answer: b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", "HTTP status 503"),
+    (lambda answer: answer.replace(b"Accept: ", b"Accept: x"), "Protocol error"),
+])
+def test_refused_opening_fails_the_run(opening, said):
+    with faulty.Faulty(lambda: faulty.intact, opening) as server:
+        assert said in run("login", "-c", 3, server.url, code=1)
+
+
+def test_server_that_never_answers():
+    with faulty.Faulty(lambda: faulty.intact, lambda answer: b"") as server:
+        run("login", "-c", 3, "--timeout", 0.5, server.url, code=1)
+
+
+def test_nobody_listens():
+    assert "Connection refused" in run("login", "-c", 3, f"ws://127.0.0.1:{free_port()}/", code=1)
+
+
+@pytest.mark.parametrize("words, said", [
+    ("", "are needed"),
+    ("echo", "are needed"),
+    ("dance ws://127.0.0.1:1/", "no scenario"),
+    ("echo http://127.0.0.1:1/", "neither ws://"),
+    ("echo -c 0 ws://127.0.0.1:1/", "--connections takes"),
+    ("echo -p 5 ws://127.0.0.1:1/", "at least 6 bytes"),
+    ("echo --ping -p 126 ws://127.0.0.1:1/", "at most 125"),
+    ("echo --packet -p 8 ws://127.0.0.1:1/", "12 and more"),
+    ("fanout -p 31 ws://127.0.0.1:1/", "at least 32"),
+    ("chat --closed ws://127.0.0.1:1/", "open loop"),
+    ("echo --source 127.0.0.300 ws://127.0.0.1:1/", "no list"),
+    ("echo --nonsense ws://127.0.0.1:1/", "unrecognized"),
+])
+def test_usage(words, said):
+    assert said in run(*words.split(), code=2)
