@@ -199,6 +199,13 @@ int client_open(struct generator *generator, struct client *client, uint64_t int
 	return 0;
 }
 
+static bool is_accepted(const char *head, size_t len)
+{
+	static const char accept[] = OPENING_ACCEPT "\r\n";
+	const char *value = memmem(head, len, accept, sizeof(accept) - 1);
+	return value && (value[-1] == ' ' || value[-1] == ':');
+}
+
 /* Returns the status of an HTTP answer; 0 for a 101 that does not fit the key, or no HTTP. */
 static int status_of(const char *head, size_t len)
 {
@@ -207,11 +214,7 @@ static int status_of(const char *head, size_t len)
 		return 0;
 	}
 	int status = atoi(head + sizeof(version) - 1);
-	if (status == HTTP_SWITCHING &&
-		!memmem(head, len, OPENING_ACCEPT, sizeof(OPENING_ACCEPT) - 1)) {
-		return 0;
-	}
-	return status;
+	return status == HTTP_SWITCHING && !is_accepted(head, len) ? 0 : status;
 }
 
 /* Returns the bytes of the head, 0 while it is not complete. */

@@ -67,10 +67,16 @@ static void take_snapshot(struct conductor *conductor, struct snapshot *ret_snap
 		snapshot.failed += count_of(&counts->failed);
 		snapshot.unsent += count_of(&counts->unsent);
 	}
-	if (conductor->options->server_pid) {
-		snapshot.server_cpu_ns = server_cpu_ns(conductor->options->server_pid);
-	}
 	*ret_snapshot = snapshot;
+}
+
+/* At the edges of the window the server's CPU time belongs to it; it takes a while to read. */
+static void take_edge(struct conductor *conductor, struct snapshot *ret_snapshot)
+{
+	const pid_t pid = conductor->options->server_pid;
+	uint64_t server_ns = pid ? server_cpu_ns(pid) : 0;
+	take_snapshot(conductor, ret_snapshot);
+	ret_snapshot->server_cpu_ns = server_ns;
 }
 
 static void begin_window(struct conductor *conductor)
@@ -78,7 +84,7 @@ static void begin_window(struct conductor *conductor)
 	for (uint32_t i = 0; i < conductor->started; i++) {
 		conductor->cpu_begin[i] = generator_cpu_ns(&conductor->run.generators[i]);
 	}
-	take_snapshot(conductor, &conductor->measurement->begin);
+	take_edge(conductor, &conductor->measurement->begin);
 	conductor->last_ns = conductor->measurement->begin.ns;
 	conductor->last_answered = conductor->measurement->begin.answered;
 	conductor->next_tick_ns = conductor->last_ns + conductor->tick_ns;
@@ -87,7 +93,7 @@ static void begin_window(struct conductor *conductor)
 static void end_window(struct conductor *conductor)
 {
 	struct measurement *measurement = conductor->measurement;
-	take_snapshot(conductor, &measurement->end);
+	take_edge(conductor, &measurement->end);
 	const double window_ns = (double)(measurement->end.ns - measurement->begin.ns);
 	for (uint32_t i = 0; i < conductor->started; i++) {
 		uint64_t used =
@@ -256,16 +262,22 @@ static void run_window(struct conductor *conductor)
 {
 	const struct options *options = conductor->options;
 	struct run *run = &conductor->run;
-	run->start_ns = clock_ns() + POLL_MS * MS;
+	run->start_ns = clock_ns();
 	const uint64_t from_ns = run->start_ns + (uint64_t)(options->warmup_s * 1e9);
 	const uint64_t until_ns =
 		options->count > 0 ? UINT64_MAX : from_ns + (uint64_t)(options->duration_s * 1e9);
 	atomic_store(&run->measure_from, from_ns);
 	atomic_store(&run->measure_until, until_ns);
-	conductor->next_tick_ns = clock_ns() + conductor->tick_ns;
-	enter(conductor, PHASE_RUN);
-	pass_time(conductor, "warm-up", from_ns, false, false);
-	begin_window(conductor);
+	if (options->warmup_s > 0) {
+		conductor->next_tick_ns = run->start_ns + conductor->tick_ns;
+		enter(conductor, PHASE_RUN);
+		pass_time(conductor, "warm-up", from_ns, false, false);
+		begin_window(conductor);
+	} else {
+		/* Not one request is outside the window. */
+		begin_window(conductor);
+		enter(conductor, PHASE_RUN);
+	}
 	if (options->count > 0) {
 		/* A count has no end to show progress by but its own. */
 		pass_time(conductor, "running", until_ns, true, true);
@@ -299,7 +311,6 @@ static void lead(struct conductor *conductor)
 {
 	const struct options *options = conductor->options;
 	struct measurement *measurement = conductor->measurement;
-	begin_window(conductor);
 	bool is_complete = open_all(conductor);
 	end_window(conductor);
 	if (!is_complete) {
@@ -439,6 +450,7 @@ int run_scenario(const struct options *options, struct measurement *ret_measurem
 	}
 	if (!err) {
 		ret_measurement->rss_before = rss(&conductor);
+		begin_window(&conductor);
 		err = start_generators(&conductor);
 	}
 	if (!err) {
