@@ -193,6 +193,35 @@ static void test_joining_and_leaving_during_a_pass(void **state)
 	}
 }
 
+/* In whatever order others leave, who is still there hears everything. */
+static void test_leaving_in_any_order(void **state)
+{
+	struct bench *bench = *state;
+	uint32_t random = 99;
+	struct client *sender = bench_login(bench, 1, "s");
+	for (int round = 0; round < 20; round++) {
+		struct client *receivers[9];
+		char text[16];
+		for (int i = 0; i < 9; i++) {
+			number_text(text, sizeof(text), "r", i);
+			receivers[i] = bench_login(bench, 0, text);
+		}
+		for (int left = 9; left > 0; left--) {
+			number_text(text, sizeof(text), "left", left);
+			client_text(sender, text);
+			bench_run(bench);
+			for (int i = 0; i < left; i++) {
+				expect_from(receivers[i], text, "s");
+			}
+			random = random * 1664525 + 1013904223;
+			uint32_t leaver = (random >> 16) % (uint32_t)left;
+			client_leave(receivers[leaver]);
+			receivers[leaver] = receivers[left - 1];
+			bench_run(bench);
+		}
+	}
+}
+
 static void test_what_is_owed_comes_before_an_answer(void **state)
 {
 	struct bench *bench = *state;
@@ -426,6 +455,7 @@ int main(void)
 		CASE(test_large_messages),
 		CASE(test_batches_are_used_again),
 		CASE(test_joining_and_leaving_during_a_pass),
+		CASE(test_leaving_in_any_order),
 		CASE(test_what_is_owed_comes_before_an_answer),
 		CASE(test_nothing_follows_a_close_found_in_catching_up),
 		CASE(test_feeders_are_paused_and_go_on),

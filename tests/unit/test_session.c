@@ -122,7 +122,21 @@ static void test_kick_for_one_that_is_closing(void **state)
 	expect_nothing(old);
 	assert_int_equal(whereabouts(bench, "a"), fresh->handle);
 	assert_int_equal(bench_ends(bench, CLOSE_REASON_PEER_CLOSE), 1);
+	/* One that has not been answered yet is still there, and no less at its end. */
+	client_send(fresh, FRAME_BINARY, "?", 1);
+	struct client *newest = ask(bench, 2, "a");
+	bench_events(bench, 2);
+	bench_events(bench, 1);
+	assert_int_equal(client_conn(bench, fresh)->state, CONN_CLOSING);
+	bench_run(bench);
+	assert_int_equal(client_status(fresh), 101);
+	expect_close(fresh, 4002, "bad packet");
+	expect_nothing(fresh);
+	assert_int_equal(whereabouts(bench, "a"), newest->handle);
 	assert_int_equal(bench_ends(bench, CLOSE_REASON_KICKED), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(stats_read(&bench->workers[i].stats.kicks), 0);
+	}
 }
 
 static void test_a_kick_follows_the_last_words(void **state)
