@@ -21,9 +21,9 @@
 enum {
 	ACCEPT_MAX = 64, /* newcomers of one batch */
 	EVENTS = 32,
-	REFUSE_WAIT_MS = 100, /* for a refused newcomer to take its answer */
-	REFUSE_READS = 4,     /* of what it sends meanwhile */
-	SHORT_WAIT_MS = 50,   /* when the kernel is short of memory or of sockets */
+	REFUSE_WAIT_MS = 50, /* for a refused newcomer to take its answer */
+	REFUSE_READS = 2,    /* of what it sends meanwhile */
+	SHORT_WAIT_MS = 50,  /* when the kernel is short of memory or of sockets */
 	REFUSE_RETRY_S = 5,
 	LOG_EVERY_MS = 1000,
 };

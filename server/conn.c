@@ -164,6 +164,8 @@ void conn_accept(struct conns *conns, struct conn *conn, const char *answer, siz
 	conn->last_read_tick = conns->loop->now_tick;
 	/* There is nothing from before it was live. */
 	conns->caught_up = true;
+	/* The read deadline and the ping may come before what the handshake had left. */
+	conn_rearm(conns, conn);
 }
 
 /* All is sent: what is left to do depends on who spoke last. */

@@ -44,8 +44,8 @@ struct conn_ops {
 	/* A live connection has got its end, with conn->reason. Called once for each; its socket is
 	 * still open. */
 	void (*ended)(void *owner, struct conn *conn);
-	/* Whether those who feed the fan-out may be read from. */
-	bool (*may_feed)(void *owner);
+	/* How many bytes may be read from one that feeds the fan-out; 0 pauses it. */
+	size_t (*may_read)(void *owner, const struct conn *conn);
 };
 
 /* What the connections of one worker share.
@@ -67,6 +67,7 @@ struct conns {
 	uint8_t *read_buffer; /* CONN_READ_BUFFER bytes */
 	bool caught_up;       /* in this visit */
 	bool refuse_all;      /* draining: every opening is answered 503 */
+	bool others_can_give; /* over the memory limit there are queues to be cut off first */
 	uint32_t retry_s;     /* what a 503 says */
 	uint32_t ready_head;  /* those with more to read, by index */
 	uint32_t paused_head; /* those not read from for now */

@@ -62,6 +62,8 @@ struct conn {
 	uint64_t log_next;         /* fan-out: the next batch it needs */
 	struct user_entry *user;   /* NULL before the login and after the end */
 	uint32_t user_hash;        /* of the user's name */
+	uint32_t fed_tick;         /* fan-out: when it last said something to others */
+	uint32_t fed_bytes;        /* and how much that was, in this tick, for each of them */
 	struct peer peer;
 };
 

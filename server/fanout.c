@@ -15,6 +15,10 @@ enum {
 	BATCH_MESSAGES = 256,
 	POOL_BATCHES = 8, /* kept for the next turns, so that none is allocated */
 	RECEIVERS_MIN = 1024,
+	/* Bytes of one read from a feeder, so that what it is worth to each receiver stays well
+	 * below their limits; and bytes for each that make it a flooder, when said in one tick. */
+	FEED_READ = 16384,
+	FLOOD_BYTES = 16384,
 };
 
 static const char SUFFIX[] = " -- FROM ";
@@ -55,9 +59,10 @@ struct fanout {
 	uint32_t cursor;   /* receivers below it are still to be visited */
 	uint32_t receiver_count;
 	uint32_t receiver_capacity;
-	uint32_t *receivers; /* indexes of connections */
-	bool is_congested;   /* as of the last settling */
-	bool anyone_stalled; /* likewise, on any worker */
+	uint32_t *receivers;    /* indexes of connections */
+	bool is_lagging;        /* some receiver, somewhere; as of the last settling */
+	uint32_t unpaused_tick; /* when paused feeders were last let go on */
+	bool is_congested;      /* as of the last settling */
 };
 
 /* --- batches -----------------------------------------------------------------------------------
@@ -153,14 +158,22 @@ static uint8_t *put(uint8_t *at, const void *bytes, size_t len)
 	return at + len;
 }
 
-int fanout_post(struct fanout *fanout, enum fanout_format format, const struct user_entry *sender,
+static void note_fed(struct fanout *fanout, struct conn *feeder, size_t bytes)
+{
+	uint32_t now = fanout->conns->loop->now_tick;
+	feeder->flags |= CONN_FEEDER;
+	feeder->fed_bytes = (feeder->fed_tick == now ? feeder->fed_bytes : 0) + (uint32_t)bytes;
+	feeder->fed_tick = now;
+}
+
+int fanout_post(struct fanout *fanout, enum fanout_format format, struct conn *sender,
 	const uint8_t *text, size_t text_len)
 {
-	if (memory_budget_is_exceeded(fanout->node->budget) && !fanout->anyone_stalled) {
+	if (memory_budget_is_exceeded(fanout->node->budget) && !fanout->conns->others_can_give) {
 		return -ENOBUFS;
 	}
 	size_t name_len;
-	const char *name = user_entry_name(sender, &name_len);
+	const char *name = user_entry_name(sender->user, &name_len);
 	size_t line_len = text_len + sizeof(SUFFIX) - 1 + name_len;
 	size_t payload_len = line_len + (format == FANOUT_PACKET ? PACKET_HEADER_LEN : 0);
 	size_t frame_len = frame_header_len(payload_len) + payload_len;
@@ -182,11 +195,12 @@ int fanout_post(struct fanout *fanout, enum fanout_format format, const struct u
 	batch->posted[batch->count++] = (struct posted){
 		.begin = batch->buf.len,
 		.end = batch->buf.len + (uint32_t)frame_len,
-		.sender_hash = user_entry_hash(sender),
+		.sender_hash = sender->user_hash,
 		.sender_len = (uint8_t)name_len,
 	};
-	batch->senders |= sender_bit(user_entry_hash(sender));
+	batch->senders |= sender_bit(sender->user_hash);
 	batch->buf.len += (uint32_t)frame_len;
+	note_fed(fanout, sender, frame_len);
 	return 0;
 }
 
@@ -412,13 +426,20 @@ static bool backlog_is_over(const struct fanout *fanout)
 	       (fanout->is_congested ? high / 2 : high);
 }
 
-bool fanout_may_feed(struct fanout *fanout)
+static bool is_flooding(const struct fanout *fanout, const struct conn *feeder)
 {
-	if (!fanout->is_congested && !backlog_is_over(fanout)) {
-		return true;
+	return feeder->fed_tick == fanout->conns->loop->now_tick && feeder->fed_bytes > FLOOD_BYTES;
+}
+
+size_t fanout_may_read(struct fanout *fanout, const struct conn *feeder)
+{
+	bool is_held_back = fanout->is_congested || backlog_is_over(fanout) ||
+			    (fanout->is_lagging && is_flooding(fanout, feeder));
+	if (is_held_back) {
+		atomic_store(&fanout->node->gauges[fanout->worker].holds_back, true);
+		return 0;
 	}
-	atomic_store(&fanout->node->gauges[fanout->worker].holds_back, true);
-	return false;
+	return FEED_READ;
 }
 
 static void publish_gauges(struct fanout *fanout)
@@ -441,8 +462,10 @@ static void read_gauges(struct fanout *fanout)
 		lagging += load32(&gauge->lagging);
 		stalled |= load32(&gauge->stalled) > 0;
 	}
-	fanout->anyone_stalled = stalled;
-	fanout->is_congested = backlog_is_over(fanout) || lagging * 2 > receivers;
+	fanout->conns->others_can_give = stalled;
+	fanout->is_lagging = lagging > 0;
+	/* Half of them are most: who sends is a receiver too, of what others say. */
+	fanout->is_congested = backlog_is_over(fanout) || (lagging > 0 && lagging * 2 >= receivers);
 }
 
 static void let_feeders_go_on(struct fanout *fanout)
@@ -491,6 +514,7 @@ static void shed(struct fanout *fanout)
 
 void fanout_settle(struct fanout *fanout)
 {
+	uint32_t now = fanout->conns->loop->now_tick;
 	if (fanout->conns->paused_head != CONN_NONE) {
 		/* Another worker, content with less, may have rung and so taken the claim back.
 		 * Before the gauges are read, for one that lowers them from now on to see it. */
@@ -498,7 +522,9 @@ void fanout_settle(struct fanout *fanout)
 	}
 	publish_gauges(fanout);
 	read_gauges(fanout);
-	if (!fanout->is_congested) {
+	if (!fanout->is_congested && !(fanout->is_lagging && fanout->unpaused_tick == now)) {
+		/* While some lag, flooders get their share once in a tick. */
+		fanout->unpaused_tick = now;
 		let_feeders_go_on(fanout);
 	}
 	if (memory_budget_is_exceeded(fanout->node->budget)) {

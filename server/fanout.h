@@ -15,8 +15,10 @@
  * connection before it is caught up.
  *
  * Back-pressure: when batches are logged faster than passes hand them out, or most receivers lag
- * behind, workers stop reading from those who feed the fan-out until it has caught up. Otherwise
- * one flooder would get every receiver cut off instead of himself. */
+ * behind, workers stop reading from those who feed the fan-out until it has caught up. While a few
+ * lag, those who flood are slowed down, and nobody else. Otherwise one flooder would get every
+ * receiver cut off instead of himself; and no reader, however slow, can delay those who just talk.
+ */
 #ifndef TIDEGATE_FANOUT_H
 #define TIDEGATE_FANOUT_H
 
@@ -75,9 +77,10 @@ int fanout_join(struct fanout *fanout, struct conn *conn);
 /* The connection is no receiver any more. Fine for one that never was. */
 void fanout_leave(struct fanout *fanout, struct conn *conn);
 
-/* Encodes `TEXT -- FROM user` for everybody but `sender`, whatever connection that user has by
- * then. Errors: -ENOMEM, or -ENOBUFS over the node's memory limit: refuse the sender. */
-int fanout_post(struct fanout *fanout, enum fanout_format format, const struct user_entry *sender,
+/* Encodes `TEXT -- FROM user` for everybody but the user of `sender`, whatever connection that user
+ * has by then. Makes the sender a feeder. Errors: -ENOMEM, or -ENOBUFS over the node's memory
+ * limit: refuse the sender. */
+int fanout_post(struct fanout *fanout, enum fanout_format format, struct conn *sender,
 	const uint8_t *text, size_t text_len);
 
 /* Sends the batch of this turn on its way, if there is one. */
@@ -95,9 +98,10 @@ void fanout_catch_up(struct fanout *fanout, struct conn *conn);
 /* Hands out: visits at most `receivers_max` connections. Returns whether there is more to do. */
 bool fanout_step(struct fanout *fanout, uint32_t receivers_max);
 
-/* Whether feeders may be read from: unless the backlog has passed the high watermark and not come
- * down to the low one since, or most receivers lag. */
-bool fanout_may_feed(struct fanout *fanout);
+/* How many bytes may be read from a feeder now: none while the backlog has passed the high
+ * watermark and not come down to the low one since, or while most receivers lag; only so many in
+ * each tick while any does. */
+size_t fanout_may_read(struct fanout *fanout, const struct conn *feeder);
 
 /* Once a turn: publishes this worker's gauges, lets feeders go on when the pressure has fallen,
  * here and elsewhere, and cuts off the largest queue of the node, if it is here, while the memory

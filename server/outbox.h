@@ -90,8 +90,9 @@ enum close_reason outbox_resume(struct outbox *outbox);
 /* Ends the visit. What was not flushed is forgotten. */
 void outbox_close(struct outbox *outbox);
 
-/* The connection is closing: drops what is gathered and what is queued behind the frame under way, if
- * anything is queued at all, for its Close to follow. It lags no more, nor has it anything to give. */
+/* The connection is closing: drops what is gathered and what is queued behind the frame under way,
+ * if anything is queued at all, for its Close to follow. It lags no more, nor has it anything to
+ * give. */
 void outbox_finalize(struct outbox *outbox, struct conn *conn);
 
 /* Frees the tx queue of a connection, if it has one, and takes it off the lists. */

@@ -94,7 +94,7 @@ static void settle_reader(struct conns *conns, struct conn *conn)
 		return;
 	}
 	conn_charge_reader(conns, conn);
-	if (memory_budget_is_exceeded(conns->budget)) {
+	if (memory_budget_is_exceeded(conns->budget) && !conns->others_can_give) {
 		conn_overload(conns, conn, CLOSE_REASON_OVERLOADED);
 		/* Given back now, or all who are in mid-message until the close deadline would pay
 		 * for it. Without it what still comes cannot be understood. */
@@ -156,10 +156,15 @@ static void pause_reading(struct conns *conns, struct conn *conn)
 	conns->paused_head = conn->index;
 }
 
-static bool must_pause(struct conns *conns, const struct conn *conn)
+/* How much may be read at once; nothing from those that the fan-out waits to be rid of. */
+static size_t allowance(struct conns *conns, const struct conn *conn)
 {
-	return conn->flags & CONN_FEEDER && conn->state == CONN_LIVE &&
-	       !conns->ops->may_feed(conns->owner);
+	size_t most = CONN_READ_BUFFER;
+	if (conn->flags & CONN_FEEDER && conn->state == CONN_LIVE) {
+		size_t granted = conns->ops->may_read(conns->owner, conn);
+		most = granted < most ? granted : most;
+	}
+	return most;
 }
 
 static void read_once(struct conns *conns, struct conn *conn)
@@ -169,15 +174,16 @@ static void read_once(struct conns *conns, struct conn *conn)
 		return; /* The list it is on will see to it; one that is closing feeds nobody any
 			   more. */
 	}
-	if (must_pause(conns, conn)) {
+	size_t most = allowance(conns, conn);
+	if (most == 0) {
 		pause_reading(conns, conn);
 		return;
 	}
-	ssize_t len = direct_recv(conn->fd, conns->read_buffer, CONN_READ_BUFFER);
+	ssize_t len = direct_recv(conn->fd, conns->read_buffer, most);
 	if (len > 0) {
 		on_bytes(conns, conn, conns->read_buffer, (size_t)len);
 		if (conn->state != CONN_DEAD &&
-			(len == CONN_READ_BUFFER || conn->flags & CONN_HUNG_UP)) {
+			((size_t)len == most || conn->flags & CONN_HUNG_UP)) {
 			put_ready(conns, conn);
 		}
 	} else if (len == 0) {

@@ -153,8 +153,7 @@ static void log_message(
 static void post(struct sessions *sessions, struct conn *conn, enum fanout_format format,
 	const uint8_t *text, size_t len)
 {
-	conn->flags |= CONN_FEEDER;
-	if (fanout_post(sessions->fanout, format, conn->user, text, len) < 0) {
+	if (fanout_post(sessions->fanout, format, conn, text, len) < 0) {
 		conn_overload(sessions->conns, conn, CLOSE_REASON_OVERLOADED);
 	}
 }
@@ -220,10 +219,10 @@ static void on_catch_up(void *owner, struct conn *conn)
 	fanout_catch_up(sessions->fanout, conn);
 }
 
-static bool may_feed(void *owner)
+static size_t may_read(void *owner, const struct conn *conn)
 {
 	struct sessions *sessions = owner;
-	return fanout_may_feed(sessions->fanout);
+	return fanout_may_read(sessions->fanout, conn);
 }
 
 const struct conn_ops session_ops = {
@@ -231,7 +230,7 @@ const struct conn_ops session_ops = {
 	.message = on_message,
 	.catch_up = on_catch_up,
 	.ended = on_ended,
-	.may_feed = may_feed,
+	.may_read = may_read,
 };
 
 /* --- the echo ----------------------------------------------------------------------------------
@@ -257,10 +256,11 @@ static void echo_on_catch_up(void *owner, struct conn *conn)
 	(void)conn;
 }
 
-static bool echo_may_feed(void *owner)
+static size_t echo_may_read(void *owner, const struct conn *conn)
 {
 	(void)owner;
-	return true;
+	(void)conn;
+	return SIZE_MAX;
 }
 
 const struct conn_ops session_echo_ops = {
@@ -268,5 +268,5 @@ const struct conn_ops session_echo_ops = {
 	.message = echo_on_message,
 	.catch_up = echo_on_catch_up,
 	.ended = on_ended,
-	.may_feed = echo_may_feed,
+	.may_read = echo_may_read,
 };

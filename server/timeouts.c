@@ -50,13 +50,14 @@ static void act_on(struct conns *conns, struct conn *conn, enum deadline_due due
 	}
 }
 
-/* Whether a peer that seems to have been silent too long has said something that is not read yet: after
- * the process has been stopped for a while, all heartbeats are. The look after that will tell. */
+/* Whether a peer that seems to have been silent too long has said something that is not read yet:
+ * after the process has been stopped for a while, all heartbeats are. The look after that will
+ * tell. */
 static bool is_unheard(const struct conn *conn, enum deadline_due due)
 {
 	int waiting = 0;
 	return (due == DEADLINE_READ || due == DEADLINE_HANDSHAKE) &&
-		ioctl(conn->fd, FIONREAD, &waiting) == 0 && waiting > 0;
+	       ioctl(conn->fd, FIONREAD, &waiting) == 0 && waiting > 0;
 }
 
 static uint32_t on_wheel(void *context, uint32_t index)

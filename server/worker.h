@@ -60,7 +60,6 @@ struct node {
 	uint32_t worker_count;
 	_Atomic uint32_t max_connections;
 	_Atomic uint32_t refusals_max; /* sockets beyond it that may wait for their 503 */
-	atomic_bool draining;
 };
 
 struct worker;
