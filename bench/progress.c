@@ -34,8 +34,11 @@ void progress_show(const char *what, double done, const struct sample *sample, c
 	bar[BAR] = '\0';
 	fprintf(stderr, "\r\033[K%-8s [%s] %3.0f %%", what, bar, done * 100);
 	if (sample && sample->rate > 0) {
-		fprintf(stderr, "  %s %s/s  p50 %s  p99 %s", text_count(&rate, sample->rate), unit,
-			text_time(&p50, (double)sample->p50_ns),
+		fprintf(stderr, "  %s %s/s", text_count(&rate, sample->rate), unit);
+	}
+	/* None before the measured window. */
+	if (sample && sample->p99_ns > 0) {
+		fprintf(stderr, "  p50 %s  p99 %s", text_time(&p50, (double)sample->p50_ns),
 			text_time(&p99, (double)sample->p99_ns));
 	}
 	fflush(stderr);

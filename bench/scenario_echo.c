@@ -5,7 +5,6 @@
  * request: when that was due follows from the schedule (open loop), or is noted once for each batch
  * that left together (closed loop). */
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "../proto/bytes.h"
 #include "../proto/frame.h"
 #include "../proto/packet.h"
+#include "exchange.h"
 #include "generator.h"
 #include "sequence.h"
 
@@ -36,14 +36,7 @@ struct flight {
  * Shared: never.
  * Freed:  by dispose. */
 struct echo {
-	uint32_t request_len; /* bytes of one on the wire */
-	uint32_t answer_len;
-	uint32_t request_mark; /* where number and tag lie; 0: nowhere */
-	uint32_t answer_mark;
-	uint32_t tail_len; /* bytes of an answer behind its mark */
-	uint8_t mask_at_mark[PAYLOAD_MARK];
-	uint8_t *request;           /* a template, masked but for the mark */
-	uint8_t *answer;            /* likewise, unmasked */
+	struct exchange exchange;
 	struct sequence *sequences; /* of the answers, by client */
 	struct flight *flights;
 	struct batch *batches; /* depth for each client */
@@ -58,95 +51,8 @@ static uint16_t tag_of(const struct client *client)
 	return (uint16_t)(client->number * 40503u >> 3 ^ 0x5a5a);
 }
 
-/* --- templates -----------------------------------------------------------------------------------
- */
-
-/* What lies behind mark and header: anything, as long as it is not constant. */
-static void fill(uint8_t *data, size_t len)
-{
-	uint32_t state = 0x2545f491;
-	for (size_t i = 0; i < len; i++) {
-		state = state * 1664525 + 1013904223;
-		data[i] = (uint8_t)(state >> 24);
-	}
-}
-
-static uint8_t opcode_of(enum payload_kind kind, bool is_answer)
-{
-	if (kind != PAYLOAD_PING) {
-		return FRAME_BINARY;
-	}
-	return is_answer ? FRAME_PONG : FRAME_PING;
-}
-
-/* Writes header and payload; returns where the mark lies. */
-static uint32_t write_template(
-	const struct options *options, const uint8_t *mask, bool is_answer, uint8_t *ret_frame)
-{
-	size_t at = frame_header_write(
-		ret_frame, opcode_of(options->kind, is_answer), options->payload, mask);
-	uint8_t *payload = ret_frame + at;
-	uint32_t mark = 0;
-	fill(payload, options->payload);
-	if (options->kind == PAYLOAD_PACKET) {
-		packet_header_write(payload, is_answer ? PACKET_PONG : PACKET_PING,
-			options->payload - PACKET_HEADER_LEN);
-		mark = PACKET_HEADER_LEN;
-	}
-	if (mask) {
-		frame_mask(payload, options->payload, mask, 0);
-	}
-	return options->payload >= mark + PAYLOAD_MARK ? (uint32_t)at + mark : 0;
-}
-
-static int make_templates(struct generator *generator, struct echo *echo)
-{
-	const struct options *options = generator->options;
-	const size_t header = frame_header_len(options->payload);
-	echo->answer_len = (uint32_t)(header + options->payload);
-	echo->request_len = echo->answer_len + 4;
-	/* Eight bytes of slack, so that short frames can be copied as words. */
-	echo->request = malloc(echo->request_len + 8);
-	echo->answer = malloc(echo->answer_len + 8);
-	if (!echo->request || !echo->answer) {
-		return -ENOMEM;
-	}
-	echo->request_mark = write_template(options, generator->mask, false, echo->request);
-	echo->answer_mark = write_template(options, NULL, true, echo->answer);
-	if (echo->answer_mark) {
-		echo->tail_len = echo->answer_len - echo->answer_mark - PAYLOAD_MARK;
-		frame_mask(echo->mask_at_mark, PAYLOAD_MARK, generator->mask,
-			echo->answer_mark - (uint32_t)header);
-	}
-	return 0;
-}
-
 /* --- sending -------------------------------------------------------------------------------------
  */
-
-static inline void write_mark(const struct echo *echo, uint8_t *mark, uint32_t number, uint16_t tag)
-{
-	store_be32(mark, number ^ load_be32(echo->mask_at_mark));
-	store_be16(mark + 4, (uint16_t)(tag ^ load_be16(echo->mask_at_mark + 4)));
-}
-
-/* Writes `count` requests one behind the other. */
-static void write_requests(const struct echo *echo, const struct client *client, uint8_t *out,
-	uint32_t number, uint32_t count)
-{
-	const uint32_t len = echo->request_len;
-	const uint16_t tag = tag_of(client);
-	for (uint32_t i = 0; i < count; i++, out += len) {
-		if (len == 12) {
-			memcpy(out, echo->request, 12);
-		} else {
-			memcpy(out, echo->request, len);
-		}
-		if (echo->request_mark) {
-			write_mark(echo, out + echo->request_mark, number + i, tag);
-		}
-	}
-}
 
 static void note_batch(struct generator *generator, struct echo *echo, struct client *client,
 	uint64_t now_ns, uint32_t count)
@@ -181,12 +87,14 @@ static void record_lag(struct generator *generator, struct echo *echo, struct cl
 static void flush(struct generator *generator, struct client *client, uint64_t now_ns)
 {
 	struct echo *echo = generator->state;
-	const uint32_t block =
-		echo->request_len >= BLOCK ? 1 : (uint32_t)(BLOCK / echo->request_len);
+	const uint32_t block = echo->exchange.request_len >= BLOCK
+				       ? 1
+				       : (uint32_t)(BLOCK / echo->exchange.request_len);
 	while (client->sent != client->due && !client->is_full && client->state == CLIENT_OPEN) {
 		uint32_t count = client->due - client->sent;
 		count = count < block ? count : block;
-		write_requests(echo, client, generator->out, client->sent, count);
+		exchange_write(
+			&echo->exchange, tag_of(client), client->sent, count, generator->out);
 		if (generator->options->is_closed) {
 			note_batch(generator, echo, client, now_ns, count);
 		} else {
@@ -194,7 +102,8 @@ static void flush(struct generator *generator, struct client *client, uint64_t n
 		}
 		client->sent += count;
 		count_add(&generator->counts.sent, count);
-		client_send(generator, client, generator->out, (size_t)count * echo->request_len);
+		client_send(generator, client, generator->out,
+			(size_t)count * echo->exchange.request_len);
 	}
 }
 
@@ -273,60 +182,83 @@ static size_t take_blind(
 	struct generator *generator, struct client *client, size_t len, uint64_t now_ns)
 {
 	const struct echo *echo = generator->state;
-	size_t count = len / echo->answer_len;
+	size_t count = len / echo->exchange.answer_len;
 	if (count > 0) {
 		on_answers(generator, client, (uint32_t)count, now_ns);
 	}
-	return count * echo->answer_len;
+	return count * echo->exchange.answer_len;
+}
+
+/* Checks one answer that begins as it should. */
+static void check_answer(struct generator *generator, struct client *client, const uint8_t *answer)
+{
+	struct echo *echo = generator->state;
+	struct sequence *sequence = &echo->sequences[client->index];
+	const uint32_t mark = echo->exchange.answer_mark;
+	if (!mark) {
+		/* One looks like the other: there can only be too many of them. */
+		if (sequence_take(sequence, sequence->next, client->sent) != SEQUENCE_NEXT) {
+			count_add(&generator->counts.duplicated, 1);
+		}
+		return;
+	}
+	const uint32_t number = load_be32(answer + mark);
+	const uint16_t tag = load_be16(answer + mark + 4);
+	if (tag == tag_of(client) && number == sequence->next && number != client->sent) {
+		sequence->next++;
+	} else {
+		on_wrong_mark(generator, client, number, tag);
+	}
+	if (!exchange_ends(&echo->exchange, answer)) {
+		count_add(&generator->counts.corrupt, 1);
+	}
+}
+
+/* Takes answers up to what is none. */
+static size_t take_answers(struct generator *generator, struct client *client, const uint8_t *data,
+	size_t len, uint64_t now_ns)
+{
+	const struct echo *echo = generator->state;
+	const struct exchange *exchange = &echo->exchange;
+	size_t used = 0;
+	uint32_t count = 0;
+	while (len - used >= exchange->answer_len && exchange_begins(exchange, data + used)) {
+		check_answer(generator, client, data + used);
+		used += exchange->answer_len;
+		count++;
+	}
+	if (count > 0) {
+		on_answers(generator, client, count, now_ns);
+	}
+	return used;
+}
+
+/* Whether these bytes, which are no whole answer, can become one. */
+static bool may_become_answer(const struct exchange *exchange, const uint8_t *data, size_t len)
+{
+	return len < 2 ||
+	       (len < exchange->answer_len && load_be16(data) == load_be16(exchange->answer));
 }
 
 static size_t take(struct generator *generator, struct client *client, const uint8_t *data,
 	size_t len, uint64_t now_ns)
 {
-	struct echo *echo = generator->state;
-	struct sequence *sequence = &echo->sequences[client->index];
-	const uint32_t answer_len = echo->answer_len;
-	const uint32_t mark = echo->answer_mark;
-	const uint32_t head_len = mark ? mark : answer_len;
-	const uint16_t tag = tag_of(client);
-	size_t used = 0;
-	uint32_t count = 0;
+	const struct echo *echo = generator->state;
 	if (generator->options->is_blind) {
 		return take_blind(generator, client, len, now_ns);
 	}
-	for (; len - used >= answer_len; used += answer_len) {
-		const uint8_t *answer = data + used;
-		if (load_be16(answer) != load_be16(echo->answer) ||
-			(head_len > 2 && memcmp(answer + 2, echo->answer + 2, head_len - 2) != 0)) {
+	size_t used = 0;
+	while (client->fd >= 0) {
+		used += take_answers(generator, client, data + used, len - used, now_ns);
+		if (may_become_answer(&echo->exchange, data + used, len - used)) {
 			break;
 		}
-		count++;
-		if (!mark) {
-			if (sequence_take(sequence, sequence->next, client->sent) !=
-				SEQUENCE_NEXT) {
-				count_add(&generator->counts.duplicated, 1);
-			}
-			continue;
+		/* A control frame between answers, or something wrong. */
+		size_t control = client_take_control(generator, client, data + used, len - used);
+		if (control == 0) {
+			break;
 		}
-		uint32_t number = load_be32(answer + mark);
-		uint16_t its_tag = load_be16(answer + mark + 4);
-		if (its_tag == tag && number == sequence->next && number != client->sent) {
-			sequence->next++;
-		} else {
-			on_wrong_mark(generator, client, number, its_tag);
-		}
-		if (echo->tail_len > 0 &&
-			memcmp(answer + mark + PAYLOAD_MARK, echo->answer + mark + PAYLOAD_MARK,
-				echo->tail_len) != 0) {
-			count_add(&generator->counts.corrupt, 1);
-		}
-	}
-	if (count > 0) {
-		on_answers(generator, client, count, now_ns);
-	}
-	if (len - used >= 2 && client->fd >= 0 &&
-		(len - used >= answer_len || load_be16(data + used) != load_be16(echo->answer))) {
-		used += client_take_control(generator, client, data + used, len - used);
+		used += control;
 	}
 	return used;
 }
@@ -428,8 +360,7 @@ static void dispose(struct generator *generator)
 	free(echo->sequences);
 	free(echo->flights);
 	free(echo->batches);
-	free(echo->request);
-	free(echo->answer);
+	exchange_finish(&echo->exchange);
 	free(echo);
 	generator->state = NULL;
 }
@@ -454,7 +385,7 @@ static int prepare(struct generator *generator)
 			return -ENOMEM;
 		}
 	}
-	return make_templates(generator, echo);
+	return exchange_init(&echo->exchange, generator->options, generator->mask);
 }
 
 static int check(struct options *options, char *ret_error, size_t error_size)

@@ -65,6 +65,11 @@ def close_early(number, answer):
     return [frame(CLOSE, struct.pack("!H", 1013), masked=False)] if number == FAULTY else [answer]
 
 
+def ping_between(number, answer):
+    """No fault: a server may ask whether the client is there."""
+    return [frame(PING, b"still there?", masked=False), answer] if number % FAULTY == 0 else [answer]
+
+
 # --- the server -----------------------------------------------------------------------------------
 
 
@@ -111,6 +116,7 @@ class Faulty:
         self.make_fault = make_fault
         self.opening = opening
         self.clients = {}  # socket -> say(frame)
+        self.pongs = 0
         self.lock = threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.url = f"ws://127.0.0.1:{self.listener.getsockname()[1]}/"
@@ -175,6 +181,9 @@ class Faulty:
                 others = [its for other, its in self.clients.items() if other is not sock]
             for its in others:
                 its(frame(TEXT, payload + f" -- FROM {user}".encode(), masked=False))
+        elif opcode == PONG:
+            assert payload == b"still there?"
+            self.pongs += 1
         elif opcode == CLOSE:
             sock.sendall(frame(CLOSE, payload, masked=False))
             raise EOFError

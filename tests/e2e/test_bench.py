@@ -143,6 +143,13 @@ def test_the_same_server_without_a_fault_passes(load):
         run(*load, server.url)
 
 
+@pytest.mark.parametrize("load", [ECHO, ECHO_CLOSED, FANOUT], ids=["echo", "echo-closed", "fanout"])
+def test_pings_of_the_server_are_answered(load):
+    with faulty.Faulty(lambda: faulty.ping_between) as server:
+        run(*load, server.url)
+        assert server.pongs > 0
+
+
 def test_close_code_is_shown():
     with faulty.Faulty(lambda: faulty.close_early) as server:
         assert "closed a connection with code 1013" in run(*ECHO, server.url, code=1)
