@@ -103,9 +103,15 @@ handle_t simulation_open(struct simulation *simulation, uint32_t worker)
 void simulation_feed(
 	struct simulation *simulation, handle_t handle, const uint8_t *data, size_t len)
 {
+	struct conns *conns = &simulation->workers[handle_worker(handle)].conns;
 	stand_in.arriving = data;
 	stand_in.arriving_len = len;
-	reader_on_events(&simulation->workers[handle_worker(handle)].conns, handle, EPOLLIN);
+	reader_on_events(conns, handle, EPOLLIN);
+	/* Who feeds the fan-out is read in smaller pieces. */
+	while (conns->ready_head != CONN_NONE) {
+		reader_read_ready(conns, READY_MAX);
+	}
+	CHECK(stand_in.arriving_len == 0);
 }
 
 /* --- the workers' turns ----------------------------------------------------------------------- */

@@ -54,7 +54,7 @@ void simulation_finish(struct simulation *simulation);
 /* A new connection to a worker. */
 handle_t simulation_open(struct simulation *simulation, uint32_t worker);
 
-/* Bytes arrive for a connection, all in one read. */
+/* Bytes arrive for a connection, which takes them all. */
 void simulation_feed(
 	struct simulation *simulation, handle_t handle, const uint8_t *data, size_t len);
 
