@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../proto/handshake.h"
@@ -26,6 +27,8 @@ enum {
 	SHORT_WAIT_MS = 50,  /* when the kernel is short of memory or of sockets */
 	REFUSE_RETRY_S = 5,
 	LOG_EVERY_MS = 1000,
+	STORM_MS = 1,    /* newcomers closer together than that are a storm */
+	GATHER_US = 500, /* for the next ones to gather */
 };
 
 /* Owner:  the gateway; the thread's own once it runs, but for the counters and the stop bell. */
@@ -40,6 +43,7 @@ struct acceptor {
 	int spare_fd; /* given up to accept and refuse a newcomer when there is no other */
 	_Atomic uint64_t refused;
 	_Atomic uint64_t errors;
+	uint64_t accepted_ms;                             /* when the last newcomer came */
 	uint64_t logged_ms;                               /* when refusals were last logged */
 	uint64_t logged_count;                            /* how many there were then */
 	struct socket_batch *batches[HANDLE_WORKERS_MAX]; /* of this round, by worker */
@@ -70,6 +74,11 @@ static void note_refusal(struct acceptor *acceptor, const char *why)
 static uint32_t load_of(const struct node *node, uint32_t worker)
 {
 	return atomic_load_explicit(worker_load(node->workers[worker]), memory_order_relaxed);
+}
+
+static uint32_t refusals_of(const struct node *node)
+{
+	return atomic_load_explicit(&node->refusals, memory_order_relaxed);
 }
 
 static uint32_t least_loaded(const struct node *node, uint64_t *ret_total)
@@ -103,7 +112,9 @@ static void hand_over(struct acceptor *acceptor, int fd, const struct sockaddr_s
 	struct node *node = acceptor->node;
 	uint64_t total;
 	uint32_t worker = least_loaded(node, &total);
-	bool refuse = total >= atomic_load_explicit(&node->max_connections, memory_order_relaxed);
+	/* Signed: the two are counted one after the other. */
+	bool refuse = (int64_t)(total - refusals_of(node)) >=
+		      atomic_load_explicit(&node->max_connections, memory_order_relaxed);
 	struct socket_batch *batch = batch_for(acceptor, worker);
 	if (!batch) {
 		acceptor->errors++;
@@ -111,6 +122,7 @@ static void hand_over(struct acceptor *acceptor, int fd, const struct sockaddr_s
 		return;
 	}
 	if (refuse) {
+		atomic_fetch_add_explicit(&node->refusals, 1, memory_order_relaxed);
 		note_refusal(acceptor, "at the connection limit");
 	}
 	struct accepted_socket *socket = &batch->sockets[batch->count++];
@@ -151,14 +163,11 @@ static void refuse_here(int fd)
 	close(fd);
 }
 
-static bool may_hand_over_refusal(const struct acceptor *acceptor)
+/* Whether there is room among the refused for one more, whom a worker can wait for. */
+static bool may_hand_over(const struct acceptor *acceptor)
 {
-	const struct node *node = acceptor->node;
-	uint64_t total;
-	least_loaded(node, &total);
-	return total <
-	       (uint64_t)atomic_load_explicit(&node->max_connections, memory_order_relaxed) +
-		       atomic_load_explicit(&node->refusals_max, memory_order_relaxed);
+	return refusals_of(acceptor->node) <
+	       atomic_load_explicit(&acceptor->node->refusals_max, memory_order_relaxed);
 }
 
 /* No descriptor is left: the spare one makes room for one newcomer, who is refused. */
@@ -210,8 +219,10 @@ static bool on_accept_error(struct acceptor *acceptor, int listen_fd, int err)
 	}
 }
 
-static void accept_batch(struct acceptor *acceptor, int listen_fd)
+/* Returns how many newcomers there were. */
+static int accept_batch(struct acceptor *acceptor, int listen_fd)
 {
+	int count = 0;
 	if (acceptor->spare_fd < 0) {
 		open_spare(acceptor);
 	}
@@ -224,14 +235,29 @@ static void accept_batch(struct acceptor *acceptor, int listen_fd)
 			if (!on_accept_error(acceptor, listen_fd, errno)) {
 				break;
 			}
-		} else if (!may_hand_over_refusal(acceptor)) {
+		} else if (!may_hand_over(acceptor)) {
 			note_refusal(acceptor, "over the connection limit");
 			refuse_here(fd);
 		} else {
 			hand_over(acceptor, fd, &address);
+			count++;
 		}
 	}
 	post_batches(acceptor);
+	return count;
+}
+
+/* In a storm newcomers come one by one, and each would wake this thread and then a worker. A
+ * moment's pause lets them gather; the first of a storm, and who comes alone, do not wait. */
+static void gather(struct acceptor *acceptor, int accepted)
+{
+	const struct timespec moment = {.tv_nsec = GATHER_US * 1000};
+	bool is_storm = accepted > 0 && accepted < ACCEPT_MAX &&
+			acceptor->loop.now_ms - acceptor->accepted_ms <= STORM_MS;
+	acceptor->accepted_ms = acceptor->loop.now_ms;
+	if (is_storm) {
+		nanosleep(&moment, NULL);
+	}
 }
 
 static void *run(void *context)
@@ -239,14 +265,16 @@ static void *run(void *context)
 	struct acceptor *acceptor = context;
 	for (;;) {
 		int count = loop_wait(&acceptor->loop, -1);
+		int accepted = 0;
 		for (int i = 0; i < count; i++) {
 			uint64_t row = acceptor->loop.events[i].data.u64;
 			if (row == STOP) {
 				return NULL;
 			}
-			accept_batch(
+			accepted += accept_batch(
 				acceptor, listeners_fd(acceptor->listeners, row, acceptor->column));
 		}
+		gather(acceptor, accepted);
 	}
 }
 

@@ -18,8 +18,8 @@ enum {
 };
 
 int conns_init(struct conns *conns, uint8_t worker, struct loop *loop, struct stats *stats,
-	struct memory_budget *budget, _Atomic uint32_t *load, const struct conn_ops *ops,
-	void *owner)
+	struct memory_budget *budget, _Atomic uint32_t *load, _Atomic uint32_t *refusals,
+	const struct conn_ops *ops, void *owner)
 {
 	*conns = (struct conns){
 		.ops = ops,
@@ -28,6 +28,7 @@ int conns_init(struct conns *conns, uint8_t worker, struct loop *loop, struct st
 		.stats = stats,
 		.budget = budget,
 		.load = load,
+		.refusals = refusals,
 		.rules.peer_masks = true,
 		.ready_head = CONN_NONE,
 		.paused_head = CONN_NONE,
@@ -341,22 +342,26 @@ void conn_drop_reader(struct conns *conns, struct conn *conn)
  */
 
 /* The last thing done with a socket. */
-static void close_socket(struct conns *conns, int fd, bool reset)
+static void close_socket(struct conns *conns, int fd, unsigned flags)
 {
-	if (reset) {
+	if (flags & CONN_RESET) {
 		struct linger linger = {.l_onoff = 1, .l_linger = 0};
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
 	}
 	close(fd);
+	if (flags & CONN_REFUSED) {
+		atomic_fetch_sub_explicit(conns->refusals, 1, memory_order_relaxed);
+	}
 	atomic_fetch_sub_explicit(conns->load, 1, memory_order_relaxed);
 }
 
 int conn_open(struct conns *conns, int fd, const struct peer *peer, bool refuse)
 {
 	struct conn *conn;
+	unsigned flags = refuse ? CONN_REFUSED : 0;
 	int err = conn_table_take(conns->table, &conn);
 	if (err) {
-		close_socket(conns, fd, false);
+		close_socket(conns, fd, flags);
 		return err;
 	}
 	err = timer_wheel_reserve(conns->wheel, conn->index + 1);
@@ -366,12 +371,12 @@ int conn_open(struct conns *conns, int fd, const struct peer *peer, bool refuse)
 	}
 	if (err) {
 		conn_table_give(conns->table, conn);
-		close_socket(conns, fd, false);
+		close_socket(conns, fd, flags);
 		return err;
 	}
 	conn->fd = fd;
 	conn->peer = *peer;
-	conn->flags = refuse ? CONN_REFUSED : 0;
+	conn->flags = (uint16_t)flags;
 	conn->last_read_tick = conns->loop->now_tick;
 	conn->wheel_tick = UINT32_MAX;
 	conn_rearm(conns, conn);
@@ -382,7 +387,7 @@ int conn_open(struct conns *conns, int fd, const struct peer *peer, bool refuse)
 
 static void reap(struct conns *conns, struct conn *conn)
 {
-	close_socket(conns, conn->fd, conn->flags & CONN_RESET);
+	close_socket(conns, conn->fd, conn->flags);
 	conn->fd = -1;
 	timer_wheel_unlink(conns->wheel, conn->index);
 	outbox_drop_queue(conns->outbox, conn);

@@ -59,6 +59,8 @@ struct conns {
 	struct memory_budget *budget;
 	_Atomic uint32_t *
 		load; /* sockets this worker was given and has not closed: the acceptors' measure */
+	_Atomic uint32_t
+		*refusals; /* on all workers: those of them that were opened to be refused */
 	struct conn_table *table;
 	struct timer_wheel *wheel;
 	struct outbox *outbox;
@@ -78,14 +80,15 @@ struct conns {
 
 /* `worker` is the id in handles. Errors: -ENOMEM; conns_finish is due all the same. */
 int conns_init(struct conns *conns, uint8_t worker, struct loop *loop, struct stats *stats,
-	struct memory_budget *budget, _Atomic uint32_t *load, const struct conn_ops *ops,
-	void *owner);
+	struct memory_budget *budget, _Atomic uint32_t *load, _Atomic uint32_t *refusals,
+	const struct conn_ops *ops, void *owner);
 
 /* Ends all connections at once, without a word, under SHUTDOWN, and frees everything. */
 void conns_finish(struct conns *conns);
 
-/* Takes over a socket: non-blocking, connected, counted in the load. With `refuse` its request will
- * be answered 503. Errors: -ENOMEM, -ENOSPC, -errno of epoll_ctl; the socket is closed then. */
+/* Takes over a socket: non-blocking, connected, counted in the load. With `refuse`, which is
+ * counted in the refusals, its request will be answered 503. Errors: -ENOMEM, -ENOSPC, -errno of
+ * epoll_ctl; the socket is closed then. */
 int conn_open(struct conns *conns, int fd, const struct peer *peer, bool refuse);
 
 /* Closes the sockets of the dead and gives their records back. The end of a turn. */

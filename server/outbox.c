@@ -47,6 +47,7 @@ void outbox_discard(struct outbox *outbox)
 	outbox->pieces = 0;
 	outbox->bytes = 0;
 	outbox->scratch_used = 0;
+	outbox->scratch_tail = NULL;
 	outbox->opaque = 0;
 }
 
@@ -58,6 +59,7 @@ void outbox_close(struct outbox *outbox)
 
 static bool append(struct outbox *outbox, struct buf *buf, const uint8_t *data, size_t len)
 {
+	outbox->scratch_tail = NULL;
 	int last = outbox->pieces - 1;
 	if (last >= 0 && outbox->shared[last] == buf &&
 		(const uint8_t *)outbox->iov[last].iov_base + outbox->iov[last].iov_len == data) {
@@ -75,7 +77,7 @@ static bool append(struct outbox *outbox, struct buf *buf, const uint8_t *data, 
 	return true;
 }
 
-uint8_t *outbox_reserve(struct outbox *outbox, size_t len)
+uint8_t *outbox_reserve_piece(struct outbox *outbox, size_t len)
 {
 	if (len > OUTBOX_SCRATCH - outbox->scratch_used) {
 		return NULL;
@@ -85,6 +87,7 @@ uint8_t *outbox_reserve(struct outbox *outbox, size_t len)
 		return NULL;
 	}
 	outbox->scratch_used += len;
+	outbox->scratch_tail = &outbox->iov[outbox->pieces - 1];
 	return room;
 }
 

@@ -31,6 +31,8 @@ struct outbox {
 	int pieces;
 	size_t bytes;
 	size_t scratch_used;
+	struct iovec
+		*scratch_tail;    /* the last piece, while it is the end of the scratch; or NULL */
 	size_t opaque;            /* bytes in front that are an HTTP answer and no frames */
 	struct tx_queue *stalled; /* list of this worker's stalled connections' queues */
 	uint32_t stalled_count;
@@ -55,10 +57,24 @@ void outbox_destroy(struct outbox **outbox);
 /* Begins a visit. */
 void outbox_open(struct outbox *outbox, struct conn *conn);
 
+/* outbox_reserve where the last piece is not of the scratch, or there is no room. */
+uint8_t *outbox_reserve_piece(struct outbox *outbox, size_t len);
+
 /* Room for `len` bytes at the end of what is gathered, to be filled by the caller before anything
  * else is appended. Returns NULL when there is none until the next flush; never for up to
  * OUTBOX_SCRATCH bytes right after one. */
-uint8_t *outbox_reserve(struct outbox *outbox, size_t len);
+static inline uint8_t *outbox_reserve(struct outbox *outbox, size_t len)
+{
+	/* Answer behind answer, which is what there are most of. */
+	if (!outbox->scratch_tail || len > OUTBOX_SCRATCH - outbox->scratch_used) {
+		return outbox_reserve_piece(outbox, len);
+	}
+	uint8_t *room = outbox->scratch + outbox->scratch_used;
+	outbox->scratch_used += len;
+	outbox->scratch_tail->iov_len += len;
+	outbox->bytes += len;
+	return room;
+}
 
 /* Appends bytes that stay where they are until the flush. Returns false when a flush is needed
  * first. */

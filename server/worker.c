@@ -232,7 +232,7 @@ static int init(struct worker *worker, const struct config *config)
 	}
 	if (!err) {
 		err = conns_init(&worker->conns, worker->id, &worker->loop, &worker->stats,
-			&node->budget, &worker->load,
+			&node->budget, &worker->load, &node->refusals,
 			config->echo ? &session_echo_ops : &session_ops, &worker->sessions);
 	}
 	if (!err) {

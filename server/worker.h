@@ -60,6 +60,7 @@ struct node {
 	uint32_t worker_count;
 	_Atomic uint32_t max_connections;
 	_Atomic uint32_t refusals_max; /* sockets beyond it that may wait for their 503 */
+	_Atomic uint32_t refusals;     /* those that do, in the workers' load like all others */
 };
 
 struct worker;

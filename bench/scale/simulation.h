@@ -40,6 +40,7 @@ struct simulation {
 	struct mailbox *mailboxes[SIMULATION_WORKERS_MAX];
 	struct fanout_gauge gauges[SIMULATION_WORKERS_MAX];
 	struct memory_budget budget;
+	_Atomic uint32_t refusals;
 	struct fanout_node node;
 	struct user_table *users;
 	uint32_t opened; /* connections, ever */

@@ -82,6 +82,7 @@ struct bench {
 	struct mailbox *mailboxes[BENCH_WORKERS];
 	struct fanout_gauge gauges[BENCH_WORKERS];
 	struct memory_budget budget;
+	_Atomic uint32_t refusals;
 	struct fanout_node node;
 	struct user_table *users;
 	struct client clients[BENCH_CLIENTS];
@@ -102,8 +103,9 @@ static inline void bench_init_worker(struct bench *bench, uint32_t id, const str
 	assert_int_equal(loop_init(&worker->loop, 256), 0);
 	worker->loop.now_tick = BENCH_START_TICK;
 	worker->loop.now_ms = (uint64_t)BENCH_START_TICK * LOOP_TICK_MS;
-	assert_int_equal(conns_init(&worker->conns, (uint8_t)id, &worker->loop, &worker->stats,
-				 &bench->budget, &worker->load, ops, &worker->sessions),
+	assert_int_equal(
+		conns_init(&worker->conns, (uint8_t)id, &worker->loop, &worker->stats,
+			&bench->budget, &worker->load, &bench->refusals, ops, &worker->sessions),
 		0);
 	worker->conns.deadlines = (struct deadlines){
 		.handshake = loop_ticks(5000),
@@ -274,6 +276,7 @@ static inline struct client *bench_add(
 	struct client *client = &bench->clients[bench->client_count++];
 	*client = (struct client){.fd = theirs, .worker = worker};
 	w->load++;
+	bench->refusals += refuse;
 	assert_int_equal(conn_open(&w->conns, ours, &peer, refuse), 0);
 	/* The newest of those that have this descriptor: a record keeps none when it is free. */
 	for (uint32_t i = 0; i < conn_table_size(w->conns.table); i++) {
@@ -549,6 +552,7 @@ static inline void bench_finish(struct bench *bench)
 		assert_int_equal(stats_read(&bench->workers[i].stats.sessions), 0);
 		accepted += stats_read(&bench->workers[i].stats.accepted);
 	}
+	assert_int_equal(bench->refusals, 0);
 	for (int reason = CLOSE_REASON_NONE + 1; reason < CLOSE_REASON_COUNT; reason++) {
 		ended += bench_ends(bench, (enum close_reason)reason);
 	}
