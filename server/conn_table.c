@@ -57,8 +57,7 @@ static int add_record(struct conn_table *table, struct conn **ret_conn)
 	}
 	struct conn **chunk = &table->chunks[index >> CHUNK_BITS];
 	if (!*chunk) {
-		/* Aligned, so that a record is two cache lines and not three. */
-		*chunk = aligned_alloc(128, CHUNK_CONNS * sizeof(struct conn));
+		*chunk = malloc(CHUNK_CONNS * sizeof(struct conn));
 		if (!*chunk) {
 			return -ENOMEM;
 		}

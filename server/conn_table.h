@@ -1,4 +1,4 @@
-/* The connections of one worker: 128 bytes each, addressed by handle.
+/* The connections of one worker: 120 bytes each, addressed by handle.
  *
  * Records live in chunks that are never moved or freed before the table: a pointer stays good for a
  * turn whatever is accepted meanwhile, and a stale handle finds a newer generation, not freed
@@ -67,7 +67,7 @@ struct conn {
 	struct peer peer;
 };
 
-_Static_assert(sizeof(struct conn) <= 128, "two cache lines");
+_Static_assert(sizeof(struct conn) <= 128, "what an idle connection may cost");
 
 #define CONN_NONE UINT32_MAX /* the end of an index-linked list */
 

@@ -23,6 +23,9 @@ static uint64_t id_of(const struct sessions *sessions, const struct conn *conn)
 static void log_login(const struct sessions *sessions, const struct conn *conn, const char *user)
 {
 	char from[PEER_NAME_MAX];
+	if (!log_is_enabled(LOG_LEVEL_INFO)) {
+		return;
+	}
 	peer_name(&conn->peer, from);
 	log_info(id_of(sessions, conn), "user %s in from %s", user, from);
 }
@@ -79,6 +82,9 @@ static void log_end(const struct sessions *sessions, const struct conn *conn)
 {
 	uint64_t id = id_of(sessions, conn);
 	enum close_reason reason = conn->reason;
+	if (!log_is_enabled(LOG_LEVEL_INFO)) {
+		return;
+	}
 	if (reason != CLOSE_REASON_PEER_CLOSE) {
 		char name[PEER_SOCKET_NAME_MAX];
 		peer_socket_name(conn->fd, &conn->peer, name);
