@@ -270,6 +270,16 @@ static void send_large(struct conns *conns, struct conn *conn, uint8_t opcode, u
 	}
 }
 
+/* Room for whole frames, after a flush if need be; NULL when that has ended the connection. */
+static uint8_t *reserve(struct conns *conns, struct conn *conn, size_t len)
+{
+	uint8_t *room = outbox_reserve(conns->outbox, len);
+	if (!room && make_room(conns, conn)) {
+		room = outbox_reserve(conns->outbox, len);
+	}
+	return room;
+}
+
 void conn_send(struct conns *conns, struct conn *conn, uint8_t opcode, uint8_t *data, size_t len,
 	size_t room)
 {
@@ -283,16 +293,11 @@ void conn_send(struct conns *conns, struct conn *conn, uint8_t opcode, uint8_t *
 		send_large(conns, conn, opcode, data, len, room);
 		return;
 	}
-	size_t frame_len = frame_header_len(len) + len;
-	uint8_t *frame = outbox_reserve(conns->outbox, frame_len);
-	if (!frame) {
-		if (!make_room(conns, conn)) {
-			return;
-		}
-		frame = outbox_reserve(conns->outbox, frame_len);
+	uint8_t *frame = reserve(conns, conn, frame_header_len(len) + len);
+	if (frame) {
+		frame += frame_header_write(frame, opcode, len, NULL);
+		copy_bytes(frame, data, len);
 	}
-	frame += frame_header_write(frame, opcode, len, NULL);
-	copy_bytes(frame, data, len);
 }
 
 void conn_share(

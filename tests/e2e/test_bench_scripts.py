@@ -1,0 +1,58 @@
+"""The bench's scripts: results become a page, and a sweep says what this machine can tell."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from gateway import BINARY
+from test_bench import BENCH, run_json
+from waiting import TIMEOUT
+
+ROOT = BINARY.parents[3]
+SCRIPTS = ROOT / "bench"
+
+pytestmark = [
+    pytest.mark.release,
+    pytest.mark.skipif(not BENCH.exists(), reason=f"{BENCH} is not built: is jansson there?"),
+]
+
+
+def run_script(name, *words, code=0):
+    done = subprocess.run([sys.executable, SCRIPTS / name, *map(str, words)], capture_output=True, text=True,
+                          timeout=TIMEOUT + 60)
+    assert done.returncode == code, f"exit code {done.returncode}, not {code}:\n{done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def test_report_draws_what_was_measured(gateway, tmp_path):
+    results = []
+    for count in (10, 40):
+        path = tmp_path / f"at-{count}.json"
+        run_json(path, "echo", "--packet", "-c", count, "-r", 500, "-t", 1, "--warmup", 0.2,
+                 "--server-pid", gateway.pid, f"ws://127.0.0.1:{gateway.port}/")
+        results.append(path)
+    page = tmp_path / "report.html"
+    run_script("report", "-o", page, *results)
+    text = page.read_text(encoding="utf-8")
+    assert text.count("<svg") >= 3, "latency, throughput, memory"
+    assert "at-10" in text and "at-40" in text
+    assert os.uname().release in text, "the machine is named"
+    assert "http://" not in text.replace("http://www.w3.org/", "").replace(
+        "http://purl.org/", "").replace("http://creativecommons.org/", ""), "the page holds everything it shows"
+
+
+def test_report_refuses_what_is_no_result(tmp_path):
+    path = tmp_path / "other.json"
+    path.write_text('{"some": "thing"}', encoding="utf-8")
+    said = run_script("report", "-o", tmp_path / "report.html", path, code=1)
+    assert "other.json" in said
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_tune_says_when_there_are_too_few_cores():
+    if len(os.sched_getaffinity(0)) > 2:
+        pytest.skip("this machine has enough of them")
+    said = run_script("tune", code=1)
+    assert "too few" in said
