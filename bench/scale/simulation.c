@@ -42,7 +42,8 @@ static void init_worker(struct simulation *simulation, uint32_t id, const struct
 	worker->loop.now_tick = START_TICK;
 	worker->loop.now_ms = (uint64_t)START_TICK * LOOP_TICK_MS;
 	CHECK(conns_init(&worker->conns, (uint8_t)id, &worker->loop, &worker->stats,
-		      &simulation->budget, &worker->load, &simulation->refusals, &session_ops, &worker->sessions) == 0);
+		      &simulation->budget, &worker->load, &simulation->refusals, &session_ops,
+		      &worker->sessions) == 0);
 	CHECK(fanout_create(&simulation->node, (uint8_t)id, &worker->conns, &worker->fanout) == 0);
 	CHECK(mailbox_create(&worker->mailbox) == 0);
 	simulation->mailboxes[id] = worker->mailbox;
