@@ -25,10 +25,11 @@
 #include "worker.h"
 
 enum {
-	HOUSEKEEP_MS = 1000, /* between looks at the size of the user table */
-	DRAIN_LOOK_MS = 50,  /* between looks whether everybody has gone */
-	FILES_SPARE = 8,     /* descriptors for the config file, the log, getaddrinfo */
-	REFUSALS_SHARE = 16, /* a part of the connections' descriptors is for those refused */
+	HOUSEKEEP_MS = 1000,  /* between looks at the size of the user table */
+	ORDER_WAIT_MS = 1000, /* for all workers to carry out an order */
+	DRAIN_LOOK_MS = 50,   /* between looks whether everybody has gone */
+	FILES_SPARE = 8,      /* descriptors for the config file, the log, getaddrinfo */
+	REFUSALS_SHARE = 16,  /* a part of the connections' descriptors is for those refused */
 	REFUSALS_MOST = 256,
 	TABLE_AT_ONCE = 65536,  /* users provided for at the start, at most */
 	BACKLOG_MOST = 4 << 20, /* bytes of fan-out in hand before senders are held back */
@@ -268,8 +269,11 @@ static int start(struct gateway *gateway)
 /* --- running -----------------------------------------------------------------------------------
  */
 
+/* Tells all workers and waits for them to have acted, so that what the log says next is so; not for
+ * long, as one may be in the middle of a long turn. */
 static void order_all(struct gateway *gateway, enum worker_mail kind)
 {
+	const struct timespec moment = {.tv_nsec = 1000000};
 	for (uint32_t i = 0; i < gateway->node.worker_count; i++) {
 		struct worker_order *order = malloc(sizeof(*order));
 		if (!order) {
@@ -278,7 +282,11 @@ static void order_all(struct gateway *gateway, enum worker_mail kind)
 		}
 		order->drain_ms = gateway->config.drain * 1000;
 		order->config = gateway->config;
+		gateway->node.orders_pending++;
 		worker_post(gateway->node.workers[i], kind, &order->mail);
+	}
+	for (int i = 0; i < ORDER_WAIT_MS && gateway->node.orders_pending > 0; i++) {
+		nanosleep(&moment, NULL);
 	}
 }
 
@@ -352,11 +360,11 @@ static void drain(struct gateway *gateway)
 {
 	uint64_t end_ms =
 		now_ms() + (gateway->config.drain + gateway->config.close_deadline + 1) * 1000;
-	log_info(0, "draining %llu connections over %llu s",
-		(unsigned long long)connections(gateway),
-		(unsigned long long)gateway->config.drain);
+	uint64_t total = connections(gateway);
 	notify("STOPPING=1");
 	order_all(gateway, WORKER_MAIL_DRAIN);
+	log_info(0, "draining %llu connections over %llu s", (unsigned long long)total,
+		(unsigned long long)gateway->config.drain);
 	while (connections(gateway) > 0 && now_ms() < end_ms) {
 		int number = wait_signal(gateway, DRAIN_LOOK_MS);
 		if (number == SIGTERM || number == SIGINT) {

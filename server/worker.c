@@ -103,6 +103,7 @@ static void on_order(struct worker *worker, struct worker_order *order)
 	case WORKER_MAIL_STOP:
 		break;
 	}
+	atomic_fetch_sub_explicit(&worker->node->orders_pending, 1, memory_order_relaxed);
 	free(order);
 }
 

@@ -41,7 +41,7 @@ struct socket_batch {
 	struct accepted_socket sockets[];
 };
 
-/* What changes while running.
+/* What changes while running; counted in orders_pending by who posts it.
  * Owner:  the gateway until posted, then the worker, which frees it. */
 struct worker_order {
 	struct mail mail;
@@ -58,6 +58,7 @@ struct node {
 	struct user_table *users;
 	struct worker **workers;
 	uint32_t worker_count;
+	_Atomic uint32_t orders_pending; /* posted, and not yet carried out by their workers */
 	_Atomic uint32_t max_connections;
 	_Atomic uint32_t refusals_max; /* sockets beyond it that may wait for their 503 */
 	_Atomic uint32_t refusals;     /* those that do, in the workers' load like all others */
