@@ -18,9 +18,10 @@
 
 /* The most of each part of a turn. */
 enum {
-	MAIL_MAX = 256,       /* items */
-	READY_MAX = 256,      /* connections read on */
-	RECEIVERS_MAX = 256,  /* connections of a fan-out's slice: about a millisecond of sends */
+	MAIL_MAX = 256,  /* items */
+	READY_MAX = 256, /* connections read on */
+	RECEIVERS_MAX =
+		64, /* connections of a fan-out's slice: a third of a millisecond of sends */
 	DEADLINES_MAX = 1024, /* connections */
 	SWEEP_MAX = 4096,     /* connections, after deadlines were shortened */
 	DRAIN_MAX = 256,      /* connections sent away */
