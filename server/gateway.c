@@ -17,6 +17,7 @@
 #endif
 
 #include "acceptor.h"
+#include "advice.h"
 #include "cli.h"
 #include "listener.h"
 #include "log.h"
@@ -77,6 +78,39 @@ static void warn_config(const char *message)
 /* --- limits ------------------------------------------------------------------------------------
  */
 
+static void say_advice(const char *line)
+{
+	log_warn(0, "%s", line);
+}
+
+/* Says what the machine lacks for the connections that are asked for. */
+static void advise(const struct gateway *gateway, uint64_t files, bool is_start)
+{
+	uint64_t wanted = gateway->config.max_connections;
+	uint64_t refusals = wanted / (REFUSALS_SHARE - 1) + 1;
+	struct advice_goal goal = {
+		.root = "",
+		.connections = wanted,
+		.files = wanted + (refusals < REFUSALS_MOST ? refusals : REFUSALS_MOST) +
+			 gateway->files_overhead,
+		.files_limit = files,
+		.queue_bytes = gateway->node.budget.limit,
+		.threads = is_start ? gateway->node.worker_count + gateway->config.acceptors : 0,
+		.is_inet = listeners_has_inet(&gateway->listeners),
+	};
+	advice_give(&goal, say_advice);
+}
+
+/* Nobody has said how many are wanted, but those that the files allow may be too many. */
+static void tell_memory_room(const struct gateway *gateway, uint64_t connections)
+{
+	uint64_t room = advice_memory_room("", gateway->node.budget.limit);
+	if (room < connections) {
+		log_info(0, "memory has room for about %llu connections only: set max_connections",
+			(unsigned long long)room);
+	}
+}
+
 /* Divides what the file limit leaves: connections, and newcomers who wait for their 503. */
 static void set_connection_limits(struct gateway *gateway, bool is_start)
 {
@@ -100,11 +134,10 @@ static void set_connection_limits(struct gateway *gateway, bool is_start)
 		log_info(0, "file limit %llu: room for %llu connections", (unsigned long long)files,
 			(unsigned long long)limit);
 	}
-	if (wanted > room) {
-		log_warn(0,
-			"max_connections %llu is more than the file limit %llu allows: raise "
-			"LimitNOFILE= or ulimit -n",
-			(unsigned long long)wanted, (unsigned long long)files);
+	if (wanted > 0) {
+		advise(gateway, files, is_start);
+	} else {
+		tell_memory_room(gateway, limit);
 	}
 }
 

@@ -21,7 +21,6 @@
 #include "peer.h"
 
 enum {
-	BACKLOG = 65535, /* cut down by the kernel to net.core.somaxconn */
 	NOTSENT_LOWAT =
 		65536, /* bytes: else the kernel swallows 4 MB for a peer that does not read */
 };
@@ -128,7 +127,7 @@ static int listen_tcp(const struct sockaddr *address, socklen_t len, int *ret_fd
 	/* Inherited by the sockets that are accepted, which saves two system calls for each. */
 	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT_LOWAT);
-	if (listen(fd, BACKLOG) < 0) {
+	if (listen(fd, LISTENER_BACKLOG) < 0) {
 		err = -errno;
 		close(fd);
 		return err;
@@ -279,7 +278,7 @@ static int open_unix(struct listeners *listeners, const char *path)
 		return -errno;
 	}
 	listeners->unix_paths[row] = strdup(path);
-	return listen(fd, BACKLOG) < 0 ? -errno : 0;
+	return listen(fd, LISTENER_BACKLOG) < 0 ? -errno : 0;
 }
 
 /* --- systemd -----------------------------------------------------------------------------------
@@ -355,6 +354,19 @@ int listeners_open(
 		listeners_close(listeners);
 	}
 	return err;
+}
+
+bool listeners_has_inet(const struct listeners *listeners)
+{
+	for (size_t row = 0; row < listeners->count; row++) {
+		struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+		socklen_t len = sizeof(address);
+		getsockname(*cell(listeners, row, 0), (struct sockaddr *)&address, &len);
+		if (address.ss_family != AF_UNIX) {
+			return true;
+		}
+	}
+	return false;
 }
 
 static void name_row(const struct listeners *listeners, size_t row, char *ret_name, size_t size)

@@ -12,6 +12,10 @@
 
 #include "config.h"
 
+enum {
+	LISTENER_BACKLOG = 65535, /* newcomers who wait; the kernel cuts it to net.core.somaxconn */
+};
+
 /* Rows are addresses, columns acceptors.
  * Owner:  the gateway; acceptors use the descriptors of their column. */
 struct listeners {
@@ -38,6 +42,9 @@ int listeners_fd(const struct listeners *listeners, size_t row, uint32_t column)
 
 /* Whether a row's socket is shared by all acceptors. */
 bool listeners_is_shared(const struct listeners *listeners, size_t row);
+
+/* Whether any of them is no Unix socket. */
+bool listeners_has_inet(const struct listeners *listeners);
 
 /* The addresses as bound, separated by commas: what the log calls listen. `:8000`, `[::1]:8000`. */
 void listeners_name(const struct listeners *listeners, char *ret_name, size_t size);

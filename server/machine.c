@@ -1,8 +1,11 @@
 #include "machine.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -36,24 +39,117 @@ uint64_t machine_used_files(void)
 	return count - 3; /* ".", ".." and the folder itself */
 }
 
-/* The limit of the control group, UINT64_MAX where there is none. */
-static uint64_t control_group_memory(void)
+/* --- files that tell ----------------------------------------------------------------------------
+ */
+
+static FILE *open_below(const char *root, const char *path)
 {
-	FILE *file = fopen("/sys/fs/cgroup/memory.max", "re");
-	unsigned long long bytes;
-	if (!file) {
-		return UINT64_MAX;
+	char name[MACHINE_PATH_MAX];
+	int len = snprintf(name, sizeof(name), "%s%s", root, path);
+	if (len < 0 || (size_t)len >= sizeof(name)) {
+		errno = ENAMETOOLONG;
+		return NULL;
 	}
-	int fields = fscanf(file, "%llu", &bytes); /* "max" is no number */
+	return fopen(name, "re");
+}
+
+int machine_number(const char *root, const char *path, unsigned index, uint64_t *ret_number)
+{
+	FILE *file = open_below(root, path);
+	if (!file) {
+		return -errno;
+	}
+	unsigned long long number = 0;
+	int fields = 1;
+	for (unsigned i = 0; i <= index && fields == 1; i++) {
+		fields = fscanf(file, "%llu", &number);
+	}
 	fclose(file);
-	return fields == 1 ? bytes : UINT64_MAX;
+	if (fields != 1) {
+		return -EINVAL;
+	}
+	*ret_number = number;
+	return 0;
+}
+
+uint64_t machine_memory(const char *root)
+{
+	FILE *file = open_below(root, "/proc/meminfo");
+	unsigned long long kib = 0;
+	if (!file) {
+		return 0;
+	}
+	int fields = fscanf(file, "MemTotal: %llu kB", &kib);
+	fclose(file);
+	return fields == 1 ? kib * 1024 : 0;
+}
+
+/* --- control groups -----------------------------------------------------------------------------
+ */
+
+void machine_group(const char *root, char ret_group[MACHINE_PATH_MAX])
+{
+	char line[MACHINE_PATH_MAX];
+	snprintf(ret_group, MACHINE_PATH_MAX, "/");
+	FILE *file = open_below(root, "/proc/self/cgroup");
+	if (!file) {
+		return;
+	}
+	while (fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (strncmp(line, "0::/", 4) == 0) {
+			snprintf(ret_group, MACHINE_PATH_MAX, "%s", line + 3);
+		}
+	}
+	fclose(file);
+}
+
+static int read_group(const char *root, const char *group, const char *name, const char *file,
+	uint64_t *ret_number)
+{
+	char path[MACHINE_PATH_MAX];
+	int len = snprintf(path, sizeof(path), "/sys/fs/cgroup%s/%s.%s",
+		strcmp(group, "/") == 0 ? "" : group, name, file);
+	if (len < 0 || (size_t)len >= sizeof(path)) {
+		return -ENAMETOOLONG;
+	}
+	return machine_number(root, path, 0, ret_number); /* "max" is no number */
+}
+
+/* "/a/b" becomes "/a", "/a" becomes "/". Returns whether there was one above. */
+static bool go_up(char *group)
+{
+	char *slash = strrchr(group, '/');
+	if (group[1] == '\0') {
+		return false;
+	}
+	slash[slash == group ? 1 : 0] = '\0';
+	return true;
+}
+
+void machine_group_limit(const char *root, const char *name, struct machine_group_limit *ret_limit)
+{
+	char group[MACHINE_PATH_MAX];
+	uint64_t limit;
+	*ret_limit = (struct machine_group_limit){.limit = UINT64_MAX};
+	machine_group(root, group);
+	/* In a container the groups above are out of sight, or the own one stands at the top. */
+	do {
+		if (read_group(root, group, name, "max", &limit) == 0 && limit < ret_limit->limit) {
+			ret_limit->limit = limit;
+			memcpy(ret_limit->group, group, sizeof(group));
+			ret_limit->current = 0;
+			read_group(root, group, name, "current", &ret_limit->current);
+		}
+	} while (go_up(group));
 }
 
 size_t machine_quarter_of_memory(void)
 {
 	uint64_t machine = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-	uint64_t group = control_group_memory();
-	return (size_t)((machine < group ? machine : group) / 4);
+	struct machine_group_limit group;
+	machine_group_limit("", "memory", &group);
+	return (size_t)((machine < group.limit ? machine : group.limit) / 4);
 }
 
 uint32_t machine_cpus(void)

@@ -104,6 +104,7 @@ static void test_port_0_is_the_same_for_all_acceptors(void **state)
 	assert_int_equal(listen_on(rig, "127.0.0.1:0"), 0);
 	assert_int_equal(rig->listeners.count, 1);
 	assert_int_equal(rig->listeners.columns, ACCEPTORS);
+	assert_true(listeners_has_inet(&rig->listeners));
 	assert_false(listeners_is_shared(&rig->listeners, 0));
 	uint16_t port = port_of(rig, 0, 0);
 	assert_true(port > 0);
@@ -233,6 +234,7 @@ static void test_unix_socket_is_shared_and_removed(void **state)
 	struct stat status;
 	assert_int_equal(listen_on(rig, "unix:%s", rig->path), 0);
 	assert_true(listeners_is_shared(&rig->listeners, 0));
+	assert_false(listeners_has_inet(&rig->listeners));
 	for (uint32_t i = 0; i < ACCEPTORS; i++) {
 		assert_int_equal(
 			listeners_fd(&rig->listeners, 0, i), listeners_fd(&rig->listeners, 0, 0));

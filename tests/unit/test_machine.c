@@ -2,6 +2,7 @@
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/resource.h>
@@ -10,6 +11,7 @@
 #include <cmocka.h>
 
 #include "../../server/machine.h"
+#include "fake_machine.h"
 
 static void test_soft_limit_is_raised_to_the_hard_one(void **state)
 {
@@ -61,6 +63,86 @@ static void test_cpus_are_those_of_the_mask(void **state)
 	sched_setaffinity(0, sizeof(all), &all);
 }
 
+static int setup(void **state)
+{
+	fake_begin();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	fake_end();
+	return 0;
+}
+
+static void test_numbers_of_a_file(void **state)
+{
+	uint64_t number = 7;
+	assert_int_equal(machine_number(fake_root, "/proc/x", 0, &number), -ENOENT);
+	fake_file("/proc/x", "1\t22 18446744073709551615\nmax\n");
+	assert_int_equal(machine_number(fake_root, "/proc/x", 3, &number), -EINVAL);
+	assert_int_equal(machine_number(fake_root, "/proc/x", 4, &number), -EINVAL);
+	assert_int_equal(number, 7);
+	assert_int_equal(machine_number(fake_root, "/proc/x", 0, &number), 0);
+	assert_int_equal(number, 1);
+	assert_int_equal(machine_number(fake_root, "/proc/x", 1, &number), 0);
+	assert_int_equal(number, 22);
+	assert_int_equal(machine_number(fake_root, "/proc/x", 2, &number), 0);
+	assert_true(number == UINT64_MAX);
+	char path[MACHINE_PATH_MAX + 1] = "";
+	memset(path, '/', sizeof(path) - 1);
+	assert_int_equal(machine_number(fake_root, path, 0, &number), -ENAMETOOLONG);
+}
+
+static void test_memory_that_the_machine_tells(void **state)
+{
+	assert_int_equal(machine_memory(fake_root), 0);
+	fake_file("/proc/meminfo", "MemTotal:       16384 kB\nMemFree: 1 kB\n");
+	assert_int_equal(machine_memory(fake_root), 16384 * 1024);
+	fake_file("/proc/meminfo", "nonsense\n");
+	assert_int_equal(machine_memory(fake_root), 0);
+	assert_in_range(machine_memory(""), 1 << 20, UINT64_MAX);
+}
+
+static void test_own_control_group(void **state)
+{
+	char group[MACHINE_PATH_MAX];
+	machine_group(fake_root, group);
+	assert_string_equal(group, "/");
+	fake_file("/proc/self/cgroup", "5:memory:/one\n0::/a/b.service\n");
+	machine_group(fake_root, group);
+	assert_string_equal(group, "/a/b.service");
+}
+
+static void test_limits_of_control_groups(void **state)
+{
+	struct machine_group_limit limit;
+	machine_group_limit(fake_root, "pids", &limit);
+	assert_true(limit.limit == UINT64_MAX);
+	fake_file("/proc/self/cgroup", "0::/a/b\n");
+	fake_file("/sys/fs/cgroup/a/b/pids.max", "max\n");
+	machine_group_limit(fake_root, "pids", &limit);
+	assert_true(limit.limit == UINT64_MAX);
+	fake_file("/sys/fs/cgroup/pids.max", "10\n");
+	machine_group_limit(fake_root, "pids", &limit);
+	assert_int_equal(limit.limit, 10);
+	assert_int_equal(limit.current, 0);
+	assert_string_equal(limit.group, "/");
+	fake_file("/sys/fs/cgroup/a/pids.max", "9\n");
+	fake_file("/sys/fs/cgroup/a/pids.current", "4\n");
+	machine_group_limit(fake_root, "pids", &limit);
+	assert_int_equal(limit.limit, 9);
+	assert_int_equal(limit.current, 4);
+	assert_string_equal(limit.group, "/a");
+	fake_file("/sys/fs/cgroup/a/b/pids.max", "9\n");
+	machine_group_limit(fake_root, "pids", &limit);
+	assert_string_equal(limit.group, "/a/b"); /* of equals the nearest */
+	machine_group_limit(fake_root, "memory", &limit);
+	assert_true(limit.limit == UINT64_MAX);
+}
+
+#define FAKE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -68,6 +150,10 @@ int main(void)
 		cmocka_unit_test(test_used_files_are_counted),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_cpus_are_those_of_the_mask),
+		FAKE(test_numbers_of_a_file),
+		FAKE(test_memory_that_the_machine_tells),
+		FAKE(test_own_control_group),
+		FAKE(test_limits_of_control_groups),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
