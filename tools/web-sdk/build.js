@@ -1,0 +1,27 @@
+// Builds dist/: the bundle as ESM and as CJS, and the types for both.
+import { execFileSync } from 'node:child_process'
+import { cpSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const at = (path) => fileURLToPath(new URL(path, import.meta.url))
+const bundle = {
+  entryPoints: [at('src/index.ts')],
+  bundle: true,
+  minify: true,
+  target: 'es2020',
+  platform: 'neutral',
+  logLevel: 'warning',
+}
+
+rmSync(at('dist'), { recursive: true, force: true })
+await Promise.all([
+  build({ ...bundle, format: 'esm', outfile: at('dist/tidegate.js') }),
+  build({ ...bundle, format: 'cjs', outfile: at('dist/tidegate.cjs') }),
+])
+const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
+execFileSync(process.execPath, [tsc, '-p', at('tsconfig.build.json')], { stdio: 'inherit' })
+// Node takes a .d.ts for that of an ES module or of CommonJS by the nearest package.json.
+cpSync(at('dist/types'), at('dist/types-cjs'), { recursive: true })
+writeFileSync(at('dist/types-cjs/package.json'), '{ "type": "commonjs" }\n')

@@ -1,0 +1,27 @@
+/* The tests, by what they need:
+ *
+ *   unit     nothing but Node: fake timers, a scripted WebSocket      part `sdk` of tools/check
+ *   package  the tarball of `npm pack`, in folders of its own         part `sdk`
+ *   live     the gateway, by the environment variable TIDEGATE        part `e2e`
+ *   browser  the gateway as well, and Chromium                        part `e2e`
+ *
+ * Each is a directory test/NAME of files *.test.ts: `npx vitest run --project NAME`. The last three use the
+ * bundles in dist/, so run `npm run build` first; tools/check does. */
+import { defineConfig } from 'vitest/config'
+
+const slow = { testTimeout: 60_000, hookTimeout: 60_000 }
+
+function project(name: string, options = {}) {
+  return { test: { name, include: [`test/${name}/**/*.test.ts`], environment: 'node', ...options } }
+}
+
+export default defineConfig({
+  test: {
+    projects: [
+      project('unit'),
+      project('package', slow),
+      project('live', slow),
+      project('browser', { ...slow, fileParallelism: false }),
+    ],
+  },
+})
