@@ -1,190 +1,207 @@
 // A small TCP proxy between client and gateway that plays the network's faults and counts.
 
-import { once } from 'node:events';
-import { createServer, Socket } from 'node:net';
-import type { AddressInfo, Server } from 'node:net';
+import { once } from 'node:events'
+import { createServer, Socket } from 'node:net'
+import type { Server } from 'node:net'
 
-import { until } from './until.js';
+import { freePort } from './gateway.js'
+import { until } from './until.js'
 
-const HOST = '127.0.0.1';
+const HOST = '127.0.0.1'
 
 /** What happens to bytes of one direction: on they go, they vanish, or they wait for a time. */
-export type Fate = 'pass' | 'swallow' | { delayMs: number };
+export type Fate = 'pass' | 'swallow' | { delayMs: number }
 
-/** What happens to who dials: passed on, taken and never answered, taken and reset, or refused. */
-export type Welcome = 'pass' | 'blackHole' | 'reset' | 'refuse';
+/** Of one connection. */
+export interface Fates {
+  /** Towards the gateway. */
+  up: Fate
+  /** Towards the client. */
+  down: Fate
+  /** Whether the end of one side is passed on to the other; a dead network does not. */
+  ends: boolean
+}
+
+/** What happens to who dials: passed on, reset behind the gateway's first answer (its 101), taken and never
+ * answered, reset at once, or refused. */
+export type Welcome = 'pass' | 'cut' | 'blackHole' | 'reset' | 'refuse'
 
 class Pair {
-	readonly client: Socket;
-	readonly server: Socket | undefined;
-	clientOpen = true;
-	serverOpen: boolean;
+  readonly client: Socket
+  readonly server: Socket | undefined
+  fates: Fates = { up: 'pass', down: 'pass', ends: true }
+  clientOpen = true
+  serverOpen: boolean
 
-	constructor(client: Socket, server: Socket | undefined) {
-		this.client = client;
-		this.server = server;
-		this.serverOpen = server !== undefined;
-	}
+  constructor(client: Socket, server: Socket | undefined) {
+    this.client = client
+    this.server = server
+    this.serverOpen = server !== undefined
+  }
 }
 
 export class Proxy {
-	/** Towards the gateway. */
-	up: Fate = 'pass';
-	/** Towards the client. */
-	down: Fate = 'pass';
-	/** Whether the end of one side is passed on to the other; a dead network does not. */
-	passesEnds = true;
-	/** Clients that dialled and were taken, refused ones not counted. */
-	dials = 0;
-	/** The times of those dials, by performance.now(). */
-	readonly dialTimes: number[] = [];
-	/** The most connections that clients ever had open at the same time. */
-	maxOpen = 0;
-	readonly #target: number;
-	readonly #pairs = new Set<Pair>();
-	#server: Server | undefined;
-	#port = 0;
-	#welcome: Welcome = 'pass';
+  /** Clients that dialled and were taken, refused ones not counted. */
+  dials = 0
+  /** The times of those dials, by performance.now(). */
+  readonly dialTimes: number[] = []
+  /** The most connections that clients ever had open at the same time. */
+  maxOpen = 0
+  readonly port: number
+  readonly #target: number
+  readonly #pairs = new Set<Pair>()
+  #server: Server | undefined
+  #welcome: Welcome = 'pass'
 
-	private constructor(target: number) {
-		this.#target = target;
-	}
+  private constructor(port: number, target: number) {
+    this.port = port
+    this.#target = target
+  }
 
-	static async start(target: { port: number }): Promise<Proxy> {
-		const proxy = new Proxy(target.port);
-		await proxy.#listen();
-		return proxy;
-	}
+  static async start(target: { port: number }): Promise<Proxy> {
+    const proxy = new Proxy(await freePort(), target.port)
+    await proxy.#listen()
+    return proxy
+  }
 
-	get url(): string {
-		return `ws://${HOST}:${this.#port}`;
-	}
+  get url(): string {
+    return `ws://${HOST}:${this.port}`
+  }
 
-	get port(): number {
-		return this.#port;
-	}
+  /** Connections that the client side holds open now. */
+  get openClients(): number {
+    return [...this.#pairs].filter((pair) => pair.clientOpen).length
+  }
 
-	/** Connections that the client side holds open now. */
-	get openClients(): number {
-		return [...this.#pairs].filter((pair) => pair.clientOpen).length;
-	}
+  /** Connections to the gateway that are open now. */
+  get openServers(): number {
+    return [...this.#pairs].filter((pair) => pair.serverOpen).length
+  }
 
-	/** Connections to the gateway that are open now. */
-	get openServers(): number {
-		return [...this.#pairs].filter((pair) => pair.serverOpen).length;
-	}
+  /** For those who dial from now on. */
+  async welcome(how: Welcome): Promise<void> {
+    this.#welcome = how
+    if (how === 'refuse') {
+      await this.#stopListening()
+    } else {
+      await this.#listen()
+    }
+  }
 
-	/** For those who dial from now on. */
-	async welcome(how: Welcome): Promise<void> {
-		this.#welcome = how;
-		if (how === 'refuse') {
-			await this.#stopListening();
-		} else {
-			await this.#listen();
-		}
-	}
+  /** Resets what is open, on both sides. */
+  reset(): void {
+    for (const pair of this.#pairs) {
+      pair.client.resetAndDestroy()
+      pair.server?.resetAndDestroy()
+    }
+  }
 
-	/** Resets what is open, on both sides. */
-	reset(): void {
-		for (const pair of this.#pairs) {
-			pair.client.resetAndDestroy();
-			pair.server?.resetAndDestroy();
-		}
-	}
+  /** Decides over the connections that are open now; later ones pass all. */
+  seal(fates: Partial<Fates>): void {
+    for (const pair of this.#pairs) {
+      pair.fates = { ...pair.fates, ...fates }
+    }
+  }
 
-	/** Nothing that is sent arrives any more, and nobody hears that the other has gone. */
-	blackHole(): void {
-		this.up = 'swallow';
-		this.down = 'swallow';
-		this.passesEnds = false;
-		this.#welcome = 'blackHole';
-	}
+  /** The clients stop reading: what the gateway sends piles up there. */
+  stall(): void {
+    for (const pair of this.#pairs) {
+      pair.server?.pause()
+    }
+  }
 
-	/** The network is back; what was swallowed stays lost. */
-	heal(): void {
-		this.up = 'pass';
-		this.down = 'pass';
-		this.passesEnds = true;
-		this.#welcome = 'pass';
-	}
+  resume(): void {
+    for (const pair of this.#pairs) {
+      pair.server?.resume()
+    }
+  }
 
-	/** Waits until clients have dialled `count` times. */
-	async dialled(count: number): Promise<void> {
-		await until(`${count} dials`, () => this.dials >= count);
-	}
+  /** Nothing that is sent arrives any more, and nobody hears that the other has gone. `welcome('pass')` brings
+   * the network back, but not these connections. */
+  async blackHole(): Promise<void> {
+    this.seal({ up: 'swallow', down: 'swallow', ends: false })
+    await this.welcome('blackHole')
+  }
 
-	async stop(): Promise<void> {
-		await this.#stopListening();
-		this.reset();
-	}
+  /** Waits until clients have dialled `count` times. */
+  async dialled(count: number): Promise<void> {
+    await until(`${count} dials`, () => this.dials >= count)
+  }
 
-	async #listen(): Promise<void> {
-		if (this.#server) {
-			return;
-		}
-		// Half open, so that an end that is not to be passed on stays on its side.
-		const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#accept(client));
-		this.#server = server;
-		server.listen(this.#port, HOST);
-		await once(server, 'listening');
-		this.#port = (server.address() as AddressInfo).port;
-	}
+  async stop(): Promise<void> {
+    await this.#stopListening()
+    this.reset()
+  }
 
-	// The connections there are outlive the listener, so its 'close' is not waited for.
-	async #stopListening(): Promise<void> {
-		this.#server?.close();
-		this.#server = undefined;
-	}
+  async #listen(): Promise<void> {
+    if (this.#server) {
+      return
+    }
+    // Half open, so that an end that is not to be passed on stays on its side.
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#accept(client))
+    this.#server = server
+    server.listen(this.port, HOST)
+    await once(server, 'listening')
+  }
 
-	#accept(client: Socket): void {
-		this.dials++;
-		this.dialTimes.push(performance.now());
-		if (this.#welcome === 'reset') {
-			client.resetAndDestroy();
-			return;
-		}
-		const server = this.#welcome === 'pass' ? new Socket({ allowHalfOpen: true }) : undefined;
-		const pair = new Pair(client, server);
-		this.#pairs.add(pair);
-		this.maxOpen = Math.max(this.maxOpen, this.openClients);
-		this.#join(client, server, () => this.up);
-		client.once('close', (broken) => this.#gone(pair, 'clientOpen', server, broken));
-		if (server) {
-			server.setNoDelay(true);
-			this.#join(server, client, () => this.down);
-			server.once('close', (broken) => this.#gone(pair, 'serverOpen', client, broken));
-			server.connect(this.#target, HOST);
-		}
-	}
+  // The connections there are outlive the listener, so its 'close' is not waited for.
+  async #stopListening(): Promise<void> {
+    this.#server?.close()
+    this.#server = undefined
+  }
 
-	#join(from: Socket, to: Socket | undefined, fate: () => Fate): void {
-		from.on('data', (bytes) => carry(fate(), () => to?.writable && to.write(bytes)));
-		from.on('end', () => {
-			if (this.passesEnds) {
-				carry(fate(), () => to?.end());
-			}
-		});
-		// 'close' follows and says all there is to say.
-		from.on('error', () => undefined);
-	}
+  #accept(client: Socket): void {
+    this.dials++
+    this.dialTimes.push(performance.now())
+    if (this.#welcome === 'reset') {
+      client.resetAndDestroy()
+      return
+    }
+    const server = this.#welcome === 'blackHole' ? undefined : new Socket({ allowHalfOpen: true })
+    const pair = new Pair(client, server)
+    this.#pairs.add(pair)
+    this.maxOpen = Math.max(this.maxOpen, this.openClients)
+    this.#join(pair, 'up', client, server)
+    client.once('close', (broken) => this.#gone(pair, 'clientOpen', server, broken))
+    if (server) {
+      server.setNoDelay(true)
+      if (this.#welcome === 'cut') {
+        server.once('data', () => setImmediate(() => client.resetAndDestroy()))
+      }
+      this.#join(pair, 'down', server, client)
+      server.once('close', (broken) => this.#gone(pair, 'serverOpen', client, broken))
+      server.connect(this.#target, HOST)
+    }
+  }
 
-	#gone(pair: Pair, side: 'clientOpen' | 'serverOpen', other: Socket | undefined, broken: boolean): void {
-		pair[side] = false;
-		if (!pair.clientOpen && !pair.serverOpen) {
-			this.#pairs.delete(pair);
-		} else if (this.passesEnds && broken) {
-			other?.resetAndDestroy();
-		} else if (this.passesEnds) {
-			other?.destroySoon();
-		}
-	}
+  #join(pair: Pair, way: 'up' | 'down', from: Socket, to: Socket | undefined): void {
+    from.on('data', (bytes) => carry(pair.fates[way], () => to?.writable && to.write(bytes)))
+    from.on('end', () => {
+      if (pair.fates.ends) {
+        carry(pair.fates[way], () => to?.end())
+      }
+    })
+    // 'close' follows and says all there is to say.
+    from.on('error', () => undefined)
+  }
+
+  #gone(pair: Pair, side: 'clientOpen' | 'serverOpen', other: Socket | undefined, broken: boolean): void {
+    pair[side] = false
+    if (!pair.clientOpen && !pair.serverOpen) {
+      this.#pairs.delete(pair)
+    } else if (pair.fates.ends && broken) {
+      other?.resetAndDestroy()
+    } else if (pair.fates.ends) {
+      other?.destroySoon()
+    }
+  }
 }
 
 function carry(fate: Fate, action: () => void): void {
-	if (fate === 'pass') {
-		action();
-	} else if (fate !== 'swallow') {
-		// Timers of the same length fire in the order they were set: the bytes keep theirs.
-		setTimeout(action, fate.delayMs);
-	}
+  if (fate === 'pass') {
+    action()
+  } else if (fate !== 'swallow') {
+    // Timers of the same length fire in the order they were set: the bytes keep theirs.
+    setTimeout(action, fate.delayMs)
+  }
 }
