@@ -87,7 +87,7 @@ static const char doc[] =
 	"end.\n"
 	"\n"
 	"Example:\n"
-	"  tidegate --listen=:8000 --id=node1 --config=/etc/tidegate.conf\n"
+	"  tidegate --listen=:8000 --id=node1 --config=/etc/tidegate/tidegate.conf\n"
 	"\n"
 	"Exit status: 0 after a drain, 1 when something failed, 2 for a wrong command line. "
 	"See tidegate(1).";

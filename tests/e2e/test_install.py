@@ -101,10 +101,45 @@ def test_the_sample_config_is_right(installed, start, tmp_path):
         ), f"{name} is missing in the sample"
 
 
+def plain(size):
+    """64K as 65536."""
+    return str(int(size[:-1]) << {"K": 10, "M": 20, "G": 30}[size[-1]]) if size[-1] in "KMG" else size
+
+
+def test_the_sample_config_shows_the_defaults(installed):
+    """Those of the build at hand, as its help says them."""
+    sample = (installed / "share/doc/tidegate/tidegate.conf").read_text(encoding="utf-8")
+    options = subprocess.run(
+        [BINARY, "--help"], capture_output=True, text=True, timeout=TIMEOUT, check=True
+    ).stdout
+    options = re.sub(r"\s+", " ", options)
+    shown = dict(re.findall(r"^#(\w+) = (.*)$", sample, re.MULTILINE))
+    stated = {
+        name.replace("-", "_"): default
+        for name, default in re.findall(r"--([a-z][a-z-]+)=(?:(?! --)[^()])*\(default ([^ )]+)\)", options)
+    }
+    assert len(stated) > 10
+    assert {name: plain(shown[name]) for name in stated} == stated
+
+
+def test_an_edited_config_survives_a_new_installation(installed):
+    config = installed / "etc/tidegate/tidegate.conf"
+    before = config.read_text(encoding="utf-8")
+    assert before == (installed / "share/doc/tidegate/tidegate.conf").read_text(encoding="utf-8")
+    config.write_text("id = mine\n", encoding="utf-8")
+    subprocess.run(
+        ["meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir", installed.parents[1]],
+        check=True,
+        timeout=TIMEOUT,
+    )
+    assert config.read_text(encoding="utf-8") == "id = mine\n"
+
+
 def test_nothing_else_is_installed(installed):
     files = sorted(str(path.relative_to(installed)) for path in installed.rglob("*") if path.is_file())
     assert [name.removesuffix(".gz") for name in files] == [
         "bin/tidegate",
+        "etc/tidegate/tidegate.conf",
         "lib/systemd/system/tidegate.service",
         "lib/systemd/system/tidegate.socket",
         "share/doc/tidegate/tidegate.conf",
