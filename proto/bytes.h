@@ -2,6 +2,7 @@
 #ifndef TIDEGATE_BYTES_H
 #define TIDEGATE_BYTES_H
 
+#include <endian.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -21,22 +22,24 @@ static inline uint64_t load_be64(const uint8_t *from)
 	return (uint64_t)load_be32(from) << 32 | load_be32(from + 4);
 }
 
+/* Each of these is one store: what is read back soon, as a whole, would wait for several. */
+
 static inline void store_be16(uint8_t *to, uint16_t value)
 {
-	to[0] = (uint8_t)(value >> 8);
-	to[1] = (uint8_t)value;
+	value = htobe16(value);
+	memcpy(to, &value, sizeof value);
 }
 
 static inline void store_be32(uint8_t *to, uint32_t value)
 {
-	store_be16(to, (uint16_t)(value >> 16));
-	store_be16(to + 2, (uint16_t)value);
+	value = htobe32(value);
+	memcpy(to, &value, sizeof value);
 }
 
 static inline void store_be64(uint8_t *to, uint64_t value)
 {
-	store_be32(to, (uint32_t)(value >> 32));
-	store_be32(to + 4, (uint32_t)value);
+	value = htobe64(value);
+	memcpy(to, &value, sizeof value);
 }
 
 /* Copies what is nearly always a few bytes, without a call for them. The places must not overlap.

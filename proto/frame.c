@@ -49,8 +49,7 @@ typedef uint64_t wide_word __attribute__((vector_size(32)));
 #define IS_LITTLE_ENDIAN (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
 
 enum {
-	SHORT_MAX = 125,  /* bytes of payload that the second byte of a header can tell */
-	SHORT_HEADER = 6, /* bytes of such a header with its mask */
+	SHORT_MAX = 125, /* bytes of payload that the second byte of a header can tell */
 };
 
 /* wslay's context is opaque; this is what it takes from the allocator. */
@@ -112,11 +111,11 @@ static inline const uint8_t *next_untold(struct frame_reader *reader)
  * than SHORT_MAX when something else does. */
 static inline size_t short_len(const uint8_t *data, size_t len)
 {
-	if (len < SHORT_HEADER) {
+	if (len < SHORT_FRAME_ROOM) {
 		return SIZE_MAX;
 	}
 	const size_t payload_len = data[1] ^ 0x80u; /* over 127 where there is no mask */
-	return payload_len <= len - SHORT_HEADER ? payload_len : SIZE_MAX;
+	return payload_len <= len - SHORT_FRAME_ROOM ? payload_len : SIZE_MAX;
 }
 
 /* Tells of short frames that lie whole one behind the other: pipelined requests, where every
@@ -135,7 +134,7 @@ static inline size_t tell_short_frames(struct frame_reader *reader, uint8_t *ret
 		ret_data[at] = told[0];
 		ret_data[at + 1] = (uint8_t)len;
 		at += given;
-		told += SHORT_HEADER + len;
+		told += SHORT_FRAME_ROOM + len;
 	}
 	reader->told = told;
 	return at;
@@ -302,13 +301,18 @@ static inline void unmask_word(uint8_t *data, size_t len, const uint8_t mask[4])
 	memcpy(begin, &word, sizeof word);
 }
 
-/* The next frame, when it is a short one that has wholly arrived: all that next_part() would find,
- * in a fraction of its steps. */
-static inline enum frame_status next_short(
-	struct frame_reader *reader, size_t len, struct frame *ret_frame)
+enum frame_status frame_reader_next_short(
+	struct frame_reader *reader, struct short_frame *ret_frame)
 {
 	uint8_t *const header = reader->fed;
-	uint8_t *const data = header + SHORT_HEADER;
+	uint8_t *const data = header + SHORT_FRAME_ROOM;
+	if (reader->payload_left > 0 || reader->stash_len > 0) {
+		return FRAME_MORE;
+	}
+	const size_t len = short_len(header, (size_t)(reader->fed_end - header));
+	if (len > SHORT_MAX) {
+		return FRAME_MORE;
+	}
 	if (!wslay_agrees(reader, len)) {
 		return FRAME_BROKEN;
 	}
@@ -318,23 +322,11 @@ static inline enum frame_status next_short(
 		frame_mask(data, len, header + 2, 0);
 	}
 	reader->fed = data + len;
-	*ret_frame = (struct frame){
-		.payload_len = len,
-		.data = data,
-		.data_len = len,
-		.opcode = header[0] & 0xf,
-		.rsv = header[0] >> 4 & 7,
-		.room = SHORT_HEADER,
-		.fin = header[0] & 0x80,
-		.masked = true,
-		.begins = true,
-		.ends = true,
-	};
+	*ret_frame = (struct short_frame){.data = data, .len = len, .first = header[0]};
 	return FRAME_READY;
 }
 
-/* The next part of any frame. */
-static enum frame_status next_part(struct frame_reader *reader, struct frame *ret_frame)
+enum frame_status frame_reader_next(struct frame_reader *reader, struct frame *ret_frame)
 {
 	const bool begins = reader->payload_left == 0;
 	size_t room = 0;
@@ -373,17 +365,6 @@ static enum frame_status next_part(struct frame_reader *reader, struct frame *re
 	ret_frame->begins = begins;
 	ret_frame->ends = left == len;
 	return FRAME_READY;
-}
-
-enum frame_status frame_reader_next(struct frame_reader *reader, struct frame *ret_frame)
-{
-	if (reader->payload_left == 0 && reader->stash_len == 0) {
-		const size_t len = short_len(reader->fed, (size_t)(reader->fed_end - reader->fed));
-		if (len <= SHORT_MAX) {
-			return next_short(reader, len, ret_frame);
-		}
-	}
-	return next_part(reader, ret_frame);
 }
 
 size_t frame_header_write(uint8_t ret_header[FRAME_HEADER_MAX], uint8_t opcode,

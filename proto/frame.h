@@ -47,6 +47,18 @@ enum frame_status {
 		       * fragmented control frame. The reader is of no further use */
 };
 
+/* A frame that is whole, masked and of less than 126 bytes: what nearly all are. */
+struct short_frame {
+	uint8_t *data; /* the payload, unmasked, in the fed bytes, behind SHORT_FRAME_ROOM bytes
+			* that are the caller's to write */
+	size_t len;    /* bytes of payload */
+	uint8_t first; /* the header's first byte: FIN, RSV1 to RSV3, opcode */
+};
+
+enum {
+	SHORT_FRAME_ROOM = 6, /* bytes: its header, mask included */
+};
+
 struct frame_reader;
 
 /* Thread: any; a reader is used by one thread at a time. Errors: -ENOMEM. */
@@ -64,6 +76,11 @@ void frame_reader_feed(struct frame_reader *reader, uint8_t *data, size_t len);
  * be refused before a byte of it is kept. No part is empty but the first and that of an empty
  * frame. */
 enum frame_status frame_reader_next(struct frame_reader *reader, struct frame *ret_frame);
+
+/* The next frame if it is a short one that has wholly arrived: what frame_reader_next would find,
+ * in a fraction of its steps. FRAME_MORE: it is not; ask frame_reader_next. */
+enum frame_status frame_reader_next_short(
+	struct frame_reader *reader, struct short_frame *ret_frame);
 
 /* Whether no frame is open and no fed byte is left: the reader may serve another connection. */
 bool frame_reader_at_boundary(const struct frame_reader *reader);

@@ -11,6 +11,7 @@
 #include "invariant.h"
 
 enum {
+	SHORT_MAX = 125, /* bytes of payload that a header of two bytes can tell */
 	LEND_MIN = 1024, /* payloads from here on are sent from where they lie */
 	/* Too fast a return of those whom a busy node sent away, in ms, and the spread of it. */
 	RETRY_MIN_MS = 1000,
@@ -227,7 +228,7 @@ void conn_visit_end(struct conns *conns, struct conn *conn)
 	}
 }
 
-static void catch_up(struct conns *conns, struct conn *conn)
+static inline void catch_up(struct conns *conns, struct conn *conn)
 {
 	if (!conns->caught_up) {
 		conns->caught_up = true;
@@ -280,15 +281,10 @@ static uint8_t *reserve(struct conns *conns, struct conn *conn, size_t len)
 	return room;
 }
 
-void conn_send(struct conns *conns, struct conn *conn, uint8_t opcode, uint8_t *data, size_t len,
-	size_t room)
+/* Whatever is not short, or has no room. */
+__attribute__((noinline)) static void send_any(struct conns *conns, struct conn *conn,
+	uint8_t opcode, uint8_t *data, size_t len, size_t room)
 {
-	if (opcode == FRAME_TEXT || opcode == FRAME_BINARY) {
-		catch_up(conns, conn);
-		if (conn->state != CONN_LIVE) {
-			return; /* It was owed more than it could take: nothing follows a Close. */
-		}
-	}
 	if (len >= LEND_MIN) {
 		send_large(conns, conn, opcode, data, len, room);
 		return;
@@ -298,6 +294,24 @@ void conn_send(struct conns *conns, struct conn *conn, uint8_t opcode, uint8_t *
 		frame += frame_header_write(frame, opcode, len, NULL);
 		copy_bytes(frame, data, len);
 	}
+}
+
+void conn_send(struct conns *conns, struct conn *conn, uint8_t opcode, uint8_t *data, size_t len,
+	size_t room)
+{
+	if (opcode == FRAME_TEXT || opcode == FRAME_BINARY) {
+		catch_up(conns, conn);
+		if (conn->state != CONN_LIVE) {
+			return; /* It was owed more than it could take: nothing follows a Close. */
+		}
+	}
+	uint8_t *frame = len <= SHORT_MAX ? outbox_reserve_behind(conns->outbox, 2 + len) : NULL;
+	if (!frame) {
+		send_any(conns, conn, opcode, data, len, room);
+		return;
+	}
+	store_be16(frame, (uint16_t)(0x8000 | opcode << 8 | len));
+	copy_bytes(frame + 2, data, len);
 }
 
 void conn_share(

@@ -60,20 +60,27 @@ void outbox_open(struct outbox *outbox, struct conn *conn);
 /* outbox_reserve where the last piece is not of the scratch, or there is no room. */
 uint8_t *outbox_reserve_piece(struct outbox *outbox, size_t len);
 
-/* Room for `len` bytes at the end of what is gathered, to be filled by the caller before anything
- * else is appended. Returns NULL when there is none until the next flush; never for up to
- * OUTBOX_SCRATCH bytes right after one. */
-static inline uint8_t *outbox_reserve(struct outbox *outbox, size_t len)
+/* Room for `len` bytes behind an answer that was the last thing gathered, which is what there are
+ * most of; NULL where it was not, or there is no room. */
+static inline uint8_t *outbox_reserve_behind(struct outbox *outbox, size_t len)
 {
-	/* Answer behind answer, which is what there are most of. */
 	if (!outbox->scratch_tail || len > OUTBOX_SCRATCH - outbox->scratch_used) {
-		return outbox_reserve_piece(outbox, len);
+		return NULL;
 	}
 	uint8_t *room = outbox->scratch + outbox->scratch_used;
 	outbox->scratch_used += len;
 	outbox->scratch_tail->iov_len += len;
 	outbox->bytes += len;
 	return room;
+}
+
+/* Room for `len` bytes at the end of what is gathered, to be filled by the caller before anything
+ * else is appended. Returns NULL when there is none until the next flush; never for up to
+ * OUTBOX_SCRATCH bytes right after one. */
+static inline uint8_t *outbox_reserve(struct outbox *outbox, size_t len)
+{
+	uint8_t *room = outbox_reserve_behind(outbox, len);
+	return room ? room : outbox_reserve_piece(outbox, len);
 }
 
 /* Appends bytes that stay where they are until the flush. Returns false when a flush is needed

@@ -28,11 +28,11 @@ static void on_message(struct conns *conns, struct conn *conn, const struct mess
 	switch (message->kind) {
 	case MESSAGE_CLOSE:
 		on_peer_close(conns, conn, message);
-		return;
+		break;
 	case MESSAGE_BROKEN:
 		conn_close(conns, conn, message->broken, 0);
 		conn->flags |= CONN_DISCARD;
-		return;
+		break;
 	case MESSAGE_PING:
 		if (conn->state == CONN_LIVE) {
 			conn_pong(conns, conn, message);
@@ -48,7 +48,6 @@ static void on_message(struct conns *conns, struct conn *conn, const struct mess
 	case MESSAGE_MORE:
 		break;
 	}
-	stats_add(&conns->stats->messages_in, 1);
 }
 
 /* Whether frames still count: until the end, and then until the peer's Close. */
@@ -110,15 +109,19 @@ static void on_frame_bytes(struct conns *conns, struct conn *conn, uint8_t *data
 		return;
 	}
 	struct message message;
+	uint32_t count = 0;
 	message_reader_feed(conn->rx, data, len);
 	while (message_reader_next(conn->rx, &message) != MESSAGE_MORE) {
+		count += message.kind != MESSAGE_BROKEN;
 		on_message(conns, conn, &message);
 		if (!is_listened_to(conn)) {
+			stats_add(&conns->stats->messages_in, count);
 			/* With bytes unread in it the reader is of no use to others. */
 			conn_drop_reader(conns, conn);
 			return;
 		}
 	}
+	stats_add(&conns->stats->messages_in, count);
 	if (message_reader_take_frames(conn->rx) > 0) {
 		conn->last_read_tick = conns->loop->now_tick;
 	}

@@ -63,13 +63,43 @@ static void assert_same_records(void)
 
 /* ---- The reader under test. */
 
+/* Whether short frames are asked for first, as the message reader does: the same must come of it.
+ */
+static bool asks_short;
+
+static enum frame_status next(struct frame_reader *reader, struct frame *ret_frame)
+{
+	struct short_frame whole;
+	enum frame_status status =
+		asks_short ? frame_reader_next_short(reader, &whole) : FRAME_MORE;
+	if (status == FRAME_MORE) {
+		return frame_reader_next(reader, ret_frame);
+	}
+	if (status == FRAME_READY) {
+		assert_true(whole.len < 126);
+		*ret_frame = (struct frame){
+			.payload_len = whole.len,
+			.data = whole.data,
+			.data_len = whole.len,
+			.opcode = whole.first & 0xf,
+			.rsv = whole.first >> 4 & 7,
+			.room = SHORT_FRAME_ROOM,
+			.fin = whole.first >> 7,
+			.masked = true,
+			.begins = true,
+			.ends = true,
+		};
+	}
+	return status;
+}
+
 /* Takes what the reader makes of the bytes fed last, and sees to its promises about parts. */
 static void take_frames(struct frame_reader *reader, const uint8_t *fed, size_t fed_len)
 {
 	struct frame frame;
 	enum frame_status status;
 
-	while ((status = frame_reader_next(reader, &frame)) == FRAME_READY) {
+	while ((status = next(reader, &frame)) == FRAME_READY) {
 		if (frame.begins) {
 			record_begin(&actual, frame.fin, frame.rsv, frame.opcode, frame.masked,
 				frame.payload_len);
@@ -198,8 +228,11 @@ static void replay(void)
 {
 	read_plainly(stream.data, stream.len);
 	for (size_t split = 0; split <= stream.len; split++) {
-		assert_true(read_split(stream.data, stream.len, split));
-		assert_same_records();
+		for (int i = 0; i < 2; i++) {
+			asks_short = i;
+			assert_true(read_split(stream.data, stream.len, split));
+			assert_same_records();
+		}
 	}
 }
 
@@ -591,6 +624,39 @@ static void counts_what_wslay_takes(void **state)
 	assert_in_range(frame_reader_footprint(), taken, taken + 256);
 }
 
+/* A stream of whole short frames is read without the general way; of nothing else is that so. */
+static void finds_short_frames_only(void **state)
+{
+	static const struct {
+		uint64_t len;
+		bool masked;
+		bool is_short;
+	} cases[] = {{0, true, true}, {1, true, true}, {8, true, true}, {9, true, true},
+		{125, true, true}, {126, true, false}, {0, false, false}, {125, false, false}};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct frame_reader *reader;
+		struct short_frame frame;
+		stream.len = 0;
+		put_frame(0x82, cases[i].len, cases[i].masked);
+		const uint8_t last = stream.data[stream.len - 1] ^ mask[(cases[i].len - 1) & 3];
+		assert_int_equal(frame_reader_create(&reader), 0);
+		uint8_t *piece = split_copy(stream.data, stream.len);
+		frame_reader_feed(reader, piece, stream.len);
+		assert_int_equal(frame_reader_next_short(reader, &frame),
+			cases[i].is_short ? FRAME_READY : FRAME_MORE);
+		if (cases[i].is_short) {
+			assert_int_equal(frame.first, 0x82);
+			assert_int_equal(frame.len, cases[i].len);
+			assert_ptr_equal(frame.data, piece + SHORT_FRAME_ROOM);
+			assert_true(cases[i].len == 0 || frame.data[frame.len - 1] == last);
+			assert_true(frame_reader_at_boundary(reader));
+		}
+		free(piece);
+		frame_reader_destroy(&reader);
+	}
+}
+
 static void destroys_nothing(void **state)
 {
 	struct frame_reader *reader = NULL;
@@ -617,6 +683,7 @@ int main(void)
 		cmocka_unit_test(masks_every_length_offset_and_place),
 		cmocka_unit_test(masking_follows_large_offsets),
 		cmocka_unit_test(counts_what_wslay_takes),
+		cmocka_unit_test(finds_short_frames_only),
 		cmocka_unit_test(destroys_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
