@@ -2,6 +2,7 @@
  * them, messages out. The bytes are unmasked where they lie, so each run needs them masked again:
  * that is done between the runs. */
 #include <string.h>
+#include <wslay/wslay.h>
 
 #include "../../proto/frame.h"
 #include "../../proto/message.h"
@@ -139,6 +140,77 @@ static void measure_stream(const char *name, enum message_kind kind, uint8_t opc
 	free(stream.buffer);
 }
 
+/* --- wslay alone ---------------------------------------------------------------------------------
+ */
+
+/* Frames without a mask that wslay cuts while somebody copies them to it: what it takes at least,
+ * and so what no gateway that runs on it can do without. */
+struct plain_stream {
+	wslay_frame_context_ptr wslay;
+	uint8_t *data;
+	size_t len;
+	size_t given;
+	uint64_t count;
+	uint64_t seen;
+};
+
+static ssize_t give(uint8_t *ret_data, size_t size, int flags, void *user_data)
+{
+	struct plain_stream *stream = user_data;
+	size_t left = stream->len - stream->given;
+	size_t step = left < size ? left : size;
+	(void)flags;
+	memcpy(ret_data, stream->data + stream->given, step);
+	stream->given += step;
+	return (ssize_t)step;
+}
+
+static void cut_all(void *context)
+{
+	struct plain_stream *stream = context;
+	struct wslay_frame_iocb iocb;
+	stream->given = 0;
+	stream->seen = 0;
+	/* A payload at the end of wslay's buffer comes in two parts. */
+	uint64_t left = 0;
+	while (wslay_frame_recv(stream->wslay, &iocb) >= 0) {
+		left = left > 0 ? left : iocb.payload_length;
+		left -= iocb.data_length;
+		stream->seen += left == 0;
+	}
+}
+
+static void check_cut(void *context)
+{
+	struct plain_stream *stream = context;
+	CHECK(stream->seen == stream->count);
+}
+
+static void measure_wslay(const uint8_t *payload, size_t len)
+{
+	static const struct wslay_frame_callbacks callbacks = {.recv_callback = give};
+	struct plain_stream stream = {.data = malloc(READ_BYTES)};
+	char line[80];
+	CHECK(stream.data);
+	while (stream.len + FRAME_HEADER_MAX + len <= READ_BYTES) {
+		uint8_t *at = stream.data + stream.len;
+		size_t header_len = frame_header_write(at, FRAME_BINARY, len, NULL);
+		memcpy(at + header_len, payload, len);
+		stream.len += header_len + len;
+		stream.count++;
+	}
+	CHECK(wslay_frame_context_init(&stream.wslay, &callbacks, &stream) == 0);
+	snprintf(line, sizeof(line), "wslay alone, %zu B", len);
+	measure_run(&(struct measure){.name = line,
+		.ops = stream.count,
+		.bytes = len,
+		.run = cut_all,
+		.verify = check_cut,
+		.context = &stream});
+	wslay_frame_context_free(stream.wslay);
+	free(stream.data);
+}
+
 /* Whole characters of three bytes, then full stops. */
 static void fill_chinese(uint8_t *text, size_t len)
 {
@@ -162,6 +234,9 @@ int main(void)
 		size_t len = lengths[i];
 		for (size_t n = 0; n < len; n++) {
 			payload[n] = (uint8_t)measure_random(&state);
+		}
+		if (len <= FRAME_CONTROL_PAYLOAD_MAX) {
+			measure_wslay(payload, len);
 		}
 		measure_stream("binary", MESSAGE_BINARY, FRAME_BINARY, payload, len, 1, false);
 		measure_stream("binary", MESSAGE_BINARY, FRAME_BINARY, payload, len, 1, true);
