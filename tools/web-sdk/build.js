@@ -10,7 +10,7 @@ const bundle = {
   entryPoints: [at('src/index.ts')],
   bundle: true,
   minify: true,
-  target: 'es2020',
+  target: 'es2022',
   platform: 'neutral',
   logLevel: 'warning',
 }

@@ -1,0 +1,52 @@
+/* What a client does when its line ends with a close code: section 5 of the protocol. */
+import type { IMErrorCode } from './errors.js'
+
+/** `stay`: closed for good. `refresh`: ask for a token once more. `retry`: back off and dial. */
+export type CloseAction = 'stay' | 'refresh' | 'retry'
+
+export interface AfterClose {
+  action: CloseAction
+  error: IMErrorCode
+  /** How long the gateway asks to wait before the next dial, in milliseconds. */
+  retryMs: number | undefined
+}
+
+export const NORMAL = 1000
+export const READ_TIMEOUT = 3008
+export const KICKED = 4001
+export const BAD_PACKET = 4002
+
+const STAY: Record<number, IMErrorCode> = {
+  [NORMAL]: 'network',
+  1002: 'protocol',
+  1007: 'protocol',
+  1008: 'auth',
+  1009: 'protocol',
+  4000: 'auth',
+  [KICKED]: 'kicked',
+  [BAD_PACKET]: 'protocol',
+}
+
+export function afterClose(code: number, reason: string): AfterClose {
+  const final = STAY[code]
+  if (final) {
+    return { action: 'stay', error: final, retryMs: undefined }
+  }
+  if (code === 3000) {
+    return { action: 'refresh', error: 'auth', retryMs: undefined }
+  }
+  return {
+    action: 'retry',
+    error: code === READ_TIMEOUT ? 'timeout' : 'network',
+    retryMs: code === 1012 || code === 1013 ? parseRetryMs(reason) : undefined,
+  }
+}
+
+/** N of exactly `retry_ms=N`; undefined for all else, and for more than a timer can hold. */
+export function parseRetryMs(reason: string): number | undefined {
+  const ms = /^retry_ms=([0-9]{1,10})$/.test(reason) ? Number(reason.slice(9)) : Infinity
+  return ms <= LONGEST_TIMER ? ms : undefined
+}
+
+/** A longer setTimeout fires at once. */
+export const LONGEST_TIMER = 0x7fffffff

@@ -1,0 +1,71 @@
+/* Listeners, and how they are called: in a microtask of their own, in the order of what happened. So they never
+ * run inside a half-done change of the client, and may call anything of it. */
+
+export class Emitter<Events> {
+  #listeners: { type: keyof Events; listener: unknown; once: boolean }[] = []
+  #events: (() => void)[] = []
+
+  /** Calls `listener` at each such event. Returns the function that takes it off again. */
+  on<T extends keyof Events>(type: T, listener: (event: Events[T]) => void, once = false): () => void {
+    const entry = { type, listener, once }
+    this.#listeners.push(entry)
+    return () => this.#remove(entry)
+  }
+
+  /** Calls `listener` at the next such event only. */
+  once<T extends keyof Events>(type: T, listener: (event: Events[T]) => void): () => void {
+    return this.on(type, listener, true)
+  }
+
+  off<T extends keyof Events>(type: T, listener: (event: Events[T]) => void): void {
+    const entry = this.#listeners.find((entry) => entry.type === type && entry.listener === listener)
+    if (entry) {
+      this.#remove(entry)
+    }
+  }
+
+  #remove(entry: unknown): void {
+    this.#listeners = this.#listeners.filter((other) => other !== entry)
+  }
+
+  protected emit<T extends keyof Events>(type: T, event: Events[T]): void {
+    this.#events.push(() => this.#dispatch(type, event))
+    if (this.#events.length === 1) {
+      queueMicrotask(() => {
+        // Listeners may add to it.
+        for (let i = 0; i < this.#events.length; i++) {
+          this.#events[i]?.()
+        }
+        this.#events = []
+      })
+    }
+  }
+
+  #dispatch<T extends keyof Events>(type: T, event: Events[T]): void {
+    const entries = this.#listeners.filter((entry) => entry.type === type)
+    if (!entries.length) {
+      this.unheard(type, event)
+    }
+    for (const entry of entries) {
+      if (!this.#listeners.includes(entry)) {
+        continue // taken off by one before it
+      }
+      if (entry.once) {
+        this.#remove(entry)
+      }
+      try {
+        // An async listener throws by its promise.
+        const result = (entry.listener as (event: Events[T]) => PromiseLike<unknown> | undefined)(event)
+        result?.then?.(undefined, (error: unknown) => this.report(error))
+      } catch (error) {
+        this.report(error)
+      }
+    }
+  }
+
+  /** An event that nobody listens to. */
+  protected unheard(_type: keyof Events, _event: Events[keyof Events]): void {}
+
+  /** A listener threw. */
+  protected report(_error: unknown): void {}
+}

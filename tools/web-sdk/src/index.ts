@@ -1,0 +1,7 @@
+export { IMClient, State } from './client.js'
+export type { ClientEvents, CloseReason, LoginResult, StateReason, Stats } from './client.js'
+export { IMError, type IMErrorCode } from './errors.js'
+export type { Message } from './message.js'
+export type { ClientOptions, Logger, QueueOptions, ReconnectOptions, Signal, WebSocketConstructor } from './options.js'
+export { decodePacket, decodeText, encodePacket, PING, PONG, TEXT, type Packet } from './packet.js'
+export { Ack, doLogin, sleep } from './tutorial.js'

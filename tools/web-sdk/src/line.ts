@@ -1,0 +1,81 @@
+/* One attempt's WebSocket. It speaks to its owner until it is dropped, and never after. */
+import type { WebSocketConstructor } from './options.js'
+
+const OPEN = 1
+
+/* `terminate` is of `ws`: it ends a line whose peer does not answer, which else would hold a Node process. */
+export interface Socket {
+  binaryType: string
+  readonly readyState: number
+  onopen: (() => void) | null
+  onmessage: ((event: { data: unknown }) => void) | null
+  onerror: ((event: unknown) => void) | null
+  onclose: ((event: { code: number; reason: string }) => void) | null
+  send(data: string | Uint8Array): void
+  close(code?: number, reason?: string): void
+  terminate?(): void
+}
+
+export interface LineOwner {
+  opened(readyState: number): void
+  received(data: unknown): void
+  /** For the log only: what it means is told by `ended`, which follows. */
+  troubled(event: unknown): void
+  ended(code: number, reason: string): void
+}
+
+const nothing = () => {}
+
+export class Line {
+  socket: Socket | undefined
+
+  /** Dials. Throws what the constructor throws. */
+  open(WebSocket: WebSocketConstructor | undefined, url: string, owner: LineOwner): void {
+    const Implementation = WebSocket ?? (globalThis.WebSocket as WebSocketConstructor | undefined)
+    if (!Implementation) {
+      throw new TypeError('this platform has no WebSocket: give one as an option')
+    }
+    const socket = new Implementation(url) as unknown as Socket
+    this.socket = socket
+    socket.binaryType = 'arraybuffer'
+    socket.onopen = () => owner.opened(socket.readyState)
+    socket.onmessage = ({ data }) => owner.received(data)
+    socket.onerror = (event) => owner.troubled(event)
+    socket.onclose = ({ code, reason }) => owner.ended(code, reason)
+  }
+
+  /** False where the socket does not take it, as it is not open (any more). */
+  send(data: string | Uint8Array): boolean {
+    if (this.socket?.readyState !== OPEN) {
+      return false
+    }
+    this.socket.send(data)
+    return true
+  }
+
+  /** Begins the closing handshake; `ended` tells of its end. */
+  close(code: number, reason: string): void {
+    if (this.socket) {
+      this.socket.onmessage = nothing
+      this.socket.close(code, reason)
+    }
+  }
+
+  /** Lets go of the socket, in whatever state it is. Its close event is not waited for: a browser may take minutes
+   * to give it. */
+  drop(code?: number, reason?: string): void {
+    const socket = this.socket
+    this.socket = undefined
+    if (!socket) {
+      return
+    }
+    // Not null: `ws` throws an error that nobody listens to.
+    socket.onopen = socket.onmessage = socket.onerror = socket.onclose = nothing
+    if (code === undefined) {
+      socket.close()
+    } else {
+      socket.close(code, reason)
+    }
+    socket.terminate?.()
+  }
+}

@@ -1,0 +1,21 @@
+/* What the gateway fans out: `TEXT -- FROM user`. */
+
+const MARK = ' -- FROM '
+
+export interface Message {
+  /** How it came: as a text frame or as a packet 102. */
+  kind: 'text' | 'packet'
+  /** Without the suffix of the gateway. */
+  text: string
+  /** Who sent it; undefined where the gateway put no suffix behind it (`--echo`). */
+  from: string | undefined
+  /** As it arrived, suffix and all. */
+  raw: string
+}
+
+/** Splits at the last mark: a text may hold the mark, so an earlier one may be the sender's own writing. */
+export function parseMessage(kind: Message['kind'], raw: string): Message {
+  const at = raw.lastIndexOf(MARK)
+  const from = raw.slice(at + MARK.length)
+  return at < 0 || !from ? { kind, text: raw, from: undefined, raw } : { kind, text: raw.slice(0, at), from, raw }
+}

@@ -1,0 +1,121 @@
+import { LONGEST_TIMER } from './close_codes.js'
+
+/** As much of an AbortSignal as is used. */
+export interface Signal {
+  readonly aborted: boolean
+  addEventListener(type: 'abort', listener: () => void): void
+  removeEventListener(type: 'abort', listener: () => void): void
+}
+
+/** Any implementation of the standard's WebSocket: the browser's, Node's, `ws`. */
+export type WebSocketConstructor = new (url: string) => {
+  readonly readyState: number
+  send(data: string | Uint8Array<ArrayBuffer>): void
+  close(code?: number, reason?: string): void
+}
+
+/** As much of `console` as is used. */
+export interface Logger {
+  debug(...words: unknown[]): void
+  info(...words: unknown[]): void
+  warn(...words: unknown[]): void
+  error(...words: unknown[]): void
+}
+
+export interface ReconnectOptions {
+  /** Dials after which the client gives up; `Infinity`: never. */
+  maxAttempts: number
+  /** Shortest back-off, in milliseconds. */
+  baseMs: number
+  /** Longest back-off, in milliseconds. */
+  capMs: number
+  /** How long a line has lived before the attempts are counted from one again, in milliseconds. */
+  minUptimeMs: number
+}
+
+export interface QueueOptions {
+  /** Messages that wait at most. */
+  maxMessages: number
+  /** Their bytes of UTF-8 at most. */
+  maxBytes: number
+  /** How long one may wait, in milliseconds. */
+  ttlMs: number
+}
+
+interface Hooks {
+  /** Asked for a token before each dial; it goes into the URL as `token`. */
+  getToken?: (() => string | Promise<string>) | undefined
+  /** The platform's own by default. */
+  WebSocket?: WebSocketConstructor | undefined
+  logger?: Partial<Logger> | undefined
+}
+
+interface Times {
+  /** From the dial to the first frame of the gateway, in milliseconds. */
+  connectTimeoutMs: number
+  /** From a pong to the next ping, in milliseconds. */
+  heartbeatIntervalMs: number
+  /** Silence after which the line is given up, in milliseconds. */
+  readTimeoutMs: number
+  /** How long a probe waits for any frame, in milliseconds. */
+  probeTimeoutMs: number
+  /** How long `logout()` waits for the gateway's answer, in milliseconds. */
+  closeTimeoutMs: number
+}
+
+/** The options, with the defaults filled in. */
+export interface Settings extends Hooks, Times {
+  reconnect: ReconnectOptions
+  queue: false | QueueOptions
+}
+
+type Given<T> = { [K in keyof T]?: T[K] | undefined }
+
+export interface ClientOptions extends Hooks, Given<Times> {
+  /** `ws:`, `wss:`, `http:` or `https:`; its other query parameters are kept. */
+  url: string
+  user: string
+  reconnect?: Given<ReconnectOptions> | undefined
+  /** What `sendText` does while there is no line: `false`, the default, fails; else texts wait within these limits. */
+  queue?: false | Given<QueueOptions> | undefined
+}
+
+const TIMES: Times = {
+  connectTimeoutMs: 5_000,
+  heartbeatIntervalMs: 10_000,
+  readTimeoutMs: 30_000,
+  probeTimeoutMs: 5_000,
+  closeTimeoutMs: 1_500,
+}
+const RECONNECT: ReconnectOptions = { maxAttempts: 10, baseMs: 2_000, capMs: 10_000, minUptimeMs: 5_000 }
+const QUEUE: QueueOptions = { maxMessages: 100, maxBytes: 256 * 1024, ttlMs: 30_000 }
+
+/** Fills in the defaults. Throws a RangeError for a number that cannot be meant. */
+export function settingsOf({ getToken, WebSocket, logger, reconnect, queue, ...times }: ClientOptions): Settings {
+  const settings = {
+    ...fill(TIMES, times, 1),
+    getToken,
+    WebSocket,
+    logger,
+    reconnect: fill(RECONNECT, reconnect, 0),
+    queue: queue ? fill(QUEUE, queue, 1) : (false as const),
+  }
+  if (settings.readTimeoutMs <= settings.heartbeatIntervalMs) {
+    throw new RangeError('readTimeoutMs must exceed heartbeatIntervalMs')
+  }
+  return settings
+}
+
+/* A time must fit a timer, and only those of a back-off may be 0; a count may be Infinity. An option given as
+ * undefined is not given. */
+function fill<T extends object>(standard: T, given: Given<T> = {}, least: number): T {
+  const filled = { ...standard }
+  for (const name in standard) {
+    const value = (filled[name] = given[name] ?? standard[name])
+    const most = name.endsWith('Ms') ? LONGEST_TIMER : Infinity
+    if (!((value as number) >= least && (value as number) <= most)) {
+      throw new RangeError(`${name}: ${value}`)
+    }
+  }
+  return filled
+}

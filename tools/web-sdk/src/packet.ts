@@ -1,0 +1,57 @@
+/* The binary packet of the wire protocol: command (2 bytes), length (4 bytes), both big-endian, payload. */
+
+export const PING = 100
+export const PONG = 101
+export const TEXT = 102
+
+const HEADER_LEN = 6
+
+export interface Packet {
+  command: number
+  /** Where it lies in the message: copy it to keep it beyond the buffer's life. */
+  payload: Uint8Array
+}
+
+export function encodePacket(command: number, payload: ArrayLike<number> = []): Uint8Array {
+  const message = new Uint8Array(HEADER_LEN + payload.length)
+  const header = new DataView(message.buffer)
+  header.setUint16(0, command)
+  header.setUint32(2, payload.length)
+  message.set(payload, HEADER_LEN)
+  return message
+}
+
+/** Reads one packet from one whole binary message; undefined where it is none. Never throws. */
+export function decodePacket(message: unknown): Packet | undefined {
+  const bytes = bytesOf(message)
+  if (!bytes || bytes.length < HEADER_LEN) {
+    return undefined
+  }
+  const header = new DataView(bytes.buffer, bytes.byteOffset, HEADER_LEN)
+  if (header.getUint32(2) !== bytes.length - HEADER_LEN) {
+    return undefined
+  }
+  return { command: header.getUint16(0), payload: bytes.subarray(HEADER_LEN) }
+}
+
+/* By shape, not by instanceof: a buffer of another realm (a frame, a test's sandbox) is as good. */
+function bytesOf(message: unknown): Uint8Array | undefined {
+  if (ArrayBuffer.isView(message)) {
+    return new Uint8Array(message.buffer, message.byteOffset, message.byteLength)
+  }
+  const kind = Object.prototype.toString.call(message)
+  return kind === '[object ArrayBuffer]' ? new Uint8Array(message as ArrayBuffer) : undefined
+}
+
+/** The payload of a 102 as text; undefined where it is no UTF-8. */
+export function decodeText(payload: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(payload)
+  } catch {
+    return undefined
+  }
+}
+
+export function utf8Length(text: string): number {
+  return new TextEncoder().encode(text).length
+}
