@@ -7,7 +7,7 @@ const OPEN = 1
 export interface Socket {
   binaryType: string
   readonly readyState: number
-  onopen: (() => void) | null
+  onopen: ((event: unknown) => void) | null
   onmessage: ((event: { data: unknown }) => void) | null
   onerror: ((event: unknown) => void) | null
   onclose: ((event: { code: number; reason: string }) => void) | null
@@ -37,11 +37,16 @@ export class Line {
     }
     const socket = new Implementation(url) as unknown as Socket
     this.socket = socket
+    // An event may be on its way already when the socket is dropped.
+    const heard =
+      <E>(tell: (event: E) => void) =>
+      (event: E) =>
+        this.socket === socket && tell(event)
     socket.binaryType = 'arraybuffer'
-    socket.onopen = () => owner.opened(socket.readyState)
-    socket.onmessage = ({ data }) => owner.received(data)
-    socket.onerror = (event) => owner.troubled(event)
-    socket.onclose = ({ code, reason }) => owner.ended(code, reason)
+    socket.onopen = heard(() => owner.opened(socket.readyState))
+    socket.onmessage = heard(({ data }) => owner.received(data))
+    socket.onerror = heard(owner.troubled)
+    socket.onclose = heard(({ code, reason }) => owner.ended(code, reason))
   }
 
   /** False where the socket does not take it, as it is not open (any more). */

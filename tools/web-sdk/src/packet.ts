@@ -24,7 +24,7 @@ export function encodePacket(command: number, payload: ArrayLike<number> = []): 
 /** Reads one packet from one whole binary message; undefined where it is none. Never throws. */
 export function decodePacket(message: unknown): Packet | undefined {
   const bytes = bytesOf(message)
-  if (!bytes || bytes.length < HEADER_LEN) {
+  if (bytes.length < HEADER_LEN) {
     return undefined
   }
   const header = new DataView(bytes.buffer, bytes.byteOffset, HEADER_LEN)
@@ -35,12 +35,9 @@ export function decodePacket(message: unknown): Packet | undefined {
 }
 
 /* By shape, not by instanceof: a buffer of another realm (a frame, a test's sandbox) is as good. */
-function bytesOf(message: unknown): Uint8Array | undefined {
-  if (ArrayBuffer.isView(message)) {
-    return new Uint8Array(message.buffer, message.byteOffset, message.byteLength)
-  }
-  const kind = Object.prototype.toString.call(message)
-  return kind === '[object ArrayBuffer]' ? new Uint8Array(message as ArrayBuffer) : undefined
+function bytesOf(message: unknown): Uint8Array {
+  const { buffer, byteOffset, byteLength = 0 } = Object(message) as Partial<ArrayBufferView>
+  return byteLength ? new Uint8Array(buffer ?? (message as ArrayBuffer), byteOffset, byteLength) : new Uint8Array()
 }
 
 /** The payload of a 102 as text; undefined where it is no UTF-8. */
