@@ -1,0 +1,6 @@
+"""Clients and waiting are those of the end-to-end tests."""
+
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))

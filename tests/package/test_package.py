@@ -1,0 +1,250 @@
+"""The Debian package: the same bytes wherever it is built; installs, runs, upgrades and goes cleanly."""
+
+import hashlib
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+
+import pytest
+
+import clean_root
+from gateway import ROOT, Gateway, free_port
+
+# What apt, dpkg, adduser and ldconfig write for themselves.
+OF_OTHERS = re.compile(r"/run/adduser$|/var/(cache|log|lib/(apt|dpkg))/|/etc/(passwd|group|shadow|gshadow|subuid|subgid)-$")
+
+BUILD_TIME = 600
+BASE = ROOT / "build/clean-root/base.tar"
+CONFIG = "/etc/tidegate/tidegate.conf"
+UNIT = "/lib/systemd/system/tidegate.service"
+ENABLED = "/etc/systemd/system/multi-user.target.wants/tidegate.service"
+
+
+def run(*command, **more):
+    words = [str(word) for word in command]
+    result = subprocess.run(words, capture_output=True, text=True, timeout=BUILD_TIME, check=False, **more)
+    assert result.returncode == 0, " ".join(words) + "\n" + result.stdout + result.stderr
+    return result.stdout
+
+
+def build(tree, output):
+    """Packages by their names."""
+    run(tree / "tools/package", "--output", output)
+    return {path.name.split("_")[0]: path for path in output.glob("*.deb")}
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory):
+    return build(ROOT, tmp_path_factory.mktemp("packages"))
+
+
+@pytest.fixture(scope="module")
+def package(packages):
+    return packages["tidegate"]
+
+
+def field(package, name):
+    return run("dpkg-deb", "--field", package, name).strip()
+
+
+# --- the file -----------------------------------------------------------------------------------
+
+
+def test_the_same_bytes_from_another_place(packages, tmp_path):
+    """Built in a clone with another path, from the same tracked files."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("no git repository: nothing to clone")
+    clone = tmp_path / "elsewhere/a clone"
+    run("git", "clone", "-q", ROOT, clone)
+    # What is tracked, as it stands here, committed or not.
+    run("git", "-C", clone, "rm", "-q", "-r", ".")
+    names = run("git", "-C", ROOT, "ls-files", "-z").split("\0")
+    for name in filter(None, names):
+        if (ROOT / name).exists():
+            (clone / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, clone / name)
+    run("git", "-C", clone, "add", "-A")
+    again = build(clone, tmp_path / "packages")
+    assert {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in again.items()} == {
+        name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in packages.items()
+    }
+
+
+def test_lintian_finds_nothing(packages):
+    result = subprocess.run(
+        ["lintian", "--allow-root", "--fail-on", "error,warning", *packages.values()],
+        capture_output=True,
+        text=True,
+        timeout=BUILD_TIME,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_the_version_is_the_project_s(package):
+    stated = re.search(r"version: '([\d.]+)'", (ROOT / "meson.build").read_text(encoding="utf-8"))[1]
+    assert field(package, "Version") == stated
+
+
+def test_another_version_is_taken(tmp_path):
+    """And what is none is refused before anything is built."""
+    result = subprocess.run(
+        [ROOT / "tools/package", "--version", "not a version"],
+        capture_output=True,
+        text=True,
+        timeout=BUILD_TIME,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert "not a version" in result.stderr
+
+
+# --- in a clean root ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def root():
+    reason = clean_root.why_not()
+    if reason:
+        pytest.skip(reason)
+    if not BASE.exists():
+        clean_root.make(BASE)
+    # Not below pytest's folders, which only their owner may enter: the gateway runs as another.
+    path = pathlib.Path(tempfile.mkdtemp(prefix="tidegate-root-"))
+    path.chmod(0o755)
+    try:
+        yield clean_root.Root(BASE, path)
+    finally:
+        shutil.rmtree(path)
+
+
+def next_version(package, directory):
+    """The package with a higher version and another default config."""
+    tree = directory / "next"
+    run("dpkg-deb", "--raw-extract", package, tree)
+    control = tree / "DEBIAN/control"
+    version = field(package, "Version") + "+next"
+    control.write_text(
+        re.sub(r"(?m)^Version: .*$", f"Version: {version}", control.read_text(encoding="utf-8")),
+        encoding="utf-8",
+    )
+    with open(tree / CONFIG.lstrip("/"), "a", encoding="utf-8") as config:
+        config.write("\n# New in this version.\n")
+    path = directory / f"tidegate_{version}_all.deb"
+    run("dpkg-deb", "--root-owner-group", "--build", tree, path)
+    return path, version
+
+
+def install(root, package):
+    shutil.copy(package, root / "tmp/package.deb")
+    root.apt_get("install", "/tmp/package.deb")
+
+
+def installed_version(root):
+    return root.run("dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Version}", "tidegate", check=False).stdout
+
+
+def service_command(root):
+    """What systemd would run, as whom."""
+    unit = (root / UNIT).read_text(encoding="ascii")
+    user = re.search(r"(?m)^User=(.*)$", unit)[1]
+    command = re.search(r"(?m)^ExecStart=(.*)$", unit)[1].replace("$TIDEGATE_OPTIONS", "").split()
+    return root.command("setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--no-new-privs", *command)
+
+
+def run_service(root, port):
+    return Gateway(listen=[f"127.0.0.1:{port}"], say_where=False, command=service_command(root))
+
+
+def check_the_account(root):
+    line = root.run("getent", "passwd", "tidegate").stdout.strip()
+    _, _, number, _, _, home, shell = line.split(":")
+    assert int(number) < 1000
+    assert (home, shell) == ("/nonexistent", "/usr/sbin/nologin")
+    return int(number)
+
+
+def test_a_life_in_a_clean_root(root, package, tmp_path):
+    """Installed, run, upgraded, removed, purged."""
+    root.apt_get("update")
+    before = root.files()
+
+    # Installed: enabled as policy says, though nothing runs without systemd.
+    install(root, package)
+    assert installed_version(root) == "ii  " + field(package, "Version")
+    assert (root / ENABLED).is_symlink()
+    assert not (root / "etc/systemd/system/sockets.target.wants").exists()
+    number = check_the_account(root)
+    assert "LimitNOFILE" in (root / UNIT).read_text(encoding="ascii")
+    for path in (
+        "doc/tidegate/README.md.gz",
+        "doc/tidegate/changelog.gz",
+        "doc/tidegate/copyright",
+        "doc/tidegate/examples/haproxy.cfg",
+        "doc/tidegate/examples/nginx.conf",
+        "doc/tidegate/examples/sysctl.conf",
+        "man/man1/tidegate.1.gz",
+    ):
+        assert (root / "usr/share" / path).is_file(), path
+
+    # Run by hand as its account, with the config as edited.
+    config = root / CONFIG
+    port = free_port()
+    edited = config.read_text(encoding="utf-8").replace("#listen = :8000", f"listen = 127.0.0.1:{port}")
+    assert f"127.0.0.1:{port}" in edited
+    config.write_text(edited, encoding="utf-8")
+    gateway = run_service(root, port)
+    try:
+        assert pathlib.Path(f"/proc/{gateway.pid}").stat().st_uid == number
+        alice, bob = gateway.login("alice"), gateway.login("bob")
+        alice.text("hello")
+        bob.expect_text("hello -- FROM alice")
+
+        # Upgraded under its feet: the edited config stays, and so does who is connected.
+        upgraded, version = next_version(package, tmp_path)
+        install(root, upgraded)
+        assert installed_version(root) == f"ii  {version}"
+        assert config.read_text(encoding="utf-8") == edited
+        assert "# New in this version." in (root / f"{CONFIG}.dpkg-dist").read_text(encoding="utf-8")
+        alice.text("still there")
+        bob.expect_text("still there -- FROM alice")
+        gateway.signal(signal.SIGHUP)
+        gateway.wait_for_line("reloaded: 0 options changed")
+        gateway.stop()
+        gateway = run_service(root, port)
+        gateway.login("alice").round_trip()
+        gateway.stop()
+    finally:
+        if gateway.is_running:
+            gateway.kill()
+
+    # Removed: the config stays.
+    root.apt_get("remove", "tidegate")
+    assert installed_version(root).startswith("rc")
+    assert config.read_text(encoding="utf-8") == edited
+    for path in ("usr/bin/tidegate", UNIT, "lib/systemd/system/tidegate.socket", "usr/share/doc/tidegate"):
+        assert not (root / path).exists(), path
+
+    # Purged: nothing is left but the account.
+    root.apt_get("purge", "tidegate")
+    root.apt_get("autoremove", "--purge")
+    (root / "tmp/package.deb").unlink()
+    left = root.files() - before
+    assert {path for path in left if "tidegate" in path} == set()
+    assert {path for path in left if not OF_OTHERS.match(path)} == set()
+    assert not (root / "etc/tidegate").exists()
+    assert installed_version(root) == ""
+    check_the_account(root)
+
+
+def test_an_untouched_config_is_renewed(root, package, tmp_path):
+    """Nobody is asked, and no copies are left about."""
+    root.apt_get("update")
+    install(root, package)
+    upgraded, _ = next_version(package, tmp_path)
+    install(root, upgraded)
+    assert "# New in this version." in (root / CONFIG).read_text(encoding="utf-8")
+    assert [path.name for path in (root / "etc/tidegate").iterdir()] == ["tidegate.conf"]
