@@ -81,8 +81,8 @@ export class Chromium {
   /** A new tab, in front of the others. */
   async open(url: string): Promise<Tab> {
     const { targetId } = await this.send('Target.createTarget', { url: 'about:blank' })
-    const { sessionId } = await this.send('Target.attachToTarget', { targetId, flatten: true })
-    const tab = new Tab(this, String(targetId), String(sessionId))
+    const tab = new Tab(this, String(targetId))
+    await tab.attach()
     await tab.show()
     await tab.go(url)
     return tab
@@ -127,12 +127,26 @@ export class Chromium {
 export class Tab {
   readonly #chromium: Chromium
   readonly #targetId: string
-  readonly #sessionId: string
+  #sessionId: string | undefined
 
-  constructor(chromium: Chromium, targetId: string, sessionId: string) {
+  constructor(chromium: Chromium, targetId: string) {
     this.#chromium = chromium
     this.#targetId = targetId
-    this.#sessionId = sessionId
+  }
+
+  /** Lets DevTools look at the page; without that nothing can be run in it. */
+  async attach(): Promise<void> {
+    const { sessionId } = await this.#chromium.send('Target.attachToTarget', {
+      targetId: this.#targetId,
+      flatten: true,
+    })
+    this.#sessionId = String(sessionId)
+  }
+
+  /** Leaves the page alone: while DevTools looks, Chromium does not throttle its timers to one tick a minute. */
+  async detach(): Promise<void> {
+    await this.#chromium.send('Target.detachFromTarget', { sessionId: this.#sessionId })
+    this.#sessionId = undefined
   }
 
   send(method: string, params: Params = {}): Promise<Params> {
@@ -176,17 +190,6 @@ export class Tab {
   /** Waits until `expression` holds in the page. */
   until(expression: string, timeoutMs?: number): Promise<void> {
     return until(`in the page: ${expression}`, () => this.run<boolean>(`Boolean(${expression})`), timeoutMs)
-  }
-
-  /** Cuts the page off the network, or connects it again; it gets `offline` and `online`. */
-  async offline(offline: boolean): Promise<void> {
-    await this.send('Network.enable')
-    await this.send('Network.emulateNetworkConditions', {
-      offline,
-      latency: 0,
-      downloadThroughput: -1,
-      uploadThroughput: -1,
-    })
   }
 
   private async loaded(url: string): Promise<void> {

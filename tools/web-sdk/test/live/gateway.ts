@@ -99,15 +99,19 @@ export class Gateway {
   }
 
   /** Waits until `pattern` has been logged `count` times. */
-  async logged(pattern: RegExp, count = 1): Promise<void> {
+  async logged(pattern: RegExp, count = 1, timeoutMs?: number): Promise<void> {
     const seen = () => this.matching(pattern).length
     try {
-      await until(`${pattern} logged ${count} times`, () => {
-        if (this.#exit && seen() < count) {
-          throw new Error(`the gateway has ended: ${JSON.stringify(this.#exit)}`)
-        }
-        return seen() >= count
-      })
+      await until(
+        `${pattern} logged ${count} times`,
+        () => {
+          if (this.#exit && seen() < count) {
+            throw new Error(`the gateway has ended: ${JSON.stringify(this.#exit)}`)
+          }
+          return seen() >= count
+        },
+        timeoutMs,
+      )
     } catch (error) {
       throw new Error(`${String(error)}; the log:\n${this.lines.slice(-40).join('\n')}`)
     }

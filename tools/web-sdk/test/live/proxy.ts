@@ -29,13 +29,14 @@ export type Welcome = 'pass' | 'cut' | 'blackHole' | 'reset' | 'refuse'
 class Pair {
   readonly client: Socket
   readonly server: Socket | undefined
-  fates: Fates = { up: 'pass', down: 'pass', ends: true }
+  fates: Fates
   clientOpen = true
   serverOpen: boolean
 
-  constructor(client: Socket, server: Socket | undefined) {
+  constructor(client: Socket, server: Socket | undefined, fates: Fates) {
     this.client = client
     this.server = server
+    this.fates = { ...fates }
     this.serverOpen = server !== undefined
   }
 }
@@ -47,6 +48,8 @@ export class Proxy {
   readonly dialTimes: number[] = []
   /** The most connections that clients ever had open at the same time. */
   maxOpen = 0
+  /** For the connections that come from now on. */
+  readonly newcomers: Fates = { up: 'pass', down: 'pass', ends: true }
   readonly port: number
   readonly #target: number
   readonly #pairs = new Set<Pair>()
@@ -96,7 +99,7 @@ export class Proxy {
     }
   }
 
-  /** Decides over the connections that are open now; later ones pass all. */
+  /** Decides over the connections that are open now. */
   seal(fates: Partial<Fates>): void {
     for (const pair of this.#pairs) {
       pair.fates = { ...pair.fates, ...fates }
@@ -158,7 +161,7 @@ export class Proxy {
       return
     }
     const server = this.#welcome === 'blackHole' ? undefined : new Socket({ allowHalfOpen: true })
-    const pair = new Pair(client, server)
+    const pair = new Pair(client, server, this.newcomers)
     this.#pairs.add(pair)
     this.maxOpen = Math.max(this.maxOpen, this.openClients)
     this.#join(pair, 'up', client, server)
@@ -177,8 +180,10 @@ export class Proxy {
   #join(pair: Pair, way: 'up' | 'down', from: Socket, to: Socket | undefined): void {
     from.on('data', (bytes) => carry(pair.fates[way], () => to?.writable && to.write(bytes)))
     from.on('end', () => {
-      if (pair.fates.ends) {
-        carry(pair.fates[way], () => to?.end())
+      if (pair.fates.ends && to) {
+        carry(pair.fates[way], () => to.end())
+      } else {
+        from.end() // nobody will answer
       }
     })
     // 'close' follows and says all there is to say.
