@@ -1,52 +1,23 @@
-/* SHA1_Init and its like are deprecated since OpenSSL 3.0, but SHA1() itself looks the algorithm up
- * anew each time, under locks that all workers of a login storm would share: 325 ns instead of 100.
- */
-#define OPENSSL_API_COMPAT 10100
-
 #include "handshake.h"
 
 #include <assert.h>
-#include <openssl/evp.h>
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "accept.h"
 #include "ascii.h"
+#include "http_field.h"
 #include "slice.h"
-#include "utf8.h"
+#include "user_name.h"
 
-enum {
-	KEY_LEN = 24, /* Sec-WebSocket-Key: 22 digits of base64 and "==" */
-};
-
-#define BIT(c)         (UINT64_C(1) << ((c)&63))
-#define BITS(from, to) ((BIT(to) - BIT(from)) | BIT(to)) /* of one half of ASCII */
-
-/* tchar of RFC 9110 section 5.6.2: methods and names of fields. */
-static bool is_token(char c)
-{
-	static const uint64_t token_chars[2] = {
-		BITS('0', '9') | BIT('!') | BIT('#') | BIT('$') | BIT('%') | BIT('&') | BIT('\'') |
-			BIT('*') | BIT('+') | BIT('-') | BIT('.'),
-		BITS('A', 'Z') | BITS('a', 'z') | BIT('^') | BIT('_') | BIT('`') | BIT('|') |
-			BIT('~'),
-	};
-	const uint8_t byte = (uint8_t)c;
-	return byte < 128 && (token_chars[byte >> 6] >> (byte & 63) & 1);
-}
+_Static_assert((int)HANDSHAKE_ACCEPT_LEN == (int)ACCEPT_LEN, "the same field");
+_Static_assert((int)HANDSHAKE_USER_MAX == (int)USER_NAME_MAX, "the same name");
 
 /* Printable ASCII; a fragment is never sent. What RFC 3986 wants encoded besides is let through,
  * as browsers send some of it raw. */
 static bool is_target(char c)
 {
 	return c > ' ' && c <= '~' && c != '#';
-}
-
-/* field-content of RFC 9110 section 5.5, obs-text included. */
-static bool is_value(char c)
-{
-	const uint8_t byte = (uint8_t)c;
-	return (byte >= ' ' && byte != 0x7f) || byte == '\t';
 }
 
 /* ---- The search for the end. The grammar of a head is regular: a state is all there is to keep.
@@ -80,9 +51,11 @@ static enum scan_state scan_byte(enum scan_state state, char c)
 {
 	switch (state) {
 	case SCAN_METHOD_START:
-		return is_token(c) ? SCAN_METHOD : SCAN_MALFORMED;
+		return http_is_token(c) ? SCAN_METHOD : SCAN_MALFORMED;
 	case SCAN_METHOD:
-		return is_token(c) ? SCAN_METHOD : c == ' ' ? SCAN_TARGET_START : SCAN_MALFORMED;
+		return http_is_token(c) ? SCAN_METHOD
+		       : c == ' '       ? SCAN_TARGET_START
+					: SCAN_MALFORMED;
 	case SCAN_TARGET_START:
 		return is_target(c) ? SCAN_TARGET : SCAN_MALFORMED;
 	case SCAN_TARGET:
@@ -92,11 +65,11 @@ static enum scan_state scan_byte(enum scan_state state, char c)
 	case SCAN_LINE_LF:
 		return c == '\n' ? SCAN_NAME_START : SCAN_MALFORMED;
 	case SCAN_NAME_START:
-		return c == '\r' ? SCAN_HEAD_LF : is_token(c) ? SCAN_NAME : SCAN_MALFORMED;
+		return c == '\r' ? SCAN_HEAD_LF : http_is_token(c) ? SCAN_NAME : SCAN_MALFORMED;
 	case SCAN_NAME:
-		return is_token(c) ? SCAN_NAME : c == ':' ? SCAN_VALUE : SCAN_MALFORMED;
+		return http_is_token(c) ? SCAN_NAME : c == ':' ? SCAN_VALUE : SCAN_MALFORMED;
 	case SCAN_VALUE:
-		return is_value(c) ? SCAN_VALUE : c == '\r' ? SCAN_LINE_LF : SCAN_MALFORMED;
+		return http_is_value(c) ? SCAN_VALUE : c == '\r' ? SCAN_LINE_LF : SCAN_MALFORMED;
 	case SCAN_HEAD_LF:
 		return c == '\n' ? SCAN_COMPLETE : SCAN_MALFORMED;
 	case SCAN_COMPLETE:
@@ -111,11 +84,11 @@ static enum scan_state scan_byte(enum scan_state state, char c)
 static size_t pass_run(enum scan_state state, const char *data, size_t at, size_t end)
 {
 	if (state == SCAN_VALUE) {
-		while (at < end && is_value(data[at])) {
+		while (at < end && http_is_value(data[at])) {
 			at++;
 		}
 	} else if (state == SCAN_NAME) {
-		while (at < end && is_token(data[at])) {
+		while (at < end && http_is_token(data[at])) {
 			at++;
 		}
 	} else if (state == SCAN_TARGET) {
@@ -170,16 +143,6 @@ struct head {
 	bool has_body; /* or says about its body what cannot be */
 };
 
-static bool list_has(struct slice list, struct slice token)
-{
-	while (list.len > 0) {
-		if (slice_equals_nocase(slice_trim(slice_cut(&list, ',')), token)) {
-			return true;
-		}
-	}
-	return false;
-}
-
 static bool is_zero(struct slice number)
 {
 	for (size_t i = 0; i < number.len; i++) {
@@ -201,9 +164,9 @@ static void take_field(struct head *head, struct slice name, struct slice value)
 	if (slice_equals_nocase(name, SLICE("host"))) {
 		take_single(&head->host, value);
 	} else if (slice_equals_nocase(name, SLICE("connection"))) {
-		head->connection_upgrade |= list_has(value, SLICE("upgrade"));
+		head->connection_upgrade |= http_list_has(value, SLICE("upgrade"));
 	} else if (slice_equals_nocase(name, SLICE("upgrade"))) {
-		head->upgrade_websocket |= list_has(value, SLICE("websocket"));
+		head->upgrade_websocket |= http_list_has(value, SLICE("websocket"));
 	} else if (slice_equals_nocase(name, SLICE("sec-websocket-version"))) {
 		take_single(&head->websocket_version, value);
 	} else if (slice_equals_nocase(name, SLICE("sec-websocket-key"))) {
@@ -298,8 +261,8 @@ static bool target_is_plausible(struct slice target)
 /* Base64 of exactly 16 bytes, the bits left over being zero. */
 static bool key_is_valid(struct slice key)
 {
-	const size_t digits = KEY_LEN - 2;
-	if (key.len != KEY_LEN || memcmp(key.data + digits, "==", 2) != 0) {
+	const size_t digits = ACCEPT_KEY_LEN - 2;
+	if (key.len != ACCEPT_KEY_LEN || memcmp(key.data + digits, "==", 2) != 0) {
 		return false;
 	}
 	for (size_t i = 0; i < digits; i++) {
@@ -336,26 +299,10 @@ static int percent_decode(struct slice slice, char *ret_decoded, size_t size)
 	return (int)len;
 }
 
-/* Unicode's category Cc: U+0000 to U+001F and U+007F to U+009F, in valid UTF-8. */
-static bool has_control(const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		const uint8_t byte = (uint8_t)text[i];
-		if (byte < 0x20 || byte == 0x7f) {
-			return true;
-		}
-		if (byte == 0xc2 && (uint8_t)text[i + 1] < 0xa0) {
-			return true;
-		}
-	}
-	return false;
-}
-
 static bool take_user(struct slice value, struct handshake_request *ret_request)
 {
 	const int len = percent_decode(value, ret_request->user, HANDSHAKE_USER_MAX);
-	if (len <= 0 || !utf8_valid((const uint8_t *)ret_request->user, (size_t)len) ||
-		has_control(ret_request->user, (size_t)len)) {
+	if (len < 0 || !user_name_is_valid(ret_request->user, (size_t)len)) {
 		return false;
 	}
 	ret_request->user[len] = '\0';
@@ -383,20 +330,6 @@ static void find_user(struct slice target, struct handshake_request *ret_request
 			ret_request->user_valid = count == 1 && take_user(value, ret_request);
 		}
 	}
-}
-
-/* RFC 6455 section 4.2.2, point 5.4. */
-static void write_accept(struct slice key, char ret_accept[HANDSHAKE_ACCEPT_LEN + 1])
-{
-	static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-	uint8_t digest[SHA_DIGEST_LENGTH];
-	SHA_CTX context;
-
-	SHA1_Init(&context);
-	SHA1_Update(&context, key.data, KEY_LEN);
-	SHA1_Update(&context, guid, sizeof guid - 1);
-	SHA1_Final(digest, &context);
-	EVP_EncodeBlock((uint8_t *)ret_accept, digest, sizeof digest);
 }
 
 static void refuse(struct handshake_request *request, uint16_t status, const char *detail)
@@ -428,7 +361,7 @@ static void judge(const struct head *head, struct handshake_request *request)
 		refuse(request, 400, "One valid Sec-WebSocket-Key is required.");
 	} else {
 		request->status = 101;
-		write_accept(head->websocket_key.value, request->accept);
+		accept_of_key(head->websocket_key.value.data, request->accept);
 		find_user(head->target, request);
 	}
 }

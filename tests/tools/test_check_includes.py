@@ -19,7 +19,7 @@ def tree(tmp_path):
     """A whole house in which nobody includes anybody."""
     for unit in floors():
         path = tmp_path / (unit + ".h")
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("/* empty */\n", encoding="utf-8")
     return tmp_path
 
@@ -37,6 +37,7 @@ def test_a_tree_that_looks_down_passes(tree):
         tree, "server/session.c", '#include "session.h"\n#include "fanout.h"\n#include "../proto/packet.h"\n'
     )
     write(tree, "server/main.c", '#include "gateway.h"\n#include "build_config.h"\n#include <stdio.h>\n')
+    write(tree, "tools/client/line.c", '#include "../../proto/message.h"\n#include "entropy.h"\n')
     write(tree, "proto/frame.c", "#include <wslay/wslay.h>\n")
     write(tree, "server/mailbox.c", "#include <urcu/wfcqueue.h>\n")
     result = run(tree)
@@ -61,6 +62,10 @@ def test_a_tree_that_looks_down_passes(tree):
         ("server/conn.c", "#include <urcu.h>", "belongs to"),
         ("server/session.c", "#include <urcu/rculfhash.h>", "belongs to"),
         ("server/conn.c", '#include "nowhere.h"', "no file of the tree"),
+        ("tools/client/line.c", '#include "core.h"', "points up"),
+        ("tools/client/core.c", '#include "../../server/buf.h"', "knows nothing of server/"),
+        ("server/session.c", '#include "../tools/client/url.h"', "knows nothing of tools/client/"),
+        ("proto/message.c", '#include "../tools/client/url.h"', "points up"),
     ],
 )
 def test_a_fault_is_found_and_named(tree, name, line, complaint):

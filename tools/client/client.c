@@ -1,0 +1,442 @@
+#include "client.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "build_config.h"
+#include "socket_io.h"
+#include "url.h"
+
+const char *tg_version(void)
+{
+	return TIDEGATE_VERSION;
+}
+
+/* Goes on while the machine sleeps, so that a sleep shows as a late tick. */
+static uint64_t clock_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* ---- From the core to the application. */
+
+static void tell_state(void *data, const struct tg_state_change *change)
+{
+	struct tg_client *client = data;
+	if (client->on_state) {
+		client->on_state(client, change, client->user_data);
+	}
+}
+
+static void tell_message(void *data, const struct tg_message *message)
+{
+	struct tg_client *client = data;
+	if (client->on_message) {
+		client->on_message(client, message, client->user_data);
+	}
+}
+
+static void tell_error(void *data, const struct tg_error *error)
+{
+	struct tg_client *client = data;
+	if (client->on_error) {
+		client->on_error(client, error, client->user_data);
+	}
+}
+
+static void tell_event(void *data, const struct tg_event *event)
+{
+	struct tg_client *client = data;
+	if (client->on_event) {
+		client->on_event(client, event, client->user_data);
+	}
+}
+
+static void tell_writable(void *data)
+{
+	struct tg_client *client = data;
+	if (client->on_writable) {
+		client->on_writable(client, client->user_data);
+	}
+}
+
+static int join_target(const struct tg_client *client, char **ret_target)
+{
+	return url_target(client->transport.url.target, client->user, client->token, ret_target);
+}
+
+static bool ask_auth(void *data)
+{
+	struct tg_client *client = data;
+	char *target = NULL;
+
+	if (!client->on_auth || !client->on_auth(client, client->user_data) || client->is_doomed ||
+		join_target(client, &target) < 0) {
+		return false;
+	}
+	const enum tg_status status = core_set_target(client->core, target);
+	free(target);
+	return status == TG_OK;
+}
+
+/* ---- Life. */
+
+static void free_client(struct tg_client *client)
+{
+	if (client->core) {
+		const enum tg_state state = core_state(client->core);
+		if (state == TG_STATE_CLOSING || state == TG_STATE_CLOSED) {
+			transport_drain(&client->transport);
+		}
+	}
+	transport_finish(&client->transport);
+	core_destroy(&client->core);
+	if (client->timer_fd >= 0) {
+		close(client->timer_fd);
+	}
+	if (client->epoll_fd >= 0) {
+		close(client->epoll_fd);
+	}
+	free(client->url);
+	free(client->user);
+	free(client->token);
+	free(client->connected_url);
+	free(client);
+}
+
+static enum tg_status open_descriptors(struct tg_client *client)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+
+	client->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	client->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (client->epoll_fd < 0 || client->timer_fd < 0 ||
+		epoll_ctl(client->epoll_fd, EPOLL_CTL_ADD, client->timer_fd, &event) < 0) {
+		return TG_ERR_SYSTEM;
+	}
+	return TG_OK;
+}
+
+enum tg_status tg_client_create(struct tg_client **ret_client)
+{
+	struct tg_client *client = calloc(1, sizeof *client);
+	if (!client) {
+		return TG_ERR_NO_MEMORY;
+	}
+	*client = (struct tg_client){
+		.listener = {tell_state, tell_message, tell_error, tell_event, tell_writable,
+			ask_auth, client},
+		.epoll_fd = -1,
+		.timer_fd = -1,
+		.timer_at = CORE_NEVER,
+		.transport = {.watched_fd = -1},
+		.options =
+			{
+				.heartbeat_ms = 50000,
+				.connect_timeout_ms = 5000,
+				.close_timeout_ms = 1500,
+				.probe_timeout_ms = 5000,
+				.reconnect_attempts = 10,
+				.reconnect_min_ms = 2000,
+				.reconnect_max_ms = 10000,
+				.min_uptime_ms = 5000,
+				.send_queue_limit = 262144,
+			},
+		.io = socket_io,
+	};
+	enum tg_status status = open_descriptors(client);
+	if (status != TG_OK) {
+		goto fail;
+	}
+	status = TG_ERR_NO_MEMORY;
+	if (core_create(&client->listener, &client->core) < 0 ||
+		transport_init(&client->transport, client->core, client->epoll_fd) < 0) {
+		goto fail;
+	}
+	*ret_client = client;
+	return TG_OK;
+
+fail : {
+	const int error = errno;
+	free_client(client);
+	errno = error;
+}
+	return status;
+}
+
+void tg_client_destroy(struct tg_client *client)
+{
+	if (!client) {
+		return;
+	}
+	if (client->depth > 0) {
+		client->is_doomed = true;
+		core_halt(client->core);
+	} else {
+		free_client(client);
+	}
+}
+
+/* ---- A call of the library: what the core was told is carried out before it returns, by the
+ * outermost call when it is one inside of a callback. */
+
+/* A timer that is set anew is no longer expired. */
+static void set_timer(struct tg_client *client, uint64_t at, uint64_t now_ms)
+{
+	struct itimerspec when = {0};
+
+	if (at == client->timer_at && at > now_ms) {
+		return;
+	}
+	if (at != CORE_NEVER) {
+		at = at > 0 ? at : 1; /* 0 would be off */
+		when.it_value.tv_sec = (time_t)(at / 1000);
+		when.it_value.tv_nsec = (long)(at % 1000 * 1000000);
+	} else if (client->timer_at == CORE_NEVER) {
+		return;
+	}
+	timerfd_settime(client->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+	client->timer_at = at;
+}
+
+static void begin_call(struct tg_client *client)
+{
+	client->depth++;
+}
+
+static bool is_outermost(const struct tg_client *client)
+{
+	return client->depth == 1;
+}
+
+static enum tg_status end_call(struct tg_client *client, enum tg_status status)
+{
+	client->depth--;
+	if (!client->is_doomed) {
+		return status;
+	}
+	if (client->depth == 0) {
+		free_client(client);
+	}
+	return TG_ERR_DESTROYED;
+}
+
+/* Carries out what the core wants by now. */
+static void carry_out(struct tg_client *client, bool may_read, uint64_t now_ms)
+{
+	bool is_more = transport_step(&client->transport, may_read, &client->is_doomed, now_ms);
+
+	if (may_read && !client->is_doomed) {
+		core_tick(client->core, now_ms);
+		is_more |= transport_step(&client->transport, false, &client->is_doomed, now_ms);
+	}
+	if (!client->is_doomed) {
+		transport_watch(&client->transport);
+		set_timer(client, is_more ? now_ms : core_next_deadline(client->core), now_ms);
+	}
+}
+
+static enum tg_status finish_call(struct tg_client *client, enum tg_status status, uint64_t now_ms)
+{
+	if (is_outermost(client) && !client->is_doomed) {
+		carry_out(client, false, now_ms);
+	}
+	return end_call(client, status);
+}
+
+/* ---- Orders. */
+
+/* Copies the options. A login that changes nothing copies nothing either. */
+static enum tg_status connect_client(struct tg_client *client, uint64_t now_ms)
+{
+	const enum tg_state state = core_state(client->core);
+	struct core_options options = client->options;
+	struct transport *transport = &client->transport;
+	struct url url;
+	char *target = NULL;
+
+	if (state == TG_STATE_CONNECTING || state == TG_STATE_CONNECTED ||
+		state == TG_STATE_RECONNECTING) {
+		return TG_OK;
+	}
+	if (!client->url) {
+		return TG_ERR_ARGUMENT;
+	}
+	char *copy = strdup(client->url);
+	if (!copy) {
+		return TG_ERR_NO_MEMORY;
+	}
+	enum tg_status status = TG_ERR_ARGUMENT;
+	if (url_parse(copy, &url) < 0 ||
+		(client->io.open == socket_io.open && !socket_io_speaks(url.scheme))) {
+		goto fail;
+	}
+	status = TG_ERR_NO_MEMORY;
+	if (url_target(url.target, client->user, client->token, &target) < 0) {
+		goto fail;
+	}
+	if (options.read_deadline_ms == 0) {
+		const uint64_t three = 3 * (uint64_t)options.heartbeat_ms;
+		options.read_deadline_ms = three < UINT32_MAX ? (uint32_t)three : UINT32_MAX;
+	}
+	free(client->connected_url);
+	client->connected_url = copy;
+	transport->url = url;
+	transport->next_io = client->io;
+	transport->next_data = client->io_data;
+	status = core_login(client->core, &options, target, url.authority, now_ms);
+	free(target);
+	return status;
+
+fail:
+	free(copy);
+	return status;
+}
+
+enum tg_status tg_client_connect(struct tg_client *client)
+{
+	const uint64_t now_ms = clock_ms();
+	begin_call(client);
+	return finish_call(client, connect_client(client, now_ms), now_ms);
+}
+
+enum tg_status tg_client_logout(struct tg_client *client)
+{
+	const uint64_t now_ms = clock_ms();
+	begin_call(client);
+	core_logout(client->core, now_ms);
+	return finish_call(client, TG_OK, now_ms);
+}
+
+enum tg_status tg_client_probe(struct tg_client *client)
+{
+	const uint64_t now_ms = clock_ms();
+	begin_call(client);
+	core_probe(client->core, now_ms);
+	return finish_call(client, TG_OK, now_ms);
+}
+
+enum tg_status tg_client_send_text(struct tg_client *client, const char *text, size_t len)
+{
+	begin_call(client);
+	return finish_call(client, core_send_text(client->core, text, len), clock_ms());
+}
+
+enum tg_status tg_client_send_packet(
+	struct tg_client *client, uint16_t command, const void *payload, size_t len)
+{
+	begin_call(client);
+	return finish_call(
+		client, core_send_packet(client->core, command, payload, len), clock_ms());
+}
+
+/* ---- Running. */
+
+enum tg_status tg_client_process(struct tg_client *client)
+{
+	begin_call(client);
+	if (is_outermost(client)) {
+		carry_out(client, true, clock_ms());
+	}
+	return end_call(client, TG_OK);
+}
+
+/* Whether nothing happens any more unless somebody gives an order. */
+static bool is_at_rest(const struct tg_client *client)
+{
+	return !client->transport.line && core_wanted_line(client->core) == 0 &&
+	       core_next_deadline(client->core) == CORE_NEVER;
+}
+
+enum tg_status tg_client_wait(struct tg_client *client, int max_ms)
+{
+	struct pollfd waiting = {.fd = client->epoll_fd, .events = POLLIN};
+
+	if (client->depth > 0) {
+		return TG_ERR_STATE;
+	}
+	if (is_at_rest(client) && max_ms < 0) {
+		return TG_OK;
+	}
+	if (poll(&waiting, 1, max_ms) < 0) {
+		return errno == EINTR ? TG_ERR_INTERRUPTED : TG_ERR_SYSTEM;
+	}
+	return tg_client_process(client);
+}
+
+enum tg_status tg_client_run(struct tg_client *client)
+{
+	enum tg_status status = TG_OK;
+
+	if (client->depth > 0) {
+		return TG_ERR_STATE;
+	}
+	if (core_state(client->core) == TG_STATE_INIT) {
+		status = tg_client_connect(client);
+	}
+	while (status == TG_OK && !is_at_rest(client)) {
+		status = tg_client_wait(client, -1);
+	}
+	return status == TG_OK ? core_status(client->core) : status;
+}
+
+int tg_client_fd(const struct tg_client *client)
+{
+	return client->epoll_fd;
+}
+
+short tg_client_events(const struct tg_client *client)
+{
+	return POLLIN;
+}
+
+int tg_client_timeout_ms(const struct tg_client *client)
+{
+	const uint64_t now_ms = clock_ms();
+
+	if (client->timer_at == CORE_NEVER) {
+		return -1;
+	}
+	if (client->timer_at <= now_ms) {
+		return 0;
+	}
+	const uint64_t left_ms = client->timer_at - now_ms;
+	return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
+}
+
+/* ---- Looking. */
+
+enum tg_state tg_client_state(const struct tg_client *client)
+{
+	return core_state(client->core);
+}
+
+enum tg_status tg_client_status(const struct tg_client *client)
+{
+	return core_status(client->core);
+}
+
+const char *tg_client_detail(const struct tg_client *client)
+{
+	return core_detail(client->core);
+}
+
+size_t tg_client_queued_len(const struct tg_client *client)
+{
+	return core_queued_len(client->core);
+}
+
+void tg_client_stats(const struct tg_client *client, struct tg_stats *ret_stats, size_t size)
+{
+	const struct tg_stats *stats = core_stats(client->core);
+	memcpy(ret_stats, stats, size < sizeof *stats ? size : sizeof *stats);
+}

@@ -1,0 +1,45 @@
+/* The client of the public header: a core, its transport, and the descriptor to wait on. */
+#ifndef TIDEGATE_CLIENT_CLIENT_H
+#define TIDEGATE_CLIENT_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core.h"
+#include "tidegate-client.h"
+#include "transport.h"
+
+/* Owner:  the application.
+ * Shared: never.
+ * Freed:  tg_client_destroy, or by the outermost call when that comes from inside a callback. */
+struct tg_client {
+	struct core *core;
+	struct transport transport;
+	struct listener listener;
+	int epoll_fd; /* watches `timer_fd` and the transport */
+	int timer_fd;
+	uint64_t timer_at; /* what it is set to; CORE_NEVER: off */
+	unsigned depth;    /* calls of the library under way, one inside of the other */
+	bool is_doomed;    /* destroyed inside a callback */
+
+	/* Options, as they are to be copied at the next connect. */
+	char *url;
+	char *user;
+	char *token;
+	struct core_options options;
+	struct tg_io io;
+	void *io_data;
+
+	/* As they were at the last: what `transport` borrows. */
+	char *connected_url;
+
+	tg_state_fn *on_state;
+	tg_message_fn *on_message;
+	tg_error_fn *on_error;
+	tg_event_fn *on_event;
+	tg_writable_fn *on_writable;
+	tg_auth_fn *on_auth;
+	void *user_data;
+};
+
+#endif

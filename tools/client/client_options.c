@@ -1,0 +1,185 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../proto/user_name.h"
+#include "client.h"
+#include "line.h"
+#include "socket_io.h"
+#include "url.h"
+
+enum {
+	TOKEN_MAX = 2048, /* bytes */
+};
+
+static enum tg_status replace_text(char **text, const char *by)
+{
+	char *copy = NULL;
+	if (by) {
+		copy = strdup(by);
+		if (!copy) {
+			return TG_ERR_NO_MEMORY;
+		}
+	}
+	free(*text);
+	*text = copy;
+	return TG_OK;
+}
+
+enum tg_status tg_client_set_url(struct tg_client *client, const char *url)
+{
+	struct url parts;
+	if (!url || url_parse(url, &parts) < 0) {
+		return TG_ERR_ARGUMENT;
+	}
+	return replace_text(&client->url, url);
+}
+
+enum tg_status tg_client_set_user(struct tg_client *client, const char *user)
+{
+	if (user && !user_name_is_valid(user, strlen(user))) {
+		return TG_ERR_ARGUMENT;
+	}
+	return replace_text(&client->user, user);
+}
+
+enum tg_status tg_client_set_token(struct tg_client *client, const char *token)
+{
+	if (token && (!*token || strlen(token) > TOKEN_MAX)) {
+		return TG_ERR_ARGUMENT;
+	}
+	return replace_text(&client->token, token);
+}
+
+enum tg_status tg_client_set_heartbeat_ms(struct tg_client *client, uint32_t heartbeat_ms)
+{
+	client->options.heartbeat_ms = heartbeat_ms;
+	return TG_OK;
+}
+
+enum tg_status tg_client_set_read_deadline_ms(struct tg_client *client, uint32_t read_deadline_ms)
+{
+	client->options.read_deadline_ms = read_deadline_ms;
+	return TG_OK;
+}
+
+enum tg_status tg_client_set_connect_timeout_ms(
+	struct tg_client *client, uint32_t connect_timeout_ms)
+{
+	if (connect_timeout_ms == 0) {
+		return TG_ERR_ARGUMENT;
+	}
+	client->options.connect_timeout_ms = connect_timeout_ms;
+	return TG_OK;
+}
+
+enum tg_status tg_client_set_close_timeout_ms(struct tg_client *client, uint32_t close_timeout_ms)
+{
+	client->options.close_timeout_ms = close_timeout_ms;
+	return TG_OK;
+}
+
+enum tg_status tg_client_set_probe_timeout_ms(struct tg_client *client, uint32_t probe_timeout_ms)
+{
+	if (probe_timeout_ms == 0) {
+		return TG_ERR_ARGUMENT;
+	}
+	client->options.probe_timeout_ms = probe_timeout_ms;
+	return TG_OK;
+}
+
+enum tg_status tg_client_set_reconnect_attempts(struct tg_client *client, int attempts)
+{
+	if (attempts < TG_ATTEMPTS_INFINITE) {
+		return TG_ERR_ARGUMENT;
+	}
+	client->options.reconnect_attempts = attempts;
+	return TG_OK;
+}
+
+enum tg_status tg_client_set_reconnect_delay_ms(
+	struct tg_client *client, uint32_t min_ms, uint32_t max_ms)
+{
+	if (min_ms > max_ms) {
+		return TG_ERR_ARGUMENT;
+	}
+	client->options.reconnect_min_ms = min_ms;
+	client->options.reconnect_max_ms = max_ms;
+	return TG_OK;
+}
+
+enum tg_status tg_client_set_min_uptime_ms(struct tg_client *client, uint32_t min_uptime_ms)
+{
+	client->options.min_uptime_ms = min_uptime_ms;
+	return TG_OK;
+}
+
+enum tg_status tg_client_set_retry_login(struct tg_client *client, bool retry_login)
+{
+	client->options.retry_login = retry_login;
+	return TG_OK;
+}
+
+enum tg_status tg_client_set_send_queue_limit(struct tg_client *client, size_t limit)
+{
+	if (limit < TG_SEND_QUEUE_MIN) {
+		return TG_ERR_ARGUMENT;
+	}
+	client->options.send_queue_limit = limit;
+	return TG_OK;
+}
+
+enum tg_status tg_client_set_io(struct tg_client *client, const struct tg_io *io, void *data)
+{
+	if (!io) {
+		client->io = socket_io;
+		client->io_data = NULL;
+		return TG_OK;
+	}
+	if (io->size < sizeof *io || !io->open || !io->connect || !io->read || !io->write ||
+		!io->fd || !io->events || !io->close) {
+		return TG_ERR_ARGUMENT;
+	}
+	client->io = *io;
+	client->io_data = data;
+	return TG_OK;
+}
+
+void tg_client_set_user_data(struct tg_client *client, void *data)
+{
+	client->user_data = data;
+}
+
+void *tg_client_user_data(const struct tg_client *client)
+{
+	return client->user_data;
+}
+
+void tg_client_on_state(struct tg_client *client, tg_state_fn *fn)
+{
+	client->on_state = fn;
+}
+
+void tg_client_on_message(struct tg_client *client, tg_message_fn *fn)
+{
+	client->on_message = fn;
+}
+
+void tg_client_on_error(struct tg_client *client, tg_error_fn *fn)
+{
+	client->on_error = fn;
+}
+
+void tg_client_on_event(struct tg_client *client, tg_event_fn *fn)
+{
+	client->on_event = fn;
+}
+
+void tg_client_on_writable(struct tg_client *client, tg_writable_fn *fn)
+{
+	client->on_writable = fn;
+}
+
+void tg_client_on_auth(struct tg_client *client, tg_auth_fn *fn)
+{
+	client->on_auth = fn;
+}

@@ -1,0 +1,123 @@
+#include "notices.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	LOGIN_RESERVE = 12, /* notices of a login and of the logout that may follow */
+	EVENT_RESERVE = 8,  /* notices kept free for what is more than an event */
+};
+
+static unsigned room(const struct notices *notices)
+{
+	return NOTICES_MAX - notices->count;
+}
+
+static struct notice *add(struct notices *notices, enum notice_kind kind, const char *text)
+{
+	assert(room(notices) > 0);
+	struct notice *notice = &notices->ring[(notices->first + notices->count) % NOTICES_MAX];
+	notices->count++;
+	notice->kind = kind;
+	snprintf(notice->text, sizeof notice->text, "%s", text);
+	return notice;
+}
+
+void notices_put_state(struct notices *notices, const struct tg_state_change *change)
+{
+	if (!notices->is_halted) {
+		struct notice *notice = add(notices, NOTICE_STATE, change->reason);
+		notice->state = *change;
+		notice->state.reason = notice->text;
+	}
+}
+
+void notices_put_message(struct notices *notices, const struct tg_message *message)
+{
+	if (!notices->is_halted) {
+		add(notices, NOTICE_MESSAGE, "")->message = *message;
+	}
+}
+
+void notices_put_error(struct notices *notices, const struct tg_error *error)
+{
+	if (!notices->is_halted) {
+		struct notice *notice = add(notices, NOTICE_ERROR, error->detail);
+		notice->error = *error;
+		notice->error.detail = notice->text;
+	}
+}
+
+void notices_put_event(struct notices *notices, enum tg_event_kind kind, uint64_t value)
+{
+	if (!notices->is_halted && room(notices) > EVENT_RESERVE) {
+		add(notices, NOTICE_EVENT, "")->event = (struct tg_event){kind, value};
+	}
+}
+
+void notices_put_writable(struct notices *notices)
+{
+	if (!notices->is_halted) {
+		add(notices, NOTICE_WRITABLE, "");
+	}
+}
+
+bool notices_has_room(const struct notices *notices)
+{
+	return room(notices) >= LOGIN_RESERVE;
+}
+
+static void hand_out(const struct listener *to, const struct notice *notice)
+{
+	switch (notice->kind) {
+	case NOTICE_STATE:
+		if (to->state) {
+			to->state(to->data, &notice->state);
+		}
+		break;
+	case NOTICE_MESSAGE:
+		if (to->message) {
+			to->message(to->data, &notice->message);
+		}
+		break;
+	case NOTICE_ERROR:
+		if (to->error) {
+			to->error(to->data, &notice->error);
+		}
+		break;
+	case NOTICE_EVENT:
+		if (to->event) {
+			to->event(to->data, &notice->event);
+		}
+		break;
+	case NOTICE_WRITABLE:
+		if (to->writable) {
+			to->writable(to->data);
+		}
+		break;
+	}
+}
+
+void notices_deliver(struct notices *notices)
+{
+	if (notices->is_delivering) {
+		return;
+	}
+	notices->is_delivering = true;
+	while (notices->count > 0) {
+		/* It stays in its place, which is not used again, until it has been read. */
+		hand_out(notices->listener, &notices->ring[notices->first]);
+		if (notices->count > 0) {
+			notices->first = (notices->first + 1) % NOTICES_MAX;
+			notices->count--;
+		}
+	}
+	notices->is_delivering = false;
+}
+
+void notices_halt(struct notices *notices)
+{
+	notices->is_halted = true;
+	notices->count = 0;
+}

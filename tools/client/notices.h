@@ -1,0 +1,77 @@
+/* What the application has still to be told, in order. The core changes its state first and puts a
+ * notice here; notices are handed out when it is whole again. So a callback may give any order, and
+ * each change of state begins where the one before it ended. */
+#ifndef TIDEGATE_CLIENT_NOTICES_H
+#define TIDEGATE_CLIENT_NOTICES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "tidegate-client.h"
+
+enum {
+	NOTICES_MAX = 24,
+	NOTICE_TEXT_MAX = 160, /* bytes of a reason or a detail, with the NUL */
+};
+
+/* Who is told. Any function may be NULL. */
+struct listener {
+	void (*state)(void *data, const struct tg_state_change *change);
+	void (*message)(void *data, const struct tg_message *message);
+	void (*error)(void *data, const struct tg_error *error);
+	void (*event)(void *data, const struct tg_event *event);
+	void (*writable)(void *data);
+	bool (*auth)(void *data); /* asked, not told: not by way of a notice */
+	void *data;
+};
+
+enum notice_kind {
+	NOTICE_STATE,
+	NOTICE_MESSAGE,
+	NOTICE_ERROR,
+	NOTICE_EVENT,
+	NOTICE_WRITABLE,
+};
+
+struct notice {
+	enum notice_kind kind;
+	union {
+		struct tg_state_change state;
+		struct tg_message message; /* its data is borrowed: delivered before it is gone */
+		struct tg_error error;
+		struct tg_event event;
+	};
+	char text[NOTICE_TEXT_MAX];
+};
+
+/* Owner:  a client's core.
+ * Shared: never. */
+struct notices {
+	const struct listener *listener;
+	bool is_delivering;
+	bool is_halted; /* nobody is told anything any more */
+	unsigned first;
+	unsigned count;
+	struct notice ring[NOTICES_MAX];
+};
+
+/* Put a notice at the end. Texts are copied. There is room for what one order brings whenever
+ * notices_has_room() is true; events alone are dropped where there is little. */
+void notices_put_state(struct notices *notices, const struct tg_state_change *change);
+void notices_put_message(struct notices *notices, const struct tg_message *message);
+void notices_put_error(struct notices *notices, const struct tg_error *error);
+void notices_put_event(struct notices *notices, enum tg_event_kind kind, uint64_t value);
+void notices_put_writable(struct notices *notices);
+
+/* Whether another login can be followed up; false only for one that is given over and over inside
+ * of one callback. */
+bool notices_has_room(const struct notices *notices);
+
+/* Hands out what is there and what is added meanwhile. Inside of a callback it does nothing: the
+ * call further out goes on. */
+void notices_deliver(struct notices *notices);
+
+/* Drops what is there and all that is to come. */
+void notices_halt(struct notices *notices);
+
+#endif

@@ -1,0 +1,449 @@
+/* libtidegate-client: a login at a Tidegate gateway that is kept up.
+ *
+ * A client connects, keeps the line alive with pings, notices when it is dead, and connects again,
+ * until it is logged out, kicked, or refused for good.
+ *
+ *	static void on_message(struct tg_client *client, const struct tg_message *message, void
+ **data)
+ *	{
+ *		printf("%.*s\n", (int)message->len, message->data);
+ *	}
+ *
+ *	struct tg_client *client;
+ *	if (tg_client_create(&client) == TG_OK) {
+ *		tg_client_set_url(client, "ws://127.0.0.1:8000");
+ *		tg_client_set_user(client, "bob");
+ *		tg_client_on_message(client, on_message);
+ *		enum tg_status status = tg_client_run(client);
+ *		fprintf(stderr, "%s\n", tg_status_text(status));
+ *		tg_client_destroy(client);
+ *	}
+ *
+ * States:
+ *
+ *	INIT -> CONNECTING -> CONNECTED <-> RECONNECTING
+ *
+ *	any of them -> CLOSING -> CLOSED       logged out
+ *	the middle three -> CLOSED             the end: kicked, refused, no attempt left
+ *
+ * RECONNECTING lasts until a new line stands: it is both the waiting and the dialing. It may also
+ * follow CONNECTING. CLOSED is the end until the next tg_client_connect().
+ *
+ * Threads: a client is used by one thread at a time; different clients are independent. The library
+ * has no globals, starts no thread, touches no signal, prints nothing and never ends the process.
+ *
+ * Blocking: only tg_client_run() and tg_client_wait() wait. What else sends or connects may block
+ * as long as the resolver takes for a host that is a name; addresses in numbers never block.
+ *
+ * Callbacks are called from inside tg_client_connect(), _logout(), _probe(), _process(), _wait(),
+ * _run() and the tg_client_send_ functions. Every function may be called from them,
+ * tg_client_destroy() too; what it orders is told when the callback has returned, in order. */
+#ifndef TIDEGATE_CLIENT_H
+#define TIDEGATE_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define TG_API __attribute__((visibility("default")))
+#else
+#define TG_API
+#endif
+
+/* ---- Results ------------------------------------------------------------------------------------
+ */
+
+/* What came of a call, and why a line or a client ended. The numbers are part of the ABI. */
+enum tg_status {
+	TG_OK = 0, /* done; of an end: logged out */
+
+	/* Of calls. */
+	TG_ERR_ARGUMENT = 1,      /* an argument or an option is not acceptable */
+	TG_ERR_STATE = 2,         /* not now: this would wait inside a callback */
+	TG_ERR_NOT_CONNECTED = 3, /* nothing can be sent now */
+	TG_ERR_WOULD_BLOCK = 4,   /* the send queue is full; on_writable tells when to go on */
+	TG_ERR_TOO_BIG = 5,       /* a message over 64 KiB, which the gateway would refuse */
+	TG_ERR_UTF8 = 6,          /* a text that is not UTF-8 */
+	TG_ERR_NO_MEMORY = 7,
+	TG_ERR_SYSTEM = 8,      /* the kernel refused something; tg_client_detail() has the words */
+	TG_ERR_INTERRUPTED = 9, /* a signal came while waiting; go on by calling again */
+	TG_ERR_DESTROYED = 10,  /* a callback destroyed the client, which is gone */
+
+	/* Why there is no line. */
+	TG_ERR_ABORTED = 20,         /* logged out before the first line stood */
+	TG_ERR_RESOLVE = 21,         /* the host's name was not resolved */
+	TG_ERR_UNREACHABLE = 22,     /* no address could be connected to */
+	TG_ERR_CONNECT_TIMEOUT = 23, /* no connection, or no answer to the opening, in time */
+	TG_ERR_HANDSHAKE = 24,       /* the answer is not that of a WebSocket server */
+	TG_ERR_REFUSED = 25,         /* the answer is another HTTP status than 101 */
+
+	/* Why a line ended. */
+	TG_ERR_LOST = 30,       /* cut without a Close (1006) */
+	TG_ERR_IO_TIMEOUT = 31, /* i/o timeout: nothing was heard for the read deadline, or the
+				 * gateway heard nothing from us (3008) */
+	TG_ERR_PROTOCOL = 32,   /* the server broke the protocol; it was sent 1002, 1007 or 1009 */
+	TG_ERR_PACKET = 33,     /* the server sent a bad packet; it was sent 4002 */
+	TG_ERR_BLAMED = 34,     /* the server says that we broke it: 1002, 1007, 1009, 4002 */
+	TG_ERR_CLOSED = 35,     /* the server ended the session normally (1000) */
+	TG_ERR_POLICY = 36,     /* refused by a rule of the server (1008) */
+	TG_ERR_AUTH = 37,       /* not authenticated, or the token expired (3000) */
+	TG_ERR_BAD_LOGIN = 38,  /* the user is missing or not acceptable (4000) */
+	TG_ERR_KICKED = 39,     /* the same user logged in elsewhere (4001) */
+	TG_ERR_RESTART = 40,    /* the gateway restarts or drains (1001, 1012) */
+	TG_ERR_OVERLOADED = 41, /* the gateway is overloaded, or we read too slowly (1013) */
+	TG_ERR_SERVER = 42, /* an internal error of the gateway (1011), or another code, or none */
+};
+
+/* One line for people, in lower case, without a full stop. Never NULL, whatever the number.
+ * Thread: any. */
+TG_API const char *tg_status_text(enum tg_status status);
+
+/* ---- States -------------------------------------------------------------------------------------
+ */
+
+enum tg_state {
+	TG_STATE_INIT = 0,
+	TG_STATE_CONNECTING = 1,
+	TG_STATE_CONNECTED = 2,
+	TG_STATE_RECONNECTING = 3,
+	TG_STATE_CLOSING = 4,
+	TG_STATE_CLOSED = 5,
+};
+
+/* "INIT" to "CLOSED"; never NULL. Thread: any. */
+TG_API const char *tg_state_name(enum tg_state state);
+
+/* ---- What callbacks are told --------------------------------------------------------------------
+ *
+ * Everything pointed to is borrowed until the callback returns. Structs grow at their end only. */
+
+struct tg_client;
+
+struct tg_state_change {
+	enum tg_state from;
+	enum tg_state to;
+	enum tg_status status; /* why; TG_OK where nothing went wrong */
+	uint16_t close_code;   /* the Close frame received; 0: none was */
+	const char *reason;    /* its text, NUL-terminated; "" for none */
+	uint32_t attempt;      /* to RECONNECTING: the number of the coming attempt, from 1 */
+	uint32_t delay_ms;     /* to RECONNECTING: the time until then */
+	size_t unsent_len;     /* to CLOSED and RECONNECTING: bytes of frames taken by
+				* tg_client_send_...() that were dropped with the line */
+};
+
+/* A text, checked to be UTF-8. The gateway ends what it delivers in ` -- FROM user`. */
+struct tg_message {
+	const char *data; /* as it arrived; not NUL-terminated */
+	size_t len;       /* bytes */
+	size_t text_len;  /* bytes of it before the last ` -- FROM `; len where there is none */
+	const char
+		*from;   /* what stands behind that; NULL where there is none. Not NUL-terminated */
+	size_t from_len; /* bytes */
+	uint16_t command; /* of the packet it came in (102); 0 when it came as a text message */
+};
+
+/* One thing that went wrong: a dial, a handshake, a line, a frame. Whether the client goes on is
+ * told by the state, which changes after this. */
+struct tg_error {
+	enum tg_status status;
+	const char *detail;   /* what exactly, NUL-terminated: "Connection refused", "HTTP 404" */
+	int system_error;     /* errno, or 0 */
+	uint16_t http_status; /* of TG_ERR_REFUSED; else 0 */
+	uint16_t close_code;  /* sent or received, or 0 */
+};
+
+/* Steps of a client's life that need no answer; for logs. */
+enum tg_event_kind {
+	TG_EVENT_DIAL = 0, /* an attempt begins; value: its number, 0 for the first of a login */
+	TG_EVENT_PING = 1, /* a heartbeat or a probe was queued; value: pings of this line so far */
+	TG_EVENT_PONG = 2, /* it was answered; value: the round trip in ms */
+	TG_EVENT_PROBE = 3,  /* the machine slept, or tg_client_probe(): the line has `value` ms to
+			      * show that it lives */
+	TG_EVENT_RETRY = 4,  /* the next attempt was put off; value: the delay in ms */
+	TG_EVENT_CLOSE = 5,  /* a Close frame came; value: its code, 1005 for none */
+	TG_EVENT_HANGUP = 6, /* a line's transport was closed, by whichever side */
+	TG_EVENT_PACKET = 7, /* a packet that is no text was passed over; value: its command */
+};
+
+struct tg_event {
+	enum tg_event_kind kind;
+	uint64_t value;
+};
+
+/* ---- Life ---------------------------------------------------------------------------------------
+ */
+
+/* A client in state INIT with every option at its default. It owns two file descriptors (epoll and
+ * a timer) besides the line's own, all close-on-exec. Errors: TG_ERR_NO_MEMORY; TG_ERR_SYSTEM: no
+ * more descriptors (errno says which limit). *ret_client is untouched then. */
+TG_API enum tg_status tg_client_create(struct tg_client **ret_client);
+
+/* Cuts the line if there is one, without a Close (log out first for that), and frees the client; a
+ * Close that is under way is handed to the kernel. No callback is called, now or later. From inside
+ * a callback the client is freed when the outermost call of the library returns; that call then
+ * returns TG_ERR_DESTROYED. NULL is fine. */
+TG_API void tg_client_destroy(struct tg_client *client);
+
+/* ---- Options ------------------------------------------------------------------------------------
+ *
+ * Copied at tg_client_connect(): what is set later counts from the next one on. Callbacks alone
+ * take effect at once. Strings are copied by the setter. Each returns TG_OK, TG_ERR_NO_MEMORY, or
+ * TG_ERR_ARGUMENT for a value that cannot be, which leaves the option as it was. */
+
+/* Where the gateway is: ws://HOST[:PORT][/PATH][?QUERY] (port 80 unless told; an IPv6 address in
+ * brackets), or unix:PATH. Required. Other schemes (wss://) need tg_client_set_io(). */
+TG_API enum tg_status tg_client_set_url(struct tg_client *client, const char *url);
+
+/* The user to log in as: 1 to 64 bytes of UTF-8 without control characters. It is percent-encoded
+ * into the query, behind what the URL has there. NULL (the default): none is added. */
+TG_API enum tg_status tg_client_set_user(struct tg_client *client, const char *user);
+
+/* Sent as `token` in the query, percent-encoded; 1 to 2,048 bytes. NULL (the default): none. */
+TG_API enum tg_status tg_client_set_token(struct tg_client *client, const char *token);
+
+/* A protocol Ping is sent when this long has passed since the last. Default 50,000; 0: never. */
+TG_API enum tg_status tg_client_set_heartbeat_ms(struct tg_client *client, uint32_t heartbeat_ms);
+
+/* Silence after which a line is given up with TG_ERR_IO_TIMEOUT. Any complete frame ends a silence.
+ * Default 0: three heartbeats, or never without heartbeats. */
+TG_API enum tg_status tg_client_set_read_deadline_ms(
+	struct tg_client *client, uint32_t read_deadline_ms);
+
+/* Time for each address of the host to take the connection, and as long again for the answer to the
+ * opening. 1 or more; default 5,000. */
+TG_API enum tg_status tg_client_set_connect_timeout_ms(
+	struct tg_client *client, uint32_t connect_timeout_ms);
+
+/* Time for the line to end in good order: queued messages, Close, the peer's Close, end of file.
+ * Then it is cut. Default 1,500; 0: at once. */
+TG_API enum tg_status tg_client_set_close_timeout_ms(
+	struct tg_client *client, uint32_t close_timeout_ms);
+
+/* Time for a line to answer a probe. 1 or more; default 5,000. */
+TG_API enum tg_status tg_client_set_probe_timeout_ms(
+	struct tg_client *client, uint32_t probe_timeout_ms);
+
+enum {
+	TG_ATTEMPTS_INFINITE = -1,
+};
+
+/* Attempts to get a lost line back before the client closes; TG_ATTEMPTS_INFINITE: no end; 0: a
+ * lost line is the end. Default 10. The count starts anew once a line has stood for the minimum
+ * uptime. */
+TG_API enum tg_status tg_client_set_reconnect_attempts(struct tg_client *client, int attempts);
+
+/* Each attempt waits for a time drawn evenly from min_ms to max_ms, unless the gateway named one
+ * (retry_ms in its Close, Retry-After). Default 2,000 and 10,000. min_ms <= max_ms. */
+TG_API enum tg_status tg_client_set_reconnect_delay_ms(
+	struct tg_client *client, uint32_t min_ms, uint32_t max_ms);
+
+/* How long a line must have stood to count as a success. Default 5,000. */
+TG_API enum tg_status tg_client_set_min_uptime_ms(struct tg_client *client, uint32_t min_uptime_ms);
+
+/* Whether a login whose first attempt fails for want of a server (not resolved, unreachable, no
+ * answer) is repeated like a lost line. Default false: the client closes and says why. What the
+ * gateway puts off itself (503 with Retry-After) is repeated in any case, as attempts allow. */
+TG_API enum tg_status tg_client_set_retry_login(struct tg_client *client, bool retry_login);
+
+enum {
+	TG_SEND_QUEUE_MIN = 65664,
+};
+
+/* Bytes of frames that may wait for the transport; beyond, tg_client_send_...() tell
+ * TG_ERR_WOULD_BLOCK. Default 262,144; at least TG_SEND_QUEUE_MIN, which holds one message of any
+ * size. */
+TG_API enum tg_status tg_client_set_send_queue_limit(struct tg_client *client, size_t limit);
+
+/* ---- Callbacks ----------------------------------------------------------------------------------
+ *
+ * All are optional and get the pointer of tg_client_set_user_data() last. NULL takes one back. */
+
+TG_API void tg_client_set_user_data(struct tg_client *client, void *data);
+TG_API void *tg_client_user_data(const struct tg_client *client);
+
+/* After each change of state. */
+typedef void tg_state_fn(
+	struct tg_client *client, const struct tg_state_change *change, void *data);
+TG_API void tg_client_on_state(struct tg_client *client, tg_state_fn *fn);
+
+/* For each message, in the order of arrival; none after tg_client_logout(). */
+typedef void tg_message_fn(struct tg_client *client, const struct tg_message *message, void *data);
+TG_API void tg_client_on_message(struct tg_client *client, tg_message_fn *fn);
+
+/* For each thing that goes wrong, once, before the change of state it leads to. */
+typedef void tg_error_fn(struct tg_client *client, const struct tg_error *error, void *data);
+TG_API void tg_client_on_error(struct tg_client *client, tg_error_fn *fn);
+
+/* For each event. */
+typedef void tg_event_fn(struct tg_client *client, const struct tg_event *event, void *data);
+TG_API void tg_client_on_event(struct tg_client *client, tg_event_fn *fn);
+
+/* When the send queue has fallen to half its limit after a TG_ERR_WOULD_BLOCK. */
+typedef void tg_writable_fn(struct tg_client *client, void *data);
+TG_API void tg_client_on_writable(struct tg_client *client, tg_writable_fn *fn);
+
+/* When the gateway asks for a new token (Close 3000), once until a line has stood for the minimum
+ * uptime. It may call tg_client_set_token(), which then counts at once. Returns whether to try
+ * again; without this callback the client closes with TG_ERR_AUTH. */
+typedef bool tg_auth_fn(struct tg_client *client, void *data);
+TG_API void tg_client_on_auth(struct tg_client *client, tg_auth_fn *fn);
+
+/* ---- Orders -------------------------------------------------------------------------------------
+ */
+
+/* Logs in: INIT or CLOSED to CONNECTING, and the dial begins. In CLOSING what is left of the old
+ * line is cut first. In CONNECTING, CONNECTED and RECONNECTING it changes nothing and returns
+ * TG_OK: there is one line only. A dial that fails is told by the callbacks, not here. Errors:
+ * TG_ERR_ARGUMENT (no URL, or a scheme nobody speaks), TG_ERR_NO_MEMORY; TG_ERR_STATE: too often
+ * inside of one callback; TG_ERR_DESTROYED. */
+TG_API enum tg_status tg_client_connect(struct tg_client *client);
+
+/* Logs out, whatever the state: messages queued and a Close 1000 are sent, then the client is
+ * CLOSED when the gateway has answered, at the latest after the close time-out. Without a line that
+ * stands it is CLOSED when this returns, and whatever was under way is given up. It wins over
+ * everything: no attempt follows. In CLOSED it changes nothing. Errors: TG_ERR_DESTROYED. */
+TG_API enum tg_status tg_client_logout(struct tg_client *client);
+
+/* To be called when the network or the machine has come back. CONNECTED: the line has to answer a
+ * Ping in time or is replaced. RECONNECTING: the next attempt begins within a second. Otherwise
+ * nothing. Errors: TG_ERR_DESTROYED. */
+TG_API enum tg_status tg_client_probe(struct tg_client *client);
+
+/* Sends a text to every other user. It is copied; TG_OK means that it is in the queue, in order
+ * with what was sent before, and is no receipt.
+ * Errors: TG_ERR_NOT_CONNECTED, TG_ERR_WOULD_BLOCK, TG_ERR_TOO_BIG, TG_ERR_UTF8,
+ * TG_ERR_NO_MEMORY: nothing was queued. TG_ERR_DESTROYED. */
+TG_API enum tg_status tg_client_send_text(struct tg_client *client, const char *text, size_t len);
+
+/* Sends a packet: 102 is a text to every other user, and has to be UTF-8; 100 asks for a 101.
+ * Packet and header together may have 64 KiB. Errors: as tg_client_send_text(). */
+TG_API enum tg_status tg_client_send_packet(
+	struct tg_client *client, uint16_t command, const void *payload, size_t len);
+
+/* ---- Running ------------------------------------------------------------------------------------
+ */
+
+/* Logs in if the client is INIT, and runs it until it is CLOSED and its last line is gone. From
+ * inside a callback it cannot be called: TG_ERR_STATE. Returns why it closed: TG_OK when logged
+ * out. TG_ERR_INTERRUPTED: a signal was caught; the client is as it was. TG_ERR_DESTROYED. Errors
+ * of tg_client_connect() too.
+ */
+TG_API enum tg_status tg_client_run(struct tg_client *client);
+
+/* Waits until something is to be done, a signal comes, or `max_ms` have passed (-1: no limit), and
+ * does what is to be done. TG_ERR_STATE from inside a callback. Errors: TG_ERR_INTERRUPTED,
+ * TG_ERR_DESTROYED. */
+TG_API enum tg_status tg_client_wait(struct tg_client *client, int max_ms);
+
+/* For the loop of an application: the descriptor to watch for reading, and nothing else: sockets
+ * and deadlines are behind it. It is the same for the whole life of the client. When it is
+ * readable, call tg_client_process(). Not to be read, closed or changed. */
+TG_API int tg_client_fd(const struct tg_client *client);
+
+/* The poll(2) events to watch for on tg_client_fd(): POLLIN. */
+TG_API short tg_client_events(const struct tg_client *client);
+
+/* Milliseconds to the client's next deadline, rounded up; 0: now; -1: it has none. Only needed by a
+ * loop that would rather not rely on the descriptor for that. Changes with every call. */
+TG_API int tg_client_timeout_ms(const struct tg_client *client);
+
+/* Does what is to be done now, without waiting: reads, writes, deadlines. Calls for nothing are
+ * harmless. From inside a callback it does nothing. Errors: TG_ERR_DESTROYED. */
+TG_API enum tg_status tg_client_process(struct tg_client *client);
+
+/* ---- Looking ------------------------------------------------------------------------------------
+ */
+
+TG_API enum tg_state tg_client_state(const struct tg_client *client);
+
+/* Why the client is CLOSED or RECONNECTING; TG_OK in the other states. */
+TG_API enum tg_status tg_client_status(const struct tg_client *client);
+
+/* What exactly went wrong last, NUL-terminated; "" for nothing. Valid until the next call. */
+TG_API const char *tg_client_detail(const struct tg_client *client);
+
+/* Bytes of frames that wait for the transport. */
+TG_API size_t tg_client_queued_len(const struct tg_client *client);
+
+struct tg_stats {
+	uint64_t dials;             /* attempts to connect */
+	uint64_t lines;             /* those that became CONNECTED */
+	uint64_t bytes_received;    /* openings included */
+	uint64_t bytes_sent;        /* likewise */
+	uint64_t messages_received; /* handed to on_message or not */
+	uint64_t messages_sent;     /* queued */
+	uint64_t pings;             /* sent */
+	uint64_t pongs;             /* received for them */
+	uint32_t rtt_ms;            /* of the last ping answered */
+	uint32_t attempt;           /* attempts since the last line that counted as a success */
+};
+
+/* Counts since tg_client_create(). Writes the first `size` bytes: pass sizeof *ret_stats. */
+TG_API void tg_client_stats(
+	const struct tg_client *client, struct tg_stats *ret_stats, size_t size);
+
+/* ---- Transports of one's own --------------------------------------------------------------------
+ *
+ * For TLS, proxies and tests. A transport is non-blocking and has a descriptor that tells when to
+ * go on. Functions return 0 or a count, or a negative errno. */
+
+struct tg_target {
+	const char *scheme;  /* in lower case: "ws", "unix", or another */
+	const char *host;    /* a name or an address, without brackets; "" for unix: */
+	const char *service; /* the port in digits: what the URL says, or 80, or 443 for wss */
+	const char *path;    /* of unix: the socket's path; else NULL */
+};
+
+struct tg_io {
+	size_t size; /* sizeof(struct tg_io) of the caller */
+
+	/* Begins to connect and makes a line. `data` is that of tg_client_set_io(), `target` is
+	 * borrowed for the call. Only the resolver may block.
+	 * Errors: -EPROTONOSUPPORT for a scheme it does not speak; -EHOSTUNREACH with a name that
+	 * is not resolved; any other: unreachable. */
+	int (*open)(void *data, const struct tg_target *target, void **ret_line);
+
+	/* Goes on with it; called at least once, then when the descriptor is ready. `give_up`: the
+	 * address tried has had its time, take the next one.
+	 * Returns 0: connected (what TLS has to say included). -EAGAIN: not yet. -EINPROGRESS:
+	 * another address is being tried, its time begins. Otherwise: no address is left. */
+	int (*connect)(void *line, bool give_up);
+
+	/* Returns bytes, 0 (of read: the end), or a negative errno; -EAGAIN: not now. */
+	ssize_t (*read)(void *line, void *buffer, size_t size);
+	ssize_t (*write)(void *line, const void *data, size_t len);
+
+	/* The descriptor to poll now; it may be another after `connect`. */
+	int (*fd)(const void *line);
+
+	/* The poll(2) events to wait for when `wanted` (POLLIN, POLLOUT) is what the client wants
+	 * to do next; 0 while connecting. */
+	short (*events)(const void *line, short wanted);
+
+	/* Cuts the line and frees it. Does not block. */
+	void (*close)(void *line);
+};
+
+/* Replaces the transport from the next tg_client_connect() on. The table is copied; `data` is
+ * borrowed for the client's life. NULL: back to the sockets of the library.
+ * Errors: TG_ERR_ARGUMENT when a function is missing or `size` is too small. */
+TG_API enum tg_status tg_client_set_io(
+	struct tg_client *client, const struct tg_io *io, void *data);
+
+/* ---- The library --------------------------------------------------------------------------------
+ */
+
+/* The version of the library that runs, as "1.2.3". Thread: any. */
+TG_API const char *tg_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,240 @@
+#include "transport.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+enum {
+	BUFFER_SIZE = 65536,
+	READS_MAX = 16, /* in one step, so that other work of the loop gets its turn */
+	DRAIN_READS_MAX = 64,
+};
+
+_Static_assert((int)EPOLLIN == POLLIN && (int)EPOLLOUT == POLLOUT, "one set of bits");
+
+int transport_init(struct transport *transport, struct core *core, int epoll_fd)
+{
+	*transport = (struct transport){
+		.core = core,
+		.epoll_fd = epoll_fd,
+		.watched_fd = -1,
+		.buffer = malloc(BUFFER_SIZE),
+	};
+	return transport->buffer ? 0 : -ENOMEM;
+}
+
+/* ---- Watching. */
+
+static void unwatch(struct transport *transport)
+{
+	if (transport->watched_fd >= 0) {
+		/* It may have been closed already, which takes it out as well. */
+		epoll_ctl(transport->epoll_fd, EPOLL_CTL_DEL, transport->watched_fd, NULL);
+		transport->watched_fd = -1;
+	}
+}
+
+static void watch(struct transport *transport, int fd, short events)
+{
+	struct epoll_event event = {.events = (uint32_t)events};
+
+	if (fd != transport->watched_fd) {
+		unwatch(transport);
+	} else if (transport->is_connected && events == transport->watched_events) {
+		return;
+	}
+	/* While connecting, the same number may be another socket. */
+	if (epoll_ctl(transport->epoll_fd, EPOLL_CTL_MOD, fd, &event) < 0) {
+		epoll_ctl(transport->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+	}
+	transport->watched_fd = fd;
+	transport->watched_events = events;
+}
+
+void transport_watch(struct transport *transport)
+{
+	const uint8_t *data;
+	short wanted = 0;
+
+	if (!transport->line) {
+		return;
+	}
+	const int fd = transport->io.fd(transport->line);
+	if (fd < 0) {
+		unwatch(transport);
+		return;
+	}
+	if (transport->is_connected) {
+		wanted = POLLIN;
+		if (!transport->write_error && core_peek(transport->core, &data) > 0) {
+			wanted |= POLLOUT;
+		}
+	}
+	watch(transport, fd, transport->io.events(transport->line, wanted));
+}
+
+/* ---- Opening and closing. */
+
+static void close_line(struct transport *transport)
+{
+	if (transport->line) {
+		unwatch(transport);
+		transport->io.close(transport->line);
+		transport->line = NULL;
+		transport->is_connected = false;
+		transport->write_error = 0;
+	}
+}
+
+void transport_finish(struct transport *transport)
+{
+	close_line(transport);
+	free(transport->buffer);
+	transport->buffer = NULL;
+}
+
+static void open_line(struct transport *transport, uint32_t number, uint64_t now_ms)
+{
+	const struct tg_target target = {
+		.scheme = transport->url.scheme,
+		.host = transport->url.host,
+		.service = transport->url.service,
+		.path = transport->url.path,
+	};
+	void *line = NULL;
+
+	transport->io = transport->next_io;
+	const int ret = transport->io.open(transport->next_data, &target, &line);
+	if (ret == -EHOSTUNREACH) {
+		core_transport_failed(transport->core, number, TG_ERR_RESOLVE, 0, now_ms);
+	} else if (ret < 0) {
+		core_transport_failed(transport->core, number, TG_ERR_UNREACHABLE, -ret, now_ms);
+	} else {
+		transport->line = line;
+		transport->number = number;
+		transport->is_connected = false;
+		transport->write_error = 0;
+	}
+}
+
+/* Returns whether there is more to do at once. */
+static bool connect_line(struct transport *transport, uint64_t now_ms)
+{
+	struct core *core = transport->core;
+	const bool give_up = core_wants_next_address(core);
+	const int ret = transport->io.connect(transport->line, give_up);
+
+	if (ret == 0) {
+		transport->is_connected = true;
+		core_transport_opened(core, transport->number, now_ms);
+		return true;
+	}
+	if (ret == -EINPROGRESS || (ret == -EAGAIN && give_up)) {
+		core_transport_trying(core, transport->number, now_ms);
+		return false;
+	}
+	if (ret == -EAGAIN) {
+		return false;
+	}
+	core_transport_failed(core, transport->number,
+		ret == -ETIMEDOUT ? TG_ERR_CONNECT_TIMEOUT : TG_ERR_UNREACHABLE, -ret, now_ms);
+	return true;
+}
+
+/* ---- Bytes. */
+
+static bool serves(const struct transport *transport, const bool *is_doomed)
+{
+	return !*is_doomed && core_wanted_line(transport->core) == transport->number;
+}
+
+static void write_line(struct transport *transport, const bool *is_doomed)
+{
+	const uint8_t *data;
+	size_t len;
+
+	while (!transport->write_error && serves(transport, is_doomed) &&
+		(len = core_peek(transport->core, &data)) > 0) {
+		const ssize_t sent = transport->io.write(transport->line, data, len);
+		if (sent == -EAGAIN || sent == 0) {
+			break;
+		}
+		if (sent < 0) {
+			transport->write_error = (int)-sent;
+			break;
+		}
+		core_advance(transport->core, transport->number, (size_t)sent);
+	}
+}
+
+/* Returns whether there may be more to read. */
+static bool read_line(struct transport *transport, uint64_t now_ms)
+{
+	struct core *core = transport->core;
+	const ssize_t got = transport->io.read(transport->line, transport->buffer, BUFFER_SIZE);
+
+	if (got > 0) {
+		core_feed(core, transport->number, transport->buffer, (size_t)got, now_ms);
+		return true;
+	}
+	if (got == 0) {
+		core_transport_ended(core, transport->number, now_ms);
+	} else if (got != -EAGAIN) {
+		core_transport_failed(core, transport->number, TG_ERR_LOST, (int)-got, now_ms);
+	} else if (transport->write_error) {
+		core_transport_failed(
+			core, transport->number, TG_ERR_LOST, transport->write_error, now_ms);
+	}
+	return got != -EAGAIN;
+}
+
+bool transport_step(
+	struct transport *transport, bool may_read, const bool *is_doomed, uint64_t now_ms)
+{
+	unsigned reads = 0;
+
+	while (!*is_doomed) {
+		const uint32_t wanted = core_wanted_line(transport->core);
+		if (transport->line && transport->number != wanted) {
+			close_line(transport);
+		}
+		if (wanted == 0) {
+			return false;
+		}
+		if (!transport->line) {
+			open_line(transport, wanted, now_ms);
+		} else if (!transport->is_connected) {
+			if (!connect_line(transport, now_ms)) {
+				return false;
+			}
+		} else {
+			write_line(transport, is_doomed);
+			if (!serves(transport, is_doomed)) {
+				continue;
+			}
+			if (!may_read) {
+				return transport->write_error != 0;
+			}
+			if (reads++ == READS_MAX) {
+				return true;
+			}
+			if (!read_line(transport, now_ms)) {
+				return false;
+			}
+		}
+	}
+	return false;
+}
+
+void transport_drain(struct transport *transport)
+{
+	if (!transport->line || !transport->is_connected) {
+		return;
+	}
+	for (unsigned reads = 0; reads < DRAIN_READS_MAX; reads++) {
+		if (transport->io.read(transport->line, transport->buffer, BUFFER_SIZE) <= 0) {
+			break;
+		}
+	}
+}
