@@ -18,6 +18,7 @@ enum group {
 	GROUP_THREADS,
 	GROUP_DEADLINES,
 	GROUP_LIMITS,
+	GROUP_ADMIN,
 };
 
 /* Keys that are no letters. Those of the numbers follow KEY_NUMBERS in the order of options.def. */
@@ -25,6 +26,9 @@ enum {
 	KEY_LOG_FORMAT = 256,
 	KEY_LOG_LEVEL,
 	KEY_ECHO,
+	KEY_ADMIN,
+	KEY_ADMIN_TOKEN,
+	KEY_DEMO,
 	KEY_NUMBERS,
 };
 
@@ -50,6 +54,7 @@ static const struct {
 	{"seconds", "S", GROUP_DEADLINES},
 	{"bytes", "SIZE", GROUP_LIMITS},
 	{"connections", "N", GROUP_LIMITS},
+	{"requests", "N", GROUP_ADMIN},
 };
 
 static const struct argp_option fixed_options[] = {
@@ -65,9 +70,19 @@ static const struct argp_option fixed_options[] = {
 		"of the log on standard error: text or json (default text)", GROUP_SERVICE},
 	{"log-level", KEY_LOG_LEVEL, "LEVEL", 0,
 		"log from LEVEL on: debug, info, warn or error (default info)", GROUP_SERVICE},
+	{"admin", KEY_ADMIN, "ADDRESS", 0,
+		"serve metrics, an API for backends and a console at HOST:PORT, :PORT of this machine or "
+		"unix:PATH (default none)",
+		GROUP_ADMIN},
+	{"admin-token", KEY_ADMIN_TOKEN, "FILE", 0,
+		"ask for the token in FILE's first line; else only this machine is served (default none)",
+		GROUP_ADMIN},
+	{"demo", KEY_DEMO, NULL, 0, "let the console play faults: cut lines, stop answers",
+		GROUP_ADMIN},
 	{.doc = "Threads:", .group = GROUP_THREADS},
 	{.doc = "Deadlines, S in whole seconds:", .group = GROUP_DEADLINES},
 	{.doc = "Limits, SIZE in bytes or followed by K, M or G:", .group = GROUP_LIMITS},
+	{.doc = "The admin port:", .group = GROUP_ADMIN},
 };
 
 enum {
@@ -149,6 +164,12 @@ static const char *key_name(int key)
 		return "id";
 	case KEY_ECHO:
 		return "echo";
+	case KEY_ADMIN:
+		return "admin";
+	case KEY_ADMIN_TOKEN:
+		return "admin_token";
+	case KEY_DEMO:
+		return "demo";
 	case KEY_LOG_FORMAT:
 		return "log_format";
 	case KEY_LOG_LEVEL:

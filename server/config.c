@@ -19,6 +19,9 @@ enum {
 	HIDDEN_PAGE_S = 60,
 };
 
+static const char NONE[] = "none"; /* takes an option back that is off by default */
+static const char ADMIN_HOST[] = "127.0.0.1";
+
 /* A number that the user may set. */
 static const struct number {
 	const char *name;
@@ -255,16 +258,58 @@ static int set_log_level(struct config *config, const char *value, char *ret_err
 	return 0;
 }
 
-static int set_echo(struct config *config, const char *value, char *ret_error)
+static int set_flag(const char *name, const char *value, bool *ret_flag, char *ret_error)
 {
 	static const char *const words[] = {
 		"false", "true", "no", "yes", "off", "on", "0", "1", NULL}; /* odd ones mean true */
 	int found = find_word(words, value);
 
 	if (found < 0) {
-		return fail(ret_error, -EINVAL, "echo: \"%.64s\" is not true or false", value);
+		return fail(ret_error, -EINVAL, "%s: \"%.64s\" is not true or false", name, value);
 	}
-	config->echo = found % 2 == 1;
+	*ret_flag = found % 2 == 1;
+	return 0;
+}
+
+static int set_echo(struct config *config, const char *value, char *ret_error)
+{
+	return set_flag("echo", value, &config->echo, ret_error);
+}
+
+static int set_demo(struct config *config, const char *value, char *ret_error)
+{
+	return set_flag("demo", value, &config->demo, ret_error);
+}
+
+/* No host means this machine, unlike in `listen`: the admin port is not for strangers. */
+static int set_admin(struct config *config, const char *value, char *ret_error)
+{
+	const char *host = value[0] == ':' ? ADMIN_HOST : "";
+	const char *address = strncmp(value, "*:", 2) == 0 ? value + 1 : value;
+
+	if (strcmp(value, NONE) == 0) {
+		config->admin[0] = '\0';
+		return 0;
+	}
+	if (!is_address(address) || strlen(host) + strlen(address) >= CONFIG_ADDRESS_MAX) {
+		return fail(ret_error, -EINVAL,
+			"admin: \"%.64s\" is not HOST:PORT, [IPv6]:PORT, :PORT, *:PORT, unix:PATH or "
+			"none",
+			value);
+	}
+	strcpy(config->admin, host);
+	strcat(config->admin, address);
+	return 0;
+}
+
+static int set_admin_token(struct config *config, const char *value, char *ret_error)
+{
+	if (value[0] == '\0' || strlen(value) >= CONFIG_PATH_MAX) {
+		return fail(ret_error, -EINVAL,
+			"admin_token: the name of a file is 1 to %d bytes long, or none",
+			CONFIG_PATH_MAX - 1);
+	}
+	strcpy(config->admin_token, strcmp(value, NONE) == 0 ? "" : value);
 	return 0;
 }
 
@@ -274,6 +319,9 @@ static const struct word words[] = {
 	{"log_format", set_log_format},
 	{"log_level", set_log_level},
 	{"echo", set_echo},
+	{"admin", set_admin},
+	{"admin_token", set_admin_token},
+	{"demo", set_demo},
 };
 
 /* --- names -------------------------------------------------------------------------------------
@@ -394,6 +442,9 @@ int config_check(const struct config *config, void (*warn)(const char *message),
 	if (config->tx_memory_limit > 0 && config->tx_memory_limit < config->tx_queue_limit) {
 		warn("tx_memory_limit: less than tx_queue_limit, so one slow client may take all of it");
 	}
+	if (config->admin[0] == '\0' && (config->admin_token[0] != '\0' || config->demo)) {
+		warn("admin_token and demo mean nothing without admin");
+	}
 	return 0;
 }
 
@@ -448,6 +499,15 @@ size_t config_reload(
 	}
 	if (config->echo != fresh->echo) {
 		refused("echo");
+	}
+	if (strcmp(config->admin, fresh->admin) != 0) {
+		refused("admin");
+	}
+	if (strcmp(config->admin_token, fresh->admin_token) != 0) {
+		refused("admin_token");
+	}
+	if (config->demo != fresh->demo) {
+		refused("demo");
 	}
 	return changed;
 }

@@ -13,6 +13,7 @@ enum {
 	CONFIG_LISTEN_MAX = 16,   /* listeners */
 	CONFIG_ADDRESS_MAX = 128, /* bytes of one listener's address, NUL included */
 	CONFIG_ID_MAX = 64,       /* bytes of the node's name, NUL included */
+	CONFIG_PATH_MAX = 256,    /* bytes of a file's path, NUL included */
 	CONFIG_ERROR_MAX = 512,   /* bytes of an error message, NUL included */
 };
 
@@ -25,9 +26,14 @@ struct config {
 	char listen[CONFIG_LISTEN_MAX][CONFIG_ADDRESS_MAX]; /* HOST:PORT, [IPv6]:PORT, :PORT for
 							     * all addresses, or unix:PATH */
 	size_t listen_count;
+	char admin[CONFIG_ADDRESS_MAX]; /* of the admin port, as those above; empty: there is none
+					 */
+	char admin_token[CONFIG_PATH_MAX]; /* the file that holds its token; empty: none is asked
+					      for */
 	enum log_format log_format;
 	enum log_level log_level;
 	bool echo; /* send every message back to its sender; no users, no fan-out */
+	bool demo; /* the admin port can play faults */
 };
 
 /* Meson's defaults; listens on :8000, id "demo". Thread: any. */

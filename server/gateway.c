@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #endif
 
 #include "acceptor.h"
+#include "admin/admin.h"
 #include "advice.h"
 #include "cli.h"
 #include "listener.h"
@@ -32,6 +34,9 @@ enum {
 	FILES_SPARE = 8,      /* descriptors for the config file, the log, getaddrinfo */
 	REFUSALS_SHARE = 16,  /* a part of the connections' descriptors is for those refused */
 	REFUSALS_MOST = 256,
+	ADMIN_SHARE = 16,      /* a part of the descriptors is for the admin port */
+	ADMIN_CLIENTS_MIN = 4, /* connections to it */
+	ADMIN_CLIENTS_MOST = 256,
 	TABLE_AT_ONCE = 65536,  /* users provided for at the start, at most */
 	BACKLOG_MOST = 4 << 20, /* bytes of fan-out in hand before senders are held back */
 };
@@ -43,7 +48,9 @@ struct gateway {
 	struct node node;
 	struct listeners listeners;
 	struct acceptor **acceptors;
+	struct admin *admin; /* NULL without an admin port */
 	int signal_fd;
+	int drain_fd;            /* eventfd: the admin port asks for a drain */
 	uint64_t files_overhead; /* descriptors that are no connections */
 	int argc;
 	char **argv;
@@ -111,6 +118,16 @@ static void tell_memory_room(const struct gateway *gateway, uint64_t connections
 	}
 }
 
+/* Connections to the admin port, of which there are descriptors for few where there are few. */
+static uint32_t admin_clients_max(void)
+{
+	uint64_t share = machine_raise_files() / ADMIN_SHARE;
+	if (share < ADMIN_CLIENTS_MIN) {
+		return ADMIN_CLIENTS_MIN;
+	}
+	return share < ADMIN_CLIENTS_MOST ? (uint32_t)share : ADMIN_CLIENTS_MOST;
+}
+
 /* Divides what the file limit leaves: connections, and newcomers who wait for their 503. */
 static void set_connection_limits(struct gateway *gateway, bool is_start)
 {
@@ -118,6 +135,9 @@ static void set_connection_limits(struct gateway *gateway, bool is_start)
 	if (is_start) {
 		/* Counted while there are no connections, which come and go during the count. */
 		gateway->files_overhead = machine_used_files() + FILES_SPARE;
+		if (gateway->admin) {
+			gateway->files_overhead += admin_clients_max();
+		}
 	}
 	uint64_t overhead = gateway->files_overhead;
 	uint64_t room = files > overhead ? files - overhead : 1;
@@ -164,7 +184,11 @@ static int catch_signals(struct gateway *gateway)
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	gateway->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return gateway->signal_fd < 0 ? complain_about("catch signals", -errno) : 0;
+	if (gateway->signal_fd < 0) {
+		return complain_about("catch signals", -errno);
+	}
+	gateway->drain_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return gateway->drain_fd < 0 ? complain_about("start", -errno) : 0;
 }
 
 static int open_listeners(struct gateway *gateway)
@@ -227,6 +251,46 @@ static int make_threads(struct gateway *gateway)
 	return 0;
 }
 
+static int make_admin(struct gateway *gateway)
+{
+	char error[CONFIG_ERROR_MAX];
+	struct admin_setup setup = {
+		.config = &gateway->config,
+		.node = &gateway->node,
+		.acceptors = gateway->acceptors,
+		.listeners = &gateway->listeners,
+		.drain_fd = gateway->drain_fd,
+		.clients_max = admin_clients_max(),
+	};
+	if (gateway->config.admin[0] == '\0') {
+		return 0;
+	}
+	int err = admin_create(&setup, &gateway->admin, error);
+	if (err) {
+		complain("%s", error);
+	}
+	return err;
+}
+
+static int start_admin(struct gateway *gateway)
+{
+	char name[CONFIG_ADDRESS_MAX + 16];
+	if (!gateway->admin) {
+		return 0;
+	}
+	int err = admin_start(gateway->admin);
+	if (err) {
+		return complain_about("start the admin port's thread", err);
+	}
+	admin_name(gateway->admin, name, sizeof(name));
+	log_info(0, "admin on %s", name);
+	if (gateway->config.admin_token[0] == '\0') {
+		log_warn(0, "everybody on this machine may use the admin port: --admin-token asks "
+			    "for a token");
+	}
+	return 0;
+}
+
 static int start_threads(struct gateway *gateway)
 {
 	for (uint32_t i = 0; i < gateway->node.worker_count; i++) {
@@ -281,6 +345,9 @@ static int start(struct gateway *gateway)
 		err = make_threads(gateway);
 	}
 	if (!err) {
+		err = make_admin(gateway);
+	}
+	if (!err) {
 		err = start_log(gateway);
 	}
 	if (err) {
@@ -292,6 +359,9 @@ static int start(struct gateway *gateway)
 	}
 	set_connection_limits(gateway, true);
 	err = start_threads(gateway);
+	if (!err) {
+		err = start_admin(gateway);
+	}
 	if (!err) {
 		log_info(0, "started");
 		notify("READY=1");
@@ -342,6 +412,9 @@ static void reload(struct gateway *gateway)
 	set_memory_limits(gateway);
 	set_connection_limits(gateway, false);
 	order_all(gateway, WORKER_MAIL_RELOAD);
+	if (gateway->admin && admin_reload(gateway->admin, &gateway->config, error) < 0) {
+		log_error(0, "reload: %s; the admin port goes on as before", error);
+	}
 	log_info(0, "reloaded: %zu options changed", changed);
 }
 
@@ -352,22 +425,26 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* Waits for a signal. Returns its number, 0 after the time-out. */
-static int wait_signal(struct gateway *gateway, int timeout_ms)
+/* Waits for a signal, or with `takes_drain` for the admin port to ask for a drain, which counts as
+ * SIGTERM. Returns its number, 0 after the time-out. */
+static int wait_signal(struct gateway *gateway, int timeout_ms, bool takes_drain)
 {
-	struct pollfd ready = {.fd = gateway->signal_fd, .events = POLLIN};
+	struct pollfd ready[] = {
+		{.fd = gateway->signal_fd, .events = POLLIN},
+		{.fd = takes_drain ? gateway->drain_fd : -1, .events = POLLIN},
+	};
 	struct signalfd_siginfo info;
-	poll(&ready, 1, timeout_ms);
-	if (read(gateway->signal_fd, &info, sizeof(info)) != sizeof(info)) {
-		return 0;
+	poll(ready, 2, timeout_ms);
+	if (read(gateway->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		return (int)info.ssi_signo;
 	}
-	return (int)info.ssi_signo;
+	return ready[1].revents & POLLIN ? SIGTERM : 0;
 }
 
 static void serve(struct gateway *gateway)
 {
 	for (;;) {
-		int number = wait_signal(gateway, HOUSEKEEP_MS);
+		int number = wait_signal(gateway, HOUSEKEEP_MS, true);
 		if (number == SIGTERM || number == SIGINT) {
 			return;
 		}
@@ -394,12 +471,13 @@ static void drain(struct gateway *gateway)
 	uint64_t end_ms =
 		now_ms() + (gateway->config.drain + gateway->config.close_deadline + 1) * 1000;
 	uint64_t total = connections(gateway);
+	gateway->node.is_draining = true;
 	notify("STOPPING=1");
 	order_all(gateway, WORKER_MAIL_DRAIN);
 	log_info(0, "draining %llu connections over %llu s", (unsigned long long)total,
 		(unsigned long long)gateway->config.drain);
 	while (connections(gateway) > 0 && now_ms() < end_ms) {
-		int number = wait_signal(gateway, DRAIN_LOOK_MS);
+		int number = wait_signal(gateway, DRAIN_LOOK_MS, false);
 		if (number == SIGTERM || number == SIGINT) {
 			log_warn(0, "ending at once: %llu connections are cut off",
 				(unsigned long long)connections(gateway));
@@ -437,6 +515,8 @@ static void log_totals(const struct gateway *gateway)
 static void finish(struct gateway *gateway)
 {
 	struct node *node = &gateway->node;
+	/* Before the workers, who may still hold orders of its. */
+	admin_destroy(&gateway->admin);
 	for (uint32_t i = 0; gateway->acceptors && i < gateway->config.acceptors; i++) {
 		acceptor_destroy(&gateway->acceptors[i]);
 	}
@@ -467,6 +547,9 @@ static void destroy(struct gateway *gateway)
 	if (gateway->signal_fd >= 0) {
 		close(gateway->signal_fd);
 	}
+	if (gateway->drain_fd >= 0) {
+		close(gateway->drain_fd);
+	}
 }
 
 int gateway_run(const struct config *config, int argc, char **argv)
@@ -475,6 +558,7 @@ int gateway_run(const struct config *config, int argc, char **argv)
 		.config = *config,
 		.listeners = LISTENERS_EMPTY,
 		.signal_fd = -1,
+		.drain_fd = -1,
 		.argc = argc,
 		.argv = argv,
 	};

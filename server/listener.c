@@ -26,6 +26,7 @@ enum {
 };
 
 static const char UNIX_PREFIX[] = "unix:";
+static const mode_t ADMIN_MODE = 0660;
 
 /* --- rows --------------------------------------------------------------------------------------
  */
@@ -274,6 +275,10 @@ static int open_unix(struct listeners *listeners, const char *path)
 		return -errno;
 	}
 	*cell(listeners, row, 0) = fd;
+	/* Before it has a name, so that there is no moment at which strangers may connect. */
+	if (listeners->unix_mode && fchmod(fd, listeners->unix_mode) < 0) {
+		return -errno;
+	}
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
 		return -errno;
 	}
@@ -314,19 +319,38 @@ static int take_over_passed(struct listeners *listeners, int *ret_count)
 /* --- all ---------------------------------------------------------------------------------------
  */
 
-static const char *advice(int err)
+/* What to do about it; "" when there is nothing to say. */
+static void advise(int err, const char *option, char *ret_advice, size_t size)
 {
-	switch (err) {
-	case -EADDRINUSE:
-		return " (does another gateway run? --listen takes another address)";
-	case -EACCES:
-		return " (ports below 1024 and protected folders need privileges: see setcap(8), or let "
-		       "systemd pass the socket)";
-	case -EEXIST:
-		return " (it is not a socket, so it stays)";
-	default:
-		return "";
+	ret_advice[0] = '\0';
+	if (err == -EADDRINUSE) {
+		snprintf(ret_advice, size,
+			" (does another gateway run? --%s takes another address)", option);
+	} else if (err == -EACCES) {
+		snprintf(ret_advice, size,
+			" (ports below 1024 and protected folders need privileges: see setcap(8), or let "
+			"systemd pass the socket)");
+	} else if (err == -EEXIST) {
+		snprintf(ret_advice, size, " (it is not a socket, so it stays)");
 	}
+}
+
+static int open_address(struct listeners *listeners, const char *option, const char *text,
+	char ret_error[CONFIG_ERROR_MAX])
+{
+	const char *why = NULL;
+	int err = strncmp(text, UNIX_PREFIX, sizeof(UNIX_PREFIX) - 1) == 0
+			  ? open_unix(listeners, text + sizeof(UNIX_PREFIX) - 1)
+			  : open_host(listeners, text, &why);
+	if (err) {
+		char advice[160] = "";
+		if (!why) {
+			advise(err, option, advice, sizeof(advice));
+		}
+		snprintf(ret_error, CONFIG_ERROR_MAX, "cannot listen on %s: %s%s", text,
+			why ? why : strerrordesc_np(-err), advice);
+	}
+	return err;
 }
 
 int listeners_open(
@@ -340,15 +364,7 @@ int listeners_open(
 			"cannot use the sockets passed by systemd: %s", strerrordesc_np(-err));
 	}
 	for (size_t i = 0; i < config->listen_count && !err && passed == 0; i++) {
-		const char *text = config->listen[i];
-		const char *why = NULL;
-		err = strncmp(text, UNIX_PREFIX, sizeof(UNIX_PREFIX) - 1) == 0
-			      ? open_unix(listeners, text + sizeof(UNIX_PREFIX) - 1)
-			      : open_host(listeners, text, &why);
-		if (err) {
-			snprintf(ret_error, CONFIG_ERROR_MAX, "cannot listen on %s: %s%s", text,
-				why ? why : strerrordesc_np(-err), why ? "" : advice(err));
-		}
+		err = open_address(listeners, "listen", config->listen[i], ret_error);
 	}
 	if (err) {
 		listeners_close(listeners);
@@ -356,24 +372,64 @@ int listeners_open(
 	return err;
 }
 
+int listeners_open_admin(
+	struct listeners *listeners, const char *address, char ret_error[CONFIG_ERROR_MAX])
+{
+	*listeners = (struct listeners){.columns = 1, .unix_mode = ADMIN_MODE};
+	int err = open_address(listeners, "admin", address, ret_error);
+	if (err) {
+		listeners_close(listeners);
+	}
+	return err;
+}
+
+/* --- as bound ----------------------------------------------------------------------------------
+ */
+
+static struct sockaddr_storage address_of(const struct listeners *listeners, size_t row)
+{
+	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+	socklen_t len = sizeof(address);
+	getsockname(*cell(listeners, row, 0), (struct sockaddr *)&address, &len);
+	return address;
+}
+
+uint16_t listeners_port(const struct listeners *listeners, size_t row)
+{
+	struct sockaddr_storage address = address_of(listeners, row);
+	const struct sockaddr_in *in = (const void *)&address;
+	const struct sockaddr_in6 *in6 = (const void *)&address;
+	if (address.ss_family == AF_INET) {
+		return ntohs(in->sin_port);
+	}
+	return address.ss_family == AF_INET6 ? ntohs(in6->sin6_port) : 0;
+}
+
+bool listeners_is_local(const struct listeners *listeners, size_t row)
+{
+	struct sockaddr_storage address = address_of(listeners, row);
+	const struct sockaddr_in *in = (const void *)&address;
+	const struct sockaddr_in6 *in6 = (const void *)&address;
+	if (address.ss_family == AF_INET) {
+		return ntohl(in->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	}
+	return address.ss_family == AF_UNIX ||
+	       (address.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr));
+}
+
 bool listeners_has_inet(const struct listeners *listeners)
 {
 	for (size_t row = 0; row < listeners->count; row++) {
-		struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
-		socklen_t len = sizeof(address);
-		getsockname(*cell(listeners, row, 0), (struct sockaddr *)&address, &len);
-		if (address.ss_family != AF_UNIX) {
+		if (address_of(listeners, row).ss_family != AF_UNIX) {
 			return true;
 		}
 	}
 	return false;
 }
 
-static void name_row(const struct listeners *listeners, size_t row, char *ret_name, size_t size)
+void listeners_name_row(const struct listeners *listeners, size_t row, char *ret_name, size_t size)
 {
-	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
-	socklen_t len = sizeof(address);
-	getsockname(*cell(listeners, row, 0), (struct sockaddr *)&address, &len);
+	struct sockaddr_storage address = address_of(listeners, row);
 	const struct sockaddr_in *in = (const void *)&address;
 	const struct sockaddr_in6 *in6 = (const void *)&address;
 	if (address.ss_family == AF_UNIX) {
@@ -398,7 +454,7 @@ void listeners_name(const struct listeners *listeners, char *ret_name, size_t si
 	ret_name[0] = '\0';
 	for (size_t row = 0; row < listeners->count && at + 1 < size; row++) {
 		char name[CONFIG_ADDRESS_MAX + 8];
-		name_row(listeners, row, name, sizeof(name));
+		listeners_name_row(listeners, row, name, sizeof(name));
 		at += (size_t)snprintf(ret_name + at, size - at, "%s%s", row ? "," : "", name);
 	}
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "config.h"
 
@@ -23,6 +24,7 @@ struct listeners {
 	uint32_t columns; /* acceptors */
 	int *fds; /* count rows of columns; -1 where a row is shared and this is not its first */
 	char **unix_paths; /* one for each row, to be removed at the end; NULL for others */
+	mode_t unix_mode;  /* of Unix sockets; 0 leaves it to the umask */
 };
 
 #define LISTENERS_EMPTY ((struct listeners){0})
@@ -33,6 +35,11 @@ struct listeners {
  */
 int listeners_open(
 	struct listeners *listeners, const struct config *config, char ret_error[CONFIG_ERROR_MAX]);
+
+/* Opens one address, for one thread: the admin port's. Its Unix socket is for its owner and group.
+ * Thread: main. Errors: -errno; ret_error as above. */
+int listeners_open_admin(
+	struct listeners *listeners, const char *address, char ret_error[CONFIG_ERROR_MAX]);
 
 /* Closes the sockets and removes Unix ones from the file system. Fine with LISTENERS_EMPTY. */
 void listeners_close(struct listeners *listeners);
@@ -45,6 +52,15 @@ bool listeners_is_shared(const struct listeners *listeners, size_t row);
 
 /* Whether any of them is no Unix socket. */
 bool listeners_has_inet(const struct listeners *listeners);
+
+/* One address as bound: `:8000`, `127.0.0.1:8000`, `[::1]:8000`, `unix:PATH`. */
+void listeners_name_row(const struct listeners *listeners, size_t row, char *ret_name, size_t size);
+
+/* The port of a row as bound; 0 for a Unix socket. */
+uint16_t listeners_port(const struct listeners *listeners, size_t row);
+
+/* Whether only this machine reaches a row: a loopback address or a Unix socket. */
+bool listeners_is_local(const struct listeners *listeners, size_t row);
 
 /* The addresses as bound, separated by commas: what the log calls listen. `:8000`, `[::1]:8000`. */
 void listeners_name(const struct listeners *listeners, char *ret_name, size_t size);

@@ -5,11 +5,17 @@
 #include <time.h>
 #include <unistd.h>
 
-static void read_clock(struct loop *loop)
+static uint64_t clock_us(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	loop->now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void read_clock(struct loop *loop)
+{
+	loop->now_us = clock_us();
+	loop->now_ms = loop->now_us / 1000;
 	loop->now_tick = (uint32_t)(loop->now_ms / LOOP_TICK_MS) + 1;
 }
 
@@ -56,4 +62,9 @@ int loop_wait(struct loop *loop, int timeout_ms)
 int loop_ms_to_next_tick(const struct loop *loop)
 {
 	return LOOP_TICK_MS - (int)(loop->now_ms % LOOP_TICK_MS);
+}
+
+uint64_t loop_spent_us(const struct loop *loop)
+{
+	return clock_us() - loop->now_us;
 }

@@ -15,7 +15,8 @@ struct loop {
 	int epoll_fd;
 	int capacity;               /* most events of one wait */
 	struct epoll_event *events; /* of the last wait */
-	uint64_t now_ms;            /* monotonic, read once after each wait */
+	uint64_t now_us;            /* monotonic, read once after each wait */
+	uint64_t now_ms;            /* the same */
 	uint32_t now_tick;          /* now_ms in ticks, from 1 */
 };
 
@@ -36,6 +37,9 @@ int loop_wait(struct loop *loop, int timeout_ms);
 
 /* Milliseconds until the tick after the present one begins, rounded up: 1 to LOOP_TICK_MS. */
 int loop_ms_to_next_tick(const struct loop *loop);
+
+/* Microseconds since the last wait ended: reads the clock. */
+uint64_t loop_spent_us(const struct loop *loop);
 
 /* Ticks that cover `ms`, rounded up. */
 static inline uint32_t loop_ticks(uint64_t ms)

@@ -198,6 +198,7 @@ static int turn(struct worker *worker, int wait_ms)
 	conns_reap(conns);
 	stats_add(&worker->stats.bytes_out, conns->outbox->bytes_out);
 	conns->outbox->bytes_out = 0;
+	stats_note(&worker->stats.turn_us, loop_spent_us(&worker->loop), 1);
 	if (conns->ready_head != CONN_NONE) {
 		return 0;
 	}

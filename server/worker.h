@@ -62,6 +62,7 @@ struct node {
 	_Atomic uint32_t max_connections;
 	_Atomic uint32_t refusals_max; /* sockets beyond it that may wait for their 503 */
 	_Atomic uint32_t refusals;     /* those that do, in the workers' load like all others */
+	atomic_bool is_draining;       /* newcomers are sent away: the node is not ready any more */
 };
 
 struct worker;

@@ -22,7 +22,7 @@ def test_start(tmp_path):
         check=True,
     )
     assert "building" in build.stdout
-    gateway = Gateway("--log-level", "debug", "--echo", command=[ROOT / "tools/start"], cwd=tmp_path)
+    gateway = Gateway("--log-level", "debug", "--echo", "--admin=none", command=[ROOT / "tools/start"], cwd=tmp_path)
     try:
         text = "\n".join(gateway.lines)
         for hint in (f'new WebSocket("ws://{gateway.listen[0]}/?user=alice")', "-m websockets"):

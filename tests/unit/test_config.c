@@ -256,6 +256,25 @@ static void test_echo_is_true_or_false(void **state)
 	}
 }
 
+/* Without a host it is this machine's, whatever --listen makes of that. */
+static void test_admin_addresses(void **state)
+{
+	static const char *const pairs[][2] = {
+		{":8001", "127.0.0.1:8001"},
+		{"*:8001", ":8001"},
+		{"localhost:8001", "localhost:8001"},
+		{"[::1]:0", "[::1]:0"},
+		{"unix:/run/a", "unix:/run/a"},
+		{"none", ""},
+	};
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		check_set("admin", pairs[i][0]);
+		assert_string_equal(config.admin, pairs[i][1]);
+	}
+	check_refused(-EINVAL, "admin", "8001",
+		"admin: \"8001\" is not HOST:PORT, [IPv6]:PORT, :PORT, *:PORT, unix:PATH or none");
+}
+
 static void test_unknown_names(void **state)
 {
 	check_refused(-ENOENT, "read_dedline", "5",
@@ -265,10 +284,11 @@ static void test_unknown_names(void **state)
 	check_refused(
 		-ENOENT, "lsiten", "5", "unknown option \"lsiten\"; did you mean \"listen\"?");
 	check_refused(-ENOENT, "colour", "red",
-		"unknown option \"colour\"; there are listen, id, log_format, log_level, echo, workers, "
+		"unknown option \"colour\"; there are listen, id, log_format, log_level, echo, admin, admin_token, "
+		"demo, workers, "
 		"acceptors, read_deadline, write_deadline, handshake_deadline, close_deadline, "
 		"ping_interval, max_message, max_connections, tx_queue_limit, tx_memory_limit, "
-		"event_batch, drain");
+		"event_batch, drain, admin_rate");
 	assert_int_equal(config_set(&config, "", "", error), -ENOENT);
 }
 
@@ -284,7 +304,7 @@ static void test_messages_are_one_line(void **state)
 	assert_int_equal(config_set(&config, "drain", value, error), -EINVAL);
 	assert_int_equal(config_set(&config, "listen", value, error), -EINVAL);
 	assert_int_equal(config_set(&config, value, "1", error), -ENOENT);
-	assert_non_null(strstr(error, "event_batch, drain"));
+	assert_non_null(strstr(error, "event_batch, drain, admin_rate"));
 }
 
 /* --- as a whole --------------------------------------------------------------------------------
@@ -331,6 +351,23 @@ static void test_late_ping_warns(void **state)
 	assert_int_equal(check(), 0);
 	assert_string_equal(warnings,
 		"ping_interval: a Ping that comes after the read_deadline keeps no line alive\n");
+}
+
+static void test_admin_token_and_demo(void **state)
+{
+	check_set("admin_token", "/etc/token");
+	assert_string_equal(config.admin_token, "/etc/token");
+	check_set("demo", "yes");
+	assert_true(config.demo);
+	assert_int_equal(check(), 0);
+	assert_string_equal(warnings, "admin_token and demo mean nothing without admin\n");
+	check_set("admin", ":0");
+	assert_int_equal(check(), 0);
+	assert_string_equal(warnings, "");
+	check_set("admin_token", "none");
+	assert_string_equal(config.admin_token, "");
+	check_refused(-EINVAL, "admin_token", "",
+		"admin_token: the name of a file is 1 to 255 bytes long, or none");
 }
 
 static void test_small_memory_limit_warns(void **state)
@@ -390,9 +427,12 @@ static void test_reload_refuses_the_rest(void **state)
 	fresh.log_format = LOG_FORMAT_JSON;
 	strcpy(fresh.id, "other");
 	strcpy(fresh.listen[0], ":9000");
+	strcpy(fresh.admin, ":9001");
+	strcpy(fresh.admin_token, "/etc/token");
+	fresh.demo = true;
 	assert_int_equal(config_reload(&config, &fresh, keep_warning), 0);
-	assert_string_equal(
-		warnings, "workers\nacceptors\nevent_batch\nlisten\nid\nlog_format\necho\n");
+	assert_string_equal(warnings,
+		"workers\nacceptors\nevent_batch\nlisten\nid\nlog_format\necho\nadmin\nadmin_token\ndemo\n");
 	assert_memory_equal(&config, &before, sizeof(config));
 	fresh = config;
 	fresh.listen_count = 0;
@@ -418,6 +458,8 @@ int main(void)
 		TEST(test_id),
 		TEST(test_words),
 		TEST(test_echo_is_true_or_false),
+		TEST(test_admin_addresses),
+		TEST(test_admin_token_and_demo),
 		TEST(test_unknown_names),
 		TEST(test_messages_are_one_line),
 		TEST(test_defaults_need_no_warning),

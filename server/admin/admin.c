@@ -1,0 +1,276 @@
+#include "admin.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../handle.h"
+#include "../invariant.h"
+#include "../log.h"
+#include "../loop.h"
+#include "../machine.h"
+#include "../user_table.h"
+#include "admin_context.h"
+#include "admin_front.h"
+
+enum {
+	EVENTS = 16,
+	LATER_MS = 1,       /* until a mailbox is looked at again whose producer was preempted */
+	FAREWELL_MS = 1000, /* at the end, for answers that are under way */
+};
+
+enum admin_mail {
+	ADMIN_MAIL_RELOAD, /* struct reload */
+};
+
+/* Owner:  main until posted, then the admin thread, which frees it. */
+struct reload {
+	struct mail mail;
+	struct config config;
+	struct admin_guard guard;
+};
+
+/* Owner:  main; all but the mailbox and is_stopping is the thread's own once it runs.
+ * Shared: as said there. */
+struct admin {
+	struct admin_context context;
+	struct listeners listeners;
+	struct loop loop;
+	struct admin_front *front;
+	struct mailbox *mailbox;
+	uint32_t clients_max;
+	atomic_bool is_stopping;
+	bool is_started;
+	pthread_t thread;
+};
+
+/* --- the token and the address -----------------------------------------------------------------
+ */
+
+/* The guard that a config asks for. `listeners` are open. */
+static int make_guard(const struct config *config, const struct listeners *listeners,
+	struct admin_guard *ret_guard, char ret_error[CONFIG_ERROR_MAX])
+{
+	struct admin_guard guard = {.is_unix = listeners_port(listeners, 0) == 0};
+	if (config->admin_token[0]) {
+		int err = admin_guard_read_token(
+			&guard, config->admin_token, ret_error, CONFIG_ERROR_MAX);
+		if (err) {
+			return err;
+		}
+	}
+	for (size_t row = 0; row < listeners->count && guard.token_len == 0; row++) {
+		if (!listeners_is_local(listeners, row)) {
+			snprintf(ret_error, CONFIG_ERROR_MAX,
+				"admin: %s can be reached from other machines, so it needs a token: "
+				"--admin-token FILE",
+				config->admin);
+			return -EINVAL;
+		}
+	}
+	if (!guard.is_unix && admin_guard_hostname(config->admin, guard.host) < 0) {
+		guard.host[0] = '\0'; /* All addresses: no name is ours. */
+	}
+	*ret_guard = guard;
+	return 0;
+}
+
+/* --- mail --------------------------------------------------------------------------------------
+ */
+
+static void on_reload(struct admin *admin, struct reload *reload)
+{
+	admin->context.config = reload->config;
+	admin->context.guard = reload->guard;
+	free(reload);
+}
+
+/* Returns in how many ms to come back: -1 when the bell will tell. */
+static int take_mail(struct admin *admin)
+{
+	for (;;) {
+		struct mail *mail;
+		switch (mailbox_take(admin->mailbox, &mail)) {
+		case MAILBOX_MAIL:
+			on_reload(admin, (struct reload *)mail);
+			break;
+		case MAILBOX_EMPTY:
+			return -1;
+		case MAILBOX_LATER:
+			return LATER_MS;
+		}
+	}
+}
+
+/* --- the thread --------------------------------------------------------------------------------
+ */
+
+static int sooner(int a, int b)
+{
+	if (a < 0 || b < 0) {
+		return a < 0 ? b : a;
+	}
+	return a < b ? a : b;
+}
+
+static void turn(struct admin *admin, int *wait_ms)
+{
+	loop_wait(&admin->loop, *wait_ms);
+	int later_ms = take_mail(admin);
+	admin_front_run(admin->front, admin->loop.now_ms);
+	*wait_ms = sooner(later_ms, admin_front_wait_ms(admin->front));
+}
+
+/* Nobody new is let in; answers that are under way go out, as far as their askers take them. */
+static void say_farewell(struct admin *admin)
+{
+	int wait_ms = 0;
+	uint64_t end_ms = admin->loop.now_ms + FAREWELL_MS;
+	admin_front_close(admin->front);
+	while (admin->context.orders > 0 ||
+		(admin_front_requests(admin->front) > 0 && admin->loop.now_ms < end_ms)) {
+		turn(admin, &wait_ms);
+		wait_ms = sooner(wait_ms, FAREWELL_MS / 10);
+	}
+}
+
+static void *run(void *context)
+{
+	struct admin *admin = context;
+	int wait_ms = 0;
+	user_table_thread_begin();
+	while (!atomic_load_explicit(&admin->is_stopping, memory_order_acquire)) {
+		turn(admin, &wait_ms);
+	}
+	say_farewell(admin);
+	admin_front_destroy(&admin->front);
+	user_table_thread_end();
+	return NULL;
+}
+
+/* --- life --------------------------------------------------------------------------------------
+ */
+
+static int init(struct admin *admin, const struct admin_setup *setup)
+{
+	struct admin_context *context = &admin->context;
+	context->config = *setup->config;
+	context->node = setup->node;
+	context->acceptors = setup->acceptors;
+	context->listeners = setup->listeners;
+	context->drain_fd = setup->drain_fd;
+	clock_gettime(CLOCK_MONOTONIC, &context->started);
+	clock_gettime(CLOCK_REALTIME, &context->started_at);
+	int err = loop_init(&admin->loop, EVENTS);
+	if (!err) {
+		err = mailbox_create(&admin->mailbox);
+	}
+	if (!err) {
+		context->mailbox = admin->mailbox;
+		err = loop_watch(&admin->loop, mailbox_bell_fd(admin->mailbox), EPOLLIN | EPOLLET,
+			handle_make(HANDLE_WORKER_RESERVED, 0, 0));
+	}
+	if (!err) {
+		err = admin_front_create(context, &admin->listeners, setup->clients_max,
+			&admin->loop, &admin->front);
+	}
+	return err;
+}
+
+int admin_create(
+	const struct admin_setup *setup, struct admin **ret_admin, char ret_error[CONFIG_ERROR_MAX])
+{
+	struct admin *admin = calloc(1, sizeof(*admin));
+	snprintf(ret_error, CONFIG_ERROR_MAX, "cannot open the admin port: out of memory");
+	if (!admin) {
+		return -ENOMEM;
+	}
+	admin->loop = LOOP_EMPTY;
+	admin->listeners = LISTENERS_EMPTY;
+	int err = listeners_open_admin(&admin->listeners, setup->config->admin, ret_error);
+	if (!err) {
+		err = make_guard(
+			setup->config, &admin->listeners, &admin->context.guard, ret_error);
+	}
+	if (!err) {
+		err = init(admin, setup);
+		if (err) {
+			snprintf(ret_error, CONFIG_ERROR_MAX, "cannot open the admin port: %s",
+				strerrordesc_np(-err));
+		}
+	}
+	if (err) {
+		admin_destroy(&admin);
+		return err;
+	}
+	*ret_admin = admin;
+	return 0;
+}
+
+int admin_start(struct admin *admin)
+{
+	admin->context.files_base = machine_used_files();
+	int err = pthread_create(&admin->thread, NULL, run, admin);
+	if (err) {
+		return -err;
+	}
+	admin->is_started = true;
+	pthread_setname_np(admin->thread, "admin");
+	return 0;
+}
+
+int admin_reload(struct admin *admin, const struct config *config, char ret_error[CONFIG_ERROR_MAX])
+{
+	struct reload *reload = malloc(sizeof(*reload));
+	if (!reload) {
+		snprintf(ret_error, CONFIG_ERROR_MAX, "out of memory");
+		return -ENOMEM;
+	}
+	reload->config = *config;
+	int err = make_guard(config, &admin->listeners, &reload->guard, ret_error);
+	if (err) {
+		free(reload);
+		return err;
+	}
+	reload->mail.kind = ADMIN_MAIL_RELOAD;
+	mailbox_post(admin->mailbox, &reload->mail);
+	return 0;
+}
+
+void admin_name(const struct admin *admin, char *ret_name, size_t size)
+{
+	char name[CONFIG_ADDRESS_MAX + 8];
+	listeners_name_row(&admin->listeners, 0, name, sizeof(name));
+	if (listeners_port(&admin->listeners, 0) == 0) {
+		snprintf(ret_name, size, "%s", name);
+	} else {
+		snprintf(ret_name, size, "http://%s%s/", name[0] == ':' ? "localhost" : "", name);
+	}
+}
+
+void admin_destroy(struct admin **admin)
+{
+	struct admin *given = *admin;
+	struct mail *mail;
+	if (!given) {
+		return;
+	}
+	*admin = NULL;
+	if (given->is_started) {
+		atomic_store_explicit(&given->is_stopping, true, memory_order_release);
+		mailbox_ring(given->mailbox);
+		pthread_join(given->thread, NULL);
+	}
+	ASSERT(given->context.orders == 0);
+	admin_front_destroy(&given->front);
+	while (given->mailbox && mailbox_take(given->mailbox, &mail) == MAILBOX_MAIL) {
+		free((struct reload *)mail);
+	}
+	mailbox_destroy(&given->mailbox);
+	loop_finish(&given->loop);
+	listeners_close(&given->listeners);
+	free(given);
+}

@@ -1,0 +1,46 @@
+/* The admin port: a thread of its own, off the way of clients' bytes, that answers machines,
+ * backends and people. What it asks of workers it asks through their mailboxes. */
+#ifndef TIDEGATE_ADMIN_H
+#define TIDEGATE_ADMIN_H
+
+#include <stdint.h>
+
+#include "../acceptor.h"
+#include "../config.h"
+#include "../listener.h"
+#include "../worker.h"
+
+struct admin;
+
+/* What it is told of the gateway, all of which outlives it. */
+struct admin_setup {
+	const struct config *config; /* copied */
+	struct node *node;
+	struct acceptor *const *acceptors;
+	const struct listeners *listeners; /* the clients' */
+	int drain_fd;                      /* an eventfd: written to when a drain is asked for */
+	uint32_t clients_max;              /* connections to the admin port */
+};
+
+/* Opens the port of config->admin; its thread does not run yet. Without a token only addresses that
+ * nobody but this machine reaches are taken.
+ * Thread: main. Errors: -errno; ret_error is a line that says what to do. */
+int admin_create(const struct admin_setup *setup, struct admin **ret_admin,
+	char ret_error[CONFIG_ERROR_MAX]);
+
+/* Errors: -errno of pthread_create. */
+int admin_start(struct admin *admin);
+
+/* Passes on what may change while running, the token too, which is read anew.
+ * Thread: main. Errors: -errno; ret_error says why all stays as it was. */
+int admin_reload(
+	struct admin *admin, const struct config *config, char ret_error[CONFIG_ERROR_MAX]);
+
+/* Where it listens, as a person would type it: `http://127.0.0.1:8001/`. */
+void admin_name(const struct admin *admin, char *ret_name, size_t size);
+
+/* Answers what is under way, ends the thread, waits for it, frees the admin and nulls the giver's
+ * pointer. The workers must still run, for orders to come back. *admin may be NULL. */
+void admin_destroy(struct admin **admin);
+
+#endif

@@ -1,0 +1,34 @@
+/* What everything on the admin port knows of the gateway. */
+#ifndef TIDEGATE_ADMIN_CONTEXT_H
+#define TIDEGATE_ADMIN_CONTEXT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "../acceptor.h"
+#include "../config.h"
+#include "../listener.h"
+#include "../mailbox.h"
+#include "../worker.h"
+#include "admin_guard.h"
+
+/* Owner:  the admin thread, once it runs.
+ * Shared: what it points to, as said there. */
+struct admin_context {
+	struct config config; /* as of the last reload */
+	struct node *node;
+	struct acceptor *const *acceptors; /* config.acceptors of them */
+	const struct listeners *listeners; /* the clients' */
+	int drain_fd;                      /* eventfd of the main thread: asks for the drain */
+	uint64_t files_base;               /* descriptors that are neither clients' nor requests' */
+	struct mailbox *mailbox;           /* where orders come back to */
+	struct admin_guard guard;
+	struct admin_rate rate;
+	struct timespec started;    /* of the monotonic clock */
+	struct timespec started_at; /* of the calendar's */
+	uint32_t clients;           /* connections to the admin port */
+	uint32_t orders;            /* with the workers */
+};
+
+#endif
