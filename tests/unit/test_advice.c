@@ -251,6 +251,52 @@ static void test_one_line_for_each(void **state)
 	assert_int_equal(line_count, 10);
 }
 
+/* Puts a line `name = value`, commented out or not, to where the kernel would show it. */
+static bool apply_sysctl(const char *line)
+{
+	char name[64];
+	char value[64];
+	char path[128];
+	if (sscanf(line, "%*[#]%63[a-z0-9._-] = %63[0-9 ]", name, value) != 2 &&
+		sscanf(line, "%63[a-z0-9._-] = %63[0-9 ]", name, value) != 2) {
+		return false;
+	}
+	snprintf(path, sizeof(path), "/proc/sys/%s", name);
+	for (char *at = path; (at = strchr(at, '.'));) {
+		*at = '/';
+	}
+	fake_file(path, value);
+	return true;
+}
+
+/* The sample that is shipped is enough for what it says: a million. */
+static void test_the_sample_for_a_million(void **state)
+{
+	struct advice_goal wanted = goal();
+	char line[256];
+	unsigned applied = 0;
+	const char *tree = getenv("TIDEGATE_ROOT");
+	if (!tree) {
+		skip(); /* not run by meson */
+	}
+	snprintf(line, sizeof(line), "%s/tools/deploy/sysctl.conf", tree);
+	FILE *file = fopen(line, "r");
+	assert_non_null(file);
+	wanted.connections = 1000000;
+	wanted.files = wanted.files_limit = 1001000;
+	fake_file("/proc/meminfo", "MemTotal: 16000000 kB\n");
+	fake_file("/sys/fs/cgroup/system.slice/tidegate.service/memory.max", "max\n");
+	give(wanted);
+	assert_int_equal(line_count, 6);
+	while (fgets(line, sizeof(line), file)) {
+		applied += apply_sysctl(line);
+	}
+	fclose(file);
+	assert_int_equal(applied, 6);
+	give(wanted);
+	assert_int_equal(line_count, 0);
+}
+
 /* The machine at hand: whatever it says, nothing is cut off. */
 static void test_this_machine(void **state)
 {
@@ -278,6 +324,7 @@ int main(void)
 		CASE(test_memory_of_the_control_group),
 		CASE(test_threads),
 		CASE(test_one_line_for_each),
+		CASE(test_the_sample_for_a_million),
 		CASE(test_this_machine),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
