@@ -1,0 +1,126 @@
+// The admin side's HTTP API. Errors arrive as problem details (RFC 9457) and leave as ApiError.
+
+import type { Ended, Status, UserPage } from './api_types.js';
+import { keptToken } from './token.js';
+
+export class ApiError extends Error {
+  readonly status: number; // 0: no answer at all
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const TIMEOUT_MS = 5000;
+
+interface Problem {
+  title?: unknown;
+  detail?: unknown;
+}
+
+async function problemText(response: Response): Promise<string> {
+  try {
+    const problem = (await response.json()) as Problem;
+    const said = [problem.title, problem.detail].filter((part) => typeof part === 'string' && part !== '');
+    if (said.length > 0) {
+      return said.join(': ');
+    }
+  } catch {
+    // No JSON: the status line has to do.
+  }
+  return `${String(response.status)} ${response.statusText}`.trim();
+}
+
+async function request(method: string, path: string, body?: object): Promise<Response> {
+  const headers = new Headers();
+  const token = keptToken();
+  if (token !== null) {
+    headers.set('Authorization', `Bearer ${token}`);
+  }
+  const init: RequestInit = { method, headers, cache: 'no-store', signal: AbortSignal.timeout(TIMEOUT_MS) };
+  if (body !== undefined) {
+    headers.set('Content-Type', 'application/json');
+    init.body = JSON.stringify(body);
+  }
+  let response: Response;
+  try {
+    response = await fetch(path, init);
+  } catch {
+    throw new ApiError(0, 'the gateway does not answer');
+  }
+  if (!response.ok) {
+    throw new ApiError(response.status, await problemText(response));
+  }
+  return response;
+}
+
+async function get<T>(path: string): Promise<T> {
+  const response = await request('GET', path);
+  try {
+    return (await response.json()) as T;
+  } catch {
+    throw new ApiError(0, 'the answer broke off');
+  }
+}
+
+function userPath(name: string): string {
+  return '/v1/users/' + encodeURIComponent(name);
+}
+
+export function getStatus(): Promise<Status> {
+  return get('/v1/status');
+}
+
+export function getUsers(prefix: string, limit: number, cursor: string | null): Promise<UserPage> {
+  const query = new URLSearchParams({ limit: String(limit) });
+  if (prefix !== '') {
+    query.set('prefix', prefix);
+  }
+  if (cursor !== null) {
+    query.set('cursor', cursor);
+  }
+  return get(`/v1/users?${query.toString()}`);
+}
+
+// The names with this prefix, of a few pages at most. Asked this way an absent user is no 404, which the
+// browser would report as an error.
+export async function namesWith(prefix: string): Promise<Set<string>> {
+  const names = new Set<string>();
+  let cursor: string | null = null;
+  for (let page = 0; page < 5; page++) {
+    const answer: UserPage = await getUsers(prefix, 1000, cursor);
+    for (const { user } of answer.users) {
+      names.add(user);
+    }
+    cursor = answer.cursor;
+    if (cursor === null) {
+      break;
+    }
+  }
+  return names;
+}
+
+export async function getEnded(limit: number): Promise<readonly Ended[]> {
+  return (await get<{ readonly ended: readonly Ended[] }>(`/v1/ended?limit=${String(limit)}`)).ended;
+}
+
+export async function disconnect(name: string, code: number, reason: string): Promise<void> {
+  const query = new URLSearchParams({ code: String(code) });
+  if (reason !== '') {
+    query.set('reason', reason);
+  }
+  await request('DELETE', `${userPath(name)}?${query.toString()}`);
+}
+
+export async function cutLine(name: string): Promise<void> {
+  await request('POST', demoPath(name, 'cut'), {});
+}
+
+export async function mute(name: string, muted: boolean): Promise<void> {
+  await request('POST', demoPath(name, 'mute'), { muted });
+}
+
+function demoPath(name: string, fault: string): string {
+  return `/v1/demo/users/${encodeURIComponent(name)}/${fault}`;
+}

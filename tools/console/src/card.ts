@@ -1,0 +1,310 @@
+// Everything about one of the two: state, heartbeat, chat, faults, story and frames.
+
+import { Action } from './action.js';
+import { announce } from './announcer.js';
+import { ApiError, cutLine, mute } from './api.js';
+import { Chat } from './chat.js';
+import { el, freshId, setAttribute, setText } from './dom.js';
+import { Elsewhere } from './elsewhere.js';
+import { milliseconds, seconds } from './format.js';
+import { Gauge } from './gauge.js';
+import { Inspector } from './inspector.js';
+import { tell, titleOf, why } from './narrator.js';
+import type { Turn } from './narrator.js';
+import { Participant } from './participant.js';
+import { share } from './pulse.js';
+import { StateDiagram } from './state_diagram.js';
+import { Story } from './story.js';
+import { Strip } from './strip.js';
+import * as timing from './timing.js';
+
+export class Card {
+  readonly element: HTMLElement;
+  readonly participant: Participant;
+  private readonly user: string;
+  private readonly chip = el('span', { class: 'chip' });
+  private readonly rtt = el('span', { class: 'rtt' });
+  private readonly reason = el('p', { class: 'reason' });
+  private readonly diagram: StateDiagram;
+  private readonly strip: Strip;
+  private readonly gauge = new Gauge();
+  private readonly chat: Chat;
+  private readonly story: Story;
+  private readonly inspector: Inspector;
+  private readonly elsewhere: Elsewhere;
+  private readonly actions: Readonly<Record<'cut' | 'mute' | 'elsewhere' | 'log', Action>>;
+  private demoObstacle: string | null = 'Waiting for the gateway’s status.';
+  private muted = false;
+
+  constructor(url: string, user: string, tone: 'first' | 'second') {
+    this.user = user;
+    this.diagram = new StateDiagram(user);
+    this.story = new Story(user);
+    this.inspector = new Inspector(user);
+    this.chat = new Chat(user, (text) => this.say(text));
+    this.participant = new Participant(url, user, {
+      onTurn: (turn) => {
+        this.onTurn(turn);
+      },
+      onAttempt: (attempt, delayMs) => {
+        this.onAttempt(attempt, delayMs);
+      },
+      onSeen: (seen, isOld) => {
+        this.inspector.show(seen, isOld);
+      },
+      onPing: () => {
+        this.onPing();
+      },
+      onMessage: (text, from) => {
+        this.chat.add(text, from);
+      },
+    });
+    this.strip = new Strip(this.participant.pulse, timing.STRIP_MS);
+    this.elsewhere = new Elsewhere(url, user, (text) => {
+      this.story.step(text, 'plain', 'In the other place');
+    });
+    this.actions = {
+      cut: new Action(user, 'cut', () => void this.cut()),
+      mute: new Action(user, 'mute', () => void this.toggleMute()),
+      elsewhere: new Action(user, 'elsewhere', () => void this.logInElsewhere()),
+      log: new Action(user, 'log', () => {
+        this.logInOrOut();
+      }),
+    };
+    this.element = this.build(tone);
+    this.refresh();
+  }
+
+  private build(tone: string): HTMLElement {
+    const title = freshId('client');
+    const initial = Array.from(this.user)[0]?.toUpperCase() ?? '?';
+    return el(
+      'section',
+      { class: `card ${tone}`, 'aria-labelledby': title, 'data-user': this.user },
+      el(
+        'header',
+        { class: 'card-head' },
+        el('span', { class: 'avatar', 'aria-hidden': 'true' }, initial),
+        el('h2', { id: title }, this.user),
+        this.rtt,
+        this.chip,
+      ),
+      this.diagram.element,
+      this.reason,
+      el(
+        'section',
+        { class: 'pulse', 'aria-label': `Heartbeat of ${this.user}` },
+        el(
+          'p',
+          { class: 'pulse-key' },
+          el('span', { class: 'key-ping' }, 'ping out'),
+          el('span', { class: 'key-pong' }, 'pong back'),
+          el('span', { class: 'key-other' }, 'other frames'),
+        ),
+        this.strip.element,
+        this.gauge.element,
+      ),
+      this.chat.element,
+      el(
+        'section',
+        { class: 'faults', 'aria-label': `What you can do to ${this.user}` },
+        ...Object.values(this.actions).map(({ element }) => element),
+        this.elsewhere.element,
+      ),
+      this.story.element,
+      this.inspector.element,
+    );
+  }
+
+  // Why faults that need the gateway's help are not to be had; null where they are.
+  setDemoObstacle(obstacle: string | null): void {
+    this.demoObstacle = obstacle;
+    this.refresh();
+  }
+
+  async logIn(): Promise<void> {
+    await this.participant.logIn();
+  }
+
+  async say(text: string): Promise<string | null> {
+    const fault = await this.participant.say(text);
+    if (fault === null) {
+      this.chat.add(text, null);
+      return null;
+    }
+    return `Not sent: ${fault}`;
+  }
+
+  // --- what happens to the client ---------------------------------------------------------------
+
+  private onTurn(turn: Turn): void {
+    const told = tell(turn);
+    this.diagram.enter(turn.from, turn.to);
+    this.muted = this.muted && turn.to === 'CONNECTED';
+    setText(this.reason, `${turn.to} because ${why(turn)}`);
+    // The first login is no story: nothing has happened yet.
+    const isFirst = turn.from === 'INIT' || (turn.from === 'CONNECTING' && !this.story.isUnderWay);
+    if (told !== null && !isFirst) {
+      this.story.step(told.text, told.tone, titleOf(turn));
+      if (told.ends) {
+        this.story.end();
+      }
+    } else if (turn.to === 'CONNECTED') {
+      announce(`${this.user} is connected`);
+    }
+    this.refresh();
+  }
+
+  private onAttempt(attempt: number, delayMs: number): void {
+    const when = Number.isFinite(delayMs) ? `in ${seconds(delayMs)}` : 'when the network is back';
+    this.story.step(`Reconnecting: attempt ${String(attempt)} ${when}.`, 'plain', 'The line ended');
+  }
+
+  private onPing(): void {
+    if (this.muted) {
+      const left = share(this.participant.lastReadAt, timing.READ_TIMEOUT_MS, performance.now());
+      this.story.step(
+        `A ping went out; nothing comes back. ${seconds(left * timing.READ_TIMEOUT_MS)} of the read deadline left.`,
+        'plain',
+        'The server falls silent',
+      );
+    }
+  }
+
+  // --- what the visitor does --------------------------------------------------------------------
+
+  private async cut(): Promise<void> {
+    this.story.begin('You cut the network');
+    this.story.step('The gateway is asked to reset the socket, without a Close.', 'plain', '');
+    await this.ask(cutLine(this.user), null);
+  }
+
+  private async toggleMute(): Promise<void> {
+    const muted = !this.muted;
+    if (muted) {
+      this.story.begin('You stopped the server’s answers');
+      this.muted = true;
+    }
+    const done = await this.ask(
+      mute(this.user, muted),
+      muted
+        ? 'The gateway still reads this line, but sends nothing on it any more.'
+        : 'The gateway answers again: the next pong refills the read deadline.',
+    );
+    this.muted = done ? muted && this.participant.state === 'CONNECTED' : !muted;
+    if (done && !muted) {
+      this.story.end();
+    }
+    this.refresh();
+  }
+
+  // Tells `done` when the gateway has done it; else why not.
+  private async ask(request: Promise<void>, done: string | null): Promise<boolean> {
+    try {
+      await request;
+    } catch (error) {
+      const text = error instanceof ApiError ? error.message : String(error);
+      this.story.step(`The gateway did not do it: ${text}.`, 'bad', 'Nothing happened');
+      this.story.end();
+      return false;
+    }
+    if (done !== null) {
+      this.story.step(done, 'plain', 'Done');
+    }
+    return true;
+  }
+
+  private async logInElsewhere(): Promise<void> {
+    this.story.begin('You logged in elsewhere');
+    this.story.step(`A second client logs in as ${this.user}.`, 'plain', '');
+    await this.elsewhere.logIn();
+  }
+
+  private logInOrOut(): void {
+    if (this.isOut()) {
+      this.story.begin('You logged in');
+      void this.participant.logIn();
+    } else {
+      this.story.begin('You logged out');
+      this.participant.logOut();
+    }
+  }
+
+  private isOut(): boolean {
+    return this.participant.state === 'CLOSED' || this.participant.state === 'INIT';
+  }
+
+  // --- what is shown ----------------------------------------------------------------------------
+
+  private refresh(): void {
+    const { state } = this.participant;
+    const online = state === 'CONNECTED' ? null : `Not now: ${this.user} is not connected.`;
+    setText(this.chip, state);
+    setAttribute(this.chip, 'data-state', state);
+    setAttribute(this.element, 'data-state', state);
+    if (this.reason.textContent === '') {
+      setText(this.reason, 'INIT because nobody has logged in yet');
+    }
+    this.actions.cut.show(
+      {
+        name: 'Cut the network',
+        before: 'The line breaks without a Close. The client notices, waits 2 to 4 s and comes back.',
+      },
+      this.demoObstacle ?? online,
+    );
+    this.actions.mute.show(
+      this.muted
+        ? { name: 'Let the server answer', before: 'Pongs come again and refill the read deadline, if it is not too late.' }
+        : {
+            name: 'Stop the server’s answers',
+            before: 'Pings go unanswered. After 9 s of silence the client drops the line and comes back on a new one.',
+          },
+      this.demoObstacle ?? online,
+    );
+    this.actions.elsewhere.show(
+      {
+        name: 'Log in elsewhere',
+        before: `A second ${this.user} logs in and wins. This one is told “kicked” and does not come back.`,
+      },
+      online,
+    );
+    this.actions.log.show(
+      this.isOut()
+        ? {
+            name: 'Log in',
+            before: this.elsewhere.isThere
+              ? 'A new line. The newest login wins: the one elsewhere is kicked.'
+              : 'A new line is opened; it counts as connected when the first pong is back.',
+          }
+        : { name: 'Log out', before: 'Close 1000, and that is that: no attempt to come back.' },
+      state === 'CLOSING' ? 'One moment: the line is closing.' : null,
+    );
+  }
+
+  draw(now: number): void {
+    this.strip.draw(now);
+    this.drawGauge(now);
+    const { rttMs } = this.participant;
+    setText(this.rtt, rttMs === null ? '' : `round trip ${milliseconds(rttMs)}`);
+  }
+
+  private drawGauge(now: number): void {
+    const { state, lastReadAt, attempt, attemptAt, attemptMs } = this.participant;
+    if (state === 'CONNECTED') {
+      const left = share(lastReadAt, timing.READ_TIMEOUT_MS, now);
+      const words = `${seconds(left * timing.READ_TIMEOUT_MS)} until the line is given up`;
+      this.gauge.show('Read deadline', left, timing.READ_TIMEOUT_MS, words, left < 0.6 ? 'low' : 'live');
+    } else if (state === 'RECONNECTING') {
+      const offline = !Number.isFinite(attemptMs);
+      const left = offline ? 0 : share(attemptAt, attemptMs, now);
+      const words = offline
+        ? 'this computer is offline'
+        : left > 0
+          ? `attempt ${String(attempt)} in ${seconds(left * attemptMs)}`
+          : `attempt ${String(attempt)} under way`;
+      this.gauge.show('Back-off', left, offline ? 0 : attemptMs, words, 'wait');
+    } else {
+      this.gauge.show('Read deadline', 0, timing.READ_TIMEOUT_MS, 'no line, no deadline', 'idle');
+    }
+  }
+}

@@ -1,0 +1,73 @@
+// The same user in another place: a second client under the name, which the gateway lets win.
+
+import { IMClient } from '../../web-sdk/src/index.js';
+import { el, hidden } from './dom.js';
+import * as timing from './timing.js';
+
+export class Elsewhere {
+  readonly element: HTMLElement;
+  private client: IMClient | null = null;
+  private readonly url: string;
+  private readonly user: string;
+  private readonly tell: (text: string) => void;
+  private readonly words = el('span');
+
+  constructor(url: string, user: string, tell: (text: string) => void) {
+    this.url = url;
+    this.user = user;
+    this.tell = tell;
+    const end = el('button', { type: 'button', class: 'quiet' }, 'Log out there', hidden(` (${user})`));
+    end.addEventListener('click', () => {
+      this.tell('The other place logged out. Nobody is logged in under this name now.');
+      this.leave();
+    });
+    this.element = el('p', { class: 'elsewhere', hidden: true }, this.words, end);
+  }
+
+  get isThere(): boolean {
+    return this.client !== null;
+  }
+
+  async logIn(): Promise<void> {
+    this.leave();
+    const client = new IMClient({
+      url: this.url,
+      user: this.user,
+      connectTimeoutMs: timing.CONNECT_TIMEOUT_MS,
+    });
+    this.client = client;
+    client.on('kicked', () => {
+      if (this.client === client) {
+        this.tell('The other place was kicked in turn: the newest login wins.');
+        this.forget();
+      }
+    });
+    client.on('closed', () => {
+      if (this.client === client) {
+        this.forget();
+      }
+    });
+    const { error } = await client.login();
+    if (this.client !== client) {
+      return;
+    }
+    if (error !== undefined) {
+      this.tell(`The other place could not log in: ${error.message}.`);
+      this.leave();
+      return;
+    }
+    this.words.textContent = `${this.user} is logged in elsewhere, on a line of its own.`;
+    this.element.hidden = false;
+  }
+
+  leave(): void {
+    const client = this.client;
+    this.forget();
+    void client?.logout();
+  }
+
+  private forget(): void {
+    this.client = null;
+    this.element.hidden = true;
+  }
+}

@@ -1,0 +1,88 @@
+// WebSocket messages and packets as the inspector shows them. Everything here is pure.
+
+import { hex } from './format.js';
+
+export type Direction = 'out' | 'in';
+export type Kind = 'ping' | 'pong' | 'text' | 'open' | 'close' | 'other';
+export type Role = 'command' | 'length' | 'payload' | 'plain';
+
+export interface Piece {
+  readonly role: Role;
+  readonly text: string;
+}
+
+export interface Described {
+  readonly kind: Kind;
+  readonly pieces: readonly Piece[];
+  readonly meaning: string;
+  readonly code?: number; // of a Close
+}
+
+const SHOWN_BYTES = 12;
+const SHOWN_CHARACTERS = 120;
+
+const HEADER = 6;
+const PING = 100;
+const PONG = 101;
+const TEXT = 102;
+
+function shorten(text: string): string {
+  const characters = Array.from(text);
+  return characters.length > SHOWN_CHARACTERS ? characters.slice(0, SHOWN_CHARACTERS).join('') + '…' : text;
+}
+
+function payloadPiece(payload: Uint8Array): Piece {
+  const rest = payload.length - SHOWN_BYTES;
+  const more = rest > 0 ? ` … ${String(rest)} more` : '';
+  return { role: 'payload', text: hex(payload.subarray(0, SHOWN_BYTES)) + more };
+}
+
+function meaningOf(command: number, payload: Uint8Array): { kind: Kind; meaning: string } {
+  const echo = payload.length > 0 ? `, ${String(payload.length)} bytes to echo` : '';
+  switch (command) {
+    case PING:
+      return { kind: 'ping', meaning: 'ping: are you there?' + echo };
+    case PONG:
+      return { kind: 'pong', meaning: 'pong: I am here' };
+    case TEXT:
+      return { kind: 'text', meaning: `text “${shorten(new TextDecoder().decode(payload))}”` };
+    default:
+      return { kind: 'other', meaning: `command ${String(command)}, ignored` };
+  }
+}
+
+export function describeBinary(data: Uint8Array): Described {
+  if (data.length < HEADER) {
+    return { kind: 'other', pieces: [{ role: 'plain', text: hex(data) }], meaning: 'no packet: under 6 bytes' };
+  }
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const payload = data.subarray(HEADER);
+  const pieces: Piece[] = [
+    { role: 'command', text: hex(data.subarray(0, 2)) },
+    { role: 'length', text: hex(data.subarray(2, HEADER)) },
+  ];
+  if (payload.length > 0) {
+    pieces.push(payloadPiece(payload));
+  }
+  if (view.getUint32(2) !== payload.length) {
+    return { kind: 'other', pieces, meaning: 'no packet: the length is wrong' };
+  }
+  return { ...meaningOf(view.getUint16(0), payload), pieces };
+}
+
+export function describeText(text: string): Described {
+  return { kind: 'text', pieces: [{ role: 'payload', text: `“${shorten(text)}”` }], meaning: 'text message' };
+}
+
+export function describeOpen(): Described {
+  return {
+    kind: 'open',
+    pieces: [{ role: 'plain', text: '101 Switching Protocols' }],
+    meaning: 'the line is open, the user is logged in',
+  };
+}
+
+export function describeClose(code: number, reason: string, words: string): Described {
+  const text = code === 1006 ? 'no Close frame' : `Close ${String(code)} ${reason}`.trim();
+  return { kind: 'close', pieces: [{ role: 'plain', text }], meaning: words, code };
+}

@@ -1,0 +1,108 @@
+// The words for what happens to a client. Pure.
+
+import { seconds } from './format.js';
+import type { StateName } from './pulse.js';
+import { codeWords } from './reasons.js';
+import type { Tone } from './story.js';
+
+export interface Told {
+  readonly text: string;
+  readonly tone: Tone;
+  readonly ends: boolean; // the story is over: the client has arrived somewhere
+}
+
+export interface Turn {
+  readonly from: StateName;
+  readonly to: StateName;
+  readonly reason: string; // the SDK's word
+  readonly code: number | null; // of the Close that came, where one did
+  readonly lostMs: number | null; // how long the client has been without a line
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  login: 'you asked for it',
+  ready: 'the gateway answered',
+  logout: 'you logged out',
+  kicked: 'the same user logged in elsewhere',
+  timeout: 'the gateway stayed silent too long',
+  network: 'the line broke',
+  aborted: 'the login was given up',
+  auth: 'the login was refused',
+  protocol: 'the gateway closed for a broken message',
+  closed: 'the gateway closed the line',
+  pagehide: 'the page was put aside',
+  'reconnect timeout': 'every attempt to come back failed',
+};
+
+// Why the client is in this state: the line below the diagram.
+export function why({ reason, code, from }: Turn): string {
+  if (reason === 'ready' && from === 'RECONNECTING') {
+    return 'the gateway answered, on a new line';
+  }
+  if (reason === 'network' && code !== null && code !== 1006) {
+    return codeWords(code);
+  }
+  return REASONS[reason] ?? reason;
+}
+
+function closed(turn: Turn): Told {
+  switch (turn.reason) {
+    case 'kicked':
+      return {
+        text: 'Closed with 4001 “kicked”. It stays closed: coming back would kick the other one, and so on for ever.',
+        tone: 'bad',
+        ends: true,
+      };
+    case 'logout':
+    case 'aborted':
+      return { text: 'Closed. It does not come back: you wanted this end.', tone: 'plain', ends: true };
+    default: {
+      const code = turn.code === null ? '' : ` (${String(turn.code)})`;
+      return { text: `Closed${code}: ${why(turn)}. It stays closed.`, tone: 'bad', ends: true };
+    }
+  }
+}
+
+export function tell(turn: Turn): Told | null {
+  switch (turn.to) {
+    case 'CONNECTING':
+      return { text: 'Connecting: the login is part of the address.', tone: 'plain', ends: false };
+    case 'CONNECTED':
+      return {
+        text:
+          turn.from === 'RECONNECTING' && turn.lostMs !== null
+            ? `Connected again, on a new line, ${seconds(turn.lostMs)} after the old one was lost.`
+            : 'Connected and logged in.',
+        tone: 'good',
+        ends: true,
+      };
+    case 'RECONNECTING':
+      return {
+        text:
+          turn.reason === 'timeout'
+            ? 'The read deadline ran dry: the client takes the line for dead and drops it.'
+            : turn.code === 1006 || turn.code === null
+              ? 'The browser reports the end (1006, no Close frame): the line is lost.'
+              : `Close ${String(turn.code)}: ${codeWords(turn.code)}.`,
+        tone: 'bad',
+        ends: false,
+      };
+    case 'CLOSING':
+      return { text: 'Close 1000 is on its way; the gateway will echo it.', tone: 'plain', ends: false };
+    case 'CLOSED':
+      return closed(turn);
+    case 'INIT':
+      return null;
+  }
+}
+
+// The title of a story that nobody on this page began.
+export function titleOf({ to, reason, code }: Turn): string {
+  if (reason === 'kicked') {
+    return 'Someone else logged in under this name';
+  }
+  if (to === 'RECONNECTING' && code === 1012) {
+    return 'The gateway goes down';
+  }
+  return to === 'CLOSED' || to === 'RECONNECTING' ? 'The line ended' : 'The client moved on';
+}

@@ -1,0 +1,72 @@
+// A WebSocket that lets the inspector see what passes through it, given to the SDK in place of the
+// browser's own.
+
+import { describeBinary, describeClose, describeOpen, describeText } from './frames.js';
+import type { Described, Direction } from './frames.js';
+import { codeWords } from './reasons.js';
+
+export interface Seen extends Described {
+  readonly direction: Direction;
+  readonly line: number; // 1 is the client's first WebSocket
+  readonly at: number; // performance.now()
+}
+
+export type OnSeen = (seen: Seen) => void;
+
+function describe(data: unknown): Described | null {
+  if (typeof data === 'string') {
+    return describeText(data);
+  }
+  if (data instanceof ArrayBuffer) {
+    return describeBinary(new Uint8Array(data));
+  }
+  if (ArrayBuffer.isView(data)) {
+    return describeBinary(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return null; // a Blob, which nobody here uses
+}
+
+export function tapped(onSeen: OnSeen): typeof WebSocket {
+  let lines = 0;
+  return class TappedWebSocket extends WebSocket {
+    readonly #line: number;
+
+    constructor(url: string | URL, protocols?: string | string[]) {
+      super(url, protocols);
+      lines += 1;
+      this.#line = lines;
+      this.addEventListener('open', () => {
+        this.#tell('in', describeOpen());
+      });
+      this.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
+        this.#tell('in', describe(data));
+      });
+      this.addEventListener('close', ({ code, reason }) => {
+        this.#tell('in', describeClose(code, reason, codeWords(code)));
+      });
+    }
+
+    override send(data: string | ArrayBufferLike | Blob | ArrayBufferView<ArrayBuffer>): void {
+      super.send(data as string | ArrayBuffer);
+      this.#tell('out', describe(data));
+    }
+
+    override close(code?: number, reason?: string): void {
+      const isOpen = this.readyState === WebSocket.OPEN;
+      if (code === undefined) {
+        super.close();
+      } else {
+        super.close(code, reason);
+      }
+      if (isOpen) {
+        this.#tell('out', describeClose(code ?? 1005, reason ?? '', 'this client ends the line'));
+      }
+    }
+
+    #tell(direction: Direction, described: Described | null): void {
+      if (described !== null) {
+        onSeen({ ...described, direction, line: this.#line, at: performance.now() });
+      }
+    }
+  };
+}
