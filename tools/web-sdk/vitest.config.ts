@@ -5,8 +5,8 @@
  *   live     the gateway, by the environment variable TIDEGATE        part `e2e`
  *   browser  the gateway as well, and Chromium                        part `e2e`
  *
- * Each is a directory test/NAME of files *.test.ts: `npx vitest run --project NAME`. The last three use the
- * bundles in dist/, so run `npm run build` first; tools/check does. */
+ * Each is a directory test/NAME of files *.test.ts: `npx vitest run --project NAME`. `package` builds dist/
+ * first; the others test the sources. */
 import { defineConfig } from 'vitest/config'
 
 const slow = { testTimeout: 60_000, hookTimeout: 60_000 }
@@ -17,11 +17,12 @@ function project(name: string, options = {}) {
 
 export default defineConfig({
   test: {
+    maxWorkers: 5, // most of their time they wait
     projects: [
       project('unit'),
       project('package', slow),
       project('live', slow),
-      project('browser', { ...slow, fileParallelism: false }),
+      project('browser', slow),
     ],
   },
 })
