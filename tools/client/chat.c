@@ -1,0 +1,551 @@
+#include "chat.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "chat_input.h"
+#include "chat_show.h"
+
+enum {
+	PACKET_TEXT = 102, /* PROTOCOL section "Packets" */
+	PACKET_HEADER_LEN = 6,
+	MESSAGE_MAX = 65536, /* bytes */
+	CLOSE_NORMAL = 1000,
+	CLOSE_WITHOUT_CODE = 1005,
+};
+
+/* What is waited for, in the order of the poll set. */
+enum {
+	WAIT_SIGNAL,
+	WAIT_CLIENT,
+	WAIT_INPUT,
+	WAIT_OUT,
+	WAIT_ERR,
+	WAIT_COUNT,
+};
+
+/* Owner:  chat_run.
+ * Shared: never. */
+struct chat {
+	struct tg_client *client;
+	const struct chat_options *options;
+	struct show show;
+	struct input *input;
+	int signal_fd;
+
+	bool was_connected; /* at least once */
+	bool is_leaving;    /* it was logged out */
+	bool is_in_flight;  /* the first line of the input is in the client's queue */
+	bool was_refused;   /* a line could not be sent for what it is */
+
+	/* Of the line that stands: how many lines of text the kernel has taken, how many of them
+	 * before the last Ping, and how many the gateway has read for sure. */
+	uint64_t sent;
+	uint64_t pinged;
+	uint64_t confirmed;
+	uint64_t doubtful; /* of all lines: sent, and lost with the line, perhaps */
+};
+
+/* --- leaving -------------------------------------------------------------------------------------
+ */
+
+static void leave(struct chat *chat)
+{
+	chat->is_leaving = true;
+	tg_client_logout(chat->client);
+}
+
+/* The end of the process as that signal has it, for a shell to see. */
+static void die(struct chat *chat, int number)
+{
+	sigset_t all;
+
+	show_flush(&chat->show);
+	signal(number, SIG_DFL);
+	raise(number);
+	sigfillset(&all);
+	sigprocmask(SIG_UNBLOCK, &all, NULL);
+	abort();
+}
+
+static void on_signal(struct chat *chat)
+{
+	struct signalfd_siginfo info;
+
+	if (read(chat->signal_fd, &info, sizeof info) != sizeof info) {
+		return;
+	}
+	const int number = (int)info.ssi_signo;
+	if (number == SIGCONT) {
+		/* It may have been stopped for long. */
+		tg_client_probe(chat->client);
+	} else if (chat->is_leaving || tg_client_state(chat->client) == TG_STATE_CLOSED) {
+		die(chat, number);
+	} else {
+		leave(chat);
+	}
+}
+
+/* --- what is said --------------------------------------------------------------------------------
+ */
+
+/* Lines wait in the input, one at a time goes to the client, and is done with when the kernel has
+ * it: what a lost line has not taken is said again on the next one. */
+static void send_line(struct chat *chat, const struct input_line *line)
+{
+	const bool is_keystroke = chat->input->is_tty && line->len == 0;
+	enum tg_status status = TG_ERR_TOO_BIG;
+
+	if (is_keystroke && !line->is_too_long) {
+		input_drop(chat->input);
+		return;
+	}
+	if (!line->is_too_long) {
+		/* Before the call: the line may be lost in its course. */
+		chat->is_in_flight = true;
+		status = chat->options->uses_packets
+				 ? tg_client_send_packet(
+					   chat->client, PACKET_TEXT, line->data, line->len)
+				 : tg_client_send_text(chat->client, line->data, line->len);
+	}
+	if (status == TG_OK) {
+		return;
+	}
+	chat->is_in_flight = false;
+	switch (status) {
+	case TG_ERR_WOULD_BLOCK:
+	case TG_ERR_NOT_CONNECTED:
+		break; /* it stays where it is */
+	case TG_ERR_TOO_BIG:
+		show_error(&chat->show, "line %" PRIu64 " is not sent: it has more than %zu bytes",
+			line->number, chat->input->line_max);
+		chat->was_refused = true;
+		input_drop(chat->input);
+		break;
+	default:
+		show_error(&chat->show, "line %" PRIu64 " is not sent: %s", line->number,
+			tg_status_text(status));
+		chat->was_refused = true;
+		input_drop(chat->input);
+		break;
+	}
+}
+
+/* The kernel has the line that was in flight. */
+static void finish_line(struct chat *chat)
+{
+	chat->is_in_flight = false;
+	chat->sent++;
+	input_drop(chat->input);
+}
+
+static bool is_connected(const struct chat *chat)
+{
+	return tg_client_state(chat->client) == TG_STATE_CONNECTED;
+}
+
+static void finish_line_if_taken(struct chat *chat)
+{
+	if (chat->is_in_flight && tg_client_queued_len(chat->client) == 0) {
+		finish_line(chat);
+	}
+}
+
+/* Sends what can be sent. Returns whether a line is left. */
+static bool send_lines(struct chat *chat)
+{
+	struct input_line line;
+
+	finish_line_if_taken(chat);
+	while (!chat->is_in_flight && input_peek(chat->input, &line)) {
+		if (!is_connected(chat)) {
+			return true;
+		}
+		const uint64_t before = chat->input->dropped;
+		send_line(chat, &line);
+		finish_line_if_taken(chat);
+		if (chat->input->dropped == before) {
+			return true;
+		}
+	}
+	return chat->is_in_flight;
+}
+
+/* At the end of the input it is time to go, unless the first login is still under way: whether that
+ * succeeds is worth knowing. */
+static bool is_done(const struct chat *chat)
+{
+	return chat->input->is_at_end && !chat->options->stays &&
+	       (is_connected(chat) || chat->was_connected);
+}
+
+static void say(struct chat *chat)
+{
+	if (!chat->is_leaving && !send_lines(chat) && is_done(chat)) {
+		leave(chat);
+	}
+}
+
+/* --- what the client tells -----------------------------------------------------------------------
+ */
+
+static void on_message(struct tg_client *client, const struct tg_message *message, void *data)
+{
+	struct chat *chat = data;
+	show_message(&chat->show, message);
+}
+
+static void show_verbose(struct chat *chat, const char *text)
+{
+	if (chat->options->is_verbose) {
+		show_note(&chat->show, text);
+	}
+}
+
+static void show_connected(struct chat *chat)
+{
+	const bool is_manned = chat->input->is_tty && chat->show.err.is_tty;
+
+	show_state(&chat->show, "connected%s", is_manned ? "; Ctrl-D logs out" : "");
+	show_verbose(chat, "readloop started");
+	if (chat->options->has_heartbeat) {
+		show_verbose(chat, "heartbeatloop started");
+	}
+}
+
+static void show_retry(struct chat *chat, uint64_t delay_ms)
+{
+	const char *rest = chat->input->is_at_end ? "" : "; what is typed waits until then";
+	struct tg_stats stats;
+
+	tg_client_stats(chat->client, &stats, sizeof stats);
+	if (chat->options->attempts == TG_ATTEMPTS_INFINITE) {
+		show_state(&chat->show, "reconnecting in %.1f s (attempt %" PRIu32 ")%s",
+			(double)delay_ms / 1000, stats.attempt, rest);
+	} else {
+		show_state(&chat->show, "reconnecting in %.1f s (attempt %" PRIu32 " of %d)%s",
+			(double)delay_ms / 1000, stats.attempt, chat->options->attempts, rest);
+	}
+}
+
+/* A line has gone, `unsent_len` bytes of what it had been given with it. */
+static void settle(struct chat *chat, size_t unsent_len)
+{
+	if (chat->is_in_flight && unsent_len == 0) {
+		finish_line(chat);
+	}
+	/* Otherwise it is still the first line of the input, to be said again. */
+	chat->is_in_flight = false;
+	const uint64_t doubtful = chat->sent - chat->confirmed;
+	if (doubtful > 0) {
+		show_error(&chat->show, "the last %" PRIu64 " line%s sent may not have arrived",
+			doubtful, doubtful == 1 ? "" : "s");
+	}
+	chat->doubtful += doubtful;
+	chat->sent = 0;
+	chat->pinged = 0;
+	chat->confirmed = 0;
+}
+
+static void on_state(struct tg_client *client, const struct tg_state_change *change, void *data)
+{
+	struct chat *chat = data;
+
+	switch (change->to) {
+	case TG_STATE_CONNECTING:
+		show_state(&chat->show, "connecting to %s as %s", chat->options->url,
+			chat->options->user);
+		break;
+	case TG_STATE_CONNECTED:
+		chat->was_connected = true;
+		show_connected(chat);
+		break;
+	case TG_STATE_RECONNECTING:
+		settle(chat, change->unsent_len);
+		break;
+	case TG_STATE_CLOSING:
+		show_state(&chat->show, "logging out");
+		break;
+	case TG_STATE_CLOSED:
+		settle(chat, change->unsent_len);
+		show_state(&chat->show, "closed");
+		break;
+	case TG_STATE_INIT:
+		break;
+	}
+}
+
+static void on_error(struct tg_client *client, const struct tg_error *error, void *data)
+{
+	struct chat *chat = data;
+	const char *text = tg_status_text(error->status);
+
+	if (*error->detail && strcmp(error->detail, text) != 0) {
+		show_error(&chat->show, "%s (%s)", text, error->detail);
+	} else {
+		show_error(&chat->show, "%s", text);
+	}
+}
+
+/* Who answers a Ping, or our Close, has read what was sent before it. */
+static void on_event(struct tg_client *client, const struct tg_event *event, void *data)
+{
+	struct chat *chat = data;
+
+	switch (event->kind) {
+	case TG_EVENT_PING:
+		chat->pinged = chat->sent;
+		show_verbose(chat, "ping...");
+		break;
+	case TG_EVENT_PONG:
+		chat->confirmed = chat->pinged;
+		show_verbose(chat, "recv a pong...");
+		break;
+	case TG_EVENT_RETRY:
+		show_retry(chat, event->value);
+		break;
+	case TG_EVENT_CLOSE:
+		/* Another code is the gateway's own, sent before it saw ours. */
+		if (chat->is_leaving &&
+			(event->value == CLOSE_NORMAL || event->value == CLOSE_WITHOUT_CODE)) {
+			finish_line_if_taken(chat);
+			chat->confirmed = chat->sent;
+		}
+		break;
+	case TG_EVENT_HANGUP:
+		show_verbose(chat, "connection closed");
+		break;
+	case TG_EVENT_DIAL:
+	case TG_EVENT_PROBE:
+	case TG_EVENT_PACKET:
+		break;
+	}
+}
+
+static void follow(struct chat *chat)
+{
+	tg_client_set_user_data(chat->client, chat);
+	tg_client_on_message(chat->client, on_message);
+	tg_client_on_state(chat->client, on_state);
+	tg_client_on_error(chat->client, on_error);
+	tg_client_on_event(chat->client, on_event);
+}
+
+/* --- running -------------------------------------------------------------------------------------
+ */
+
+static enum chat_exit exit_of(enum tg_status status)
+{
+	switch (status) {
+	case TG_OK:
+	case TG_ERR_ABORTED:
+		return CHAT_EXIT_OK;
+	case TG_ERR_KICKED:
+		return CHAT_EXIT_KICKED;
+	case TG_ERR_REFUSED:
+	case TG_ERR_POLICY:
+	case TG_ERR_AUTH:
+	case TG_ERR_BAD_LOGIN:
+		return CHAT_EXIT_REFUSED;
+	case TG_ERR_RESOLVE:
+	case TG_ERR_UNREACHABLE:
+	case TG_ERR_CONNECT_TIMEOUT:
+		return CHAT_EXIT_UNREACHABLE;
+	case TG_ERR_IO_TIMEOUT:
+		return CHAT_EXIT_TIMEOUT;
+	case TG_ERR_LOST:
+	case TG_ERR_CLOSED:
+	case TG_ERR_RESTART:
+	case TG_ERR_OVERLOADED:
+	case TG_ERR_SERVER:
+		return CHAT_EXIT_LOST;
+	case TG_ERR_HANDSHAKE:
+	case TG_ERR_PROTOCOL:
+	case TG_ERR_PACKET:
+	case TG_ERR_BLAMED:
+		return CHAT_EXIT_PROTOCOL;
+	default:
+		return CHAT_EXIT_LOCAL;
+	}
+}
+
+static bool is_over(const struct chat *chat)
+{
+	return tg_client_state(chat->client) == TG_STATE_CLOSED &&
+	       tg_client_timeout_ms(chat->client) < 0 && output_len(&chat->show.out) == 0 &&
+	       output_len(&chat->show.err) == 0;
+}
+
+/* Who does not take what comes in is not read for: the gateway then sees a slow reader. */
+static bool is_output_full(const struct chat *chat)
+{
+	return output_len(&chat->show.out) > OUTPUT_FULL ||
+	       output_len(&chat->show.err) > OUTPUT_FULL;
+}
+
+/* Waits until something is to be done. Returns 0 or -errno. */
+static int wait_for(struct chat *chat, struct pollfd set[WAIT_COUNT], bool wants_input)
+{
+	const struct output *out = &chat->show.out;
+	const struct output *err = &chat->show.err;
+	const bool wants_client = chat->is_leaving || !is_output_full(chat);
+
+	set[WAIT_SIGNAL] = (struct pollfd){.fd = chat->signal_fd, .events = POLLIN};
+	set[WAIT_CLIENT] = (struct pollfd){
+		.fd = wants_client ? tg_client_fd(chat->client) : -1,
+		.events = tg_client_events(chat->client),
+	};
+	set[WAIT_INPUT] =
+		(struct pollfd){.fd = wants_input ? chat->input->fd : -1, .events = POLLIN};
+	set[WAIT_OUT] = (struct pollfd){.fd = output_len(out) ? out->fd : -1, .events = POLLOUT};
+	set[WAIT_ERR] = (struct pollfd){.fd = output_len(err) ? err->fd : -1, .events = POLLOUT};
+	return poll(set, WAIT_COUNT, -1) < 0 && errno != EINTR ? -errno : 0;
+}
+
+static void check_output(struct chat *chat)
+{
+	if (chat->show.out.error && !chat->is_leaving) {
+		show_error(&chat->show, "standard output: %s", strerror(-chat->show.out.error));
+		leave(chat);
+	}
+}
+
+static int run(struct chat *chat)
+{
+	struct pollfd set[WAIT_COUNT];
+	int err = 0;
+
+	while (err == 0 && !is_over(chat)) {
+		struct input_line line;
+		const bool wants_input = !chat->is_leaving && !chat->input->is_at_end &&
+					 !chat->is_in_flight && !input_peek(chat->input, &line);
+		err = wait_for(chat, set, wants_input);
+		if (err < 0) {
+			break;
+		}
+		if (set[WAIT_SIGNAL].revents) {
+			on_signal(chat);
+		}
+		if (set[WAIT_CLIENT].revents) {
+			tg_client_process(chat->client);
+		}
+		if (set[WAIT_INPUT].revents) {
+			input_read(chat->input);
+		}
+		say(chat);
+		show_flush(&chat->show);
+		check_output(chat);
+	}
+	return err;
+}
+
+/* Signals come by a descriptor; a write to a pipe that nobody reads is an error like others. */
+static int open_signals(int *ret_fd)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCONT);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0) {
+		return -errno;
+	}
+	const int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0) {
+		return -errno;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+static int open_input(size_t line_max, struct input **ret_input)
+{
+	struct input *input = calloc(1, sizeof *input);
+	if (!input) {
+		return -ENOMEM;
+	}
+	input->fd = STDIN_FILENO;
+	input->is_tty = isatty(STDIN_FILENO);
+	input->line_max = line_max;
+	*ret_input = input;
+	return 0;
+}
+
+static enum chat_exit judge(struct chat *chat)
+{
+	enum chat_exit code = exit_of(tg_client_status(chat->client));
+	struct input_line line;
+	const bool is_unsent = input_peek(chat->input, &line);
+
+	if (is_unsent) {
+		show_error(
+			&chat->show, "line %" PRIu64 " and what follows was not sent", line.number);
+	}
+	if (chat->input->error) {
+		show_error(&chat->show, "standard input: %s", strerror(-chat->input->error));
+	}
+	show_flush(&chat->show);
+	if (code == CHAT_EXIT_OK && (is_unsent || chat->doubtful > 0)) {
+		code = CHAT_EXIT_LOST;
+	}
+	if (code == CHAT_EXIT_OK &&
+		(chat->was_refused || chat->input->error || chat->show.out.error)) {
+		code = CHAT_EXIT_LOCAL;
+	}
+	return code;
+}
+
+enum chat_exit chat_run(struct tg_client *client, const struct chat_options *options)
+{
+	struct chat chat = {
+		.client = client,
+		.options = options,
+		.show = {.out = OUTPUT_EMPTY, .err = OUTPUT_EMPTY, .is_quiet = options->is_quiet},
+		.signal_fd = -1,
+	};
+	const size_t line_max =
+		options->uses_packets ? MESSAGE_MAX - PACKET_HEADER_LEN : MESSAGE_MAX;
+	enum chat_exit code = CHAT_EXIT_LOCAL;
+	int err = open_signals(&chat.signal_fd);
+
+	if (err == 0) {
+		err = show_init(&chat.show);
+	}
+	if (err == 0) {
+		err = open_input(line_max, &chat.input);
+	}
+	if (err < 0) {
+		goto fail;
+	}
+	follow(&chat);
+	const enum tg_status status = tg_client_connect(client);
+	if (status != TG_OK) {
+		show_error(&chat.show, "%s", tg_status_text(status));
+		goto done;
+	}
+	err = run(&chat);
+	if (err < 0) {
+		goto fail;
+	}
+	code = judge(&chat);
+	goto done;
+
+fail:
+	fprintf(stderr, "tidegate-chat: %s\n", strerror(-err));
+done:
+	tg_client_on_event(client, NULL);
+	close(chat.signal_fd);
+	show_finish(&chat.show);
+	free(chat.input);
+	return code;
+}

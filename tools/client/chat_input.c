@@ -1,0 +1,57 @@
+#include "chat_input.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+void input_read(struct input *input)
+{
+	if (input->begin > 0) {
+		memmove(input->data, input->data + input->begin, input->end - input->begin);
+		input->end -= input->begin;
+		input->scanned -= input->begin;
+		input->begin = 0;
+	}
+	const ssize_t len = read(input->fd, input->data + input->end, INPUT_SIZE - input->end);
+	if (len > 0) {
+		input->end += (size_t)len;
+	} else if (len == 0) {
+		input->is_at_end = true;
+	} else if (errno != EAGAIN && errno != EINTR) {
+		/* A terminal that was hung up. */
+		input->error = errno == EIO ? 0 : -errno;
+		input->is_at_end = true;
+	}
+}
+
+bool input_peek(struct input *input, struct input_line *ret_line)
+{
+	const char *end = memchr(input->data + input->scanned, '\n', input->end - input->scanned);
+
+	input->scanned = end ? (size_t)(end - input->data) : input->end;
+	const size_t len = input->scanned - input->begin;
+	if (len > input->line_max) {
+		input->is_too_long = true;
+		input->begin = input->scanned;
+	}
+	if (!end && !(input->is_at_end && (len > 0 || input->is_too_long))) {
+		return false;
+	}
+	*ret_line = (struct input_line){
+		.data = input->data + input->begin,
+		.len = input->scanned - input->begin,
+		.number = input->dropped + 1,
+		.is_too_long = input->is_too_long,
+	};
+	return true;
+}
+
+void input_drop(struct input *input)
+{
+	const bool has_end = input->scanned < input->end;
+
+	input->begin = input->scanned + (has_end ? 1 : 0);
+	input->scanned = input->begin;
+	input->is_too_long = false;
+	input->dropped++;
+}
