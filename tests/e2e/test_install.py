@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from gateway import BINARY
+from gateway import BINARY, ROOT
 from waiting import TIMEOUT
 
 pytestmark = pytest.mark.release
@@ -136,12 +136,20 @@ def test_an_edited_config_survives_a_new_installation(installed):
 
 
 def test_nothing_else_is_installed(installed):
-    files = sorted(str(path.relative_to(installed)) for path in installed.rglob("*") if path.is_file())
-    assert [name.removesuffix(".gz") for name in files] == [
+    files = {str(path.relative_to(installed)) for path in installed.rglob("*") if not path.is_dir()}
+    libraries = re.compile(r"lib(64|/[^/]+)?/(?=libtidegate-client|pkgconfig)")  # as this machine names its own
+    version = re.search(r"version: '([\d.]+)'", (ROOT / "meson.build").read_text(encoding="utf-8"))[1]
+    assert {libraries.sub("lib/", name.removesuffix(".gz")) for name in files} == {
         "bin/tidegate",
         "etc/tidegate/tidegate.conf",
+        "include/tidegate-client.h",
+        "lib/libtidegate-client.a",
+        "lib/libtidegate-client.so",
+        f"lib/libtidegate-client.so.{version.partition('.')[0]}",
+        f"lib/libtidegate-client.so.{version}",
+        "lib/pkgconfig/tidegate-client.pc",
         "lib/systemd/system/tidegate.service",
         "lib/systemd/system/tidegate.socket",
         "share/doc/tidegate/tidegate.conf",
         "share/man/man1/tidegate.1",
-    ]
+    }
