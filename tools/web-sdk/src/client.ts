@@ -1,7 +1,7 @@
 /* The client: its state, the line it has, and when it dials another. */
 import { backoffMs } from './backoff.js'
 import { afterClose, BAD_PACKET, KICKED, NORMAL, READ_TIMEOUT, type CloseAction } from './close_codes.js'
-import { IMError, type IMErrorCode } from './errors.js'
+import { aborted, IMError, type IMErrorCode } from './errors.js'
 import { Emitter } from './events.js'
 import { watchPage } from './lifecycle.js'
 import { Line } from './line.js'
@@ -497,8 +497,4 @@ function defer<T>(): Deferred<T> {
 
 function failed(error: IMError): LoginResult {
   return { status: error.code === 'timeout' ? Ack.Timeout : Ack.LoginFailed, error }
-}
-
-function aborted(): IMError {
-  return new IMError('aborted', 'ended by logout() or by a signal')
 }

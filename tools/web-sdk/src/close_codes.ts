@@ -12,6 +12,7 @@ export interface AfterClose {
 }
 
 export const NORMAL = 1000
+const UNAUTHENTICATED = 3000
 export const READ_TIMEOUT = 3008
 export const KICKED = 4001
 export const BAD_PACKET = 4002
@@ -29,22 +30,17 @@ const STAY: Record<number, IMErrorCode> = {
 
 export function afterClose(code: number, reason: string): AfterClose {
   const final = STAY[code]
-  if (final) {
-    return { action: 'stay', error: final, retryMs: undefined }
-  }
-  if (code === 3000) {
-    return { action: 'refresh', error: 'auth', retryMs: undefined }
-  }
+  const refused = code === UNAUTHENTICATED
   return {
-    action: 'retry',
-    error: code === READ_TIMEOUT ? 'timeout' : 'network',
+    action: final ? 'stay' : refused ? 'refresh' : 'retry',
+    error: final ?? (refused ? 'auth' : code === READ_TIMEOUT ? 'timeout' : 'network'),
     retryMs: code === 1012 || code === 1013 ? parseRetryMs(reason) : undefined,
   }
 }
 
 /** N of exactly `retry_ms=N`; undefined for all else, and for more than a timer can hold. */
 export function parseRetryMs(reason: string): number | undefined {
-  const ms = /^retry_ms=([0-9]{1,10})$/.test(reason) ? Number(reason.slice(9)) : Infinity
+  const ms = Number(/^retry_ms=([0-9]{1,10})$/.exec(reason)?.[1] ?? NaN)
   return ms <= LONGEST_TIMER ? ms : undefined
 }
 

@@ -15,3 +15,7 @@ export class IMError extends Error {
     }
   }
 }
+
+export function aborted(): IMError {
+  return new IMError('aborted', 'ended by logout() or by a signal')
+}

@@ -1,15 +1,21 @@
 /* Listeners, and how they are called: in a microtask of their own, in the order of what happened. So they never
  * run inside a half-done change of the client, and may call anything of it. */
 
+interface Entry<Events> {
+  type: keyof Events
+  listener: unknown
+  once: boolean
+}
+
 export class Emitter<Events> {
-  #listeners: { type: keyof Events; listener: unknown; once: boolean }[] = []
+  #listeners: Entry<Events>[] = []
   #events: (() => void)[] = []
 
   /** Calls `listener` at each such event. Returns the function that takes it off again. */
   on<T extends keyof Events>(type: T, listener: (event: Events[T]) => void, once = false): () => void {
     const entry = { type, listener, once }
     this.#listeners.push(entry)
-    return () => this.#remove(entry)
+    return () => this.#keep((other) => other !== entry)
   }
 
   /** Calls `listener` at the next such event only. */
@@ -18,14 +24,11 @@ export class Emitter<Events> {
   }
 
   off<T extends keyof Events>(type: T, listener: (event: Events[T]) => void): void {
-    const entry = this.#listeners.find((entry) => entry.type === type && entry.listener === listener)
-    if (entry) {
-      this.#remove(entry)
-    }
+    this.#keep((entry) => entry.type !== type || entry.listener !== listener)
   }
 
-  #remove(entry: unknown): void {
-    this.#listeners = this.#listeners.filter((other) => other !== entry)
+  #keep(wanted: (entry: Entry<Events>) => boolean): void {
+    this.#listeners = this.#listeners.filter(wanted)
   }
 
   protected emit<T extends keyof Events>(type: T, event: Events[T]): void {
@@ -51,7 +54,7 @@ export class Emitter<Events> {
         continue // taken off by one before it
       }
       if (entry.once) {
-        this.#remove(entry)
+        this.#keep((other) => other !== entry)
       }
       try {
         // An async listener throws by its promise.

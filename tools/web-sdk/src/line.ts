@@ -33,7 +33,7 @@ export class Line {
   open(WebSocket: WebSocketConstructor | undefined, url: string, owner: LineOwner): void {
     const Implementation = WebSocket ?? (globalThis.WebSocket as WebSocketConstructor | undefined)
     if (!Implementation) {
-      throw new TypeError('this platform has no WebSocket: give one as an option')
+      throw new TypeError('no WebSocket here: give one as an option')
     }
     const socket = new Implementation(url) as unknown as Socket
     this.socket = socket

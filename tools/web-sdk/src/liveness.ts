@@ -21,6 +21,8 @@ export class Liveness {
   #heartbeat: Alarm
   #deadline: Alarm
   #lastRead = Date.now()
+  /** Whether the line was asked for a sign of life since the last frame. */
+  #asked = false
   /** Probes sent since the last frame. */
   #probes = 0
 
@@ -41,6 +43,7 @@ export class Liveness {
   /** Any frame has come. */
   frame(): void {
     this.#lastRead = Date.now()
+    this.#asked = false
     if (this.#probes) {
       this.#probes = 0
       this.#deadline.set(this.#settings.readTimeoutMs)
@@ -63,6 +66,11 @@ export class Liveness {
   #ask(): void {
     this.#probes++
     this.#deadline.set(this.#settings.probeTimeoutMs)
+    this.#ping()
+  }
+
+  #ping(): void {
+    this.#asked = true
     this.#owner.ping()
   }
 
@@ -72,17 +80,19 @@ export class Liveness {
     if (late > this.#settings.heartbeatIntervalMs && !this.#probes) {
       this.#ask()
     } else {
-      this.#owner.ping()
+      this.#ping()
     }
   }
 
   #judge(late: number): void {
     const { readTimeoutMs } = this.#settings
-    const silence = Math.max(0, Date.now() - this.#lastRead)
+    const now = Date.now()
+    this.#lastRead = Math.min(this.#lastRead, now) // a clock that was set back must not make the line immortal
+    const silence = now - this.#lastRead
     if (!this.#probes && silence < readTimeoutMs) {
       this.#deadline.set(readTimeoutMs - silence)
-    } else if (late > LATE_MS && this.#probes < 2) {
-      // The clock ran while nobody was here to read: ask first. Asked twice, throttling is no excuse any more.
+    } else if ((late > LATE_MS || !this.#asked) && this.#probes < 2) {
+      // The clock ran while nobody was here to ask or to read. With two probes behind it that is no excuse any more.
       this.#ask()
     } else {
       this.stop()

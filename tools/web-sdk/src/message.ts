@@ -16,6 +16,6 @@ export interface Message {
 /** Splits at the last mark: a text may hold the mark, so an earlier one may be the sender's own writing. */
 export function parseMessage(kind: Message['kind'], raw: string): Message {
   const at = raw.lastIndexOf(MARK)
-  const from = raw.slice(at + MARK.length)
-  return at < 0 || !from ? { kind, text: raw, from: undefined, raw } : { kind, text: raw.slice(0, at), from, raw }
+  const from = at < 0 ? '' : raw.slice(at + MARK.length)
+  return { kind, text: from ? raw.slice(0, at) : raw, from: from || undefined, raw }
 }

@@ -1,5 +1,5 @@
 /* Texts that wait for a line. */
-import { IMError } from './errors.js'
+import { aborted, IMError } from './errors.js'
 import type { QueueOptions, Signal } from './options.js'
 import { utf8Length } from './packet.js'
 
@@ -26,7 +26,7 @@ export class Outbox {
       return Promise.reject(new IMError('network', 'the queue is full'))
     }
     return new Promise((resolve, reject) => {
-      const abort = () => entry.done(new IMError('aborted', 'aborted by its signal'))
+      const abort = () => entry.done(aborted())
       const timer = setTimeout(() => entry.done(new IMError('timeout', `waited for ${ttlMs} ms`)), ttlMs)
       const entry: Waiting = {
         text,

@@ -107,6 +107,7 @@ export class ScriptedSocket {
 
 export class ScriptedGateway {
   readonly sockets: ScriptedSocket[] = []
+  latencyMs = 0
   /** What it does of itself; nothing where undefined. */
   dialed: ((socket: ScriptedSocket) => void) | undefined
   spoken: ((socket: ScriptedSocket, data: string | Uint8Array) => void) | undefined
@@ -136,6 +137,7 @@ export class ScriptedGateway {
 
   /** Behaves as the gateway does, each way of the network taking `latencyMs`. */
   serve(latencyMs = 0): this {
+    this.latencyMs = latencyMs
     this.dialed = (socket) => later(latencyMs, () => socket.readyState === CONNECTING && socket.open())
     this.spoken = (socket, data) => {
       if (typeof data !== 'string' && decodePacket(data)?.command === PING) {
@@ -162,10 +164,14 @@ export class ScriptedGateway {
 
 /* Not by the global setTimeout, which a test may throttle: the network is not. */
 function later(ms: number, action: () => void): void {
-  ;(networkTimer ?? setTimeout)(action, ms)
+  if (ms) {
+    networkTimer(action, ms)
+  } else {
+    queueMicrotask(action)
+  }
 }
 
-let networkTimer: typeof setTimeout | undefined
+let networkTimer = setTimeout
 
 /** Fake timers and a seeded Math.random around each test of the file. */
 export function useScript(seed = 4): void {
@@ -195,9 +201,9 @@ export async function connected(
   const c = client(gateway, options)
   const seen = watch(c)
   const login = c.login()
-  await pass(0)
+  await pass(3 * gateway.latencyMs)
   const socket = gateway.newest
-  if (socket.readyState === CONNECTING) {
+  if (!gateway.dialed) {
     socket.ready()
   }
   await login

@@ -1,0 +1,170 @@
+import { describe, expect, it, vi } from 'vitest'
+import { client, connected, pass, ScriptedGateway, useScript } from './scripted.js'
+
+useScript()
+
+/* How a promise stands, without waiting for it. */
+function follow(promise: Promise<void>): { now: string } {
+  const followed = { now: 'waits' }
+  promise.then(
+    () => (followed.now = 'sent'),
+    (error: { code: string }) => (followed.now = error.code),
+  )
+  return followed
+}
+
+async function cut(queue: object | false = {}) {
+  const gateway = new ScriptedGateway().serve()
+  const line = await connected(gateway, { queue: queue as {}, reconnect: { baseMs: 60_000, capMs: 60_000 } })
+  line.socket.end(1006)
+  await pass(0)
+  return { gateway, ...line }
+}
+
+const texts = (gateway: ScriptedGateway) => gateway.newest.sent.filter((data) => typeof data === 'string')
+
+describe('sendText', () => {
+  it('hands to the socket at once', async () => {
+    const { c, socket } = await connected(new ScriptedGateway().serve())
+    const sent = c.sendText('a')
+    expect(socket.sent.at(-1)).toBe('a')
+    expect(await sent).toBeUndefined()
+  })
+
+  it('without a queue fails where there is no line', async () => {
+    const { c } = await cut(false)
+    await expect(c.sendText('a')).rejects.toMatchObject({ name: 'IMError', code: 'network' })
+  })
+
+  it('does not take a socket that is closing for a line', async () => {
+    const { c, socket } = await connected(new ScriptedGateway().serve())
+    socket.readyState = 2
+    await expect(c.sendText('a')).rejects.toMatchObject({ code: 'network' })
+  })
+
+  it.each(['before login', 'after logout'])('fails %s, queue or not', async (when) => {
+    const gateway = new ScriptedGateway().serve()
+    const c = client(gateway, { queue: {} })
+    if (when === 'after logout') {
+      await c.login()
+      await c.logout()
+    }
+    await expect(c.sendText('a')).rejects.toMatchObject({ code: 'network' })
+  })
+
+  it('fails by a signal that has fired', async () => {
+    const { c, socket } = await connected(new ScriptedGateway().serve())
+    await expect(c.sendText('a', { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'aborted' })
+    expect(socket.sent).not.toContain('a')
+  })
+})
+
+describe('the queue', () => {
+  it('keeps texts for the next line, in order, before newer ones', async () => {
+    const { gateway, c } = await cut({ ttlMs: 100_000 })
+    const sent = ['a', 'b', 'c'].map((text) => follow(c.sendText(text)))
+    c.on('reconnected', () => void c.sendText('d'))
+    await pass(29_999)
+    expect(sent.map(({ now }) => now)).toEqual(['waits', 'waits', 'waits'])
+    await pass(30_001)
+    expect(sent.map(({ now }) => now)).toEqual(['sent', 'sent', 'sent'])
+    expect(texts(gateway)).toEqual(['a', 'b', 'c', 'd'])
+  })
+
+  it('keeps texts during the first login', async () => {
+    const gateway = new ScriptedGateway()
+    const c = client(gateway, { queue: {} })
+    void c.login()
+    const a = follow(c.sendText('a'))
+    gateway.newest.open()
+    const b = follow(c.sendText('b'))
+    await pass(0)
+    expect([a.now, b.now]).toEqual(['waits', 'waits'])
+    expect(texts(gateway)).toEqual([])
+    gateway.newest.pong()
+    await pass(0)
+    expect([a.now, b.now]).toEqual(['sent', 'sent'])
+    expect(texts(gateway)).toEqual(['a', 'b'])
+    expect(vi.getTimerCount()).toBe(2)
+  })
+
+  it('takes maxMessages', async () => {
+    const { c } = await cut({ maxMessages: 2 })
+    const sent = ['a', 'b', 'c'].map((text) => follow(c.sendText(text)))
+    await pass(0)
+    expect(sent.map(({ now }) => now)).toEqual(['waits', 'waits', 'network'])
+  })
+
+  it('takes maxBytes of UTF-8, and counts what has left', async () => {
+    const { c } = await cut({ maxBytes: 6 })
+    const abort = new AbortController()
+    const sent = [follow(c.sendText('中', { signal: abort.signal })), follow(c.sendText('abcd')), follow(c.sendText('abc'))]
+    await pass(0)
+    expect(sent.map(({ now }) => now)).toEqual(['waits', 'network', 'waits'])
+    abort.abort()
+    const next = follow(c.sendText('xyz'))
+    await pass(0)
+    expect([sent[0]!.now, next.now]).toEqual(['aborted', 'waits'])
+  })
+
+  it('lets a text wait for ttlMs', async () => {
+    const { gateway, c } = await cut({ ttlMs: 1_000 })
+    const a = follow(c.sendText('a'))
+    await pass(500)
+    const b = follow(c.sendText('b'))
+    await pass(499)
+    expect(a.now).toBe('waits')
+    await pass(1)
+    expect([a.now, b.now]).toEqual(['timeout', 'waits'])
+    await pass(500)
+    expect(b.now).toBe('timeout')
+    await pass(60_000)
+    expect(texts(gateway)).toEqual([])
+  })
+
+  it('gives up a text by its signal, and only that', async () => {
+    const { gateway, c } = await cut({ ttlMs: 100_000 })
+    const abort = new AbortController()
+    const a = follow(c.sendText('a', { signal: abort.signal }))
+    const b = follow(c.sendText('b'))
+    abort.abort()
+    await pass(60_000)
+    expect([a.now, b.now]).toEqual(['aborted', 'sent'])
+    expect(texts(gateway)).toEqual(['b'])
+  })
+
+  it('fails by what ended the client', async () => {
+    for (const [code, error] of [[4001, 'kicked'], [4000, 'auth']] as const) {
+      const { gateway, c } = await cut({ ttlMs: 100_000 })
+      const a = follow(c.sendText('a'))
+      gateway.dialed = (socket) => queueMicrotask(() => socket.end(code))
+      await pass(60_000)
+      expect(a.now).toBe(error)
+    }
+    const { c } = await cut()
+    const a = follow(c.sendText('a'))
+    await c.logout()
+    await pass(0)
+    expect(a.now).toBe('aborted')
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('keeps what the line does not take', async () => {
+    const { gateway, c } = await cut({ ttlMs: 1_000_000 })
+    const sent = ['a', 'b'].map((text) => follow(c.sendText(text)))
+    gateway.dialed = (socket) => queueMicrotask(() => socket.open())
+    const answer = gateway.spoken!
+    gateway.spoken = (socket, data) => {
+      answer(socket, data)
+      if (data === 'a') {
+        socket.readyState = 2
+      }
+    }
+    await pass(60_000)
+    expect(sent.map(({ now }) => now)).toEqual(['sent', 'waits'])
+    gateway.newest.end(1006)
+    await pass(60_000)
+    expect(sent.map(({ now }) => now)).toEqual(['sent', 'sent'])
+    expect(texts(gateway)).toEqual(['b'])
+  })
+})
