@@ -11,7 +11,6 @@ import { Site } from './site.js'
 const SHORT = {
   heartbeatIntervalMs: 100,
   readTimeoutMs: 10_000,
-  probeTimeoutMs: 500,
   closeTimeoutMs: 500,
 }
 
@@ -131,7 +130,7 @@ describe('a server that restarts', () => {
 describe('a network that goes and comes', () => {
   it('is not dialled while it is gone, and within a second when it is back', async () => {
     const road = await proxy(await gateway())
-    const page = await person(road, 'alice', LONG_BACKOFF)
+    const page = await person(road, 'alice', { ...LONG_BACKOFF, probeTimeoutMs: 500 })
     await road.blackHole()
     await context.setOffline(true)
     await holds(page, 'seen.page.includes("offline")')

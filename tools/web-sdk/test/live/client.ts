@@ -13,7 +13,7 @@ export const QUICK = {
   connectTimeoutMs: 5000,
   heartbeatIntervalMs: 100,
   readTimeoutMs: 10_000,
-  probeTimeoutMs: 500,
+  probeTimeoutMs: 5000, // a busy machine is late as well, and asks
   closeTimeoutMs: 200,
   reconnect: { maxAttempts: Infinity, baseMs: 20, capMs: 100, minUptimeMs: 5000 },
 } as const

@@ -51,7 +51,8 @@ describe('1013 overloaded', () => {
   it('waits as long as the gateway asks when it was too slow a reader', async () => {
     const server = await gateway('--tx-queue-limit', '131072', '--close-deadline', '60')
     const road = await proxy(server)
-    const alice = client(road, 'alice', { reconnect: { baseMs: 60_000, capMs: 60_000 } })
+    const patient = { heartbeatIntervalMs: 60_000, readTimeoutMs: 120_000 }
+    const alice = client(road, 'alice', { ...patient, reconnect: { baseMs: 60_000, capMs: 60_000 } })
     const bob = client(server, 'bob')
     await alice.client.login()
     await bob.client.login()
