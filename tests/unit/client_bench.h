@@ -301,14 +301,20 @@ static inline size_t bench_answer(const struct bench *bench, char *ret_answer, s
 		accept);
 }
 
-/* The line is opened by the gateway. */
-static inline void bench_open(struct bench *bench)
+/* The gateway answers the request. */
+static inline void bench_accept(struct bench *bench)
 {
 	char answer[256];
 
-	bench_connect(bench);
 	bench_feed(bench, answer, bench_answer(bench, answer, sizeof answer));
 	assert_int_equal(core_state(bench->core), TG_STATE_CONNECTED);
+}
+
+/* The line is opened. */
+static inline void bench_open(struct bench *bench)
+{
+	bench_connect(bench);
+	bench_accept(bench);
 }
 
 /* A session that stands, with an empty diary. */

@@ -1,0 +1,528 @@
+/* The native client against tests/vectors.json, which the web SDK is held against too. */
+#include "client_bench.h"
+
+#include <jansson.h>
+
+#include "../../proto/close_reason.h"
+#include "../../proto/packet.h"
+#include "../../tools/client/backoff.h"
+#include "../../tools/client/verdict.h"
+
+static json_t *vectors;
+
+static int load(void **state)
+{
+	char path[4096];
+	const char *root = getenv("TIDEGATE_ROOT");
+
+	assert_non_null(root);
+	snprintf(path, sizeof path, "%s/tests/vectors.json", root);
+	vectors = json_load_file(path, JSON_ALLOW_NUL, NULL);
+	return vectors ? 0 : -1;
+}
+
+static int unload(void **state)
+{
+	json_decref(vectors);
+	return 0;
+}
+
+/* A section, which must not be empty. */
+static json_t *section(const char *name)
+{
+	json_t *rows = json_object_get(vectors, name);
+	assert_true(json_array_size(rows) > 0);
+	return rows;
+}
+
+static const char *text_of(json_t *row, const char *key)
+{
+	const char *text = json_string_value(json_object_get(row, key));
+	assert_non_null(text);
+	return text;
+}
+
+static int64_t number_of(json_t *row, const char *key)
+{
+	json_t *number = json_object_get(row, key);
+	assert_true(json_is_integer(number));
+	return json_integer_value(number);
+}
+
+/* null is BACKOFF_NO_RETRY. */
+static int32_t retry_of(json_t *row, const char *key)
+{
+	json_t *number = json_object_get(row, key);
+	return json_is_null(number) ? BACKOFF_NO_RETRY : (int32_t)json_integer_value(number);
+}
+
+static size_t unhex(const char *hex, uint8_t *ret_bytes)
+{
+	const size_t len = strlen(hex) / 2;
+	for (size_t i = 0; i < len; i++) {
+		unsigned byte;
+		assert_int_equal(sscanf(hex + 2 * i, "%2x", &byte), 1);
+		ret_bytes[i] = (uint8_t)byte;
+	}
+	return len;
+}
+
+/* ---- Packets. */
+
+struct heard {
+	char text[256];
+	size_t len;
+	bool has_text;
+	int64_t packet; /* command of one passed over; -1: none */
+};
+
+static void hear(struct bench *bench, enum notice_kind kind, const void *told)
+{
+	struct heard *heard = bench->data;
+	if (kind == NOTICE_MESSAGE) {
+		const struct tg_message *message = told;
+		assert_true(message->len <= sizeof heard->text);
+		assert_int_equal(message->command, PACKET_TEXT);
+		memcpy(heard->text, message->data, message->len);
+		heard->len = message->len;
+		heard->has_text = true;
+	} else if (kind == NOTICE_EVENT) {
+		const struct tg_event *event = told;
+		if (event->kind == TG_EVENT_PACKET) {
+			heard->packet = (int64_t)event->value;
+		}
+	}
+}
+
+static void packets_are_taken(void **state)
+{
+	size_t index;
+	json_t *row;
+
+	json_array_foreach(section("packets"), index, row)
+	{
+		const char *does = text_of(row, "client");
+		struct heard heard = {.packet = -1};
+		struct bench bench;
+		uint8_t bytes[256];
+		const size_t len = unhex(text_of(row, "hex"), bytes);
+
+		bench_begin_connected(&bench);
+		bench.inside = hear;
+		bench.data = &heard;
+		bench_frame(&bench, FRAME_BINARY, bytes, len);
+		if (strcmp(does, "close 4002") == 0) {
+			bench_expect(&bench, "error:packet CLOSED:packet");
+			bench_expect_sent_close(&bench, 4002);
+			assert_false(heard.has_text);
+		} else if (strcmp(does, "text") == 0) {
+			uint8_t text[256];
+			const size_t text_len = unhex(text_of(row, "payload"), text);
+			assert_true(heard.has_text);
+			assert_int_equal(heard.len, text_len);
+			assert_memory_equal(heard.text, text, text_len);
+			assert_int_equal(core_state(bench.core), TG_STATE_CONNECTED);
+		} else {
+			assert_true(strcmp(does, "ignore") == 0 || strcmp(does, "pong") == 0);
+			assert_int_equal(heard.packet, number_of(row, "command"));
+			assert_false(heard.has_text);
+			bench_expect(&bench, "");
+			assert_int_equal(core_state(bench.core), TG_STATE_CONNECTED);
+		}
+		bench_end(&bench);
+	}
+}
+
+static void packets_are_sent(void **state)
+{
+	size_t index;
+	json_t *row;
+
+	json_array_foreach(section("packets"), index, row)
+	{
+		const bool is_refused = strcmp(text_of(row, "client"), "close 4002") == 0;
+		struct bench bench;
+		struct message message;
+		uint8_t bytes[256];
+		uint8_t payload[256];
+
+		if (!json_is_true(json_object_get(row, "valid"))) {
+			continue;
+		}
+		const size_t len = unhex(text_of(row, "hex"), bytes);
+		const size_t payload_len = unhex(text_of(row, "payload"), payload);
+		bench_begin_connected(&bench);
+		const enum tg_status status = core_send_packet(
+			bench.core, (uint16_t)number_of(row, "command"), payload, payload_len);
+		if (is_refused) {
+			assert_int_equal(status, TG_ERR_UTF8);
+			assert_int_equal(bench_sent(&bench, &message), MESSAGE_MORE);
+		} else {
+			assert_int_equal(status, TG_OK);
+			assert_int_equal(bench_sent(&bench, &message), MESSAGE_BINARY);
+			assert_int_equal(message.len, len);
+			assert_memory_equal(message.data, bytes, len);
+		}
+		bench_end(&bench);
+	}
+}
+
+static json_t *from_row;
+
+static void compare_from(struct bench *bench, enum notice_kind kind, const void *told)
+{
+	const struct tg_message *message = told;
+	json_t *from = json_object_get(from_row, "from");
+	const char *text = text_of(from_row, "text");
+
+	if (kind != NOTICE_MESSAGE) {
+		return;
+	}
+	assert_int_equal(message->text_len, strlen(text));
+	assert_memory_equal(message->data, text, strlen(text));
+	if (json_is_null(from)) {
+		assert_null(message->from);
+	} else {
+		assert_int_equal(message->from_len, json_string_length(from));
+		assert_memory_equal(message->from, json_string_value(from), message->from_len);
+	}
+	bench->calls += 1000;
+}
+
+static void senders_are_found(void **state)
+{
+	size_t index;
+
+	json_array_foreach(section("from"), index, from_row)
+	{
+		struct bench bench;
+		bench_begin_connected(&bench);
+		bench.calls = 0;
+		bench.inside = compare_from;
+		bench_text(&bench, text_of(from_row, "raw"));
+		assert_true(bench.calls >= 1000);
+		bench_end(&bench);
+	}
+}
+
+/* ---- Close codes. */
+
+static const char *error_of(enum tg_status status)
+{
+	switch (status) {
+	case TG_ERR_IO_TIMEOUT:
+	case TG_ERR_CONNECT_TIMEOUT:
+		return "timeout";
+	case TG_ERR_POLICY:
+	case TG_ERR_AUTH:
+	case TG_ERR_BAD_LOGIN:
+		return "auth";
+	case TG_ERR_KICKED:
+		return "kicked";
+	case TG_ERR_BLAMED:
+	case TG_ERR_PROTOCOL:
+	case TG_ERR_PACKET:
+		return "protocol";
+	default:
+		return "network";
+	}
+}
+
+/* On a live line, whatever of them can be on the wire. */
+static void end_with(struct bench *bench, int64_t code, const char *reason)
+{
+	if (code == 1006) {
+		bench_eof(bench);
+	} else {
+		bench_close(bench, (uint16_t)code, reason);
+	}
+}
+
+static void close_codes_mean_what_they_should(void **state)
+{
+	size_t index;
+	json_t *row;
+
+	json_array_foreach(section("close_codes"), index, row)
+	{
+		const int64_t code = number_of(row, "code");
+		const char *action = text_of(row, "action");
+		const bool counts = json_is_true(json_object_get(row, "retry_ms"));
+		struct bench bench;
+
+		const struct verdict verdict =
+			verdict_of_close((uint16_t)code, "retry_ms=70000", 14);
+		if (code != 1006) {
+			assert_string_equal(error_of(verdict.status), text_of(row, "error"));
+			assert_int_equal(verdict.retry_ms, counts ? 70000 : BACKOFF_NO_RETRY);
+		}
+		if (code == 1015) { /* never on the wire */
+			assert_int_equal(verdict.action, VERDICT_RETRY);
+			continue;
+		}
+		bench_begin_connected(&bench);
+		bench.has_token = true;
+		end_with(&bench, code, "retry_ms=70000");
+		assert_string_equal(error_of(core_status(bench.core)), text_of(row, "error"));
+		if (strcmp(action, "stay") == 0) {
+			assert_int_equal(core_state(bench.core), TG_STATE_CLOSED);
+		} else {
+			assert_int_equal(core_state(bench.core), TG_STATE_RECONNECTING);
+			if (strcmp(action, "refresh") == 0) {
+				assert_int_equal(bench.delay_ms, 0);
+			} else if (counts) {
+				assert_int_equal(bench.delay_ms, 70000);
+			} else {
+				assert_in_range(bench.delay_ms, 2000, 9999);
+			}
+		}
+		assert_int_equal(bench.auth_count, strcmp(action, "refresh") == 0);
+		bench_end(&bench);
+	}
+}
+
+static void the_gateway_closes_as_the_client_expects(void **state)
+{
+	size_t index;
+	json_t *row;
+
+	json_array_foreach(section("gateway_closes"), index, row)
+	{
+		unsigned reason = 1;
+		uint8_t payload[CLOSE_PAYLOAD_MAX];
+		const char *text = text_of(row, "text");
+		json_t *retry = json_object_get(row, "retry_ms");
+
+		while (strcmp(close_reason_counter(reason), text_of(row, "counter")) != 0) {
+			reason++;
+			assert_true(reason < CLOSE_REASON_COUNT);
+		}
+		const size_t len =
+			close_reason_payload(reason, (uint32_t)json_integer_value(retry), payload);
+		assert_int_equal(len, 2 + strlen(text));
+		assert_int_equal(load_be16(payload), number_of(row, "code"));
+		assert_memory_equal(payload + 2, text, strlen(text));
+	}
+}
+
+static void retry_ms_is_read(void **state)
+{
+	size_t index;
+	json_t *row;
+
+	json_array_foreach(section("retry_ms"), index, row)
+	{
+		const char *reason = text_of(row, "reason");
+		assert_int_equal(
+			backoff_read_retry_ms(reason, strlen(reason)), retry_of(row, "ms"));
+	}
+}
+
+static void delays_are_drawn(void **state)
+{
+	size_t index;
+	json_t *row;
+
+	json_array_foreach(section("backoff"), index, row)
+	{
+		const double uniform = json_number_value(json_object_get(row, "uniform"));
+		assert_int_equal(
+			backoff_delay_ms((uint32_t)number_of(row, "base_ms"),
+				(uint32_t)number_of(row, "cap_ms"),
+				(uint32_t)(uniform * 4294967296.0),
+				(uint32_t)number_of(row, "attempt"), retry_of(row, "retry_ms")),
+			number_of(row, "delay_ms"));
+	}
+}
+
+/* ---- States. */
+
+static void states_have_their_numbers(void **state)
+{
+	json_t *states = json_object_get(vectors, "states");
+
+	assert_int_equal(json_object_size(states), 6);
+	for (enum tg_state one = TG_STATE_INIT; one <= TG_STATE_CLOSED; one++) {
+		assert_int_equal(number_of(states, tg_state_name(one)), one);
+	}
+}
+
+enum {
+	PATH_MAX_LEN = 8
+};
+
+/* The states entered since it was last emptied. */
+struct path {
+	size_t len;
+	struct tg_state_change steps[PATH_MAX_LEN];
+};
+
+static void follow(struct bench *bench, enum notice_kind kind, const void *told)
+{
+	struct path *path = bench->data;
+	if (kind == NOTICE_STATE) {
+		const struct tg_state_change *change = told;
+		assert_true(path->len < PATH_MAX_LEN);
+		path->steps[path->len++] = *change;
+	}
+}
+
+static const char *reason_of(const struct tg_state_change *change, bool is_exhausted)
+{
+	switch (change->status) {
+	case TG_OK:
+	case TG_ERR_ABORTED:
+		return change->to == TG_STATE_CONNECTING  ? "login"
+		       : change->to == TG_STATE_CONNECTED ? "ready"
+							  : "logout";
+	default:
+		break;
+	}
+	const char *error = error_of(change->status);
+	return is_exhausted && change->to == TG_STATE_CLOSED && change->from != TG_STATE_CONNECTING
+		       ? "reconnect timeout"
+		       : error;
+}
+
+/* Brings a new client into a state. `attempts`: most attempts to get a line back. */
+static void bring_into(struct bench *bench, const char *name, int attempts)
+{
+	bench_begin(bench);
+	bench->options.reconnect_attempts = attempts;
+	bench->has_token = true;
+	if (strcmp(name, "INIT") == 0) {
+		return;
+	}
+	bench_login(bench);
+	if (strcmp(name, "CONNECTING") == 0) {
+		bench_connect(bench);
+		return;
+	}
+	bench_open(bench);
+	if (strcmp(name, "RECONNECTING") == 0) {
+		bench_eof(bench);
+		bench_pass(bench, bench->delay_ms);
+		bench_connect(bench);
+	} else if (strcmp(name, "CLOSING") == 0) {
+		core_logout(bench->core, bench->now_ms);
+	} else if (strcmp(name, "CLOSED") == 0) {
+		core_logout(bench->core, bench->now_ms);
+		bench_close(bench, 1000, "");
+		bench_eof(bench);
+	}
+	assert_string_equal(tg_state_name(core_state(bench->core)), name);
+}
+
+/* What only the line of a state can bring comes of an older one in the other states. */
+static void stale_event(struct bench *bench)
+{
+	uint8_t kick[] = "\x88\x02\x0f\xa1";
+	const uint32_t stale = 4711;
+
+	core_transport_opened(bench->core, stale, bench->now_ms);
+	core_feed(bench->core, stale, kick, sizeof kick - 1, bench->now_ms);
+	core_transport_failed(bench->core, stale, TG_ERR_LOST, 104, bench->now_ms);
+	core_transport_ended(bench->core, stale, bench->now_ms);
+}
+
+static void give(struct bench *bench, const char *event)
+{
+	const enum tg_state in = core_state(bench->core);
+	const bool opens = in == TG_STATE_CONNECTING || in == TG_STATE_RECONNECTING;
+	const bool stands = in == TG_STATE_CONNECTED || in == TG_STATE_CLOSING;
+
+	if (strcmp(event, "login") == 0) {
+		bench_login(bench);
+	} else if (strcmp(event, "logout") == 0) {
+		core_logout(bench->core, bench->now_ms);
+	} else if (strcmp(event, "ready") == 0 && opens) {
+		bench_accept(bench);
+	} else if ((strcmp(event, "failed") == 0 || strcmp(event, "exhausted") == 0) && opens) {
+		bench_fail(bench, TG_ERR_UNREACHABLE, 111);
+	} else if (strcmp(event, "timeout") == 0 && opens) {
+		bench_pass(bench, 5000);
+	} else if (strcmp(event, "lost") == 0 && stands) {
+		bench_eof(bench);
+	} else if (strcmp(event, "exhausted") == 0 && in == TG_STATE_CONNECTED) {
+		bench_eof(bench);
+	} else if (strcmp(event, "silent") == 0 && in == TG_STATE_CONNECTED) {
+		bench_pass(bench, 150000);
+	} else if (strcmp(event, "refused") == 0 && stands) {
+		bench_close(bench, 4001, "kicked");
+	} else if (strcmp(event, "expired") == 0 && stands) {
+		bench_close(bench, 3000, "");
+	} else if (strcmp(event, "closed") == 0 && in == TG_STATE_CLOSING) {
+		bench_close(bench, 1000, "");
+	} else {
+		stale_event(bench);
+	}
+}
+
+/* A native client is CONNECTED with the 101, before which no Close can come; a browser's is with
+ * the first frame. And it has logout() alone to give a login up. */
+static bool can_be(const char *state_name, const char *event)
+{
+	const bool opens =
+		strcmp(state_name, "CONNECTING") == 0 || strcmp(state_name, "RECONNECTING") == 0;
+	return strcmp(event, "abort") != 0 &&
+	       !(opens && (strcmp(event, "refused") == 0 || strcmp(event, "expired") == 0));
+}
+
+static void transitions_are_those_of_the_table(void **state)
+{
+	size_t index;
+	size_t left_out = 0;
+	json_t *row;
+
+	json_array_foreach(section("transitions"), index, row)
+	{
+		const char *name = text_of(row, "state");
+		const char *event = text_of(row, "event");
+		const bool is_exhausted = strcmp(event, "exhausted") == 0;
+		json_t *wanted = json_object_get(row, "path");
+		struct path path = {0};
+		struct bench bench;
+
+		if (!can_be(name, event)) {
+			left_out++;
+			continue;
+		}
+		bring_into(&bench, name,
+			!is_exhausted                    ? 10
+			: strcmp(name, "CONNECTED") == 0 ? 0
+							 : 1);
+		bench.inside = follow;
+		bench.data = &path;
+		give(&bench, event);
+		assert_int_equal(path.len, json_array_size(wanted));
+		for (size_t i = 0; i < path.len; i++) {
+			json_t *step = json_array_get(wanted, i);
+			assert_string_equal(tg_state_name(path.steps[i].to),
+				json_string_value(json_array_get(step, 0)));
+			assert_string_equal(reason_of(&path.steps[i], is_exhausted),
+				json_string_value(json_array_get(step, 1)));
+			/* Each begins where the one before it ended. */
+			assert_string_equal(tg_state_name(path.steps[i].from),
+				i == 0 ? name : tg_state_name(path.steps[i - 1].to));
+		}
+		bench_end(&bench);
+	}
+	assert_int_equal(json_array_size(section("transitions")), 6 * 12);
+	assert_int_equal(left_out, 6 + 4);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(packets_are_taken),
+		cmocka_unit_test(packets_are_sent),
+		cmocka_unit_test(senders_are_found),
+		cmocka_unit_test(close_codes_mean_what_they_should),
+		cmocka_unit_test(the_gateway_closes_as_the_client_expects),
+		cmocka_unit_test(retry_ms_is_read),
+		cmocka_unit_test(delays_are_drawn),
+		cmocka_unit_test(states_have_their_numbers),
+		cmocka_unit_test(transitions_are_those_of_the_table),
+	};
+	return cmocka_run_group_tests(tests, load, unload);
+}
