@@ -141,6 +141,7 @@ def test_nothing_else_is_installed(installed):
     version = re.search(r"version: '([\d.]+)'", (ROOT / "meson.build").read_text(encoding="utf-8"))[1]
     assert {libraries.sub("lib/", name.removesuffix(".gz")) for name in files} == {
         "bin/tidegate",
+        "bin/tidegate-chat",
         "etc/tidegate/tidegate.conf",
         "include/tidegate-client.h",
         "lib/libtidegate-client.a",
@@ -151,5 +152,6 @@ def test_nothing_else_is_installed(installed):
         "lib/systemd/system/tidegate.service",
         "lib/systemd/system/tidegate.socket",
         "share/doc/tidegate/tidegate.conf",
+        "share/man/man1/tidegate-chat.1",
         "share/man/man1/tidegate.1",
     }

@@ -138,9 +138,12 @@ def next_version(package, directory):
     return path, version
 
 
-def install(root, package):
-    shutil.copy(package, root / "tmp/package.deb")
-    root.apt_get("install", "/tmp/package.deb")
+def install(root, *packages):
+    for package in packages:
+        shutil.copy(package, root / "tmp")
+    root.apt_get("install", *(f"/tmp/{package.name}" for package in packages))
+    for package in packages:
+        (root / "tmp" / package.name).unlink()
 
 
 def installed_version(root):
@@ -167,13 +170,14 @@ def check_the_account(root):
     return int(number)
 
 
-def test_a_life_in_a_clean_root(root, package, tmp_path):
+def test_a_life_in_a_clean_root(root, packages, tmp_path):
     """Installed, run, upgraded, removed, purged."""
     root.apt_get("update")
     before = root.files()
+    package = packages["tidegate"]
 
     # Installed: enabled as policy says, though nothing runs without systemd.
-    install(root, package)
+    install(root, package, packages["tidegate-chat"], packages["libtidegate-client0"])
     assert installed_version(root) == "ii  " + field(package, "Version")
     assert (root / ENABLED).is_symlink()
     assert not (root / "etc/systemd/system/sockets.target.wants").exists()
@@ -203,6 +207,15 @@ def test_a_life_in_a_clean_root(root, package, tmp_path):
         alice.text("hello")
         bob.expect_text("hello -- FROM alice")
 
+        # The chat command of the other package: what it reads is said, then it goes.
+        root.run(
+            *("sh", "-c", 'echo "$1" | tidegate-chat --address="$2" --user=carol', "sh"),
+            *("from the command", f"ws://127.0.0.1:{port}"),
+        )
+        alice.expect_text("from the command -- FROM carol")
+        bob.expect_text("from the command -- FROM carol")
+        assert "libtidegate-client.so.0" in root.run("/sbin/ldconfig", "-p").stdout
+
         # Upgraded under its feet: the edited config stays, and so does who is connected.
         upgraded, version = next_version(package, tmp_path)
         install(root, upgraded)
@@ -229,9 +242,8 @@ def test_a_life_in_a_clean_root(root, package, tmp_path):
         assert not (root / path).exists(), path
 
     # Purged: nothing is left but the account.
-    root.apt_get("purge", "tidegate")
+    root.apt_get("purge", "tidegate", "tidegate-chat", "libtidegate-client0")
     root.apt_get("autoremove", "--purge")
-    (root / "tmp/package.deb").unlink()
     left = root.files() - before
     assert {path for path in left if "tidegate" in path} == set()
     assert {path for path in left if not OF_OTHERS.match(path)} == set()
