@@ -22,6 +22,10 @@ enum message_kind {
 	MESSAGE_BROKEN, /* close with `broken`; the reader is of no further use */
 };
 
+enum {
+	MESSAGE_KINDS = MESSAGE_BROKEN + 1,
+};
+
 struct message {
 	enum message_kind kind;
 	enum close_reason broken; /* of MESSAGE_BROKEN: PROTOCOL_ERROR, INVALID_UTF8,

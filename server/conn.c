@@ -94,6 +94,7 @@ void conn_vanish(struct conns *conns, struct conn *conn, enum close_reason reaso
 	}
 	conn_die(conns, conn);
 	if (was_live) {
+		conns->end_code = 0;
 		conns->ops->ended(conns->owner, conn);
 	}
 }
@@ -103,29 +104,37 @@ static void begin_closing(struct conns *conns, struct conn *conn, enum close_rea
 	bool was_live = conn->state == CONN_LIVE;
 	give_reason(conns, conn, reason);
 	conn->state = CONN_CLOSING;
-	conn->closing_tick = conns->loop->now_tick;
 	if (was_live) {
 		conns->ops->ended(conns->owner, conn);
 	}
+	conn->state_tick = conns->loop->now_tick;
 	outbox_finalize(conns->outbox, conn);
 }
 
-void conn_end(struct conns *conns, struct conn *conn, enum close_reason reason)
+void conn_end(struct conns *conns, struct conn *conn, enum close_reason reason, uint16_t code)
 {
 	if (conn->state == CONN_LIVE) {
+		stats_add(&conns->stats->closes_out, 1);
+		conns->end_code = code;
 		begin_closing(conns, conn, reason);
 	}
 }
 
-void conn_close(struct conns *conns, struct conn *conn, enum close_reason reason, uint32_t retry_ms)
+void conn_close_with(struct conns *conns, struct conn *conn, enum close_reason reason,
+	uint8_t *payload, size_t len)
 {
 	if (conn->state != CONN_LIVE) {
 		return;
 	}
-	conn_end(conns, conn, reason);
+	conn_end(conns, conn, reason, load_be16(payload));
+	conn_send(conns, conn, FRAME_CLOSE, payload, len, 0);
+}
+
+void conn_close(struct conns *conns, struct conn *conn, enum close_reason reason, uint32_t retry_ms)
+{
 	uint8_t payload[CLOSE_PAYLOAD_MAX];
 	size_t len = close_reason_payload(reason, retry_ms, payload);
-	conn_send(conns, conn, FRAME_CLOSE, payload, len, 0);
+	conn_close_with(conns, conn, reason, payload, len);
 }
 
 /* When a client that was too much should come back: apart from the others. */
@@ -163,6 +172,7 @@ void conn_accept(struct conns *conns, struct conn *conn, const char *answer, siz
 	ASSERT(conn->state == CONN_OPENING);
 	send_http(conns, answer, answer_len);
 	conn->state = CONN_LIVE;
+	conn->state_tick = conns->loop->now_tick;
 	conn->last_read_tick = conns->loop->now_tick;
 	/* There is nothing from before it was live. */
 	conns->caught_up = true;
@@ -234,6 +244,12 @@ static inline void catch_up(struct conns *conns, struct conn *conn)
 		conns->caught_up = true;
 		conns->ops->catch_up(conns->owner, conn);
 	}
+}
+
+void conn_settle(struct conns *conns, struct conn *conn)
+{
+	catch_up(conns, conn);
+	flush(conns, conn);
 }
 
 /* Makes room by a flush. False when that has changed what the connection may be sent. */
@@ -332,6 +348,9 @@ void conn_pong(struct conns *conns, struct conn *conn, const struct message *mes
 	 * for the answer to the latest Ping only. So pings cannot fill the queue of a peer that
 	 * does not read. */
 	ASSERT(message->len <= FRAME_CONTROL_PAYLOAD_MAX);
+	if (conn->flags & CONN_MUTED) {
+		return;
+	}
 	uint8_t frame[FRAME_HEADER_MAX + FRAME_CONTROL_PAYLOAD_MAX];
 	size_t header_len = frame_header_write(frame, FRAME_PONG, message->len, NULL);
 	memcpy(frame + header_len, message->data, message->len);
@@ -396,7 +415,7 @@ int conn_open(struct conns *conns, int fd, const struct peer *peer, bool refuse)
 	conn->fd = fd;
 	conn->peer = *peer;
 	conn->flags = (uint16_t)flags;
-	conn->last_read_tick = conns->loop->now_tick;
+	conn->state_tick = conn->last_read_tick = conns->loop->now_tick;
 	conn->wheel_tick = UINT32_MAX;
 	conn_rearm(conns, conn);
 	stats_add(&conns->stats->accepted, 1);

@@ -41,8 +41,8 @@ struct conn_ops {
 	void (*message)(void *owner, struct conn *conn, const struct message *message);
 	/* Append what the connection is owed from before, ahead of what comes now. */
 	void (*catch_up)(void *owner, struct conn *conn);
-	/* A live connection has got its end, with conn->reason. Called once for each; its socket is
-	 * still open. */
+	/* A live connection has got its end, with conn->reason and conns->end_code. Called once for
+	 * each; its socket is still open, its state_tick still that of the login. */
 	void (*ended)(void *owner, struct conn *conn);
 	/* How many bytes may be read from one that feeds the fan-out; 0 pauses it. */
 	size_t (*may_read)(void *owner, const struct conn *conn);
@@ -70,6 +70,7 @@ struct conns {
 	bool caught_up;       /* in this visit */
 	bool refuse_all;      /* draining: every opening is answered 503 */
 	bool others_can_give; /* over the memory limit there are queues to be cut off first */
+	uint16_t end_code;    /* in `ended`: of the Close, ours or the peer's; 0 without one */
 	uint32_t retry_s;     /* what a 503 says */
 	uint32_t ready_head;  /* those with more to read, by index */
 	uint32_t paused_head; /* those not read from for now */
@@ -117,6 +118,9 @@ void conn_send(struct conns *conns, struct conn *conn, uint8_t opcode, uint8_t *
 void conn_share(
 	struct conns *conns, struct conn *conn, struct buf *buf, const uint8_t *data, size_t len);
 
+/* Brings the connection up to date: what it is owed from before is appended and sent, or queued. */
+void conn_settle(struct conns *conns, struct conn *conn);
+
 /* Answers a Ping, ahead of what is queued where a frame boundary allows. */
 void conn_pong(struct conns *conns, struct conn *conn, const struct message *message);
 
@@ -130,11 +134,15 @@ void conn_resume_writing(struct conns *conns, struct conn *conn);
 void conn_close(
 	struct conns *conns, struct conn *conn, enum close_reason reason, uint32_t retry_ms);
 
+/* The same, with a payload for the Close that is not the reason's own. */
+void conn_close_with(struct conns *conns, struct conn *conn, enum close_reason reason,
+	uint8_t *payload, size_t len);
+
 /* The same, for one that was too much for us; it is told a time to come back of its own. */
 void conn_overload(struct conns *conns, struct conn *conn, enum close_reason reason);
 
-/* The same, leaving the Close to the caller. */
-void conn_end(struct conns *conns, struct conn *conn, enum close_reason reason);
+/* The same, leaving the Close to the caller, who knows its code. */
+void conn_end(struct conns *conns, struct conn *conn, enum close_reason reason, uint16_t code);
 
 /* Ends a connection in any state without a word: the peer is gone, or its stream is broken. */
 void conn_vanish(struct conns *conns, struct conn *conn, enum close_reason reason);

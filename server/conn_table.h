@@ -31,6 +31,7 @@ enum conn_flag {
 	CONN_PEER_DONE = 1 << 6, /* the peer's Close has arrived */
 	CONN_FIN_SENT = 1 << 7,  /* everything is said: only the peer's end is awaited */
 	CONN_RESET = 1 << 8,     /* end with a reset, not with a FIN */
+	CONN_MUTED = 1 << 9,     /* for a demonstration: what it would be sent is dropped */
 };
 
 struct message_reader;
@@ -50,7 +51,7 @@ struct conn {
 	uint8_t reason;            /* enum close_reason: the first one given wins */
 	uint32_t last_read_tick;   /* the last complete frame; while opening, the accept */
 	uint32_t last_ping_tick;   /* the gateway's own last Ping */
-	uint32_t closing_tick;     /* when the Close was queued */
+	uint32_t state_tick;       /* when it came into its state: accept, login, Close queued */
 	uint32_t wheel_tick;       /* where the wheel looks at it next */
 	uint32_t ready_next;       /* link of the ready or of the paused list, by index */
 	uint32_t dead_next;        /* link of the reap list */

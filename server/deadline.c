@@ -52,7 +52,7 @@ enum deadline_due deadline_check(const struct deadlines *deadlines, const struct
 	case CONN_LIVE:
 		return check_live(deadlines, conn, now, ret_next);
 	case CONN_CLOSING:
-		due = conn->closing_tick + deadlines->close + SLACK;
+		due = conn->state_tick + deadlines->close + SLACK;
 		if (now >= due) {
 			return DEADLINE_CLOSE;
 		}

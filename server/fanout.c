@@ -39,6 +39,7 @@ struct batch {
 	struct buf buf;              /* first: its memory is the batch's */
 	_Atomic uint32_t unfinished; /* workers that have not handed it out yet */
 	uint32_t count;
+	uint32_t announced; /* of them, those that no user has sent */
 	uint64_t
 		senders; /* a bit for each sender's hash: who is not among them takes all at once */
 	struct posted posted[BATCH_MESSAGES];
@@ -140,6 +141,7 @@ static int batch_with_room(struct fanout *fanout, size_t frame_len, struct batch
 		}
 		batch->buf.len = 0;
 		batch->count = 0;
+		batch->announced = 0;
 		batch->senders = 0;
 		fanout->filling = batch;
 	}
@@ -242,6 +244,32 @@ static void log_trim(struct fanout *fanout, uint64_t end)
 	}
 }
 
+static uint32_t load32(const _Atomic uint32_t *value)
+{
+	return atomic_load_explicit(value, memory_order_relaxed);
+}
+
+/* Of all workers: our own as they are, the others' as of their last turn. */
+static uint64_t receivers_of_node(const struct fanout *fanout)
+{
+	uint64_t receivers = fanout->receiver_count;
+	for (uint32_t i = 0; i < fanout->node->worker_count; i++) {
+		receivers += i == fanout->worker ? 0 : load32(&fanout->node->gauges[i].receivers);
+	}
+	return receivers;
+}
+
+static void note_sizes(struct fanout *fanout, const struct batch *batch)
+{
+	struct stats *stats = fanout->conns->stats;
+	uint64_t receivers = receivers_of_node(fanout);
+	stats_add(&stats->fanout_messages, batch->count);
+	stats_note(&stats->fanout_receivers, receivers, batch->announced);
+	/* Who has sent it does not get it. */
+	stats_note(&stats->fanout_receivers, receivers > 0 ? receivers - 1 : 0,
+		batch->count - batch->announced);
+}
+
 void fanout_publish(struct fanout *fanout)
 {
 	struct fanout_node *node = fanout->node;
@@ -253,6 +281,7 @@ void fanout_publish(struct fanout *fanout)
 	atomic_store_explicit(&batch->unfinished, node->worker_count, memory_order_relaxed);
 	atomic_fetch_add_explicit(&batch->buf.refs, node->worker_count, memory_order_relaxed);
 	atomic_fetch_add_explicit(&node->backlog, batch->buf.len, memory_order_relaxed);
+	note_sizes(fanout, batch);
 	for (uint32_t worker = 0; worker < node->worker_count; worker++) {
 		if (worker != fanout->worker) {
 			batch->mails[worker].kind = node->mail_kind;
@@ -414,11 +443,6 @@ void fanout_leave(struct fanout *fanout, struct conn *conn)
 /* --- pressure ----------------------------------------------------------------------------------
  */
 
-static uint32_t load32(const _Atomic uint32_t *value)
-{
-	return atomic_load_explicit(value, memory_order_relaxed);
-}
-
 static bool backlog_is_over(const struct fanout *fanout)
 {
 	size_t high = atomic_load_explicit(&fanout->node->backlog_limit, memory_order_relaxed);
@@ -440,6 +464,33 @@ size_t fanout_may_read(struct fanout *fanout, const struct conn *feeder)
 		return 0;
 	}
 	return FEED_READ;
+}
+
+int fanout_announce(struct fanout *fanout, uint8_t opcode, const uint8_t *payload,
+	size_t payload_len, uint64_t *ret_receivers)
+{
+	size_t frame_len = frame_header_len(payload_len) + payload_len;
+	struct batch *batch;
+	if (memory_budget_is_exceeded(fanout->node->budget) || fanout->is_congested ||
+		backlog_is_over(fanout)) {
+		return -ENOBUFS;
+	}
+	int err = batch_with_room(fanout, frame_len, &batch);
+	if (err) {
+		return err;
+	}
+	uint8_t *at = batch->buf.data + batch->buf.len;
+	at += frame_header_write(at, opcode, payload_len, NULL);
+	put(at, payload, payload_len);
+	batch->posted[batch->count++] = (struct posted){
+		.begin = batch->buf.len,
+		.end = batch->buf.len + (uint32_t)frame_len,
+	};
+	batch->announced++;
+	batch->buf.len += (uint32_t)frame_len;
+	*ret_receivers = receivers_of_node(fanout);
+	fanout_publish(fanout);
+	return 0;
 }
 
 static void publish_gauges(struct fanout *fanout)

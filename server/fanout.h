@@ -83,6 +83,12 @@ void fanout_leave(struct fanout *fanout, struct conn *conn);
 int fanout_post(struct fanout *fanout, enum fanout_format format, struct conn *sender,
 	const uint8_t *text, size_t text_len);
 
+/* Encodes a message of no user's for everybody and sends it on its way, behind what was posted
+ * before. Tells how many receivers there are. Errors: -ENOMEM; -ENOBUFS over the node's memory
+ * limit or while senders are held back: nothing was sent, nobody is cut off for it. */
+int fanout_announce(struct fanout *fanout, uint8_t opcode, const uint8_t *payload,
+	size_t payload_len, uint64_t *ret_receivers);
+
 /* Sends the batch of this turn on its way, if there is one. */
 void fanout_publish(struct fanout *fanout);
 

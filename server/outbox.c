@@ -272,6 +272,10 @@ enum close_reason outbox_flush(struct outbox *outbox)
 	if (outbox->pieces == 0) {
 		return CLOSE_REASON_NONE;
 	}
+	if (outbox->conn->flags & CONN_MUTED) {
+		outbox_discard(outbox);
+		return CLOSE_REASON_NONE;
+	}
 	enum close_reason reason =
 		outbox->conn->tx ? queue_gathered(outbox) : write_gathered(outbox);
 	outbox_discard(outbox);

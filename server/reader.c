@@ -3,12 +3,14 @@
 #include <errno.h>
 #include <sys/types.h>
 
+#include "../proto/bytes.h"
 #include "../proto/frame.h"
 #include "direct_io.h"
 #include "opening.h"
 
 enum {
 	CLOSE_CODE_LEN = 2,
+	CLOSE_CODE_NONE = 1005, /* what a Close without a code counts as: RFC 6455 section 7.1.5 */
 };
 
 /* --- messages -------------------------------------------------------------------------------- */
@@ -17,7 +19,8 @@ static void on_peer_close(struct conns *conns, struct conn *conn, const struct m
 {
 	conn->flags |= CONN_PEER_DONE;
 	if (conn->state == CONN_LIVE) {
-		conn_end(conns, conn, CLOSE_REASON_PEER_CLOSE);
+		conn_end(conns, conn, CLOSE_REASON_PEER_CLOSE,
+			message->len < CLOSE_CODE_LEN ? CLOSE_CODE_NONE : load_be16(message->data));
 		conn_send(conns, conn, FRAME_CLOSE, message->data,
 			message->len < CLOSE_CODE_LEN ? 0 : CLOSE_CODE_LEN, 0);
 	}
@@ -102,6 +105,19 @@ static void settle_reader(struct conns *conns, struct conn *conn)
 	}
 }
 
+/* Once a read, not once a message. */
+static void note_arrived(
+	struct conns *conns, struct conn *conn, const uint32_t counts[MESSAGE_KINDS])
+{
+	uint32_t frames = message_reader_take_frames(conn->rx);
+	stats_add(&conns->stats->frames_in, frames);
+	stats_add(&conns->stats->messages_in, counts[MESSAGE_TEXT] + counts[MESSAGE_BINARY]);
+	stats_add(&conns->stats->pings_protocol, counts[MESSAGE_PING]);
+	if (frames > 0) {
+		conn->last_read_tick = conns->loop->now_tick;
+	}
+}
+
 static void on_frame_bytes(struct conns *conns, struct conn *conn, uint8_t *data, size_t len)
 {
 	if (lend_reader(conns, conn) < 0) {
@@ -109,22 +125,19 @@ static void on_frame_bytes(struct conns *conns, struct conn *conn, uint8_t *data
 		return;
 	}
 	struct message message;
-	uint32_t count = 0;
+	uint32_t counts[MESSAGE_KINDS] = {0};
 	message_reader_feed(conn->rx, data, len);
 	while (message_reader_next(conn->rx, &message) != MESSAGE_MORE) {
-		count += message.kind != MESSAGE_BROKEN;
+		counts[message.kind]++;
 		on_message(conns, conn, &message);
 		if (!is_listened_to(conn)) {
-			stats_add(&conns->stats->messages_in, count);
+			note_arrived(conns, conn, counts);
 			/* With bytes unread in it the reader is of no use to others. */
 			conn_drop_reader(conns, conn);
 			return;
 		}
 	}
-	stats_add(&conns->stats->messages_in, count);
-	if (message_reader_take_frames(conn->rx) > 0) {
-		conn->last_read_tick = conns->loop->now_tick;
-	}
+	note_arrived(conns, conn, counts);
 	settle_reader(conns, conn);
 }
 

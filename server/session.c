@@ -97,10 +97,29 @@ static void log_end(const struct sessions *sessions, const struct conn *conn)
 	}
 }
 
+static void remember_end(struct sessions *sessions, const struct conn *conn)
+{
+	const struct loop *loop = sessions->conns->loop;
+	size_t name_len = 0;
+	const char *name = conn->user ? user_entry_name(conn->user, &name_len) : "";
+	struct ended_entry *entry = ended_next(sessions->ended);
+	entry->ended_ms = loop->now_ms;
+	entry->age_ms = (uint64_t)(loop->now_tick - conn->state_tick) * LOOP_TICK_MS;
+	entry->peer = conn->peer;
+	entry->code = sessions->conns->end_code;
+	entry->reason = conn->reason;
+	entry->worker = handle_worker(id_of(sessions, conn));
+	entry->name_len = (uint8_t)name_len;
+	memcpy(entry->name, name, name_len);
+}
+
 static void on_ended(void *owner, struct conn *conn)
 {
 	struct sessions *sessions = owner;
 	log_end(sessions, conn);
+	if (sessions->ended) {
+		remember_end(sessions, conn);
+	}
 	fanout_leave(sessions->fanout, conn);
 	if (conn->user) {
 		user_table_logout(sessions->users, &conn->user);
@@ -169,6 +188,7 @@ static void post(struct sessions *sessions, struct conn *conn, enum fanout_forma
 static void answer_ping(struct sessions *sessions, struct conn *conn, const struct message *message,
 	const struct packet *packet)
 {
+	stats_add(&sessions->conns->stats->pings_packet, 1);
 	static uint8_t empty_pong[PACKET_HEADER_LEN] = {0, PACKET_PONG};
 	if (packet->payload_len == 0) {
 		conn_send(sessions->conns, conn, FRAME_BINARY, empty_pong, sizeof(empty_pong), 0);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "conn.h"
+#include "ended.h"
 #include "fanout.h"
 #include "mailbox.h"
 #include "user_table.h"
@@ -21,6 +22,7 @@ struct sessions {
 	struct user_table *users;
 	struct mailbox **mailboxes; /* of all workers, by id */
 	uint32_t kick_kind;         /* of the mail that carries a kick */
+	struct ended *ended;        /* where ends are kept; NULL: nowhere */
 };
 
 /* `owner` is a struct sessions. */

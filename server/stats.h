@@ -30,11 +30,11 @@ struct stats {
 	_Atomic uint64_t frames_in;   /* of all kinds */
 	_Atomic uint64_t messages_in; /* text and binary */
 	_Atomic uint64_t bytes_in;
-	_Atomic uint64_t frames_out;   /* of all kinds, but for deliveries */
-	_Atomic uint64_t messages_out; /* text and binary, but for deliveries */
 	_Atomic uint64_t bytes_out;
-	_Atomic uint64_t pings_protocol; /* from clients */
-	_Atomic uint64_t pings_packet;
+	_Atomic uint64_t pings_protocol; /* of clients, each with one answer */
+	_Atomic uint64_t pings_packet;   /* the same */
+	_Atomic uint64_t pings_out;      /* of our own */
+	_Atomic uint64_t closes_out;
 	_Atomic uint64_t fanout_messages; /* given to the fan-out */
 	_Atomic uint64_t deliveries;      /* messages appended to a receiver by fan-out */
 	_Atomic uint64_t pushes;          /* messages appended to a user on a backend's behalf */

@@ -42,6 +42,7 @@ static void act_on(struct conns *conns, struct conn *conn, enum deadline_due due
 	case DEADLINE_PING:
 		conn->last_ping_tick = conns->loop->now_tick;
 		conn_send(conns, conn, FRAME_PING, NULL, 0, 0);
+		stats_add(&conns->stats->pings_out, 1);
 		break;
 	case DEADLINE_CLOSE:
 		conn->flags |= CONN_RESET;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend.h"
 #include "conn.h"
 #include "drain.h"
 #include "invariant.h"
@@ -45,6 +46,8 @@ struct worker {
 	struct conns conns;
 	struct fanout *fanout;
 	struct sessions sessions;
+	struct ended *ended; /* NULL without an admin port, where nobody asks */
+	struct backend backend;
 	struct drain drain;
 	uint32_t sweep_cursor; /* connections already brought to shortened deadlines */
 	bool is_sweeping;
@@ -101,6 +104,7 @@ static void on_order(struct worker *worker, struct worker_order *order)
 	case WORKER_MAIL_SOCKETS:
 	case WORKER_MAIL_FANOUT:
 	case WORKER_MAIL_KICK:
+	case WORKER_MAIL_BACKEND:
 	case WORKER_MAIL_STOP:
 		break;
 	}
@@ -123,6 +127,9 @@ static void on_mail(struct worker *worker, struct mail *mail)
 	case WORKER_MAIL_RELOAD:
 	case WORKER_MAIL_DRAIN:
 		on_order(worker, (struct worker_order *)mail);
+		break;
+	case WORKER_MAIL_BACKEND:
+		backend_carry_out(&worker->backend, backend_order_of(mail));
 		break;
 	case WORKER_MAIL_STOP:
 		worker->is_stopping = true;
@@ -226,6 +233,10 @@ static int init(struct worker *worker, const struct config *config)
 {
 	struct node *node = worker->node;
 	int err = mailbox_create(&worker->mailbox);
+	if (!err && config->admin[0]) {
+		worker->ended = calloc(1, sizeof(*worker->ended));
+		err = worker->ended ? 0 : -ENOMEM;
+	}
 	if (!err) {
 		err = loop_init(&worker->loop, (int)config->event_batch);
 	}
@@ -248,6 +259,14 @@ static int init(struct worker *worker, const struct config *config)
 			.users = node->users,
 			.mailboxes = node->fanout.mailboxes,
 			.kick_kind = WORKER_MAIL_KICK,
+			.ended = worker->ended,
+		};
+		worker->backend = (struct backend){
+			.worker = worker->id,
+			.conns = &worker->conns,
+			.fanout = worker->fanout,
+			.users = node->users,
+			.ended = worker->ended,
 		};
 		node->fanout.mailboxes[worker->id] = worker->mailbox;
 		take_limits(worker, config);
@@ -319,6 +338,10 @@ static void dispose(struct worker *worker, struct mail *mail)
 	case WORKER_MAIL_DRAIN:
 		free((struct worker_order *)mail);
 		break;
+	case WORKER_MAIL_BACKEND:
+		/* The admin port has waited for all of its own. */
+		ASSERT(mail->kind != WORKER_MAIL_BACKEND);
+		break;
 	case WORKER_MAIL_STOP:
 		break;
 	}
@@ -341,6 +364,7 @@ void worker_destroy(struct worker **worker)
 	fanout_destroy(&given->fanout);
 	mailbox_destroy(&given->mailbox);
 	loop_finish(&given->loop);
+	free(given->ended);
 	free(given);
 }
 

@@ -24,6 +24,7 @@ enum worker_mail {
 	WORKER_MAIL_KICK,    /* from the user table, by way of another worker */
 	WORKER_MAIL_RELOAD,  /* struct worker_order: take over limits and deadlines */
 	WORKER_MAIL_DRAIN,   /* struct worker_order: send everybody away */
+	WORKER_MAIL_BACKEND, /* struct backend_order, from the admin port, to which it returns */
 	WORKER_MAIL_STOP,    /* the worker's own: end now */
 };
 

@@ -15,15 +15,12 @@
 #include "../user_table.h"
 #include "admin_context.h"
 #include "admin_front.h"
+#include "admin_order.h"
 
 enum {
 	EVENTS = 16,
 	LATER_MS = 1,       /* until a mailbox is looked at again whose producer was preempted */
 	FAREWELL_MS = 1000, /* at the end, for answers that are under way */
-};
-
-enum admin_mail {
-	ADMIN_MAIL_RELOAD, /* struct reload */
 };
 
 /* Owner:  main until posted, then the admin thread, which frees it. */
@@ -88,6 +85,18 @@ static void on_reload(struct admin *admin, struct reload *reload)
 	free(reload);
 }
 
+static void on_mail(struct admin *admin, struct mail *mail)
+{
+	switch ((enum admin_mail)mail->kind) {
+	case ADMIN_MAIL_RELOAD:
+		on_reload(admin, (struct reload *)mail);
+		break;
+	case ADMIN_MAIL_ORDER:
+		admin_order_on_mail(mail);
+		break;
+	}
+}
+
 /* Returns in how many ms to come back: -1 when the bell will tell. */
 static int take_mail(struct admin *admin)
 {
@@ -95,7 +104,7 @@ static int take_mail(struct admin *admin)
 		struct mail *mail;
 		switch (mailbox_take(admin->mailbox, &mail)) {
 		case MAILBOX_MAIL:
-			on_reload(admin, (struct reload *)mail);
+			on_mail(admin, mail);
 			break;
 		case MAILBOX_EMPTY:
 			return -1;

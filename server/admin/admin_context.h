@@ -13,6 +13,11 @@
 #include "../worker.h"
 #include "admin_guard.h"
 
+enum admin_mail {
+	ADMIN_MAIL_RELOAD, /* from main */
+	ADMIN_MAIL_ORDER,  /* struct backend_order, back from a worker */
+};
+
 /* Owner:  the admin thread, once it runs.
  * Shared: what it points to, as said there. */
 struct admin_context {

@@ -235,7 +235,7 @@ static void take_name(struct admin_request *request, const char *name, size_t na
 		!admin_request_name_is_valid(request->name, request->name_len)) {
 		admin_answer_problem(request, ADMIN_PROBLEM_BAD_NAME,
 			"a name is 1 to %d bytes of percent-encoded UTF-8 without control characters",
-			HANDSHAKE_USER_MAX);
+			USER_NAME_MAX);
 	}
 }
 
@@ -260,7 +260,7 @@ static void begin(struct admin_request *request, const char *path, const char *m
 	} else if (request->route->takes_body && !is_json(header(request, "Content-Type"))) {
 		admin_answer_problem(request, ADMIN_PROBLEM_MEDIA_TYPE,
 			"the header Content-Type must be application/json");
-	} else if (request->route->changes && !pass_rate(request)) {
+	} else if (request->route->is_limited && !pass_rate(request)) {
 		return;
 	} else if (name) {
 		take_name(request, name, name_len);
@@ -299,11 +299,11 @@ static bool is_not_worth_waiting(struct admin_request *request)
 
 static void take_body(struct admin_request *request, const char *data, size_t len)
 {
-	if (request->answer) {
+	if (request->answer || !request->route->takes_body) {
 		return; /* Read to its end, so that the answer is not overtaken by a reset. */
 	}
 	size_t most = body_max(request->context);
-	if (!request->route->takes_body || len > most - request->body_len) {
+	if (len > most - request->body_len) {
 		refuse_body(request);
 		return;
 	}

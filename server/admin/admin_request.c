@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../proto/utf8.h"
+#include "../../proto/user_name.h"
 
 static const struct {
 	unsigned status;
@@ -199,14 +199,7 @@ bool admin_request_check_query(struct admin_request *request, const char *const 
 
 bool admin_request_name_is_valid(const char *name, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		unsigned char byte = (unsigned char)name[i];
-		bool is_c1 = byte == 0xc2 && i + 1 < len && (unsigned char)name[i + 1] < 0xa0;
-		if (byte < 0x20 || byte == 0x7f || is_c1) {
-			return false;
-		}
-	}
-	return len > 0 && len <= HANDSHAKE_USER_MAX && utf8_valid((const uint8_t *)name, len);
+	return user_name_is_valid(name, len);
 }
 
 static int hex_digit(char digit)

@@ -12,7 +12,8 @@
 #include <jansson.h>
 #include <microhttpd.h>
 
-#include "../../proto/handshake.h"
+#include "../../proto/user_name.h"
+#include "../backend.h"
 #include "admin_context.h"
 
 enum admin_problem {
@@ -38,8 +39,8 @@ struct admin_request {
 	struct MHD_Connection *connection;
 	const struct admin_route *route; /* NULL when there is none */
 	enum admin_method method;
-	char path[1024];                   /* for the log; cut */
-	char name[HANDSHAKE_USER_MAX + 1]; /* NAME of the path, decoded */
+	char path[1024];              /* for the log; cut */
+	char name[USER_NAME_MAX + 1]; /* NAME of the path, decoded */
 	size_t name_len;
 	uint8_t *body;
 	size_t body_len;
@@ -50,6 +51,10 @@ struct admin_request {
 	struct MHD_Response *answer;
 	unsigned status;
 	void *state; /* of the handler, freed with the request */
+	struct backend_order order;
+	int tries;                                           /* of the order, at its user */
+	void (*then)(struct admin_request *request);         /* when the order is back */
+	void (*then_of_user)(struct admin_request *request); /* when it has found its user */
 };
 
 /* --- answers: each sets request->answer, once --- */

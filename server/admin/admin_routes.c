@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "admin_page.h"
+#include "admin_push.h"
 #include "admin_status.h"
+#include "admin_users.h"
 
 static const char NAME[] = "NAME";
 
@@ -17,6 +19,19 @@ static const struct admin_route routes[] = {
 	{ADMIN_GET, "/readyz", .is_open = true, .handle = admin_status_ready},
 	{ADMIN_GET, "/metrics", .handle = admin_status_metrics},
 	{ADMIN_GET, "/v1/status", .handle = admin_status_show},
+	{ADMIN_GET, "/v1/users", .handle = admin_users_list},
+	{ADMIN_GET, "/v1/users/NAME", .handle = admin_users_show},
+	{ADMIN_DELETE, "/v1/users/NAME", .is_limited = true, .handle = admin_users_close},
+	{ADMIN_POST, "/v1/users/NAME/messages", .is_limited = true, .takes_body = true,
+		.handle = admin_push_to_user},
+	{ADMIN_POST, "/v1/broadcast", .is_limited = true, .takes_body = true,
+		.handle = admin_push_to_all},
+	{ADMIN_POST, "/v1/drain", .handle = admin_status_drain},
+	{ADMIN_GET, "/v1/ended", .handle = admin_users_ended},
+	{ADMIN_POST, "/v1/demo/users/NAME/cut", .is_demo = true, .is_limited = true,
+		.handle = admin_users_cut},
+	{ADMIN_POST, "/v1/demo/users/NAME/mute", .is_demo = true, .is_limited = true,
+		.takes_body = true, .handle = admin_users_mute},
 };
 
 /* Segment by segment. */

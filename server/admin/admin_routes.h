@@ -17,7 +17,7 @@ struct admin_route {
 	bool is_open;     /* no token is asked for */
 	bool is_page;     /* a link elsewhere may lead here */
 	bool is_demo;     /* only there with --demo */
-	bool changes;     /* counts against the rate */
+	bool is_limited;  /* changes something, and counts against the rate */
 	bool takes_body;
 	void (*handle)(struct admin_request *request); /* makes an answer, or has it wait for one */
 };

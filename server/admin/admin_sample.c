@@ -10,6 +10,18 @@ static void add_histogram(struct admin_histogram *sum, const struct stats_histog
 	}
 }
 
+/* Every message out is the answer to a packet ping, an echo, a delivery or a push; the other frames
+ * are answers to pings, pings of our own and Closes. */
+static void add_sent(struct admin_sample *sample, const struct stats *stats, bool is_echo)
+{
+	uint64_t messages = stats_read(&stats->pings_packet) + stats_read(&stats->deliveries) +
+			    stats_read(&stats->pushes) +
+			    (is_echo ? stats_read(&stats->messages_in) : 0);
+	sample->messages_out += messages;
+	sample->frames_out += messages + stats_read(&stats->pings_protocol) +
+			      stats_read(&stats->pings_out) + stats_read(&stats->closes_out);
+}
+
 static void add_worker(struct admin_sample *sample, const struct stats *stats)
 {
 	sample->connections += stats_read(&stats->connections);
@@ -19,8 +31,6 @@ static void add_worker(struct admin_sample *sample, const struct stats *stats)
 	sample->frames_in += stats_read(&stats->frames_in);
 	sample->messages_in += stats_read(&stats->messages_in);
 	sample->bytes_in += stats_read(&stats->bytes_in);
-	sample->frames_out += stats_read(&stats->frames_out);
-	sample->messages_out += stats_read(&stats->messages_out);
 	sample->bytes_out += stats_read(&stats->bytes_out);
 	sample->pings_protocol += stats_read(&stats->pings_protocol);
 	sample->pings_packet += stats_read(&stats->pings_packet);
@@ -56,12 +66,11 @@ void admin_sample_take(const struct admin_context *context, struct admin_sample 
 	};
 	uint64_t files = context->files_base + context->clients;
 	for (uint32_t i = 0; i < node->worker_count; i++) {
-		add_worker(ret_sample, worker_stats(node->workers[i]));
+		const struct stats *stats = worker_stats(node->workers[i]);
+		add_worker(ret_sample, stats);
+		add_sent(ret_sample, stats, context->config.echo);
 		files += atomic_load_explicit(worker_load(node->workers[i]), memory_order_relaxed);
 	}
-	/* Fan-out is counted once, by receiver. */
-	ret_sample->frames_out += ret_sample->deliveries;
-	ret_sample->messages_out += ret_sample->deliveries;
 	for (uint64_t i = 0; i < context->config.acceptors; i++) {
 		ret_sample->accept_errors += acceptor_errors(context->acceptors[i]);
 		ret_sample->accept_refused += acceptor_refused(context->acceptors[i]);

@@ -32,6 +32,16 @@ void admin_status_metrics(struct admin_request *request)
 	admin_answer_data(request, "text/plain; version=0.0.4; charset=utf-8", data, len);
 }
 
+/* The same as SIGTERM, once. */
+void admin_status_drain(struct admin_request *request)
+{
+	struct admin_context *context = request->context;
+	context->node->is_draining = true;
+	request->asks_for_drain = true;
+	admin_answer_json(request, 202,
+		json_pack("{s:I}", "drain_ms", (json_int_t)(context->config.drain * 1000)));
+}
+
 /* --- status ------------------------------------------------------------------------------------
  */
 

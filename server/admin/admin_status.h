@@ -8,6 +8,7 @@
 void admin_status_health(struct admin_request *request);
 void admin_status_ready(struct admin_request *request);
 void admin_status_metrics(struct admin_request *request);
+void admin_status_drain(struct admin_request *request);
 void admin_status_show(struct admin_request *request);
 
 #endif

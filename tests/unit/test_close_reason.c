@@ -30,6 +30,7 @@ static const struct expectation table[] = {
 	{CLOSE_REASON_BAD_LOGIN, 4000, "bad login"},
 	{CLOSE_REASON_KICKED, 4001, "kicked"},
 	{CLOSE_REASON_BAD_PACKET, 4002, "bad packet"},
+	{CLOSE_REASON_DISCONNECTED, 4003, "disconnected"},
 };
 
 static const enum close_reason silent[] = {
@@ -39,6 +40,7 @@ static const enum close_reason silent[] = {
 	CLOSE_REASON_HTTP_REFUSED,
 	CLOSE_REASON_HANDSHAKE_TIMEOUT,
 	CLOSE_REASON_UNAVAILABLE,
+	CLOSE_REASON_DEMO_CUT,
 	CLOSE_REASON_SHUTDOWN,
 };
 

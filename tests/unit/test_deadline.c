@@ -48,7 +48,7 @@ static void test_each_state_has_its_deadline(void **state)
 	expect_due(&deadlines, &conn, 480, DEADLINE_READ);
 	conn.state = CONN_CLOSING;
 	conn.last_read_tick = 0;
-	conn.closing_tick = START;
+	conn.state_tick = START;
 	expect_due(&deadlines, &conn, 22, DEADLINE_CLOSE);
 	uint32_t next = 0;
 	conn.state = CONN_DEAD;

@@ -1,0 +1,22 @@
+/* Where a page of users ends and the next one begins: a worker, and a record of its table. */
+#ifndef TIDEGATE_ADMIN_CURSOR_H
+#define TIDEGATE_ADMIN_CURSOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	ADMIN_CURSOR_MAX = 24, /* bytes, NUL included */
+};
+
+/* Digits only, at most `max`. Thread: any. */
+bool admin_cursor_number(const char *text, size_t len, uint32_t max, uint32_t *ret_number);
+
+void admin_cursor_write(uint8_t worker, uint32_t index, char ret_cursor[ADMIN_CURSOR_MAX]);
+
+/* Errors: -EINVAL. */
+int admin_cursor_read(
+	const char *cursor, uint32_t worker_count, uint8_t *ret_worker, uint32_t *ret_index);
+
+#endif

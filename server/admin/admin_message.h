@@ -1,0 +1,30 @@
+/* The body of a push or broadcast: JSON in, one WebSocket message out. */
+#ifndef TIDEGATE_ADMIN_MESSAGE_H
+#define TIDEGATE_ADMIN_MESSAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	ADMIN_MESSAGE_FAULT_MAX = 256, /* bytes of what is said of a bad one, NUL included */
+};
+
+/* Owner: the caller. */
+struct admin_message {
+	uint8_t opcode;   /* of a text or binary frame */
+	uint8_t *payload; /* allocated by malloc; never NULL */
+	size_t len;       /* bytes */
+};
+
+/* Reads `{"text":"…"}` or `{"packet":{"command":N, "payload":"…" or "payload_base64":"…"}}`, each
+ * with an optional `"from":"NAME"` that a text or packet 102 then ends with. Strict: nothing else,
+ * nothing twice. Thread: any. Errors: -EINVAL with ret_fault, -EMSGSIZE when the message is over
+ * `message_max`, -ENOMEM. */
+int admin_message_read(const uint8_t *body, size_t body_len, size_t message_max,
+	struct admin_message *ret_message, char ret_fault[ADMIN_MESSAGE_FAULT_MAX]);
+
+/* Reads `{"NAME":true|false}`. Errors: -EINVAL with ret_fault. */
+int admin_message_read_flag(const uint8_t *body, size_t body_len, const char *name, int *ret_flag,
+	char ret_fault[ADMIN_MESSAGE_FAULT_MAX]);
+
+#endif
