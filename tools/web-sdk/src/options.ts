@@ -10,7 +10,7 @@ export interface Signal {
 /** Any implementation of the standard's WebSocket: the browser's, Node's, `ws`. */
 export type WebSocketConstructor = new (url: string) => {
   readonly readyState: number
-  send(data: string | Uint8Array<ArrayBuffer>): void
+  send(data: string): void
   close(code?: number, reason?: string): void
 }
 
