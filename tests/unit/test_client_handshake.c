@@ -1,0 +1,284 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../proto/client_handshake.h"
+#include "../../proto/handshake.h"
+#include "../../proto/user_name.h"
+#include "split.h"
+
+/* RFC 6455 section 1.3. */
+static const char key[] = "dGhlIHNhbXBsZSBub25jZQ==";
+static const char accept[] = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+#define UPGRADE "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+#define ACCEPT  "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+
+static void the_sample_of_the_rfc(void **state)
+{
+	char made[ACCEPT_LEN + 1];
+	char made_key[ACCEPT_KEY_LEN + 1];
+
+	client_handshake_key((const uint8_t *)"the sample nonce", made_key);
+	assert_string_equal(made_key, key);
+	accept_of_key(key, made);
+	assert_string_equal(made, accept);
+}
+
+struct row {
+	const char *head;
+	enum client_handshake_fault fault;
+	uint16_t status;
+	int32_t retry_after_s;
+};
+
+static const struct row rows[] = {
+	{"HTTP/1.1 101 Switching Protocols\r\n" UPGRADE ACCEPT "\r\n", CLIENT_HANDSHAKE_OPEN, 101,
+		-1},
+	{"HTTP/1.1 101\r\n" UPGRADE ACCEPT "\r\n", CLIENT_HANDSHAKE_OPEN, 101, -1},
+	{"HTTP/1.1 101 \r\nUPGRADE:WebSocket\r\nconnection: keep-alive, upgrade\r\n"
+	 "SEC-WEBSOCKET-ACCEPT:\t s3pPLMBiTxaQ9kYGzzhZRbK+xOo= \r\nServer: x\r\n\r\n",
+		CLIENT_HANDSHAKE_OPEN, 101, -1},
+	{"HTTP/1.1 101 X\r\n" UPGRADE ACCEPT "Sec-WebSocket-Extensions:\r\n\r\n",
+		CLIENT_HANDSHAKE_OPEN, 101, -1},
+	{"HTTP/1.0 101 X\r\n" UPGRADE ACCEPT "\r\n", CLIENT_HANDSHAKE_VERSION, 101, -1},
+	{"HTTP/1.1 200 OK\r\n" UPGRADE ACCEPT "\r\n", CLIENT_HANDSHAKE_STATUS, 200, -1},
+	{"HTTP/1.1 503 X\r\nRetry-After: 120\r\n\r\n", CLIENT_HANDSHAKE_STATUS, 503, 120},
+	{"HTTP/1.1 503 X\r\nretry-after:0\r\n\r\n", CLIENT_HANDSHAKE_STATUS, 503, 0},
+	{"HTTP/1.1 503 X\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\n\r\n",
+		CLIENT_HANDSHAKE_STATUS, 503, -1},
+	{"HTTP/1.1 503 X\r\nRetry-After: 99999999999\r\n\r\n", CLIENT_HANDSHAKE_STATUS, 503, -1},
+	{"HTTP/1.1 503 X\r\nRetry-After: -1\r\n\r\n", CLIENT_HANDSHAKE_STATUS, 503, -1},
+	{"HTTP/1.1 503 X\r\nRetry-After:\r\n\r\n", CLIENT_HANDSHAKE_STATUS, 503, -1},
+	{"HTTP/1.1 101 X\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n" ACCEPT "\r\n",
+		CLIENT_HANDSHAKE_NO_UPGRADE, 101, -1},
+	{"HTTP/1.1 101 X\r\nConnection: Upgrade\r\n" ACCEPT "\r\n", CLIENT_HANDSHAKE_NO_UPGRADE,
+		101, -1},
+	{"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: close\r\n" ACCEPT "\r\n",
+		CLIENT_HANDSHAKE_NO_CONNECTION, 101, -1},
+	{"HTTP/1.1 101 X\r\n" UPGRADE "\r\n", CLIENT_HANDSHAKE_NO_ACCEPT, 101, -1},
+	{"HTTP/1.1 101 X\r\n" UPGRADE ACCEPT ACCEPT "\r\n", CLIENT_HANDSHAKE_NO_ACCEPT, 101, -1},
+	{"HTTP/1.1 101 X\r\n" UPGRADE "Sec-WebSocket-Accept: S3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
+		CLIENT_HANDSHAKE_WRONG_ACCEPT, 101, -1},
+	{"HTTP/1.1 101 X\r\n" UPGRADE "Sec-WebSocket-Accept:\r\n\r\n",
+		CLIENT_HANDSHAKE_WRONG_ACCEPT, 101, -1},
+	{"HTTP/1.1 101 X\r\n" UPGRADE ACCEPT "Sec-WebSocket-Extensions: x\r\n\r\n",
+		CLIENT_HANDSHAKE_EXTENSION, 101, -1},
+	{"HTTP/1.1 101 X\r\n" UPGRADE ACCEPT "Sec-WebSocket-Protocol: x\r\n\r\n",
+		CLIENT_HANDSHAKE_SUBPROTOCOL, 101, -1},
+};
+
+static void answers_are_judged(void **state)
+{
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct client_handshake_answer answer;
+		const size_t len = strlen(rows[i].head);
+		char *head = split_copy(rows[i].head, len);
+
+		client_handshake_parse(head, len, key, &answer);
+		free(head);
+		if (answer.fault != rows[i].fault) {
+			print_error("%s: %s\n", rows[i].head,
+				client_handshake_fault_text(answer.fault));
+		}
+		assert_int_equal(answer.fault, rows[i].fault);
+		assert_int_equal(answer.status, rows[i].status);
+		assert_int_equal(answer.retry_after_s, rows[i].retry_after_s);
+	}
+}
+
+static void heads_are_found_however_they_are_cut(void **state)
+{
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		const size_t len = strlen(rows[i].head);
+		for (size_t split = 0; split <= len; split++) {
+			struct client_handshake_scan scan = {0};
+			size_t head_len = 0;
+			size_t at = 0;
+
+			while (at < len) {
+				at += split_piece(split, at, len);
+				char *data = split_copy(rows[i].head, at);
+				const enum client_handshake_progress progress =
+					client_handshake_scan(&scan, data, at, &head_len);
+				free(data);
+				assert_int_equal(progress, at < len ? CLIENT_HANDSHAKE_MORE
+								    : CLIENT_HANDSHAKE_COMPLETE);
+			}
+			assert_int_equal(head_len, len);
+		}
+	}
+}
+
+static void what_follows_a_head_is_left(void **state)
+{
+	static const char data[] = "HTTP/1.1 101 X\r\n\r\n\x81\x00";
+	struct client_handshake_scan scan = {0};
+	size_t head_len = 0;
+
+	assert_int_equal(client_handshake_scan(&scan, data, sizeof data - 1, &head_len),
+		CLIENT_HANDSHAKE_COMPLETE);
+	assert_int_equal(head_len, sizeof data - 3);
+}
+
+static void what_is_no_http_is_told_at_its_first_wrong_byte(void **state)
+{
+	static const struct {
+		const char *data;
+		size_t good; /* bytes before the wrong one */
+	} wrong[] = {
+		{"SSH-2.0", 0},
+		{"HTTQ", 3},
+		{"http/1.1", 0},
+		{"HTTP/1,1", 6},
+		{"HTTP/11.1", 6},
+		{"HTTP/1.1  101", 9},
+		{"HTTP/1.1 1O1", 10},
+		{"HTTP/1.1 1010", 12},
+		{"HTTP/1.1 101 X\n", 14},
+		{"HTTP/1.1 101 \x01", 13},
+		{"HTTP/1.1 101 X\r\r", 15},
+		{"HTTP/1.1 101 X\r\n a: b", 16},
+		{"HTTP/1.1 101 X\r\na : b", 17},
+		{"HTTP/1.1 101 X\r\n: b", 16},
+		{"HTTP/1.1 101 X\r\na\r", 17},
+		{"HTTP/1.1 101 X\r\na: \x7f", 19},
+		{"HTTP/1.1 101 X\r\na: b\n", 20},
+		{"HTTP/1.1 101 X\r\na: b\r\n\rx", 23},
+	};
+
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		struct client_handshake_scan scan = {0};
+		size_t head_len;
+
+		assert_int_equal(
+			client_handshake_scan(&scan, wrong[i].data, wrong[i].good, &head_len),
+			CLIENT_HANDSHAKE_MORE);
+		assert_int_equal(
+			client_handshake_scan(&scan, wrong[i].data, wrong[i].good + 1, &head_len),
+			CLIENT_HANDSHAKE_MALFORMED);
+		/* And stays so. */
+		assert_int_equal(client_handshake_scan(
+					 &scan, wrong[i].data, strlen(wrong[i].data), &head_len),
+			CLIENT_HANDSHAKE_MALFORMED);
+	}
+}
+
+static void a_head_may_have_16_kib_and_no_more(void **state)
+{
+	static const char start[] = "HTTP/1.1 101 X\r\nA: ";
+	static const char end[] = "\r\n\r\n";
+	const size_t limit = CLIENT_HANDSHAKE_HEAD_MAX;
+	char *data = malloc(limit + 1);
+	struct client_handshake_answer answer;
+
+	assert_non_null(data);
+	for (size_t len = limit; len <= limit + 1; len++) {
+		struct client_handshake_scan scan = {0};
+		size_t head_len = 0;
+
+		memset(data, 'a', len);
+		memcpy(data, start, sizeof start - 1);
+		memcpy(data + len - 4, end, 4);
+		assert_int_equal(client_handshake_scan(&scan, data, len, &head_len),
+			len == limit ? CLIENT_HANDSHAKE_COMPLETE : CLIENT_HANDSHAKE_TOO_LONG);
+		client_handshake_parse(data, len, key, &answer);
+		assert_int_equal(answer.fault,
+			len == limit ? CLIENT_HANDSHAKE_NO_UPGRADE : CLIENT_HANDSHAKE_NO_HTTP);
+	}
+	free(data);
+}
+
+static void half_a_head_is_no_head(void **state)
+{
+	struct client_handshake_answer answer;
+
+	for (size_t len = 0; len < strlen(rows[0].head); len++) {
+		char *head = split_copy(rows[0].head, len);
+		client_handshake_parse(head, len, key, &answer);
+		free(head);
+		assert_int_equal(answer.fault, CLIENT_HANDSHAKE_NO_HTTP);
+		assert_int_equal(answer.status, 0);
+	}
+}
+
+/* Both sides of ours understand each other. */
+static void the_gateway_takes_the_request(void **state)
+{
+	char request[1024];
+	char answer[HANDSHAKE_ANSWER_MAX];
+	struct handshake_request asked;
+	struct client_handshake_answer judged;
+
+	const size_t len = client_handshake_request(
+		"/chat?user=b%20b", "[::1]:8000", key, request, sizeof request);
+	assert_true(len < sizeof request);
+	assert_int_equal(
+		client_handshake_request("/chat?user=b%20b", "[::1]:8000", key, NULL, 0), len);
+	handshake_parse(request, len, &asked);
+	assert_int_equal(asked.status, 101);
+	assert_string_equal(asked.user, "b b");
+	const size_t answer_len = handshake_answer(&asked, answer);
+	client_handshake_parse(answer, answer_len, key, &judged);
+	assert_int_equal(judged.fault, CLIENT_HANDSHAKE_OPEN);
+
+	struct client_handshake_scan scan = {0};
+	size_t head_len = 0;
+	const size_t refusal_len = handshake_refusal(503, 9, answer);
+	assert_int_equal(client_handshake_scan(&scan, answer, refusal_len, &head_len),
+		CLIENT_HANDSHAKE_COMPLETE);
+	client_handshake_parse(answer, head_len, key, &judged);
+	assert_int_equal(judged.fault, CLIENT_HANDSHAKE_STATUS);
+	assert_int_equal(judged.status, 503);
+	assert_int_equal(judged.retry_after_s, 9);
+}
+
+static void names_of_users(void **state)
+{
+	char longest[65];
+
+	memset(longest, 'a', sizeof longest);
+	assert_true(user_name_is_valid(longest, 64));
+	assert_false(user_name_is_valid(longest, 65));
+	assert_false(user_name_is_valid("", 0));
+	assert_true(user_name_is_valid("a&b=1#x \xe4\xb8\xad", 11));
+	assert_false(user_name_is_valid("a\x1f", 2));
+	assert_false(user_name_is_valid("a\x7f", 2));
+	assert_false(user_name_is_valid("a\xc2\x80", 3));
+	assert_false(user_name_is_valid("a\xc2\x9f", 3));
+	assert_true(user_name_is_valid("a\xc2\xa0", 3));
+	assert_false(user_name_is_valid("a\xc2", 2));
+}
+
+static void every_fault_has_a_text(void **state)
+{
+	for (unsigned a = CLIENT_HANDSHAKE_OPEN; a <= CLIENT_HANDSHAKE_SUBPROTOCOL; a++) {
+		for (unsigned b = 0; b < a; b++) {
+			assert_string_not_equal(
+				client_handshake_fault_text(a), client_handshake_fault_text(b));
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_sample_of_the_rfc),
+		cmocka_unit_test(answers_are_judged),
+		cmocka_unit_test(heads_are_found_however_they_are_cut),
+		cmocka_unit_test(what_follows_a_head_is_left),
+		cmocka_unit_test(what_is_no_http_is_told_at_its_first_wrong_byte),
+		cmocka_unit_test(a_head_may_have_16_kib_and_no_more),
+		cmocka_unit_test(half_a_head_is_no_head),
+		cmocka_unit_test(the_gateway_takes_the_request),
+		cmocka_unit_test(names_of_users),
+		cmocka_unit_test(every_fault_has_a_text),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
