@@ -9,26 +9,21 @@ export interface ActionText {
 }
 
 export class Action {
-  readonly element: HTMLButtonElement;
-  private readonly name = el('span', { class: 'action-name' });
-  private readonly words = el('span', { class: 'action-words', id: freshId('action') });
+  readonly element: HTMLElement;
+  private readonly button: HTMLButtonElement;
+  private readonly name = el('span');
+  private readonly words = el('p', { class: 'action-words', id: freshId('action') });
   private blocked = false;
 
   constructor(user: string, kind: string, press: () => void) {
-    const name = el('span', { id: freshId('name') }, this.name, hidden(` (${user})`));
-    this.element = el(
+    this.button = el(
       'button',
-      {
-        type: 'button',
-        class: 'action',
-        'data-action': kind,
-        'aria-labelledby': name.id,
-        'aria-describedby': this.words.id,
-      },
-      name,
-      this.words,
+      { type: 'button', class: 'action-name', 'data-action': kind, 'aria-describedby': this.words.id },
+      this.name,
+      hidden(` (${user})`),
     );
-    this.element.addEventListener('click', () => {
+    this.element = el('div', { class: 'action' }, this.button, this.words);
+    this.button.addEventListener('click', () => {
       if (!this.blocked) {
         press();
       }
@@ -40,6 +35,6 @@ export class Action {
     this.blocked = obstacle !== null;
     setText(this.name, text.name);
     setText(this.words, obstacle ?? text.before);
-    setAttribute(this.element, 'aria-disabled', String(this.blocked));
+    setAttribute(this.button, 'aria-disabled', String(this.blocked));
   }
 }

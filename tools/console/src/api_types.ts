@@ -27,6 +27,7 @@ export interface Status {
   readonly uptime_ms: number;
   readonly draining: boolean;
   readonly demo: boolean;
+  readonly echo: boolean;
   readonly listen: readonly string[];
   readonly ws_port: number | null;
   readonly limits: Limits;

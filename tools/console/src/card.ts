@@ -23,7 +23,8 @@ export class Card {
   readonly participant: Participant;
   private readonly user: string;
   private readonly chip = el('span', { class: 'chip' });
-  private readonly rtt = el('span', { class: 'rtt' });
+  private readonly rtt = el('span');
+  private readonly rttPlace = el('span', { class: 'rtt' }, el('span', { class: 'rtt-name' }, 'round trip '), this.rtt);
   private readonly reason = el('p', { class: 'reason' });
   private readonly diagram: StateDiagram;
   private readonly strip: Strip;
@@ -86,7 +87,7 @@ export class Card {
         { class: 'card-head' },
         el('span', { class: 'avatar', 'aria-hidden': 'true' }, initial),
         el('h2', { id: title }, this.user),
-        this.rtt,
+        this.rttPlace,
         this.chip,
       ),
       this.diagram.element,
@@ -285,7 +286,8 @@ export class Card {
     this.strip.draw(now);
     this.drawGauge(now);
     const { rttMs } = this.participant;
-    setText(this.rtt, rttMs === null ? '' : `round trip ${milliseconds(rttMs)}`);
+    this.rttPlace.hidden = rttMs === null;
+    setText(this.rtt, rttMs === null ? '' : milliseconds(rttMs));
   }
 
   private drawGauge(now: number): void {

@@ -12,7 +12,7 @@ export interface Watcher {
   onTurn(turn: Turn): void;
   onAttempt(attempt: number, delayMs: number): void;
   onSeen(seen: Seen, isOld: boolean): void;
-  onPing(unanswered: number): void;
+  onPing(): void;
   onMessage(text: string, from: string): void;
 }
 
@@ -70,7 +70,7 @@ export class Participant {
       watcher.onMessage(text, from ?? 'the gateway');
     });
     this.client.on('ping', () => {
-      watcher.onPing(this.pulse.unanswered());
+      watcher.onPing();
     });
     this.client.on('pong', ({ rttMs }) => {
       this.rttMs = rttMs;

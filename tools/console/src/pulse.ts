@@ -52,17 +52,4 @@ export class Pulse {
   get spans(): readonly Span[] {
     return this.states;
   }
-
-  // Pings that no pong has answered, on the line that is open now.
-  unanswered(): number {
-    let open = 0;
-    for (const { kind, direction } of this.seen) {
-      if (kind === 'ping' && direction === 'out') {
-        open += 1;
-      } else if (kind === 'pong' || kind === 'open' || kind === 'close') {
-        open = 0;
-      }
-    }
-    return open;
-  }
 }

@@ -37,6 +37,11 @@ async function freeNames(): Promise<Pair> {
   return NAMES;
 }
 
+// Why the gateway cannot help to play faults; null where it can.
+function obstacleOf({ demo }: Status): string | null {
+  return demo ? null : 'Only where the gateway runs with --demo.';
+}
+
 function explained(): HTMLElement {
   const rows = EXPLAINED.map(({ name, here, usual, why }) =>
     el('tr', {}, el('th', { scope: 'row' }, name), el('td', {}, here), el('td', {}, usual), el('td', {}, why)),
@@ -55,7 +60,7 @@ function explained(): HTMLElement {
         el(
           'thead',
           {},
-          el('tr', {}, ...['', 'on this page', 'default', 'why'].map((text) => el('th', { scope: 'col' }, text))),
+          el('tr', {}, ...['time', 'on this page', 'default', 'why'].map((text) => el('th', { scope: 'col' }, text))),
         ),
         el('tbody', {}, ...rows),
       ),
@@ -67,8 +72,9 @@ export class TryView {
   private readonly place = byId('view-try');
   private readonly note = el('p', { class: 'note', role: 'status' });
   private cards: Card[] = [];
+  private status: Status | null = null;
   private started = false;
-  private shown = true;
+  private shown = false;
 
   constructor() {
     this.place.append(this.note, el('div', { class: 'cards' }), explained());
@@ -82,16 +88,22 @@ export class TryView {
 
   setShown(shown: boolean): void {
     this.shown = shown;
+    this.startOnce();
   }
 
   onStatus(status: Status): void {
-    const obstacle = status.demo ? null : 'Only where the gateway runs with --demo.';
+    this.status = status;
     for (const card of this.cards) {
-      card.setDemoObstacle(obstacle);
+      card.setDemoObstacle(obstacleOf(status));
     }
-    if (!this.started) {
+    this.startOnce();
+  }
+
+  // Not before it is looked at: who only watches sends nothing.
+  private startOnce(): void {
+    if (!this.started && this.shown && this.status !== null) {
       this.started = true;
-      this.start(status, obstacle);
+      this.start(this.status);
     }
   }
 
@@ -104,21 +116,23 @@ export class TryView {
     }
   }
 
-  private start(status: Status, obstacle: string | null): void {
+  private start(status: Status): void {
     const port = status.ws_port;
     if (port === null) {
       this.say('This gateway listens on Unix sockets only, where a browser cannot go: there is nothing to try here.');
+    } else if (status.echo) {
+      this.say('This gateway runs with --echo: it knows no users and sends every message back, so there is nothing to try here.');
     } else if (status.demo) {
       this.say('');
-      void this.open(clientUrl(port), obstacle);
+      void this.open(clientUrl(port), true);
     } else {
-      this.offer(clientUrl(port), obstacle);
+      this.offer(clientUrl(port));
     }
   }
 
   // What alice says is heard by everybody on this gateway, so on one that serves people nothing is said
   // unasked.
-  private offer(url: string, obstacle: string | null): void {
+  private offer(url: string): void {
     const go = el('button', { type: 'button', class: 'primary' }, 'Log two clients in');
     const words = el(
       'p',
@@ -130,17 +144,17 @@ export class TryView {
     this.note.after(offer);
     go.addEventListener('click', () => {
       offer.remove();
-      void this.open(url, obstacle, false);
+      void this.open(url, false);
     });
   }
 
-  private async open(url: string, obstacle: string | null, talk = true): Promise<void> {
+  private async open(url: string, talk: boolean): Promise<void> {
     const names = await freeNames().catch((): Pair => NAMES);
     const [alice, bob] = [new Card(url, names[0], 'first'), new Card(url, names[1], 'second')];
     this.cards = [alice, bob];
     this.place.querySelector('.cards')?.replaceChildren(alice.element, bob.element);
     for (const card of this.cards) {
-      card.setDemoObstacle(obstacle);
+      card.setDemoObstacle(this.status === null ? null : obstacleOf(this.status));
     }
     onFrame((now) => {
       if (this.shown) {

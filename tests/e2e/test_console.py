@@ -1,0 +1,653 @@
+"""The console, in headless Chromium, against a gateway of its own. Pictures are left in build/console."""
+
+import contextlib
+import json
+import re
+import socket
+
+import pytest
+
+from browser import Browser
+from gateway import ROOT, free_port
+from raw import PACKET_PING, packet
+from waiting import wait_until
+
+pytestmark = pytest.mark.release
+
+PICTURES = ROOT / "build/console"
+TOKEN = "a-token-of-forty-characters-for-the-tests"
+VIEWS = ("try", "watch")
+WIDTHS = (360, 390)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    opened = Browser()
+    yield opened
+    opened.close()
+
+
+class Console:
+    """A gateway with its admin port, and pages that look at it."""
+
+    def __init__(self, browser, start, *options):
+        self.browser = browser
+        self.admin = f"127.0.0.1:{free_port()}"
+        self.options = ("--admin", self.admin, *options)
+        self.gateway = start(*self.options)
+        self.pages = []
+        self.expected = []  # patterns of what a page may complain about
+
+    @property
+    def url(self):
+        return f"http://{self.admin}/"
+
+    def open(self, view="try", **options):
+        page = self.browser.open(**options)
+        self.pages.append(page)
+        page.goto(f"{self.url}#{view}")
+        return page
+
+    def open_live(self, **options):
+        """With both clients logged in and greeted."""
+        page = self.open(**options)
+        for user in ("alice", "bob"):
+            wait_for_state(page, user, "CONNECTED")
+        page.wait_for_text(f"{card('alice')} .bubble", "Loud and clear")
+        return page
+
+    def close(self):
+        """Nobody may have had reason to complain, nor asked anybody else for anything."""
+        try:
+            for page in self.pages:
+                log = page.log()
+                own = {f"http://{self.admin}", f"ws://{self.gateway.listen[0]}"}
+                origins = {re.match(r"\w+://[^/]*", request)[0] for request in log["requests"]}
+                errors = [e for e in log["errors"] if not any(re.search(p, e) for p in self.expected)]
+                assert origins <= own
+                assert log["violations"] == []
+                assert errors == []
+        finally:
+            for page in self.pages:
+                page.close()
+
+
+@pytest.fixture
+def open_console(browser, start):
+    consoles = []
+
+    def make(*options):
+        consoles.append(Console(browser, start, *options))
+        return consoles[-1]
+
+    yield make
+    for console in consoles:
+        console.close()
+
+
+@pytest.fixture
+def console(open_console):
+    return open_console("--demo")
+
+
+# --- what is on the page ------------------------------------------------------------------------
+
+
+def card(user):
+    return f".card[data-user='{user}']"
+
+
+def action(user, name):
+    return f"{card(user)} [data-action={name}]"
+
+
+def wait_for_state(page, user, state):
+    page.wait(f"document.querySelector(\"{card(user)} .chip[data-state='{state}']\") !== null")
+
+
+def steps(page, user):
+    """The latest story: [its title, its steps...], without the times."""
+    title = page.text(f"{card(user)} .episode:first-child strong")
+    texts = page.texts(f"{card(user)} .episode:first-child .steps li")
+    return [title] + [re.sub(r"^\+[\d.]+\s+s\s+", "", text) for text in texts]
+
+
+def wait_for_step(page, user, text):
+    page.wait_for_text(f"{card(user)} .episode:first-child .steps li", text)
+
+
+def frames(page, user):
+    """What the inspector shows, newest first: [(arrow, bytes, meaning)...]"""
+    rows = page.texts(f"{card(user)} .frame")
+    return [tuple(cell.strip() for cell in row.split("\t")[1:]) for row in rows]
+
+
+def say(page, user, text):
+    page.fill(f"{card(user)} .say input", text)
+    page.press("Enter")
+
+
+def wait_for_bubble(page, user, text):
+    page.wait_for_text(f"{card(user)} .bubble", text)
+
+
+def count(page, selector):
+    return page.run(f"document.querySelectorAll({json.dumps(selector)}).length")
+
+
+def take_picture(page, name, full=False):
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.screenshot(PICTURES / f"{name}.png", full)
+
+
+# --- try it -------------------------------------------------------------------------------------
+
+
+def test_it_is_alive_without_a_click(console):
+    page = console.open_live()
+    assert page.texts(".card h2") == ["alice", "bob"]
+    for user, other in (("alice", "bob"), ("bob", "alice")):
+        page.wait(f"document.querySelectorAll(\"{card(user)} .kind-pong\").length >= 2")
+        pongs = [frame for frame in frames(page, user) if "pong" in frame[2]]
+        assert pongs[0][1] == "00 65 | 00 00 00 00"
+        lit = page.texts(f"{card(user)} .state.now")
+        assert lit == ["CONNECTED"]
+        assert page.text(f"{card(user)} .reason").startswith("CONNECTED because")
+        assert re.search(r"round trip\s+[\d.]+\s+(µs|ms)", page.text(f"{card(user)} .rtt"))
+        assert f"{other} " in page.text(f"{card(user)} .bubble .from")
+    assert "serving" in page.text("#health")
+    assert page.run("document.title") == "Try it – Tidegate"
+
+
+def test_the_read_deadline_drains_and_refills(console):
+    page = console.open_live()
+    level = f"new DOMMatrix(getComputedStyle(document.querySelector(\"{card('alice')} .gauge-water\")).transform).a"
+    page.wait(f"{level} < 0.8")
+    page.wait(f"{level} > 0.95")
+    meter = f"{card('alice')} [role=meter]"
+    assert page.attribute(meter, "aria-valuemax") == "9"
+    assert page.attribute(meter, "aria-valuetext").endswith("left")
+
+
+def test_the_strip_is_painted(console):
+    page = console.open_live()
+    painted = """(() => {
+        const canvas = document.querySelector('.strip canvas');
+        const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+        return new Set(new Uint32Array(data.buffer)).size > 4;
+    })()"""
+    page.wait(painted)
+
+
+def test_chat_goes_both_ways_and_stays_text(console):
+    page = console.open_live()
+    say(page, "alice", "how is the tide?")
+    wait_for_bubble(page, "bob", "how is the tide?")
+    say(page, "bob", "<img src=/favicon.svg onerror=alert(1)> rising")
+    wait_for_bubble(page, "alice", "<img src=/favicon.svg onerror=alert(1)> rising")
+    assert count(page, ".bubbles img") == 0
+    # Who speaks gets no copy.
+    assert sum("tide" in text for text in page.texts(f"{card('alice')} .bubble")) == 1
+
+
+def test_cut_the_network(console):
+    page = console.open_live()
+    before = page.text(f"{card('alice')} .action-words")
+    assert "breaks without a Close" in before and "comes back" in before
+    page.click(action("alice", "cut"))
+    wait_for_state(page, "alice", "RECONNECTING")
+    take_picture(page, "cut-under-way")
+    wait_for_state(page, "alice", "CONNECTED")
+    wait_for_step(page, "alice", "Connected again")
+    story = " / ".join(steps(page, "alice"))
+    assert re.fullmatch(
+        r"You cut the network / The gateway is asked .* / .*1006.* / Reconnecting: attempt 1 in [234]\.\d\s+s\."
+        r" / Connected again, on a new line, [234]\.\d\s+s after .*",
+        story,
+    ), story
+    assert page.texts(f"{card('alice')} .state.now") == ["CONNECTED"]
+    assert count(page, f"{card('alice')} .way.taken") == 1
+    assert page.text(f"{card('bob')} .chip") == "CONNECTED", "the other one was touched"
+    say(page, "alice", "here I am again")
+    wait_for_bubble(page, "bob", "here I am again")
+    take_picture(page, "cut", full=True)
+
+
+def test_stop_the_servers_answers(console):
+    page = console.open_live()
+    page.click(action("alice", "mute"))
+    wait_for_step(page, "alice", "A ping went out; nothing comes back.")
+    take_picture(page, "mute-under-way")
+    wait_for_state(page, "alice", "RECONNECTING")
+    wait_for_step(page, "alice", "The read deadline ran dry")
+    wait_for_step(page, "alice", "Connected again")
+    assert steps(page, "alice")[0] == "You stopped the server’s answers"
+    # The new line is answered.
+    page.wait(f"document.querySelector(\"{card('alice')} .frame\").classList.contains('kind-pong')")
+    take_picture(page, "mute", full=True)
+
+
+def test_let_the_server_answer_in_time(console):
+    page = console.open_live()
+    page.click(action("alice", "mute"))
+    page.wait_for_text(action("alice", "mute"), "Let the server answer")
+    wait_for_step(page, "alice", "A ping went out")
+    page.click(action("alice", "mute"))
+    wait_for_step(page, "alice", "The gateway answers again")
+    page.wait_for_text(action("alice", "mute"), "Stop the server’s answers")
+    pongs = count(page, f"{card('alice')} .kind-pong")
+    page.wait(f"document.querySelectorAll(\"{card('alice')} .kind-pong\").length > {pongs}")
+    assert page.text(f"{card('alice')} .chip") == "CONNECTED"
+    assert not any("lost" in step for step in steps(page, "alice"))
+
+
+def test_log_in_elsewhere_and_back(console):
+    page = console.open_live()
+    page.click(action("bob", "elsewhere"))
+    wait_for_state(page, "bob", "CLOSED")
+    wait_for_step(page, "bob", "4001")
+    page.wait_for_text(f"{card('bob')} .elsewhere", "logged in elsewhere")
+    assert frames(page, "bob")[0][1] == "Close 4001 kicked"
+    assert "the same user logged in elsewhere" in page.text(f"{card('bob')} .reason")
+    take_picture(page, "elsewhere", full=True)
+    page.click(action("bob", "log"))
+    wait_for_state(page, "bob", "CONNECTED")
+    page.wait(f"document.querySelector(\"{card('bob')} .elsewhere\").hidden")
+    texts = " / ".join(page.texts(f"{card('bob')} .steps li"))
+    assert "The other place was kicked in turn" in texts
+    say(page, "alice", "which bob is it?")
+    wait_for_bubble(page, "bob", "which bob is it?")
+
+
+def test_log_out_and_in(console):
+    page = console.open_live()
+    page.click(action("alice", "log"))
+    wait_for_state(page, "alice", "CLOSED")
+    wait_for_step(page, "alice", "It does not come back")
+    assert page.attribute(action("alice", "cut"), "aria-disabled") == "true"
+    take_picture(page, "logout", full=True)
+    console.gateway.wait_for_line("connection of alice closed")
+    say(page, "alice", "anybody?")
+    page.wait_for_text(f"{card('alice')} .fault", "Not sent")
+    page.click(action("alice", "log"))
+    wait_for_state(page, "alice", "CONNECTED")
+    wait_for_step(page, "alice", "Connected and logged in")
+
+
+def test_the_inspector_colours_a_packet(console):
+    page = console.open_live()
+    page.wait(f"document.querySelector(\"{card('alice')} .kind-ping\") !== null")
+    row = f"{card('alice')} .kind-ping"
+    assert page.text(f"{row} .role-command") == "00 64"
+    assert page.text(f"{row} .role-length") == "00 00 00 00"
+    colours = [
+        page.run(f"getComputedStyle(document.querySelector(\"{row} {part}\")).color")
+        for part in (".role-command", ".role-length", ".meaning")
+    ]
+    assert len(set(colours)) == 3
+    assert "ping" in page.text(f"{row} .meaning")
+    # Heartbeats can be left out, and the list held.
+    page.click(f"{card('alice')} .tick input")
+    assert page.run(f"document.querySelector(\"{row}\").offsetHeight") == 0
+    page.click(f"{card('alice')} .part-head button")
+    held = page.texts(f"{card('alice')} .frame")
+    say(page, "alice", "unseen")
+    wait_for_bubble(page, "bob", "unseen")
+    assert page.texts(f"{card('alice')} .frame") == held
+    page.click(f"{card('alice')} .part-head button")
+    page.wait_for_text(f"{card('alice')} .missed", "passed while the list was held")
+
+
+def test_a_second_page_brings_its_own_clients(console):
+    first = console.open_live()
+    second = console.open()
+    wait_for_state(second, "alice-2", "CONNECTED")
+    assert second.texts(".card h2") == ["alice-2", "bob-2"]
+    assert first.text(f"{card('alice')} .chip") == "CONNECTED"
+    second.reload()
+    wait_for_state(second, "alice-2", "CONNECTED")
+
+
+def test_the_gateway_goes_and_comes_back(console, start):
+    console.expected = ["ERR_CONNECTION_REFUSED", "Failed to load resource", "WebSocket connection to"]
+    page = console.open_live()
+    console.gateway.stop()
+    page.wait_for_text("#health", "does not answer")
+    wait_for_state(page, "alice", "RECONNECTING")
+    wait_for_step(page, "alice", "Close 1012")
+    assert "admin side is away" in page.text(f"{card('alice')} .action-words")
+    start(*console.options, listen=console.gateway.listen)
+    for user in ("alice", "bob"):
+        wait_for_state(page, user, "CONNECTED")
+    page.wait_for_text("#health", "serving")
+    say(page, "bob", "back again")
+    wait_for_bubble(page, "alice", "back again")
+
+
+def test_without_demo_nothing_is_said_unasked(open_console):
+    console = open_console()
+    witness = console.gateway.login("witness")
+    page = console.open()
+    page.wait_for_text(".offer", "does not run with --demo")
+    assert count(page, ".card") == 0
+    page.click(".offer button")
+    for user in ("alice", "bob"):
+        wait_for_state(page, user, "CONNECTED")
+        for name in ("cut", "mute"):
+            assert page.attribute(action(user, name), "aria-disabled") == "true"
+        assert "--demo" in page.text(f"{card(user)} .action-words")
+    page.run(f"document.querySelector(\"{action('alice', 'cut')}\").click()")
+    say(page, "alice", "first words")
+    # The first thing that others hear is what was typed.
+    witness.expect_text("first words -- FROM alice")
+    assert page.text(f"{card('alice')} .chip") == "CONNECTED"
+    assert count(page, f"{card('alice')} .episode") == 0
+
+
+# --- watch it -----------------------------------------------------------------------------------
+
+
+def crowd(console, names):
+    return {name: console.gateway.login(name) for name in names}
+
+
+def users(page):
+    return page.texts(".users tbody th")
+
+
+def test_the_table_is_searched_sorted_and_paged(console):
+    crowd(console, [f"user{i:03}" for i in range(130)] + ["zoe"])
+    page = console.open("watch")
+    page.wait("document.querySelectorAll('.users tbody tr').length === 100")
+    page.click(".users .row.end > button")
+    page.wait("document.querySelectorAll('.users tbody tr').length === 131")
+    page.click(".users .col-user .sort")
+    assert page.attribute(".users .col-user", "aria-sort") == "ascending"
+    assert users(page) == [f"user{i:03}" for i in range(130)] + ["zoe"]
+    page.click(".users .col-user .sort")
+    assert page.attribute(".users .col-user", "aria-sort") == "descending"
+    assert users(page)[0] == "zoe"
+    page.fill("#search", "user12")
+    page.wait("document.querySelectorAll('.users tbody tr').length === 10")
+    assert users(page) == [f"user{i:03}" for i in range(129, 119, -1)]
+    page.fill("#search", "nobody-like-this")
+    page.wait_for_text(".users .summary", "Nobody whose name begins with")
+    page.fill("#search", "")
+    page.wait("document.querySelectorAll('.users tbody tr').length >= 100")
+    cells = page.texts(".users tbody tr:first-child td")
+    assert re.match(r"127\.0\.0\.1:\d+$", cells[0]), cells
+    assert re.search(r"\d+\s+s", cells[1]) and re.search(r"\d+\s+B", cells[3]), cells
+
+
+def test_disconnect_asks_first(console):
+    clients = crowd(console, ["ann", "ben"])
+    page = console.open("watch")
+    page.wait("document.querySelectorAll('.users tbody tr').length === 2")
+    page.click(".users tr[data-user=ann] button")
+    assert page.run("document.querySelector('dialog').open")
+    assert page.text("dialog h2") == "Disconnect ann?"
+    take_picture(page, "disconnect")
+    page.press("Escape")
+    page.wait("!document.querySelector('dialog').open")
+    clients["ann"].is_alive()
+    page.click(".users tr[data-user=ann] button")
+    page.fill("#confirm-reason", "off with you")
+    page.click("dialog button.danger")
+    clients["ann"].expect_close(4003, "off with you")
+    page.wait("document.querySelectorAll('.users tbody tr').length === 1")
+    clients["ben"].is_alive()
+    page.wait_for_text(".ended tbody tr", "ann")
+    row = page.text(".ended tbody tr")
+    assert "4003" in row and "127.0.0.1:" in row
+
+
+def test_the_charts_have_data(console):
+    clients = crowd(console, [f"user{i}" for i in range(8)])
+    page = console.open("watch")
+    page.wait_for_text("[data-chart=connections] .legend", "connections 8")
+    sent = 0
+
+    def legend_shows(chart, pattern):
+        nonlocal sent
+        for client in clients.values():
+            client.text(f"message {sent}")
+            client.binary(packet(PACKET_PING, b""))
+        sent += 1
+        return re.search(pattern, page.text(f"[data-chart={chart}] .legend"))
+
+    wait_until(lambda: legend_shows("messages", r"in [1-9][\d.k]*/s"), "messages")
+    wait_until(lambda: legend_shows("fanout", r"deliveries [1-9][\d.k]*/s"), "fan-out")
+    wait_until(lambda: legend_shows("turn", r"p50 [\d.]+\s+.?s\s+p99 [\d.]+\s+.?s"), "loop turns")
+    assert re.search(r"resident [\d.]+\s+[KM]iB", page.text("[data-chart=memory] .legend"))
+
+    console.gateway.login("user0")  # kicks
+    page.wait_for_text("[data-chart=ends] .legend", "kicked by a newer login")
+    page.wait(
+        """[...document.querySelectorAll('.chart-canvas')].every((place) => {
+            const canvas = place.querySelector('canvas');
+            const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+            return data.some((value) => value !== 0);
+        })"""
+    )
+    take_picture(page, "watch-data", full=True)
+
+
+def test_at_most_one_poll_a_second_and_none_while_hidden(console):
+    """The clock is the page's own heartbeats: nothing here sleeps."""
+    page = console.open_live()
+    starts = "performance.getEntriesByType('resource').filter((e) => e.name.endsWith('/v1/status')).map((e) => e.startTime)"
+    page.wait(f"{starts}.length >= 4")
+    times = page.run(starts)
+    assert min(b - a for a, b in zip(times, times[1:])) > 900
+    page.run(
+        """(Object.defineProperty(document, 'hidden', { configurable: true, get: () => true }),
+            document.dispatchEvent(new Event('visibilitychange')), null)"""
+    )
+    beats = count(page, ".kind-pong")
+    page.wait(f"document.querySelectorAll('.kind-pong').length >= {beats + 2}")
+    asked = len(page.run(starts))
+    page.wait(f"document.querySelectorAll('.kind-pong').length >= {beats + 4}")
+    assert len(page.run(starts)) == asked
+    page.run("(delete document.hidden, document.dispatchEvent(new Event('visibilitychange')), null)")
+    page.wait(f"{starts}.length > {asked}")
+
+
+def test_the_token_is_asked_for_and_kept_in_this_tab_only(open_console, tmp_path):
+    file = tmp_path / "token"
+    file.write_text(TOKEN + "\n", encoding="ascii")
+    file.chmod(0o600)
+    console = open_console("--demo", "--admin-token", file)
+    console.expected = ["401"]
+    page = console.open()
+    page.wait("!document.getElementById('token').hidden")
+    assert page.run("document.activeElement.id") == "token-input"
+    take_picture(page, "token")
+    page.fill("#token-input", "wrong-but-of-good-length")
+    page.press("Enter")
+    page.wait_for_text("#token-fault", "does not know this token")
+    page.fill("#token-input", TOKEN)
+    page.press("Enter")
+    page.wait("document.getElementById('token').hidden")
+    wait_for_state(page, "alice", "CONNECTED")
+    page.click(action("alice", "cut"))
+    wait_for_step(page, "alice", "Connected again")
+    assert page.run("sessionStorage.getItem('tidegate-token')") == TOKEN
+    assert page.run("localStorage.length") == 0
+    assert page.run("document.cookie") == ""
+    page.reload()
+    wait_for_state(page, "alice", "CONNECTED")
+    assert page.run("document.getElementById('token').hidden")
+
+
+# --- for everybody ------------------------------------------------------------------------------
+
+
+def focused(page):
+    """What a screen reader would read of the element in focus."""
+    return page.run("document.activeElement.innerText || document.activeElement.getAttribute('aria-label') || ''")
+
+
+def tab_to(page, matches, what, limit=40):
+    for _ in range(limit):
+        page.press("Tab")
+        if matches():
+            return
+    raise AssertionError(f"{what} is not reached by Tab")
+
+
+def in_focus(page, selector):
+    return lambda: page.run(f"document.activeElement.matches({json.dumps(selector)})")
+
+
+def test_everything_is_done_by_keyboard(console):
+    clients = crowd(console, ["ann"])
+    page = console.open_live()
+    page.press("Tab")
+    assert focused(page) == "To the content"
+    tab_to(page, in_focus(page, f"{card('alice')} .say input"), "alice's input")
+    page.press("H")
+    page.press("i")
+    page.press("Enter")
+    wait_for_bubble(page, "bob", "Hi")
+    tab_to(page, in_focus(page, action("alice", "cut")), "the button that cuts")
+    outline = "getComputedStyle(document.activeElement.parentElement).outlineWidth"
+    assert page.run(outline) == "3px", "focus is not seen"
+    page.press("Enter")
+    wait_for_state(page, "alice", "RECONNECTING")
+    assert in_focus(page, action("alice", "cut"))(), "focus was lost with the button"
+    wait_for_state(page, "alice", "CONNECTED")
+    page.goto(f"{console.url}#watch")
+    page.reload()
+    page.wait("document.querySelector('.users tr[data-user=ann]') !== null")
+    tab_to(page, in_focus(page, ".col-idle_ms .sort"), "a heading")
+    page.press("Space")
+    assert page.attribute(".users .col-idle_ms", "aria-sort") == "descending"
+    tab_to(page, in_focus(page, "tr[data-user=ann] button"), "ann's button")
+    page.press("Enter")
+    tab_to(page, in_focus(page, "dialog .danger"), "the dialog's button")
+    page.press("Enter")
+    assert clients["ann"].frames_to_close()[-1].close_code == 4003
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_axe_finds_nothing(console, view, dark):
+    crowd(console, ["ann", "ben"])
+    page = console.open(view, dark=dark)
+    if view == "try":
+        wait_for_state(page, "bob", "CONNECTED")
+        page.click(action("bob", "elsewhere"))
+        wait_for_state(page, "bob", "CLOSED")
+        page.click(".explained summary")
+        page.click(action("alice", "cut"))
+        wait_for_step(page, "alice", "Connected again")
+    else:
+        page.wait("document.querySelectorAll('.users tbody tr').length >= 2")
+        page.wait("document.querySelectorAll('.chart-canvas canvas').length > 0")
+    assert page.axe() == []
+
+
+def test_axe_finds_nothing_in_dialogs_and_forms(open_console, tmp_path):
+    file = tmp_path / "token"
+    file.write_text(TOKEN + "\n", encoding="ascii")
+    file.chmod(0o600)
+    console = open_console("--demo", "--admin-token", file)
+    console.expected = ["401"]
+    crowd(console, ["ann"])
+    page = console.open("watch")
+    page.wait("!document.getElementById('token').hidden")
+    assert page.axe() == []
+    page.fill("#token-input", TOKEN)
+    page.press("Enter")
+    page.wait("document.querySelector('tr[data-user=ann]') !== null")
+    page.click("tr[data-user=ann] button")
+    assert page.axe() == []
+
+
+def test_landmarks_and_names(console):
+    page = console.open_live()
+    names = page.run(
+        """[...document.querySelectorAll('button')].filter((b) => b.offsetParent !== null).map((b) => b.textContent.trim())"""
+    )
+    assert len(names) == len(set(names)), "two buttons of one name"
+    assert "Cut the network (alice)" in names and "Cut the network (bob)" in names
+    assert page.run("document.querySelectorAll('main, header, nav').length") >= 3
+    assert page.attribute(f"{card('alice')} svg[role=img]", "aria-label").startswith("State: CONNECTED")
+
+
+def test_a_screen_reader_hears_turning_points_only(console):
+    page = console.open_live()
+    page.run(
+        """(window.heard = [], new MutationObserver(() => heard.push(document.getElementById('announcements').textContent))
+            .observe(document.getElementById('announcements'), { childList: true }), null)"""
+    )
+    page.click(action("alice", "cut"))
+    page.wait("heard.some((text) => text.includes('Connected again'))")
+    beats = count(page, ".kind-pong")
+    page.wait(f"document.querySelectorAll('.kind-pong').length >= {beats + 2}")
+    heard = page.run("heard")
+    assert all(re.match(r"(alice|bob) is connected|alice: ", text) for text in heard), heard
+    assert len(heard) == len(set(heard)) <= 6, heard
+    live = page.run("[...document.querySelectorAll('[aria-live], [role=log]')].map((e) => e.id)")
+    assert live == ["announcements"]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("view", VIEWS)
+def test_it_fits_a_phone(console, view, width):
+    crowd(console, ["ann", "b" * 64])
+    page = console.open(view, width=width, height=780, hasTouch=True)
+    if view == "try":
+        wait_for_state(page, "bob", "CONNECTED")
+        page.click(".explained summary")
+    else:
+        page.wait("document.querySelectorAll('.users tbody tr').length >= 2")
+        page.wait("document.querySelectorAll('.chart-canvas canvas').length > 0")
+    assert page.run("document.documentElement.scrollWidth") <= width
+
+
+def test_less_motion_where_it_is_asked_for(console):
+    page = console.open_live(reducedMotion="reduce")
+    page.click(action("alice", "cut"))
+    wait_for_state(page, "alice", "RECONNECTING")
+    assert page.run("document.getAnimations().length") == 0
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_pictures(console, dark, width):
+    """For people to look at: what the two views look like."""
+    look = f"{'dark' if dark else 'light'}-{width}"
+    crowd(console, [f"user{i}" for i in range(12)])
+    page = console.open_live(dark=dark, width=width, height=800)
+    page.wait("document.querySelectorAll('.kind-pong').length >= 4")
+    take_picture(page, f"try-{look}", full=True)
+    page.click("#to-watch")
+    page.wait("document.querySelectorAll('.users tbody tr').length >= 12")
+    page.wait("document.querySelectorAll('.chart-canvas canvas').length > 0")
+    take_picture(page, f"watch-{look}", full=True)
+
+
+# --- the page itself ----------------------------------------------------------------------------
+
+
+def get(address, path="/"):
+    host, _, port = address.rpartition(":")
+    with contextlib.closing(socket.create_connection((host, int(port)))) as sock:
+        sock.sendall(f"GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: sock.recv(65536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return head.decode("latin-1"), body.decode("utf-8")
+
+
+def test_the_page_forbids_itself_what_it_does_not_need(console):
+    head, body = get(console.admin)
+    policy = re.search(r"(?i)^content-security-policy: (.*)$", head, re.MULTILINE)[1]
+    assert "default-src 'none'" in policy and "script-src 'self'" in policy and "unsafe" not in policy
+    assert "style=" not in body and "<style" not in body and "<script>" not in body
+    assert not re.search(r"https?://", body)
+    for path in ("/console.js", "/console.css", "/favicon.svg"):
+        head, body = get(console.admin, path)
+        assert head.startswith("HTTP/1.1 200")
+        fetched = re.findall(r"""(?:@import|url\(|fetch\(|from)\s*["']?(https?://[^"')\s]+)""", body)
+        assert fetched == []

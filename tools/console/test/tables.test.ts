@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Pulse, share } from '../src/pulse.js';
+import { endWords } from '../src/reasons.js';
+import { nextOrder, sorted } from '../src/sorting.js';
+
+const row = (user: string, idle: number) => ({
+  user,
+  address: 'unix',
+  connected_ms: 1,
+  idle_ms: idle,
+  queue_bytes: 0,
+  worker: 0,
+});
+
+test('numbers sort as numbers, names as people count', () => {
+  const rows = [row('user10', 9), row('user9', 10), row('ann', 9)];
+  const names = (key: 'user' | 'idle_ms', descending: boolean): string[] =>
+    sorted(rows, { key, descending }).map(({ user }) => user);
+  assert.deepEqual(names('user', false), ['ann', 'user9', 'user10']);
+  assert.deepEqual(names('idle_ms', true), ['user9', 'ann', 'user10']);
+  assert.deepEqual(names('idle_ms', false), ['ann', 'user10', 'user9']);
+});
+
+test('a second click turns the order round', () => {
+  const first = nextOrder({ key: 'user', descending: false }, 'idle_ms');
+  assert.deepEqual(first, { key: 'idle_ms', descending: true });
+  assert.deepEqual(nextOrder(first, 'idle_ms'), { key: 'idle_ms', descending: false });
+});
+
+test('the strip forgets what has left it, but not the state that lasts into it', () => {
+  const pulse = new Pulse(1000);
+  pulse.enter('INIT', 0);
+  pulse.enter('CONNECTED', 10);
+  pulse.enter('RECONNECTING', 1500);
+  pulse.mark({ at: 20, direction: 'out', kind: 'ping' });
+  pulse.mark({ at: 1600, direction: 'out', kind: 'ping' });
+  pulse.prune(2000);
+  assert.deepEqual(pulse.spans.map(({ state }) => state), ['CONNECTED', 'RECONNECTING']);
+  assert.equal(pulse.marks.length, 1);
+});
+
+test('what is left of a time', () => {
+  assert.deepEqual([900, 1000, 1500, 2000, 9000].map((now) => share(1000, 1000, now)), [1, 1, 0.5, 0, 0]);
+});
+
+test('an end of a kind that is new to this page keeps its name', () => {
+  assert.equal(endWords('kicked'), 'kicked by a newer login');
+  assert.equal(endWords('solar_flare'), 'solar flare');
+});
