@@ -7,11 +7,13 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import urllib.request
 
 import pytest
 
 import clean_root
 from gateway import ROOT, Gateway, free_port
+from waiting import TIMEOUT
 
 # What apt, dpkg, adduser and ldconfig write for themselves.
 OF_OTHERS = re.compile(r"/run/adduser$|/var/(cache|log|lib/(apt|dpkg))/|/etc/(passwd|group|shadow|gshadow|subuid|subgid)-$")
@@ -199,6 +201,8 @@ def test_a_life_in_a_clean_root(root, packages, tmp_path):
     port = free_port()
     edited = config.read_text(encoding="utf-8").replace("#listen = :8000", f"listen = 127.0.0.1:{port}")
     assert f"127.0.0.1:{port}" in edited
+    admin_port = free_port()
+    edited = edited.replace("#admin = none", f"admin = 127.0.0.1:{admin_port}")
     config.write_text(edited, encoding="utf-8")
     gateway = run_service(root, port)
     try:
@@ -206,6 +210,10 @@ def test_a_life_in_a_clean_root(root, packages, tmp_path):
         alice, bob = gateway.login("alice"), gateway.login("bob")
         alice.text("hello")
         bob.expect_text("hello -- FROM alice")
+
+        # The console is built in.
+        with urllib.request.urlopen(f"http://127.0.0.1:{admin_port}/", timeout=TIMEOUT) as answer:
+            assert answer.headers["Content-Type"].startswith("text/html")
 
         # The chat command of the other package: what it reads is said, then it goes.
         root.run(
