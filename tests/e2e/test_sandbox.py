@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import urllib.request
 
 import pytest
 
@@ -77,24 +78,19 @@ def test_what_the_filter_allows(unit):
 # --- the gateway inside -------------------------------------------------------------------------
 
 
-def optional_options():
-    """Options that bring code of their own into play, where this gateway has them."""
-    known = subprocess.run([BINARY, "--help"], capture_output=True, text=True, timeout=TIMEOUT, check=True).stdout
-    return ["--admin", f"127.0.0.1:{free_port()}"] if re.search(r"--admin\b", known) else []
-
-
 def test_the_gateway_works_inside(start, unit, tmp_path):
     """All that it does: names resolved, listeners of all kinds, threads, time-outs, back-pressure, a reload,
-    a drain, and words with systemd."""
+    the admin port, a drain, and words with systemd."""
     config = tmp_path / "tidegate.conf"
     config.write_text("max_connections = 100\n", encoding="ascii")
     notified = tmp_path / "notify"
+    admin_port = free_port()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.bind(str(notified))
         notify.settimeout(TIMEOUT)
         gateway = start(
             "--config", config, "--workers", 3, "--acceptors", 2, "--write-deadline", 1,
-            *optional_options(),
+            "--admin", f"127.0.0.1:{admin_port}",
             listen=[f"127.0.0.1:{free_port()}", f"localhost:{free_port()}", f"unix:{tmp_path}/socket"],
             command=[PYTHON, "-s", SANDBOX, unit, BINARY],
             env={**os.environ, "NOTIFY_SOCKET": str(notified)},
@@ -120,6 +116,9 @@ def test_the_gateway_works_inside(start, unit, tmp_path):
         silent.frames_to_close()
         gateway.wait_for_line("i/o timeout")
         gateway.login("carol").round_trip()
+        for path in ("/metrics", "/v1/users"):
+            with urllib.request.urlopen(f"http://127.0.0.1:{admin_port}{path}", timeout=TIMEOUT) as answer:
+                assert b"carol" in answer.read() or path == "/metrics"
         gateway.stop()
         assert notify.recv(4096) == b"STOPPING=1"
 
