@@ -5,24 +5,20 @@
  *   live     the gateway, by the environment variable TIDEGATE        part `e2e`
  *   browser  the gateway as well, and Chromium                        part `e2e`
  *
- * Each is a directory test/NAME of files *.test.ts: `npx vitest run --project NAME`. `package` builds dist/
- * first; the others test the sources. */
+ * Each is a directory test/NAME of files *.test.ts: `npx vitest run --project NAME`. `package` tests dist/,
+ * so run `npm run build` before it, as tools/check does; the others test the sources. */
 import { defineConfig } from 'vitest/config'
 
-const slow = { testTimeout: 60_000, hookTimeout: 60_000 }
+/* Far above what a test takes: a loaded machine is no fault. */
+const patience = { testTimeout: 60_000, hookTimeout: 60_000 }
 
-function project(name: string, options = {}) {
-  return { test: { name, include: [`test/${name}/**/*.test.ts`], environment: 'node', ...options } }
+function project(name: string) {
+  return { test: { name, include: [`test/${name}/**/*.test.ts`], environment: 'node' as const, ...patience } }
 }
 
 export default defineConfig({
   test: {
     maxWorkers: 5, // most of their time they wait
-    projects: [
-      project('unit'),
-      project('package', slow),
-      project('live', slow),
-      project('browser', slow),
-    ],
+    projects: ['unit', 'package', 'live', 'browser'].map(project),
   },
 })

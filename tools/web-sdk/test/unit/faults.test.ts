@@ -291,7 +291,7 @@ describe('free of fault', () => {
     const random = seeded(14)
     const below = (n: number) => Math.floor(random() * n)
     const outcomes = { closed: 0, kept: 0 }
-    for (let i = 0; i < 1_500; i++) {
+    for (let i = 0; i < 400; i++) {
       const gateway = new ScriptedGateway().serve()
       const { c, socket, seen } = await connected(gateway)
       const whole = encodePacket(99 + below(5), Uint8Array.from({ length: below(8) }, () => below(random() < 0.5 ? 128 : 256)))
@@ -311,8 +311,8 @@ describe('free of fault', () => {
         expect(seen.events.closed).toMatchObject([{ reason: 'protocol', code: 4002 }])
       }
     }
-    expect(outcomes.closed).toBeGreaterThan(500)
-    expect(outcomes.kept).toBeGreaterThan(300)
+    expect(outcomes.closed).toBeGreaterThan(150)
+    expect(outcomes.kept).toBeGreaterThan(80)
   })
 
   test('15: nothing runs on after a logout', async () => {

@@ -64,19 +64,19 @@ describe('the codec', () => {
       }
       const wellFormed = message.length >= 6 && new DataView(message.buffer).getUint32(2) === message.length - 6
       const packet = decodePacket(message.buffer)
-      expect(packet !== undefined).toBe(wellFormed)
-      if (packet) {
-        taken++
-        expect(hex(encodePacket(packet.command, packet.payload))).toBe(hex(message))
+      const back = packet && hex(encodePacket(packet.command, packet.payload))
+      if (back !== (wellFormed ? hex(message) : undefined)) {
+        expect.fail(`${hex(message)} became ${back}`)
       }
+      taken += Number(wellFormed)
     }
     expect(taken).toBeGreaterThan(3_000)
   })
 
   it('takes back what it wrote, and nothing shorter or longer', () => {
     const random = seeded(7)
-    for (let i = 0; i < 300; i++) {
-      const payload = Uint8Array.from({ length: Math.floor(random() * 300) }, () => Math.floor(random() * 256))
+    for (let i = 0; i < 50; i++) {
+      const payload = Uint8Array.from({ length: Math.floor(random() * 200) }, () => Math.floor(random() * 256))
       const message = encodePacket(Math.floor(random() * 65_536), payload)
       expect(hex(decodePacket(message)!.payload)).toBe(hex(payload))
       expect(decodePacket(Uint8Array.from([...message, 0]))).toBeUndefined()

@@ -34,14 +34,10 @@ describe('back-off', () => {
       const eighths = new Array<number>(8).fill(0)
       for (let i = 0; i < 8_000; i++) {
         const delay = backoffMs({ baseMs: 2_000, capMs: 10_000 }, attempt, random(), undefined)
-        expect(delay).toBeGreaterThanOrEqual(2_000)
-        expect(delay).toBeLessThan(10_000)
         eighths[Math.floor((delay - 2_000) / 1_000)]!++
       }
-      for (const count of eighths) {
-        expect(count).toBeGreaterThan(850)
-        expect(count).toBeLessThan(1_150)
-      }
+      expect(Math.min(...eighths)).toBeGreaterThan(850)
+      expect(Math.max(...eighths)).toBeLessThan(1_150)
     }
   })
 })
