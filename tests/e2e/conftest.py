@@ -2,9 +2,11 @@
 
 import pytest
 
-pytest.register_assert_rewrite("crowd", "foreign", "gateway", "raw")
+pytest.register_assert_rewrite("chatting", "crowd", "foreign", "gateway", "raw", "scripted")
 
+import chatting  # noqa: E402
 import foreign  # noqa: E402
+import scripted  # noqa: E402
 from gateway import BINARY, SANITIZED, Gateway  # noqa: E402
 
 
@@ -59,6 +61,32 @@ def start_for_module():
 def gateway(start):
     """One with default options."""
     return start()
+
+
+@pytest.fixture
+def chat():
+    """Starts native clients: chat("-v", address=gateway.ws). Each is ended after the test."""
+    chats = []
+
+    def start(*options, run=False, **more):
+        chats.append((chatting.run if run else chatting.Chat)(*options, **more))
+        return chats[-1]
+
+    try:
+        yield start
+        for started in chats:
+            started.stop()
+    finally:
+        for started in chats:
+            if started.is_running:
+                started.kill()
+
+
+@pytest.fixture
+def server():
+    """A server that the test plays itself."""
+    with scripted.Server() as listening:
+        yield listening
 
 
 @pytest.fixture(scope="session")

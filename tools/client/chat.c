@@ -481,11 +481,23 @@ static int open_input(size_t line_max, struct input **ret_input)
 	return 0;
 }
 
+/* Whether something is left that was to be said; *ret_line is where it begins. */
+static bool has_more(struct input *input, struct input_line *ret_line)
+{
+	struct pollfd ready = {.fd = input->fd, .events = POLLIN};
+
+	if (!input->is_at_end && !input_peek(input, ret_line) && poll(&ready, 1, 0) > 0) {
+		input_read(input);
+	}
+	input->is_at_end = true; /* a line without an end counts */
+	return input_peek(input, ret_line);
+}
+
 static enum chat_exit judge(struct chat *chat)
 {
 	enum chat_exit code = exit_of(tg_client_status(chat->client));
 	struct input_line line;
-	const bool is_unsent = input_peek(chat->input, &line);
+	const bool is_unsent = has_more(chat->input, &line);
 
 	if (is_unsent) {
 		show_error(
