@@ -42,10 +42,20 @@ export class Line {
       <E>(tell: (event: E) => void) =>
       (event: E) =>
         this.socket === socket && tell(event)
+    let opened = false
     socket.binaryType = 'arraybuffer'
-    socket.onopen = heard(() => owner.opened(socket.readyState))
+    socket.onopen = heard(() => {
+      opened = true
+      owner.opened(socket.readyState)
+    })
     socket.onmessage = heard(({ data }) => owner.received(data))
-    socket.onerror = heard(owner.troubled)
+    socket.onerror = heard((event) => {
+      owner.troubled(event)
+      // Node's own WebSocket gives no close event then, and the others' is always this one.
+      if (!opened) {
+        owner.ended(1006, '')
+      }
+    })
     socket.onclose = heard(({ code, reason }) => owner.ended(code, reason))
   }
 
