@@ -15,8 +15,12 @@ import clean_root
 from gateway import ROOT, Gateway, free_port
 from waiting import TIMEOUT
 
+pytestmark = pytest.mark.timeout(900)  # a build and a bare Debian, on a slow machine with a slow network
+
 # What apt, dpkg, adduser and ldconfig write for themselves.
-OF_OTHERS = re.compile(r"/run/adduser$|/var/(cache|log|lib/(apt|dpkg))/|/etc/(passwd|group|shadow|gshadow|subuid|subgid)-$")
+OF_OTHERS = re.compile(
+    r"/run/adduser$|/var/(cache|log|lib/(apt|dpkg))/|/etc/(passwd|group|shadow|gshadow|subuid|subgid)-$"
+)
 
 BUILD_TIME = 600
 BASE = ROOT / "build/clean-root/base.tar"
@@ -25,9 +29,9 @@ UNIT = "/lib/systemd/system/tidegate.service"
 ENABLED = "/etc/systemd/system/multi-user.target.wants/tidegate.service"
 
 
-def run(*command, **more):
+def run(*command):
     words = [str(word) for word in command]
-    result = subprocess.run(words, capture_output=True, text=True, timeout=BUILD_TIME, check=False, **more)
+    result = subprocess.run(words, capture_output=True, text=True, timeout=BUILD_TIME, check=False)
     assert result.returncode == 0, " ".join(words) + "\n" + result.stdout + result.stderr
     return result.stdout
 
