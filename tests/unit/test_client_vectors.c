@@ -1,70 +1,17 @@
 /* The native client against tests/vectors.json, which the web SDK is held against too. */
 #include "client_bench.h"
 
-#include <jansson.h>
-
 #include "../../proto/close_reason.h"
 #include "../../proto/packet.h"
 #include "../../tools/client/backoff.h"
 #include "../../tools/client/verdict.h"
-
-static json_t *vectors;
-
-static int load(void **state)
-{
-	char path[4096];
-	const char *root = getenv("TIDEGATE_ROOT");
-
-	assert_non_null(root);
-	snprintf(path, sizeof path, "%s/tests/vectors.json", root);
-	vectors = json_load_file(path, JSON_ALLOW_NUL, NULL);
-	return vectors ? 0 : -1;
-}
-
-static int unload(void **state)
-{
-	json_decref(vectors);
-	return 0;
-}
-
-/* A section, which must not be empty. */
-static json_t *section(const char *name)
-{
-	json_t *rows = json_object_get(vectors, name);
-	assert_true(json_array_size(rows) > 0);
-	return rows;
-}
-
-static const char *text_of(json_t *row, const char *key)
-{
-	const char *text = json_string_value(json_object_get(row, key));
-	assert_non_null(text);
-	return text;
-}
-
-static int64_t number_of(json_t *row, const char *key)
-{
-	json_t *number = json_object_get(row, key);
-	assert_true(json_is_integer(number));
-	return json_integer_value(number);
-}
+#include "vectors.h"
 
 /* null is BACKOFF_NO_RETRY. */
 static int32_t retry_of(json_t *row, const char *key)
 {
 	json_t *number = json_object_get(row, key);
 	return json_is_null(number) ? BACKOFF_NO_RETRY : (int32_t)json_integer_value(number);
-}
-
-static size_t unhex(const char *hex, uint8_t *ret_bytes)
-{
-	const size_t len = strlen(hex) / 2;
-	for (size_t i = 0; i < len; i++) {
-		unsigned byte;
-		assert_int_equal(sscanf(hex + 2 * i, "%2x", &byte), 1);
-		ret_bytes[i] = (uint8_t)byte;
-	}
-	return len;
 }
 
 /* ---- Packets. */
@@ -99,13 +46,13 @@ static void packets_are_taken(void **state)
 	size_t index;
 	json_t *row;
 
-	json_array_foreach(section("packets"), index, row)
+	json_array_foreach(vectors_section("packets"), index, row)
 	{
-		const char *does = text_of(row, "client");
+		const char *does = vectors_text(row, "client");
 		struct heard heard = {.packet = -1};
 		struct bench bench;
 		uint8_t bytes[256];
-		const size_t len = unhex(text_of(row, "hex"), bytes);
+		const size_t len = vectors_bytes(row, "hex", bytes);
 
 		bench_begin_connected(&bench);
 		bench.inside = hear;
@@ -117,14 +64,14 @@ static void packets_are_taken(void **state)
 			assert_false(heard.has_text);
 		} else if (strcmp(does, "text") == 0) {
 			uint8_t text[256];
-			const size_t text_len = unhex(text_of(row, "payload"), text);
+			const size_t text_len = vectors_bytes(row, "payload", text);
 			assert_true(heard.has_text);
 			assert_int_equal(heard.len, text_len);
 			assert_memory_equal(heard.text, text, text_len);
 			assert_int_equal(core_state(bench.core), TG_STATE_CONNECTED);
 		} else {
 			assert_true(strcmp(does, "ignore") == 0 || strcmp(does, "pong") == 0);
-			assert_int_equal(heard.packet, number_of(row, "command"));
+			assert_int_equal(heard.packet, vectors_number(row, "command"));
 			assert_false(heard.has_text);
 			bench_expect(&bench, "");
 			assert_int_equal(core_state(bench.core), TG_STATE_CONNECTED);
@@ -138,9 +85,9 @@ static void packets_are_sent(void **state)
 	size_t index;
 	json_t *row;
 
-	json_array_foreach(section("packets"), index, row)
+	json_array_foreach(vectors_section("packets"), index, row)
 	{
-		const bool is_refused = strcmp(text_of(row, "client"), "close 4002") == 0;
+		const bool is_refused = strcmp(vectors_text(row, "client"), "close 4002") == 0;
 		struct bench bench;
 		struct message message;
 		uint8_t bytes[256];
@@ -149,11 +96,11 @@ static void packets_are_sent(void **state)
 		if (!json_is_true(json_object_get(row, "valid"))) {
 			continue;
 		}
-		const size_t len = unhex(text_of(row, "hex"), bytes);
-		const size_t payload_len = unhex(text_of(row, "payload"), payload);
+		const size_t len = vectors_bytes(row, "hex", bytes);
+		const size_t payload_len = vectors_bytes(row, "payload", payload);
 		bench_begin_connected(&bench);
 		const enum tg_status status = core_send_packet(
-			bench.core, (uint16_t)number_of(row, "command"), payload, payload_len);
+			bench.core, (uint16_t)vectors_number(row, "command"), payload, payload_len);
 		if (is_refused) {
 			assert_int_equal(status, TG_ERR_UTF8);
 			assert_int_equal(bench_sent(&bench, &message), MESSAGE_MORE);
@@ -173,7 +120,7 @@ static void compare_from(struct bench *bench, enum notice_kind kind, const void 
 {
 	const struct tg_message *message = told;
 	json_t *from = json_object_get(from_row, "from");
-	const char *text = text_of(from_row, "text");
+	const char *text = vectors_text(from_row, "text");
 
 	if (kind != NOTICE_MESSAGE) {
 		return;
@@ -193,13 +140,13 @@ static void senders_are_found(void **state)
 {
 	size_t index;
 
-	json_array_foreach(section("from"), index, from_row)
+	json_array_foreach(vectors_section("from"), index, from_row)
 	{
 		struct bench bench;
 		bench_begin_connected(&bench);
 		bench.calls = 0;
 		bench.inside = compare_from;
-		bench_text(&bench, text_of(from_row, "raw"));
+		bench_text(&bench, vectors_text(from_row, "raw"));
 		assert_true(bench.calls >= 1000);
 		bench_end(&bench);
 	}
@@ -243,17 +190,17 @@ static void close_codes_mean_what_they_should(void **state)
 	size_t index;
 	json_t *row;
 
-	json_array_foreach(section("close_codes"), index, row)
+	json_array_foreach(vectors_section("close_codes"), index, row)
 	{
-		const int64_t code = number_of(row, "code");
-		const char *action = text_of(row, "action");
+		const int64_t code = vectors_number(row, "code");
+		const char *action = vectors_text(row, "action");
 		const bool counts = json_is_true(json_object_get(row, "retry_ms"));
 		struct bench bench;
 
 		const struct verdict verdict =
 			verdict_of_close((uint16_t)code, "retry_ms=70000", 14);
 		if (code != 1006) {
-			assert_string_equal(error_of(verdict.status), text_of(row, "error"));
+			assert_string_equal(error_of(verdict.status), vectors_text(row, "error"));
 			assert_int_equal(verdict.retry_ms, counts ? 70000 : BACKOFF_NO_RETRY);
 		}
 		if (code == 1015) { /* never on the wire */
@@ -263,7 +210,7 @@ static void close_codes_mean_what_they_should(void **state)
 		bench_begin_connected(&bench);
 		bench.has_token = true;
 		end_with(&bench, code, "retry_ms=70000");
-		assert_string_equal(error_of(core_status(bench.core)), text_of(row, "error"));
+		assert_string_equal(error_of(core_status(bench.core)), vectors_text(row, "error"));
 		if (strcmp(action, "stay") == 0) {
 			assert_int_equal(core_state(bench.core), TG_STATE_CLOSED);
 		} else {
@@ -286,21 +233,21 @@ static void the_gateway_closes_as_the_client_expects(void **state)
 	size_t index;
 	json_t *row;
 
-	json_array_foreach(section("gateway_closes"), index, row)
+	json_array_foreach(vectors_section("gateway_closes"), index, row)
 	{
 		unsigned reason = 1;
 		uint8_t payload[CLOSE_PAYLOAD_MAX];
-		const char *text = text_of(row, "text");
+		const char *text = vectors_text(row, "text");
 		json_t *retry = json_object_get(row, "retry_ms");
 
-		while (strcmp(close_reason_counter(reason), text_of(row, "counter")) != 0) {
+		while (strcmp(close_reason_counter(reason), vectors_text(row, "counter")) != 0) {
 			reason++;
 			assert_true(reason < CLOSE_REASON_COUNT);
 		}
 		const size_t len =
 			close_reason_payload(reason, (uint32_t)json_integer_value(retry), payload);
 		assert_int_equal(len, 2 + strlen(text));
-		assert_int_equal(load_be16(payload), number_of(row, "code"));
+		assert_int_equal(load_be16(payload), vectors_number(row, "code"));
 		assert_memory_equal(payload + 2, text, strlen(text));
 	}
 }
@@ -310,9 +257,9 @@ static void retry_ms_is_read(void **state)
 	size_t index;
 	json_t *row;
 
-	json_array_foreach(section("retry_ms"), index, row)
+	json_array_foreach(vectors_section("retry_ms"), index, row)
 	{
-		const char *reason = text_of(row, "reason");
+		const char *reason = vectors_text(row, "reason");
 		assert_int_equal(
 			backoff_read_retry_ms(reason, strlen(reason)), retry_of(row, "ms"));
 	}
@@ -323,15 +270,15 @@ static void delays_are_drawn(void **state)
 	size_t index;
 	json_t *row;
 
-	json_array_foreach(section("backoff"), index, row)
+	json_array_foreach(vectors_section("backoff"), index, row)
 	{
 		const double uniform = json_number_value(json_object_get(row, "uniform"));
-		assert_int_equal(
-			backoff_delay_ms((uint32_t)number_of(row, "base_ms"),
-				(uint32_t)number_of(row, "cap_ms"),
-				(uint32_t)(uniform * 4294967296.0),
-				(uint32_t)number_of(row, "attempt"), retry_of(row, "retry_ms")),
-			number_of(row, "delay_ms"));
+		assert_int_equal(backoff_delay_ms((uint32_t)vectors_number(row, "base_ms"),
+					 (uint32_t)vectors_number(row, "cap_ms"),
+					 (uint32_t)(uniform * 4294967296.0),
+					 (uint32_t)vectors_number(row, "attempt"),
+					 retry_of(row, "retry_ms")),
+			vectors_number(row, "delay_ms"));
 	}
 }
 
@@ -343,7 +290,7 @@ static void states_have_their_numbers(void **state)
 
 	assert_int_equal(json_object_size(states), 6);
 	for (enum tg_state one = TG_STATE_INIT; one <= TG_STATE_CLOSED; one++) {
-		assert_int_equal(number_of(states, tg_state_name(one)), one);
+		assert_int_equal(vectors_number(states, tg_state_name(one)), one);
 	}
 }
 
@@ -474,10 +421,10 @@ static void transitions_are_those_of_the_table(void **state)
 	size_t left_out = 0;
 	json_t *row;
 
-	json_array_foreach(section("transitions"), index, row)
+	json_array_foreach(vectors_section("transitions"), index, row)
 	{
-		const char *name = text_of(row, "state");
-		const char *event = text_of(row, "event");
+		const char *name = vectors_text(row, "state");
+		const char *event = vectors_text(row, "event");
 		const bool is_exhausted = strcmp(event, "exhausted") == 0;
 		json_t *wanted = json_object_get(row, "path");
 		struct path path = {0};
@@ -507,7 +454,7 @@ static void transitions_are_those_of_the_table(void **state)
 		}
 		bench_end(&bench);
 	}
-	assert_int_equal(json_array_size(section("transitions")), 6 * 12);
+	assert_int_equal(json_array_size(vectors_section("transitions")), 6 * 12);
 	assert_int_equal(left_out, 6 + 4);
 }
 
@@ -524,5 +471,5 @@ int main(void)
 		cmocka_unit_test(states_have_their_numbers),
 		cmocka_unit_test(transitions_are_those_of_the_table),
 	};
-	return cmocka_run_group_tests(tests, load, unload);
+	return cmocka_run_group_tests(tests, vectors_load, vectors_unload);
 }

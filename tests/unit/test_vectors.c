@@ -1,0 +1,165 @@
+/* The gateway's packet codec and close reasons against tests/vectors.json. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "../../proto/close_reason.h"
+#include "../../proto/packet.h"
+#include "../../proto/utf8.h"
+#include "split.h"
+#include "vectors.h"
+
+enum {
+	MESSAGE_MAX = 256, /* bytes of the longest packet among the vectors */
+};
+
+static void packets_are_read(void **state)
+{
+	size_t index;
+	json_t *row;
+
+	json_array_foreach(vectors_section("packets"), index, row)
+	{
+		const struct packet untouched = {.command = 7};
+		uint8_t bytes[MESSAGE_MAX];
+		uint8_t payload[MESSAGE_MAX];
+		const size_t len = vectors_bytes(row, "hex", bytes);
+		uint8_t *message =
+			split_copy(bytes, len); /* alone, so that reading beyond it is seen */
+		struct packet packet = untouched;
+		const int error = packet_decode(message, len, &packet);
+
+		if (json_is_false(json_object_get(row, "valid"))) {
+			assert_int_equal(error, -EBADMSG);
+			assert_memory_equal(&packet, &untouched, sizeof packet);
+			assert_string_equal(vectors_text(row, "gateway"), "close 4002");
+		} else {
+			const size_t payload_len = vectors_bytes(row, "payload", payload);
+			assert_int_equal(error, 0);
+			assert_int_equal(packet.command, vectors_number(row, "command"));
+			assert_int_equal(packet.payload_len, payload_len);
+			assert_memory_equal(packet.payload, payload, payload_len);
+		}
+		free(message);
+	}
+}
+
+static void packets_are_written(void **state)
+{
+	size_t index;
+	json_t *row;
+
+	json_array_foreach(vectors_section("packets"), index, row)
+	{
+		uint8_t bytes[MESSAGE_MAX];
+		uint8_t payload[MESSAGE_MAX];
+		uint8_t header[PACKET_HEADER_LEN];
+
+		if (json_is_false(json_object_get(row, "valid"))) {
+			continue;
+		}
+		const size_t len = vectors_bytes(row, "hex", bytes);
+		const size_t payload_len = vectors_bytes(row, "payload", payload);
+		packet_header_write(
+			header, (uint16_t)vectors_number(row, "command"), (uint32_t)payload_len);
+		assert_int_equal(len, sizeof header + payload_len);
+		assert_memory_equal(header, bytes, sizeof header);
+	}
+}
+
+static void texts_are_utf8(void **state)
+{
+	size_t index;
+	json_t *row;
+
+	json_array_foreach(vectors_section("packets"), index, row)
+	{
+		uint8_t payload[MESSAGE_MAX];
+
+		if (json_is_false(json_object_get(row, "valid")) ||
+			vectors_number(row, "command") != PACKET_TEXT) {
+			continue;
+		}
+		const size_t len = vectors_bytes(row, "payload", payload);
+		const char *gateway = vectors_text(row, "gateway");
+		assert_string_equal(gateway, utf8_valid(payload, len) ? "text" : "close 4002");
+	}
+}
+
+static enum close_reason reason_of(const char *counter)
+{
+	for (int reason = CLOSE_REASON_NONE; reason < CLOSE_REASON_COUNT; reason++) {
+		if (strcmp(close_reason_counter(reason), counter) == 0) {
+			return reason;
+		}
+	}
+	fail_msg("no reason is counted as %s", counter);
+	return CLOSE_REASON_NONE;
+}
+
+static void closes_are_those_of_the_table(void **state)
+{
+	bool tested[CLOSE_REASON_COUNT] = {false};
+	size_t index;
+	json_t *row;
+
+	json_array_foreach(vectors_section("gateway_closes"), index, row)
+	{
+		const enum close_reason reason = reason_of(vectors_text(row, "counter"));
+		const char *text = vectors_text(row, "text");
+		const json_int_t retry_ms = json_integer_value(json_object_get(row, "retry_ms"));
+		uint8_t payload[CLOSE_PAYLOAD_MAX];
+		const size_t len = close_reason_payload(reason, (uint32_t)retry_ms, payload);
+
+		assert_int_equal(len, 2 + strlen(text));
+		assert_int_equal(payload[0] << 8 | payload[1], vectors_number(row, "code"));
+		assert_memory_equal(payload + 2, text, strlen(text));
+		tested[reason] = true;
+	}
+	for (int reason = 0; reason < CLOSE_REASON_COUNT; reason++) {
+		assert_int_equal(tested[reason], close_reason_code(reason) != 0);
+	}
+}
+
+/* A client knows each code that the gateway sends, and heeds retry_ms exactly where it is sent. */
+static void clients_know_the_codes(void **state)
+{
+	static const char retry[] = "retry_ms=";
+	size_t index, other;
+	json_t *sent, *known;
+
+	json_array_foreach(vectors_section("gateway_closes"), index, sent)
+	{
+		const bool says_retry =
+			strncmp(vectors_text(sent, "text"), retry, strlen(retry)) == 0;
+		int rows = 0;
+
+		json_array_foreach(vectors_section("close_codes"), other, known)
+		{
+			if (vectors_number(known, "code") == vectors_number(sent, "code")) {
+				json_t *heeds = json_object_get(known, "retry_ms");
+				assert_int_equal(json_is_true(heeds), says_retry);
+				rows++;
+			}
+		}
+		assert_int_equal(rows, 1);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(packets_are_read),
+		cmocka_unit_test(packets_are_written),
+		cmocka_unit_test(texts_are_utf8),
+		cmocka_unit_test(closes_are_those_of_the_table),
+		cmocka_unit_test(clients_know_the_codes),
+	};
+
+	return cmocka_run_group_tests(tests, vectors_load, vectors_unload);
+}
