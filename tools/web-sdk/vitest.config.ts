@@ -1,9 +1,10 @@
 /* The tests, by what they need:
  *
- *   unit     nothing but Node: fake timers, a scripted WebSocket      part `sdk` of tools/check
- *   package  the tarball of `npm pack`, in folders of its own         part `sdk`
- *   live     the gateway, by the environment variable TIDEGATE        part `e2e`
- *   browser  the gateway as well, and Chromium                        part `e2e`
+ *   unit       nothing but Node: fake timers, a scripted WebSocket    part `sdk` of tools/check
+ *   package    the tarball of `npm pack`, in folders of its own       part `sdk`
+ *   live       the gateway, by the environment variable TIDEGATE      part `e2e`
+ *   live-node  the same tests on Node's own WebSocket, not `ws`       part `e2e`
+ *   browser    the gateway as well, and Chromium                      part `e2e`
  *
  * Each is a directory test/NAME of files *.test.ts: `npx vitest run --project NAME`. `package` tests dist/,
  * so run `npm run build` before it, as tools/check does; the others test the sources. */
@@ -16,9 +17,19 @@ function project(name: string) {
   return { test: { name, include: [`test/${name}/**/*.test.ts`], environment: 'node' as const, ...patience } }
 }
 
+const liveOnNode = {
+  test: {
+    ...project('live').test,
+    name: 'live-node',
+    exclude: ['**/example.test.ts'], // brings its own
+    env: { TIDEGATE_SDK_SOCKET: 'node' },
+    execArgv: ['--experimental-websocket'], // which Node 22 has without asking
+  },
+}
+
 export default defineConfig({
   test: {
     maxWorkers: 5, // most of their time they wait
-    projects: ['unit', 'package', 'live', 'browser'].map(project),
+    projects: [...['unit', 'package', 'live', 'browser'].map(project), liveOnNode],
   },
 })

@@ -18,6 +18,8 @@ export const QUICK = {
   reconnect: { maxAttempts: Infinity, baseMs: 20, capMs: 100, minUptimeMs: 5000 },
 } as const
 
+const injected = NodeWebSocket as unknown as NonNullable<ClientOptions['WebSocket']>
+
 const cleanups: (() => Promise<unknown>)[] = []
 
 afterEach(async () => {
@@ -85,7 +87,7 @@ export class Witness {
 
 /** A client that is not logged in; it is logged out with the test. */
 export function client(at: { url: string }, user: string, options: Partial<ClientOptions> = {}): Witness {
-  const WebSocket = NodeWebSocket as unknown as NonNullable<ClientOptions['WebSocket']>
+  const WebSocket = process.env['TIDEGATE_SDK_SOCKET'] === 'node' ? undefined : injected
   const made = new IMClient({ ...QUICK, WebSocket, url: at.url, user, ...options })
   cleanups.push(() => made.logout())
   return new Witness(made)

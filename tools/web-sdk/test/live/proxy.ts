@@ -30,6 +30,8 @@ class Pair {
   readonly client: Socket
   readonly server: Socket | undefined
   fates: Fates
+  /** Whether the client has said anything. */
+  asked = false
   clientOpen = true
   serverOpen: boolean
 
@@ -42,10 +44,9 @@ class Pair {
 }
 
 export class Proxy {
-  /** Clients that dialled and were taken, refused ones not counted. */
+  /** Clients that dialled, were taken and asked for something. Bare connections are not counted: Node's own
+   * WebSocket opens one when a dial is broken off, and never says a word on it. */
   dials = 0
-  /** The times of those dials, by performance.now(). */
-  readonly dialTimes: number[] = []
   /** The most connections that clients ever had open at the same time. */
   maxOpen = 0
   /** For the connections that come from now on. */
@@ -73,12 +74,12 @@ export class Proxy {
 
   /** Connections that the client side holds open now. */
   get openClients(): number {
-    return [...this.#pairs].filter((pair) => pair.clientOpen).length
+    return [...this.#pairs].filter((pair) => pair.asked && pair.clientOpen).length
   }
 
   /** Connections to the gateway that are open now. */
   get openServers(): number {
-    return [...this.#pairs].filter((pair) => pair.serverOpen).length
+    return [...this.#pairs].filter((pair) => pair.asked && pair.serverOpen).length
   }
 
   /** For those who dial from now on. */
@@ -154,26 +155,29 @@ export class Proxy {
   }
 
   #accept(client: Socket): void {
-    this.dials++
-    this.dialTimes.push(performance.now())
-    if (this.#welcome === 'reset') {
-      client.resetAndDestroy()
-      return
-    }
     const server = this.#welcome === 'blackHole' ? undefined : new Socket({ allowHalfOpen: true })
     const pair = new Pair(client, server, this.newcomers)
     this.#pairs.add(pair)
-    this.maxOpen = Math.max(this.maxOpen, this.openClients)
+    client.once('data', () => this.#dialled(pair))
     this.#join(pair, 'up', client, server)
     client.once('close', (broken) => this.#gone(pair, 'clientOpen', server, broken))
     if (server) {
       server.setNoDelay(true)
-      if (this.#welcome === 'cut') {
-        server.once('data', () => setImmediate(() => client.resetAndDestroy()))
-      }
       this.#join(pair, 'down', server, client)
       server.once('close', (broken) => this.#gone(pair, 'serverOpen', client, broken))
       server.connect(this.#target, HOST)
+    }
+  }
+
+  #dialled(pair: Pair): void {
+    this.dials++
+    pair.asked = true
+    this.maxOpen = Math.max(this.maxOpen, this.openClients)
+    if (this.#welcome === 'reset') {
+      pair.client.resetAndDestroy()
+      pair.server?.resetAndDestroy()
+    } else if (this.#welcome === 'cut') {
+      pair.server?.once('data', () => setImmediate(() => pair.client.resetAndDestroy()))
     }
   }
 
