@@ -1,4 +1,4 @@
-"""The console, in headless Chromium, against a gateway of its own. Pictures are left in build/console."""
+"""The console, in headless Chromium, against a gateway of its own. Pictures are left in build/console-pictures."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ from waiting import wait_until
 
 pytestmark = pytest.mark.release
 
-PICTURES = ROOT / "build/console"
+PICTURES = ROOT / "build/console-pictures"
 TOKEN = "a-token-of-forty-characters-for-the-tests"
 VIEWS = ("try", "watch")
 WIDTHS = (360, 390)

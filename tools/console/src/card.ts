@@ -162,8 +162,9 @@ export class Card {
   }
 
   private onPing(): void {
-    if (this.muted) {
-      const left = share(this.participant.lastReadAt, timing.READ_TIMEOUT_MS, performance.now());
+    const left = share(this.participant.lastReadAt, timing.READ_TIMEOUT_MS, performance.now());
+    // One that goes out with the deadline itself has no time to be missed.
+    if (this.muted && left > 0.05) {
       this.story.step(
         `A ping went out; nothing comes back. ${seconds(left * timing.READ_TIMEOUT_MS)} of the read deadline left.`,
         'plain',
@@ -249,23 +250,23 @@ export class Card {
     this.actions.cut.show(
       {
         name: 'Cut the network',
-        before: 'The line breaks without a Close. The client notices, waits 2 to 4 s and comes back.',
+        before: 'The line breaks without a Close. The client comes back in 2 to 4 s.',
       },
       this.demoObstacle ?? online,
     );
     this.actions.mute.show(
       this.muted
-        ? { name: 'Let the server answer', before: 'Pongs come again and refill the read deadline, if it is not too late.' }
+        ? { name: 'Let the server answer', before: 'Pongs come again and refill the read deadline, if it is in time.' }
         : {
             name: 'Stop the server’s answers',
-            before: 'Pings go unanswered. After 9 s of silence the client drops the line and comes back on a new one.',
+            before: 'Pings go unanswered. After 9 s of silence the client takes a new line.',
           },
       this.demoObstacle ?? online,
     );
     this.actions.elsewhere.show(
       {
         name: 'Log in elsewhere',
-        before: `A second ${this.user} logs in and wins. This one is told “kicked” and does not come back.`,
+        before: `A second ${this.user} wins. This one is told “kicked” and stays away.`,
       },
       online,
     );
@@ -275,9 +276,9 @@ export class Card {
             name: 'Log in',
             before: this.elsewhere.isThere
               ? 'A new line. The newest login wins: the one elsewhere is kicked.'
-              : 'A new line is opened; it counts as connected when the first pong is back.',
+              : 'A new line, which counts as connected when the first pong is back.',
           }
-        : { name: 'Log out', before: 'Close 1000, and that is that: no attempt to come back.' },
+        : { name: 'Log out', before: 'Close 1000: a wanted end, so the client does not come back.' },
       state === 'CLOSING' ? 'One moment: the line is closing.' : null,
     );
   }

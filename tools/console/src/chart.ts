@@ -4,7 +4,7 @@
 import Dygraph from 'dygraphs';
 import type { Options, Row } from 'dygraphs';
 import { el, freshId } from './dom.js';
-import { clock } from './format.js';
+import { clock, digits } from './format.js';
 import { niceTop } from './rates.js';
 import type { Point } from './rates.js';
 import { colour, onThemeChange } from './theme.js';
@@ -132,7 +132,7 @@ export class Chart {
   private options(now: number, rows: Row[]): Options {
     const values = rows.flatMap(([, ...rest]) => rest.map((value) => value ?? 0));
     const top = niceTop(Math.max(...values), this.spec.least, this.spec.unit ?? 1000);
-    const oldest = now - this.spanMs;
+    const spanMs = this.shownMs(now);
     const axis = {
       axisLabelFontSize: 11,
       axisLineColor: colour('line'),
@@ -142,18 +142,18 @@ export class Chart {
     return {
       labels: ['time', ...(this.series.length === 0 ? ['none'] : this.series.map(({ name }) => name))],
       colors: this.series.length === 0 ? [colour('muted')] : this.series.map((each) => colour(each.colour)),
-      dateWindow: [oldest, now],
+      dateWindow: [now - spanMs, now],
       valueRange: [0, top * 1.04],
       axes: {
         x: {
           ...axis,
           drawGrid: false,
           axisLabelWidth: 60,
-          ticker: () => [
-            { v: now - this.spanMs * 0.75, label: '−90 s' },
-            { v: now - this.spanMs * 0.5, label: '−60 s' },
-            { v: now - this.spanMs * 0.25, label: '−30 s' },
-          ],
+          ticker: () =>
+            [0.25, 0.5, 0.75].map((part) => ({
+              v: now - part * spanMs,
+              label: `−${digits((part * spanMs) / 1000)} s`,
+            })),
         },
         y: {
           ...axis,
@@ -162,6 +162,12 @@ export class Chart {
         },
       },
     };
+  }
+
+  // The past that there is, not less than a quarter of the whole: a page just opened is no empty chart.
+  private shownMs(now: number): number {
+    const past = now - (this.points[0]?.at ?? now);
+    return [this.spanMs / 4, this.spanMs / 2].find((part) => past <= part) ?? this.spanMs;
   }
 
   private writeLegend(): void {

@@ -115,7 +115,7 @@ export const SPECS: readonly Spec[] = [
     empty: NO_DATA,
     series: always(
       line('resident', 'series-1', (point) => point.rssPerConnection),
-      line('allocated', 'series-2', (point) => point.allocatedPerConnection),
+      line('heap', 'series-2', (point) => point.allocatedPerConnection),
     ),
   },
 ];

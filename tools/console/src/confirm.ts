@@ -13,10 +13,10 @@ interface Option {
 }
 
 const OPTIONS: readonly Option[] = [
-  { code: 4003, words: '4003 disconnected: the client comes back by itself' },
-  { code: 1012, words: '1012 restart: the client comes back by itself' },
-  { code: 1008, words: '1008 policy: the client stays away' },
-  { code: 1000, words: '1000 normal end: the client stays away' },
+  { code: 4003, words: '4003 disconnected (comes back by itself)' },
+  { code: 1012, words: '1012 restart (comes back by itself)' },
+  { code: 1008, words: '1008 policy (stays away)' },
+  { code: 1000, words: '1000 normal end (stays away)' },
 ];
 
 export class Confirm {

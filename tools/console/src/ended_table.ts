@@ -2,7 +2,7 @@
 
 import { getEnded } from './api.js';
 import type { Ended } from './api_types.js';
-import { el, setText } from './dom.js';
+import { el } from './dom.js';
 import { duration } from './format.js';
 import { codeWords, endWords } from './reasons.js';
 
@@ -30,6 +30,17 @@ export class EndedTable {
   readonly element: HTMLElement;
   private readonly body = el('tbody');
   private readonly empty = el('p', { class: 'muted' }, 'Nobody has left since the gateway was started.');
+  private readonly table = el(
+    'div',
+    { class: 'scroll-x', tabindex: 0, role: 'group', 'aria-labelledby': 'ended-title', hidden: true },
+    el(
+      'table',
+      { class: 'rows' },
+      el('caption', { class: 'heard' }, 'Connections that ended, the newest first'),
+      el('thead', {}, el('tr', {}, ...HEADINGS.map((text) => el('th', { scope: 'col' }, text)))),
+      this.body,
+    ),
+  );
   private asking = false;
 
   constructor() {
@@ -38,17 +49,7 @@ export class EndedTable {
       { class: 'panel ended', 'aria-labelledby': 'ended-title' },
       el('h2', { id: 'ended-title' }, 'Recently ended'),
       this.empty,
-      el(
-        'div',
-        { class: 'scroll-x', tabindex: 0, role: 'group', 'aria-labelledby': 'ended-title' },
-        el(
-          'table',
-          { class: 'rows' },
-          el('caption', { class: 'heard' }, 'Connections that ended, the newest first'),
-          el('thead', {}, el('tr', {}, ...HEADINGS.map((text) => el('th', { scope: 'col' }, text)))),
-          this.body,
-        ),
-      ),
+      this.table,
     );
   }
 
@@ -60,7 +61,7 @@ export class EndedTable {
     try {
       const ended = await getEnded(SHOWN);
       this.body.replaceChildren(...ended.map(row));
-      setText(this.empty, ended.length === 0 ? 'Nobody has left since the gateway was started.' : '');
+      this.table.hidden = ended.length === 0;
       this.empty.hidden = ended.length > 0;
     } catch {
       // What is shown stays; the header already says that the gateway is away.

@@ -57,7 +57,7 @@ function main(): void {
       } else {
         header.show('bad', error.message, 'The gateway does not answer');
       }
-      tryView.onFailure(error.status === 401 ? 'it asks for its token' : error.message);
+      tryView.onFailure(error.message);
       watchView.onFailure(at);
     },
   });

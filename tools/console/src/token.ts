@@ -25,7 +25,7 @@ export class TokenForm {
     const form = el(
       'form',
       { class: 'token panel', 'aria-labelledby': 'token-title' },
-      el('h2', { id: 'token-title' }, 'This gateway asks for its token'),
+      el('h1', { id: 'token-title' }, 'This gateway asks for its token'),
       el(
         'p',
         { id: 'token-hint' },
