@@ -16,6 +16,8 @@ from waiting import TIMEOUT, Timeout
 
 CHAT = BINARY.parent.parent / "tools/client/tidegate-chat"
 
+PATIENCE = 0.3  # seconds for a log-out that nobody may answer
+
 CTRL_C, CTRL_D = b"\x03", b"\x04"
 
 # Exit codes, as the man page has them.
@@ -194,6 +196,9 @@ class Chat:
         if self.is_running:
             self.signal(signal.SIGCONT)
             self.signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.popen.wait(PATIENCE)
+            self.signal(signal.SIGTERM)
             self.wait()
         self.assert_no_report()
         if self.popen.stdin:
@@ -225,4 +230,3 @@ def run(*options, text=b"", **more):
 def plain(text):
     """Without colours and what erases a line."""
     return re.sub(r"\x1b\[[0-9;]*[mK]", "", text).replace("\r", "")
-
