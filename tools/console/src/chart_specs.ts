@@ -85,13 +85,13 @@ export const SPECS: readonly Spec[] = [
   },
   {
     id: 'queue',
-    title: 'Queue',
-    hint: 'Bytes that wait for receivers who lag. Near zero is healthy.',
+    title: 'Queues',
+    hint: 'Memory of all queues, fan-out logs included. It grows where receivers lag.',
     least: 1024,
     unit: 1024,
     format: bytes,
     empty: NO_DATA,
-    series: always(line('queued', 'series-1', (point) => point.queueBytes)),
+    series: always(line('held', 'series-1', (point) => point.queueBytes)),
   },
   {
     id: 'turn',

@@ -30,6 +30,12 @@ export const EXPLAINED: readonly Explained[] = [
     why: 'Three heartbeats. Any frame from the gateway refills it; when it runs dry the line is taken for dead and replaced.',
   },
   {
+    name: 'Read deadline of the gateway',
+    here: 'its own',
+    usual: '120 s of silence',
+    why: 'The gateway closes who has been silent that long with 3008. Browsers run the timers of hidden pages once a minute, so it is well above that.',
+  },
+  {
     name: 'Back-off before coming back',
     here: '2 to 4 s',
     usual: '2 to 10 s',
