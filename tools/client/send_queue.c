@@ -179,12 +179,11 @@ static bool has_urgent(const struct send_queue *queue)
 
 size_t send_queue_peek(struct send_queue *queue, const uint8_t **ret_data)
 {
-	*ret_data = queue->data + queue->begin;
-	if (!has_urgent(queue)) {
-		return waiting_len(queue);
-	}
-	if (queue->unit_left > 0) {
-		return queue->unit_left;
+	const size_t len = has_urgent(queue) ? queue->unit_left : waiting_len(queue);
+
+	if (len > 0 || !has_urgent(queue)) {
+		*ret_data = len > 0 ? queue->data + queue->begin : NULL;
+		return len;
 	}
 	if (queue->current.len == 0) {
 		begin_urgent(queue);
