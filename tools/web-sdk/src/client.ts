@@ -3,7 +3,7 @@ import { backoffMs } from './backoff.js'
 import { afterClose, BAD_PACKET, KICKED, NORMAL, READ_TIMEOUT, type CloseAction } from './close_codes.js'
 import { aborted, IMError, type IMErrorCode } from './errors.js'
 import { Emitter } from './events.js'
-import { watchPage } from './lifecycle.js'
+import { watchPage, type PageNews } from './lifecycle.js'
 import { Line } from './line.js'
 import { Liveness } from './liveness.js'
 import { parseMessage, type Message } from './message.js'
@@ -61,6 +61,8 @@ export interface Stats {
   bytes: { sent: number; received: number }
 }
 
+type OtherOptions = Omit<ClientOptions, 'url' | 'user'>
+
 /* How a line ended. */
 interface End {
   action: CloseAction
@@ -104,8 +106,8 @@ export class IMClient extends Emitter<ClientEvents> {
 
   constructor(options: ClientOptions)
   /** The tutorial's form; it logs to the console. */
-  constructor(url: string, user: string, options?: Omit<ClientOptions, 'url' | 'user'>)
-  constructor(first: string | ClientOptions, user = '', rest: Omit<ClientOptions, 'url' | 'user'> = {}) {
+  constructor(url: string, user: string, options?: OtherOptions)
+  constructor(first: string | ClientOptions, user = '', rest: OtherOptions = {}) {
     super()
     const options = typeof first === 'string' ? { logger: console, ...rest, url: first, user } : first
     this.#settings = settingsOf(options)
@@ -149,12 +151,7 @@ export class IMClient extends Emitter<ClientEvents> {
     if (this.#current === State.INIT || this.#current === State.CLOSED) {
       this.#attempt = this.#notBefore = 0
       this.#refreshed = this.#paused = false
-      this.#unwatch = watchPage({
-        woke: () => this.#woke(),
-        returned: () => this.#returned(),
-        offline: () => this.#offline(),
-        left: () => this.#left(),
-      })
+      this.#unwatch = watchPage((news) => this.#told(news))
       this.#enter(State.CONNECTING, 'login')
       this.#dial()
     }
@@ -168,17 +165,17 @@ export class IMClient extends Emitter<ClientEvents> {
 
   /** Resolves when the text was handed to the socket, which is no receipt. Rejects with an IMError where there is no
    * line and no queue, or the text has waited in the queue in vain. */
-  sendText(text: string, { signal }: { signal?: Signal | undefined } = {}): Promise<void> {
+  async sendText(text: string, { signal }: { signal?: Signal | undefined } = {}): Promise<void> {
     if (signal?.aborted) {
-      return Promise.reject(aborted())
+      throw aborted()
     }
     if (this.#current === State.CONNECTED && this.#send(text)) {
-      return Promise.resolve()
+      return
     }
-    const lineless = this.#current >= State.CLOSING || this.#current === State.INIT
-    return lineless || !this.#outbox
-      ? Promise.reject(new IMError('network', 'there is no line'))
-      : this.#outbox.add(text, signal)
+    if (!this.#outbox || this.#current === State.INIT || this.#current >= State.CLOSING) {
+      throw new IMError('network', 'there is no line')
+    }
+    await this.#outbox.add(text, signal)
   }
 
   // --- a line's life ------------------------------------------------------------------------------
@@ -247,13 +244,8 @@ export class IMClient extends Emitter<ClientEvents> {
   }
 
   #received(data: unknown): void {
-    if (!this.#liveness) {
-      this.#ready()
-    }
-    this.#paused = false // who hears the gateway is not offline
-    this.#liveness?.frame()
     if (typeof data === 'string') {
-      this.#counts.bytes.received += utf8Length(data)
+      this.#heard(utf8Length(data))
       this.emit('message', parseMessage('text', data))
       return
     }
@@ -264,7 +256,7 @@ export class IMClient extends Emitter<ClientEvents> {
       return
     }
     const { command, payload } = packet
-    this.#counts.bytes.received += (data as ArrayBuffer).byteLength
+    this.#heard((data as ArrayBuffer).byteLength)
     this.#log('info', `<<<< received a message ; command:${command} len: ${payload.length}`)
     if (command === TEXT) {
       this.emit('message', parseMessage('packet', text))
@@ -276,6 +268,16 @@ export class IMClient extends Emitter<ClientEvents> {
         this.#counts.rtt = performance.now() - sentAt
         this.emit('pong', { rttMs: this.#counts.rtt })
       }
+    }
+  }
+
+  #heard(bytes: number): void {
+    this.#counts.bytes.received += bytes
+    this.#paused = false // who hears the gateway is not offline
+    if (this.#liveness) {
+      this.#liveness.frame()
+    } else {
+      this.#ready()
     }
   }
 
@@ -403,37 +405,33 @@ export class IMClient extends Emitter<ClientEvents> {
 
   // --- the page and the network -------------------------------------------------------------------
 
-  get #waiting(): boolean {
-    return this.#current === State.RECONNECTING && !this.#line
-  }
-
-  #woke(): void {
+  #told(news: PageNews): void {
+    if (news === 'left') {
+      this.#leavePage()
+      return
+    }
     this.#liveness?.probe()
+    if (news !== 'woke') {
+      this.#paused = news === 'offline'
+    }
     const now = Date.now()
-    if (this.#waiting && this.#dueAt - now > WAKE_JITTER_MS) {
+    if (this.#current !== State.RECONNECTING || this.#line) {
+      return
+    }
+    if (news === 'offline') {
+      this.#redialIn(Infinity)
+    } else if (this.#dueAt - now > WAKE_JITTER_MS) {
       this.#attempt = 1 // what failed before says nothing of what is now
       this.#redialIn(Math.max(this.#notBefore - now, Math.random() * WAKE_JITTER_MS))
     }
   }
 
-  #returned(): void {
-    this.#paused = false
-    this.#woke()
-  }
-
-  #offline(): void {
-    this.#paused = true
-    this.#liveness?.probe()
-    if (this.#waiting) {
-      this.#redialIn(Infinity)
-    }
-  }
-
-  #left(): void {
-    if (this.#current === State.CONNECTED || this.#current === State.RECONNECTING) {
+  #leavePage(): void {
+    const live = this.#current === State.CONNECTED
+    if (live || this.#current === State.RECONNECTING) {
       this.#paused = true
       this.#drop(NORMAL, 'pagehide')
-      if (this.#current === State.CONNECTED) {
+      if (live) {
         this.#enter(State.RECONNECTING, 'pagehide')
       }
       this.#redialIn(Infinity)
@@ -476,10 +474,8 @@ export class IMClient extends Emitter<ClientEvents> {
   protected override report(error: unknown): void {
     if (this.#settings.logger?.error) {
       this.#log('error', error)
-    } else if (typeof reportError === 'function') {
-      reportError(error)
     } else {
-      console.error(error)
+      ;(globalThis.reportError ?? console.error)(error)
     }
   }
 }

@@ -35,6 +35,21 @@ describe('login', () => {
     expect(seen.events.closed).toMatchObject([{ reason: 'network', code: 1006 }])
   })
 
+  it.each([
+    ['a malformed packet', new ArrayBuffer(3)],
+    ['a text that is no UTF-8', Uint8Array.of(0, 102, 0, 0, 0, 1, 0xff).buffer],
+  ])('fails by a first frame that is %s', async (_what, data) => {
+    const gateway = new ScriptedGateway()
+    const c = client(gateway)
+    const seen = watch(c)
+    const login = c.login()
+    gateway.newest.open()
+    gateway.newest.message(data)
+    expect(await login).toMatchObject({ status: 'LoginFailed', error: { code: 'protocol' } })
+    expect(gateway.newest.closed).toEqual({ code: 4002, reason: 'bad packet' })
+    expect(seen.states.map(([state]) => state)).toEqual(['CONNECTING', 'CLOSED'])
+  })
+
   it('fails where the constructor throws', async () => {
     const refusal = new SyntaxError('mixed content')
     const WebSocket = class {

@@ -36,6 +36,15 @@ describe('sendText', () => {
     await expect(c.sendText('a')).rejects.toMatchObject({ name: 'IMError', code: 'network' })
   })
 
+  it('rejects what a socket throws', async () => {
+    const { c, socket } = await connected(new ScriptedGateway().serve())
+    const fault = new TypeError('no text')
+    socket.send = () => {
+      throw fault
+    }
+    await expect(c.sendText({} as string)).rejects.toBe(fault)
+  })
+
   it('does not take a socket that is closing for a line', async () => {
     const { c, socket } = await connected(new ScriptedGateway().serve())
     socket.readyState = 2
