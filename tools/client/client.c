@@ -95,7 +95,7 @@ static void free_client(struct tg_client *client)
 	if (client->core) {
 		const enum tg_state state = core_state(client->core);
 		if (state == TG_STATE_CLOSING || state == TG_STATE_CLOSED) {
-			transport_drain(&client->transport);
+			transport_part(&client->transport);
 		}
 	}
 	transport_finish(&client->transport);

@@ -578,13 +578,29 @@ static void on_pong(struct core *core, uint64_t now_ms)
 }
 
 /* Asks the application for a new token. False: there is none. */
-static bool refresh(struct core *core)
+static bool ask_for_token(struct core *core)
 {
 	if (core->has_refreshed || !core->listener->auth) {
 		return false;
 	}
 	core->has_refreshed = true;
 	return core->listener->auth(core->listener->data);
+}
+
+/* Turns a verdict that needs a token into one that does not. False: the application has logged out
+ * meanwhile, or more, and nothing is left to be done. */
+static bool settle_refresh(struct core *core, struct verdict *verdict)
+{
+	/* What came before is told first. */
+	notices_deliver(&core->notices);
+	if (!is_live(core) || core->notices.is_halted) {
+		return false;
+	}
+	const uint32_t line = core->line_number;
+	if (!ask_for_token(core)) {
+		verdict->action = VERDICT_STAY;
+	}
+	return is_live(core) && core->line_number == line && !core->notices.is_halted;
 }
 
 static void on_close(struct core *core, const struct line_event *event, uint64_t now_ms)
@@ -605,16 +621,8 @@ static void on_close(struct core *core, const struct line_event *event, uint64_t
 	if (now_ms - core->connect_at >= core->options.min_uptime_ms) {
 		core->has_refreshed = false;
 	}
-	if (verdict.action == VERDICT_REFRESH) {
-		const uint32_t line = core->line_number;
-		notices_deliver(&core->notices);
-		const bool has_new = refresh(core);
-		/* It may have logged out meanwhile, or more. */
-		if (core->notices.is_halted || core->state != TG_STATE_CONNECTED ||
-			core->line_number != line) {
-			return;
-		}
-		verdict.action = has_new ? VERDICT_REFRESH : VERDICT_STAY;
+	if (verdict.action == VERDICT_REFRESH && !settle_refresh(core, &verdict)) {
+		return;
 	}
 	snprintf(detail, sizeof detail, "Close %u%s%s", event->code, *reason ? " " : "", reason);
 	end_line(core,

@@ -8,7 +8,7 @@
 enum {
 	BUFFER_SIZE = 65536,
 	READS_MAX = 16, /* in one step, so that other work of the loop gets its turn */
-	DRAIN_READS_MAX = 64,
+	PART_READS_MAX = 64,
 };
 
 _Static_assert((int)EPOLLIN == POLLIN && (int)EPOLLOUT == POLLOUT, "one set of bits");
@@ -227,12 +227,16 @@ bool transport_step(
 	return false;
 }
 
-void transport_drain(struct transport *transport)
+void transport_part(struct transport *transport)
 {
-	if (!transport->line || !transport->is_connected) {
+	const bool is_doomed = false;
+
+	if (!transport->line || !transport->is_connected ||
+		core_wanted_line(transport->core) != transport->number) {
 		return;
 	}
-	for (unsigned reads = 0; reads < DRAIN_READS_MAX; reads++) {
+	write_line(transport, &is_doomed);
+	for (unsigned reads = 0; reads < PART_READS_MAX; reads++) {
 		if (transport->io.read(transport->line, transport->buffer, BUFFER_SIZE) <= 0) {
 			break;
 		}

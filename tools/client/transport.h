@@ -48,8 +48,9 @@ bool transport_step(
 /* Brings what the epoll watches in line. */
 void transport_watch(struct transport *transport);
 
-/* Reads and forgets what has come, so that closing with a Close under way does not become a reset,
- * which would take the Close from the peer. */
-void transport_drain(struct transport *transport);
+/* Before a line is cut in the middle of its end: hands the kernel what it takes of the Close, then
+ * reads and forgets what has come, as closing on unread bytes would be a reset that takes the Close
+ * from the peer. */
+void transport_part(struct transport *transport);
 
 #endif
