@@ -305,7 +305,6 @@ enum frame_status frame_reader_next_short(
 	struct frame_reader *reader, struct short_frame *ret_frame)
 {
 	uint8_t *const header = reader->fed;
-	uint8_t *const data = header + SHORT_FRAME_ROOM;
 	if (reader->payload_left > 0 || reader->stash_len > 0) {
 		return FRAME_MORE;
 	}
@@ -313,6 +312,7 @@ enum frame_status frame_reader_next_short(
 	if (len > SHORT_MAX) {
 		return FRAME_MORE;
 	}
+	uint8_t *const data = header + SHORT_FRAME_ROOM;
 	if (!wslay_agrees(reader, len)) {
 		return FRAME_BROKEN;
 	}
