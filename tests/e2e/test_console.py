@@ -344,6 +344,19 @@ def test_without_demo_nothing_is_said_unasked(open_console):
     assert count(page, f"{card('alice')} .episode") == 0
 
 
+def test_a_login_that_fails_says_so(console):
+    """The gateway lets go of its port between the status and the dial."""
+    console.expected = ["ERR_CONNECTION_REFUSED", "Failed to load resource", "WebSocket connection to"]
+    page = console.open("watch")
+    page.wait_for_text("#health", "serving")
+    console.gateway.stop()
+    page.click("#to-try")
+    wait_for_state(page, "alice", "CLOSED")
+    wait_for_step(page, "alice", "It stays closed")
+    assert steps(page, "alice")[0] == "The login failed"
+    assert page.attribute(action("alice", "log"), "aria-disabled") == "false"
+
+
 # --- watch it -----------------------------------------------------------------------------------
 
 

@@ -143,8 +143,8 @@ export class Card {
     this.diagram.enter(turn.from, turn.to);
     this.muted = this.muted && turn.to === 'CONNECTED';
     setText(this.reason, `${turn.to} because ${why(turn)}`);
-    // The first login is no story: nothing has happened yet.
-    const isFirst = turn.from === 'INIT' || (turn.from === 'CONNECTING' && !this.story.isUnderWay);
+    // The first login is no story unless it fails: nothing has happened yet.
+    const isFirst = (turn.to === 'CONNECTING' || turn.to === 'CONNECTED') && !this.story.isUnderWay;
     if (told !== null && !isFirst) {
       this.story.step(told.text, told.tone, titleOf(turn));
       if (told.ends) {

@@ -43,7 +43,8 @@ export class Elsewhere {
       }
     });
     client.on('closed', () => {
-      if (this.client === client) {
+      // Before it was there, login() says what went wrong.
+      if (this.client === client && !this.element.hidden) {
         this.forget();
       }
     });

@@ -97,12 +97,15 @@ export function tell(turn: Turn): Told | null {
 }
 
 // The title of a story that nobody on this page began.
-export function titleOf({ to, reason, code }: Turn): string {
+export function titleOf({ from, to, reason, code }: Turn): string {
   if (reason === 'kicked') {
     return 'Someone else logged in under this name';
   }
   if (to === 'RECONNECTING' && code === 1012) {
     return 'The gateway goes down';
+  }
+  if (from === 'CONNECTING') {
+    return 'The login failed';
   }
   return to === 'CLOSED' || to === 'RECONNECTING' ? 'The line ended' : 'The client moved on';
 }

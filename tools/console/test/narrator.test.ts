@@ -31,6 +31,12 @@ test('a kick and a logout end for good', () => {
   assert.match(tell(turn({ from: 'CLOSING', to: 'CLOSED', reason: 'logout', code: 1000 }))?.text ?? '', /does not come back/);
 });
 
+test('a login that fails has a story of its own', () => {
+  const failed = turn({ from: 'CONNECTING', to: 'CLOSED', reason: 'timeout' });
+  assert.equal(titleOf(failed), 'The login failed');
+  assert.match(tell(failed)?.text ?? '', /^Closed: the gateway stayed silent too long/);
+});
+
 test('a reason that is new to this page is passed on', () => {
   assert.equal(why(turn({ reason: 'moonquake' })), 'moonquake');
 });
