@@ -25,7 +25,7 @@ def test_start(tmp_path):
     gateway = Gateway("--log-level", "debug", "--echo", "--admin=none", command=[ROOT / "tools/start"], cwd=tmp_path)
     try:
         text = "\n".join(gateway.lines)
-        for hint in (f'new WebSocket("ws://{gateway.listen[0]}/?user=alice")', "-m websockets"):
+        for hint in (f'new WebSocket("ws://{gateway.listen[0]}/?user=alice")', "tidegate-chat -a"):
             assert hint in text, text
         gateway.login("alice").is_alive()
         gateway.close_clients()
