@@ -23,8 +23,6 @@ from gateway import free_port
 from raw import BINARY, CLOSE, PACKET_TEXT, TEXT, Frame, packet
 from waiting import TIMEOUT
 
-pytestmark = pytest.mark.threads
-
 
 def ws(gateway):
     return f"ws://127.0.0.1:{gateway.port}"
@@ -33,6 +31,7 @@ def ws(gateway):
 # --- talking --------------------------------------------------------------------------------------
 
 
+@pytest.mark.threads
 def test_two_talk(gateway, chat):
     alice = chat(address=ws(gateway), user="alice").connected()
     bob = chat(address=ws(gateway), user="bob").connected()
@@ -111,6 +110,7 @@ def test_control_characters_are_escaped(server, chat, said, shown):
 # --- scripts --------------------------------------------------------------------------------------
 
 
+@pytest.mark.threads
 def test_a_script(gateway, chat):
     """`echo hello | tidegate-chat -u bot`: says it, knows that it arrived, ends."""
     alice = gateway.login("alice")
@@ -248,6 +248,7 @@ def test_an_input_that_cannot_be_read(gateway, chat, tmp_path):
 # --- ends -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.threads
 def test_kicked(gateway, chat):
     """The loser knows why, and does not come back."""
     first = chat(address=ws(gateway)).connected()

@@ -16,8 +16,6 @@ from raw import CLOSE, PING, PONG, TEXT, Frame, close_payload
 from scripted import Server
 from waiting import wait_until
 
-pytestmark = pytest.mark.threads
-
 RECONNECTING = r"reconnecting in (\d+\.\d) s \(attempt 1 of 10\)"
 
 
@@ -133,6 +131,7 @@ def test_the_gateway_says_i_o_timeout(start, chat):
 # --- cuts -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.threads
 def test_a_reset(gateway, proxy, chat):
     """The line comes back by itself, and both ways work again."""
     alice = chat("-v", address=proxy.address).connected()
@@ -180,6 +179,7 @@ def test_a_gateway_that_does_not_come_back(start, chat):
     alice.expect_error("unreachable")
 
 
+@pytest.mark.threads
 def test_a_restart(start, chat):
     """A drain tells everybody when to come back; a new gateway at the same place has them again."""
     port = free_port()
@@ -448,6 +448,7 @@ def test_an_output_that_nobody_ever_takes(server, chat):
 # --- many -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.threads
 def test_many_at_once(gateway, chat):
     """64 users, each says one thing and hears 63."""
     count = 64

@@ -13,8 +13,6 @@ from chatting import CHAT, CTRL_C, CTRL_D, KICKED, LOCAL, LOST, OK, plain
 from raw import CLOSE, TEXT, Frame
 from waiting import TIMEOUT
 
-pytestmark = pytest.mark.threads
-
 CTRL_R = b"\x12"
 ERASE = "\r\x1b[K"
 

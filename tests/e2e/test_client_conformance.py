@@ -26,8 +26,6 @@ from raw import (
 )
 from scripted import accept_of
 
-pytestmark = pytest.mark.threads
-
 MOST = 65536 + 128  # bytes of a message that a client accepts: PROTOCOL section 2
 
 
