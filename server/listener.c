@@ -275,14 +275,14 @@ static int open_unix(struct listeners *listeners, const char *path)
 		return -errno;
 	}
 	*cell(listeners, row, 0) = fd;
-	/* Before it has a name, so that there is no moment at which strangers may connect. */
-	if (listeners->unix_mode && fchmod(fd, listeners->unix_mode) < 0) {
-		return -errno;
-	}
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
 		return -errno;
 	}
 	listeners->unix_paths[row] = strdup(path);
+	/* Nobody can connect before it listens, whatever the umask has made of it. */
+	if (listeners->unix_mode && chmod(path, listeners->unix_mode) < 0) {
+		return -errno;
+	}
 	return listen(fd, LISTENER_BACKLOG) < 0 ? -errno : 0;
 }
 

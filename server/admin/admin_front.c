@@ -38,6 +38,7 @@ struct admin_front {
 	bool is_closed;
 	uint32_t clients_max;
 	uint32_t requests;
+	uint32_t ended; /* connections, ever */
 	uint64_t now_ms;
 	uint64_t swept_ms;
 	struct client *oldest, *newest;
@@ -115,6 +116,7 @@ static void on_connection(void *owner, struct MHD_Connection *connection, void *
 		}
 	} else {
 		front->context->clients--;
+		front->ended++;
 		if (*ret_client) {
 			unlink_client(front, *ret_client);
 			free(*ret_client);
@@ -419,7 +421,13 @@ void admin_front_run(struct admin_front *front, uint64_t now_ms)
 {
 	front->now_ms = now_ms;
 	for (unsigned i = 0; i < front->daemon_count; i++) {
-		MHD_run(front->daemons[i]);
+		uint32_t before;
+		do {
+			before = front->ended;
+			MHD_run(front->daemons[i]);
+			/* At its limit the library does not listen, and goes back to it only in a
+			 * run after somebody has left. */
+		} while (front->ended != before);
 	}
 	if (now_ms - front->swept_ms >= SWEEP_MS) {
 		sweep(front);

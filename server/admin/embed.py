@@ -31,7 +31,9 @@ def main(output, *names):
         etag = hashlib.sha256(data).hexdigest()[:32]
         url = "/" if path.name == "index.html" else "/" + path.name
         lines += [f"static const unsigned char data{number}[] = {{", *rows(data), "};", ""]
-        table.append(f'\t{{"{url}", "{TYPES[path.suffix]}", "\\"{etag}\\"", data{number}, sizeof(data{number})}},')
+        table.append(
+            f'\t{{"{url}", "{TYPES[path.suffix]}", "\\"{etag}\\"", data{number}, sizeof(data{number})}},'
+        )
     lines += ["const struct admin_asset admin_assets[] = {", *table, "};", ""]
     lines += [f"const size_t admin_asset_count = {len(table)};", ""]
     lines += [

@@ -1,0 +1,711 @@
+"""The admin port for machines and backends: what can be asked, what comes of it."""
+
+import signal
+import subprocess
+import threading
+import urllib.parse
+
+import pytest
+
+from admin import Admin
+from gateway import free_port
+from raw import BINARY, PACKET_TEXT, TEXT, Gone, packet
+from waiting import TIMEOUT, wait_until
+
+pytestmark = pytest.mark.threads
+
+KIB = 1 << 10
+
+
+@pytest.fixture
+def serve(start):
+    """Starts a gateway with an admin port: serve("--demo") -> (gateway, admin)."""
+    admins = []
+
+    def run(*options, admin="127.0.0.1:0", token=None, **more):
+        gateway = start("--admin", admin, "--workers", 2, "--admin-rate", 0, *options, **more)
+        admins.append(Admin(gateway, token))
+        return gateway, admins[-1]
+
+    yield run
+    for admin in admins:
+        admin.connection.close()
+
+
+# --- machines -----------------------------------------------------------------------------------
+
+
+def test_health_and_readiness(serve):
+    gateway, admin = serve()
+    assert admin.get("/healthz").body == b"ok\n"
+    assert admin.get("/readyz").body == b"ready\n"
+
+
+def test_not_ready_while_draining(serve):
+    """The port stays up until the last client has gone, and says that it does not take new ones."""
+    gateway, admin = serve(drain=600)
+    alice, bob = gateway.login("alice"), gateway.login("bob")
+    gateway.signal(signal.SIGTERM)
+    gateway.wait_for_line("draining")
+    reply = admin.get("/readyz")
+    assert (reply.status, reply.body) == (503, b"draining\n")
+    assert admin.get("/healthz").status == 200
+    assert admin.status()["draining"]
+    for client in (alice, bob):
+        client.close()
+        client.frames_to_close()
+        client.close_socket()
+    gateway.assert_ends(0)
+
+
+def test_a_drain_asked_for(serve):
+    """As SIGTERM does it; asked twice it is still one drain."""
+    gateway, admin = serve(drain=600)
+    alice, bob = gateway.login("alice"), gateway.login("bob")
+    reply = admin.post("/v1/drain")
+    assert (reply.status, reply.json) == (202, {"drain_ms": 600_000})
+    assert admin.get("/readyz").status == 503
+    assert admin.post("/v1/drain").status == 202
+    gateway.wait_for_line("draining 2 connections over 600 s")
+    assert admin.post("/v1/drain").status == 202
+    assert gateway.is_running
+    for client in (alice, bob):
+        client.close()
+        client.frames_to_close()
+        client.close_socket()
+    gateway.assert_ends(0)
+    assert not gateway.matching("ending at once")
+
+
+def test_a_drain_with_nobody_there_is_answered(serve):
+    gateway, admin = serve(drain=600)
+    assert admin.post("/v1/drain").status == 202
+    gateway.assert_ends(0)
+
+
+def test_a_signal_behind_a_drain_asked_for_ends_at_once(serve):
+    gateway, admin = serve(drain=600)
+    alice, _ = gateway.login("alice"), gateway.login("bob")
+    admin.post("/v1/drain")
+    gateway.wait_for_line("draining")
+    gateway.signal(signal.SIGTERM)
+    gateway.wait_for_line("ending at once")
+    gateway.assert_ends(0)
+    alice.read_to_end()
+
+
+def test_promtool_accepts_the_metrics(serve):
+    gateway, admin = serve("--id", 'a"b\\c')
+    alice, bob = gateway.login("alice"), gateway.login("bob")
+    alice.text("hello")
+    bob.message()
+    text = admin.get("/metrics").body
+    checked = subprocess.run(
+        ["promtool", "check", "metrics"], input=text, capture_output=True, timeout=TIMEOUT, check=False
+    )
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
+
+
+def test_what_is_counted(serve):
+    gateway, admin = serve()
+    before = admin.metrics()
+    alice, bob, carol = (gateway.login(name) for name in ("alice", "bob", "carol"))
+    alice.text("one")
+    alice.packet(PACKET_TEXT, b"two")
+    for client in (bob, carol):
+        client.expect_text("one -- FROM alice")
+        client.expect_binary(packet(PACKET_TEXT, b"two -- FROM alice"))
+    alice.round_trip()
+    alice.round_trip()
+    alice.ping(b"x")
+    alice.expect_pong(b"x")
+    alice.packet(999)
+    alice.round_trip()
+    again = gateway.login("alice")
+    alice.expect_close(4001, "kicked")
+    bob.close()
+    bob.frames_to_close()
+    bob.close_socket()
+    gateway.wait_for_line("connection of bob closed")
+    admin.queued("carol", "pushed")
+    carol.expect_text("pushed")
+    wait_until(lambda: admin.metrics()["tidegate_connections"] == 2, "the ended are gone")
+    after = admin.metrics()
+
+    def grown(name):
+        return after[name] - before[name]
+
+    assert after["tidegate_users"] == 2
+    assert after["tidegate_ready"] == 1
+    assert grown("tidegate_connections_total") == 4
+    assert grown("tidegate_logins_total") == 4
+    assert grown("tidegate_kicks_total") == 1
+    assert grown('tidegate_ends_total{reason="kicked"}') == 1
+    assert grown('tidegate_ends_total{reason="peer_close"}') == 1
+    assert grown('tidegate_ends_total{reason="read_timeout"}') == 0
+    assert grown('tidegate_pings_received_total{kind="packet"}') == 3
+    assert grown('tidegate_pings_received_total{kind="protocol"}') == 1
+    assert grown("tidegate_unknown_commands_total") == 1
+    # Two texts, three pings and an unknown one; a protocol ping and two Closes are frames only.
+    assert grown("tidegate_messages_received_total") == 6
+    assert grown("tidegate_frames_received_total") == 9
+    # Four deliveries, three pongs, one push; a protocol pong and two Closes.
+    assert grown("tidegate_messages_sent_total") == 8
+    assert grown("tidegate_frames_sent_total") == 11
+    assert grown("tidegate_fanout_messages_total") == 2
+    assert grown("tidegate_fanout_deliveries_total") == 4
+    assert grown("tidegate_fanout_receivers_count") == 2
+    assert grown("tidegate_fanout_receivers_sum") == 4
+    assert grown('tidegate_fanout_receivers_bucket{le="1"}') == 0
+    assert grown('tidegate_fanout_receivers_bucket{le="2"}') == 2
+    assert grown("tidegate_pushed_messages_total") == 1
+    assert grown("tidegate_received_bytes_total") > 4 * 100
+    assert grown("tidegate_sent_bytes_total") > 4 * 100
+    assert grown("tidegate_turn_seconds_count") > 4
+    assert after["tidegate_turn_seconds_sum"] > 0
+    assert after['tidegate_turn_seconds_bucket{le="+Inf"}'] == after["tidegate_turn_seconds_count"]
+    assert after["process_open_fds"] <= gateway.fds() + 1
+    assert after["process_resident_memory_bytes"] > 1 << 20
+    status = admin.status()
+    assert status["totals"]["logins"] == after["tidegate_logins_total"]
+    assert status["ends"]["kicked"] == 1
+    assert sum(worker["users"] for worker in status["workers"]) == 2
+    again.round_trip()
+
+
+def test_time_outs_refusals_and_slow_readers_are_counted(serve):
+    gateway, admin = serve("--read-deadline", 1, "--write-deadline", 1, "--max-connections", 1)
+    silent = gateway.login("silent")
+    with gateway.raw() as refused:
+        refused.send(b"GET /?user=x HTTP/1.1\r\n\r\n")
+        refused.read_to_end()
+    assert admin.metrics()["tidegate_accept_refused_total"] == 1
+    silent.expect_close(3008, "i/o timeout")
+    figures = admin.metrics()
+    assert figures["tidegate_read_deadline_timeouts_total"] == 1
+    assert figures['tidegate_ends_total{reason="read_timeout"}'] == 1
+
+
+def test_status_of_the_node(serve):
+    port = free_port()
+    gateway, admin = serve("--id", "n1", "--drain", 7, listen=[f"127.0.0.1:{port}"])
+    status = admin.status()
+    assert (status["node"], status["ws_port"], status["listen"]) == ("n1", port, [f"ws://127.0.0.1:{port}"])
+    assert not status["demo"]
+    assert status["limits"]["read_deadline_ms"] == 120_000
+    assert len(status["workers"]) == 2
+
+
+# --- one user -----------------------------------------------------------------------------------
+
+
+def test_a_user_is_shown(serve):
+    gateway, admin = serve()
+    assert admin.get("/v1/users/alice").problem == "offline"
+    alice = gateway.login("alice")
+    shown = admin.user("alice")
+    host, port = alice.sock.getsockname()
+    assert (shown["user"], shown["address"], shown["queue_bytes"]) == ("alice", f"{host}:{port}", 0)
+    alice.close()
+    alice.frames_to_close()
+    gateway.wait_for_line("connection of alice closed")
+    assert admin.get("/v1/users/alice").problem == "offline"
+
+
+@pytest.mark.parametrize("name", ["ä/b c%", "日本語", "a?b#c&d", "..", "x" * 64])
+def test_names_are_percent_encoded(serve, name):
+    gateway, admin = serve()
+    quoted = urllib.parse.quote(name, safe="")
+    client = gateway.login(quoted)
+    assert admin.user(name)["user"] == name
+    admin.queued(name, "for you")
+    client.expect_text("for you")
+    assert [user["user"] for user in admin.users(prefix=name[:1])] == [name]
+    assert admin.delete(f"/v1/users/{quoted}").status == 204
+    client.expect_close(4003, "disconnected")
+
+
+@pytest.mark.parametrize("name", ["", "%", "%4", "%zz", "%00", "%0a", "%ff", "x" * 65, "%c2%80"])
+def test_what_is_no_name(serve, name):
+    _, admin = serve()
+    for reply in (
+        admin.get(f"/v1/users/{name}"),
+        admin.delete(f"/v1/users/{name}"),
+        admin.post(f"/v1/users/{name}/messages", {"text": "x"}),
+    ):
+        assert (reply.status, reply.problem) == (400, "bad-name")
+
+
+def test_a_push_reaches_one_user(serve):
+    gateway, admin = serve()
+    alice, bob = gateway.login("alice"), gateway.login("bob")
+    admin.queued("alice", "plain")
+    alice.expect_text("plain")
+    target = "/v1/users/alice/messages"
+    for body, opcode, payload in [
+        ({"text": "from a shop", "from": "shop"}, TEXT, b"from a shop -- FROM shop"),
+        ({"text": ""}, TEXT, b""),
+        ({"text": "nul \0 and ü"}, TEXT, "nul \0 and ü".encode()),
+        ({"packet": {"command": 102, "payload": "hi"}}, BINARY, packet(102, b"hi")),
+        ({"packet": {"command": 102, "payload": "hi"}, "from": "x"}, BINARY, packet(102, b"hi -- FROM x")),
+        ({"packet": {"command": 7}}, BINARY, packet(7)),
+        ({"packet": {"command": 65535, "payload_base64": "AP8="}}, BINARY, packet(65535, b"\x00\xff")),
+        ({"text": "x" * 65536}, TEXT, b"x" * 65536),
+    ]:
+        reply = admin.post(target, body)
+        assert (reply.status, reply.json) == (202, {"result": "queued"})
+        assert alice.message() == (opcode, payload)
+    bob.round_trip()
+
+
+def test_a_push_to_nobody(serve):
+    gateway, admin = serve()
+    reply = admin.push("alice", "x")
+    assert (reply.status, reply.problem, reply.json["result"]) == (404, "offline", "offline")
+    with gateway.login("alice"):
+        admin.queued("alice", "x")
+    gateway.wait_for_line("connection of alice closed")
+    assert admin.push("alice", "x").problem == "offline"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'"text"',
+        b"{}",
+        b'{"text":1}',
+        b'{"text":null}',
+        b'{"text":"a","text":"b"}',
+        b'{"text":"a","other":1}',
+        b'{"text":"a","packet":{"command":102}}',
+        b'{"text":"a"} x',
+        b'{"text":"\xff"}',
+        b'{"text":"\\ud800"}',
+        b'{"text":"a","from":""}',
+        b'{"text":"a","from":"a\\nb"}',
+        b'{"text":"a","from":"' + b"x" * 65 + b'"}',
+        b'{"packet":[]}',
+        b'{"packet":{}}',
+        b'{"packet":{"command":"102"}}',
+        b'{"packet":{"command":1.5}}',
+        b'{"packet":{"command":-1}}',
+        b'{"packet":{"command":65536}}',
+        b'{"packet":{"command":1,"payload":"a","payload_base64":"YQ=="}}',
+        b'{"packet":{"command":1,"payload_base64":"a b"}}',
+        b'{"packet":{"command":102,"payload_base64":"/w=="}}',
+        b'{"packet":{"command":1,"x":1}}',
+        b'{"packet":{"command":1},"from":"a"}',
+        b"[" * 5000,
+    ],
+)
+def test_bodies_that_are_refused(serve, body):
+    gateway, admin = serve("--max-message", 16 * KIB)
+    alice = gateway.login("alice")
+    for target in ("/v1/users/alice/messages", "/v1/broadcast"):
+        reply = admin.post(target, body)
+        assert (reply.status, reply.problem) == (400, "bad-body"), body
+        assert reply.json["detail"]
+    alice.round_trip()
+
+
+def test_10_000_pushes_arrive_in_order(serve):
+    """Over one connection that is kept alive, while everybody gets broadcasts too."""
+    gateway, admin = serve()
+    alice = gateway.login("alice")
+    count = 10_000
+    over = threading.Event()
+    faults, broadcasts = [], [0]
+
+    def broadcast():
+        try:
+            with Admin(gateway) as other:
+                while not over.is_set():
+                    reply = other.post("/v1/broadcast", {"text": f"all {broadcasts[0]}"})
+                    if reply.status == 202:
+                        broadcasts[0] += 1
+                    else:
+                        assert reply.problem == "overflow"
+        except BaseException as error:
+            faults.append(error)
+
+    def read():
+        try:
+            pushed = for_all = 0
+            while pushed < count:
+                kind, number = alice.message()[1].split(b" ")
+                if kind == b"all":
+                    assert int(number) == for_all
+                    for_all += 1
+                else:
+                    assert int(number) == pushed
+                    pushed += 1
+        except BaseException as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=broadcast), threading.Thread(target=read)]
+    for thread in threads:
+        thread.start()
+    try:
+        for number in range(count):
+            reply = admin.push("alice", f"you {number}")
+            if reply.status == 503:
+                wait_until(lambda n=number: admin.push("alice", f"you {n}").status == 202, "there is room")
+            else:
+                assert reply.status == 202, reply
+    finally:
+        over.set()
+    for thread in threads:
+        thread.join(4 * TIMEOUT)
+        assert not thread.is_alive()
+    if faults:
+        raise faults[0]
+    assert broadcasts[0] > 0
+
+
+def test_a_stalled_reader_overflows_and_loses_nothing(serve):
+    """Over the limit the answer is overflow, he is not cut off, and gets all that was queued."""
+    gateway, admin = serve("--tx-queue-limit", 128 * KIB, "--write-deadline", 600)
+    slow = gateway.login("slow", receive_buffer=4 * KIB)
+    padding = "x" * 8 * KIB
+    queued = 0
+    while True:
+        reply = admin.push("slow", f"{queued} {padding}")
+        if reply.status != 202:
+            break
+        queued += 1
+    assert (reply.status, reply.problem, reply.json["result"]) == (503, "overflow", "overflow")
+    assert int(reply.headers["retry-after"]) >= 1
+    assert admin.user("slow")["queue_bytes"] > 64 * KIB
+    assert admin.metrics()["tidegate_queue_bytes"] > 64 * KIB
+    for _ in range(20):
+        assert admin.push("slow", f"refused {padding}").status == 503
+    for number in range(queued):
+        slow.expect_text(f"{number} {padding}")
+    wait_until(lambda: admin.user("slow")["queue_bytes"] == 0, "all is taken")
+    admin.queued("slow", "again")
+    slow.expect_text("again")
+    assert not gateway.matching("reads too slowly")
+
+
+def test_the_nodes_memory_limit_holds_for_pushes(serve):
+    """Nobody else is cut off for what a backend pushes."""
+    gateway, admin = serve(
+        "--tx-memory-limit", 512 * KIB, "--tx-queue-limit", 64 << 20, "--write-deadline", 600
+    )
+    slow = gateway.login("slow", receive_buffer=4 * KIB)
+    results = {admin.push("slow", "x" * 32 * KIB).status for _ in range(200)}
+    assert results == {202, 503}
+    assert admin.user("slow")
+    assert not gateway.matching("memory limit")
+    slow.close_socket()
+
+
+def test_pushes_race_with_kicks(serve):
+    """What was queued arrives in one of the sessions, in order, and never twice."""
+    gateway, admin = serve()
+    count, rounds = 40, 25
+    clients = [gateway.login("alice")]
+    faults = []
+
+    def log_in():
+        try:
+            for _ in range(rounds):
+                clients.append(gateway.login("alice"))
+        except BaseException as error:
+            faults.append(error)
+
+    thread = threading.Thread(target=log_in)
+    thread.start()
+    number, queued = 0, []
+    while thread.is_alive() or number < count:
+        if admin.push("alice", str(number)).status == 202:
+            queued.append(number)
+        number += 1
+    thread.join()
+    if faults:
+        raise faults[0]
+    admin.queued("alice", "end")
+    seen = []
+    for client in clients[:-1]:
+        for got in client.frames_to_close():
+            if got.opcode == TEXT:
+                seen.append(int(got.payload))
+        assert got.close_code == 4001
+    while True:
+        payload = clients[-1].message()[1]
+        if payload == b"end":
+            break
+        seen.append(int(payload))
+    assert sorted(seen) == queued, "lost or doubled"
+    assert seen == queued
+
+
+def test_pushes_race_with_ends(serve):
+    """Never queued for who is not there: what a live session was promised it has."""
+    gateway, admin = serve()
+    for _ in range(30):
+        alice = gateway.login("alice")
+        admin.queued("alice", "first")
+        alice.expect_text("first")
+        alice.close()
+        replies = [admin.push("alice", str(number)) for number in range(3)]
+        assert replies[-1].status in (202, 404)
+        frames = alice.frames_to_close()
+        promised = sum(reply.status == 202 for reply in replies)
+        assert len(frames) - 1 <= promised
+        alice.close_socket()
+        wait_until(lambda: admin.push("alice", "x").status == 404, "alice is offline")
+
+
+# --- all users ----------------------------------------------------------------------------------
+
+
+def test_a_broadcast_reaches_everybody(serve):
+    gateway, admin = serve()
+    reply = admin.post("/v1/broadcast", {"text": "nobody there"})
+    assert (reply.status, reply.json) == (202, {"result": "queued", "receivers": 0})
+    clients = [gateway.login(f"user{number}") for number in range(5)]
+    reply = admin.post("/v1/broadcast", {"text": "hello", "from": "user0"})
+    assert reply.json == {"result": "queued", "receivers": 5}
+    for client in clients:
+        client.expect_text("hello -- FROM user0")
+    admin.post("/v1/broadcast", {"packet": {"command": 9, "payload": "p"}})
+    for client in clients:
+        client.expect_binary(packet(9, b"p"))
+
+
+def test_pushes_and_broadcasts_of_one_caller_keep_their_order(serve):
+    gateway, admin = serve()
+    clients = [gateway.login(f"user{number}") for number in range(3)]
+    for number in range(300):
+        admin.post("/v1/broadcast", {"text": f"all {number}"})
+        admin.queued(f"user{number % 3}", f"you {number}")
+    for index, client in enumerate(clients):
+        for number in range(300):
+            client.expect_text(f"all {number}")
+            if number % 3 == index:
+                client.expect_text(f"you {number}")
+
+
+def test_a_broadcast_that_would_pile_up_is_refused(serve):
+    """A slow reader is left behind; the backend is told to come back, the others get all of it."""
+    gateway, admin = serve(
+        "--tx-queue-limit", 256 * KIB, "--write-deadline", 600, "--tx-memory-limit", 4 << 20
+    )
+    slow = gateway.login("slow", receive_buffer=4 * KIB)
+    replies = [admin.post("/v1/broadcast", {"text": "x" * 32 * KIB}) for _ in range(100)]
+    results = {reply.status for reply in replies}
+    assert 503 in results, "all went in"
+    refused = next(reply for reply in replies if reply.status == 503)
+    assert (refused.problem, refused.json["result"]) == ("overflow", "overflow")
+    slow.close_socket()
+
+
+def test_users_page_by_page(serve):
+    gateway, admin = serve()
+    names = {f"user{number:03}" for number in range(130)}
+    clients = {name: gateway.login(name) for name in names}
+    for limit in (1, 7, 130, 1000):
+        listed = [user["user"] for user in admin.users(limit)]
+        assert sorted(listed) == sorted(names), "each exactly once"
+    assert {user["user"] for user in admin.users(prefix="user01")} == {f"user01{n}" for n in range(10)}
+    assert list(admin.users(prefix="nobody")) == []
+    # Half of them leave and others come while somebody is reading.
+    pages = admin.users(limit=10)
+    listed = [next(pages)["user"] for _ in range(10)]
+    leaving = set(sorted(names)[::2])
+    for name in leaving:
+        clients[name].close()
+        clients[name].frames_to_close()
+        clients[name].close_socket()
+    for number in range(30):
+        gateway.login(f"late{number}")
+    listed += [user["user"] for user in pages]
+    staying = [name for name in listed if name in names - leaving]
+    assert sorted(staying) == sorted(names - leaving)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=0",
+        "limit=1001",
+        "limit=",
+        "limit=x",
+        "limit=1&limit=2",
+        "cursor=",
+        "cursor=x",
+        "cursor=9.0",
+        "cursor=0",
+        "cursor=0.99999999999",
+        "prefix=" + "x" * 65,
+        "prefix=%zz",
+        "colour=red",
+        "limit",
+    ],
+)
+def test_queries_that_are_refused(serve, query):
+    _, admin = serve()
+    reply = admin.get(f"/v1/users?{query}")
+    assert (reply.status, reply.problem) == (400, "bad-query")
+
+
+# --- ends ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "reason"),
+    [
+        ("", 4003, "disconnected"),
+        ("?code=4100", 4100, ""),
+        ("?reason=bye", 4003, "bye"),
+        ("?code=1000&reason=", 1000, ""),
+        ("?code=1008&reason=no%20more%20ü".replace("ü", "%C3%BC"), 1008, "no more ü"),
+        ("?code=4999&reason=" + "x" * 123, 4999, "x" * 123),
+    ],
+)
+def test_a_connection_is_closed(serve, query, code, reason):
+    gateway, admin = serve()
+    alice = gateway.login("alice")
+    assert admin.delete(f"/v1/users/alice{query}").status == 204
+    alice.expect_close(code, reason)
+    gateway.wait_for_line("disconnected by the backend")
+    assert admin.delete("/v1/users/alice").problem == "offline"
+    assert admin.metrics()['tidegate_ends_total{reason="disconnected"}'] == 1
+    [ended] = admin.get("/v1/ended").json["ended"]
+    assert (ended["user"], ended["reason"], ended["code"]) == ("alice", "disconnected", code)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "code=999",
+        "code=1001",
+        "code=1005",
+        "code=1006",
+        "code=3999",
+        "code=5000",
+        "code=x",
+        "code=1000&code=1000",
+        "reason=" + "x" * 124,
+        "reason=%ff",
+        "why=1",
+    ],
+)
+def test_closes_that_are_refused(serve, query):
+    gateway, admin = serve()
+    alice = gateway.login("alice")
+    reply = admin.delete(f"/v1/users/alice?{query}")
+    assert (reply.status, reply.problem) == (400, "bad-query")
+    alice.round_trip()
+
+
+def test_the_recently_ended(serve):
+    gateway, admin = serve()
+    assert admin.get("/v1/ended").json == {"ended": []}
+    first = gateway.login("alice")
+    second = gateway.login("alice")
+    first.expect_close(4001, "kicked")
+    second.close(4321)
+    second.frames_to_close()
+    second.close_socket()
+    gateway.wait_for_line("connection of alice closed", 2)
+    third = gateway.login("carol")
+    third.close_socket()
+    gateway.wait_for_line("connection of carol closed")
+    gateway.login("%00").expect_close(4000, "bad login")
+    ended = wait_until(
+        lambda: [e for e in [admin.get("/v1/ended").json["ended"]] if len(e) == 4], "all are there"
+    )[0]
+    assert [(end["user"], end["reason"], end["code"]) for end in ended] == [
+        (None, "bad_login", 4000),
+        ("carol", "peer_eof", 0),
+        ("alice", "peer_close", 4321),
+        ("alice", "kicked", 4001),
+    ]
+    assert len(admin.get("/v1/ended?limit=2").json["ended"]) == 2
+    for query in ("limit=0", "limit=257", "x=1"):
+        assert admin.get(f"/v1/ended?{query}").problem == "bad-query"
+
+
+def test_no_more_of_the_ended_than_are_kept(serve):
+    gateway, admin = serve()
+    for number in range(300):
+        with gateway.login(f"user{number}"):
+            pass
+    gateway.wait_for_line("connection of .* closed", 300)
+    ended = admin.get("/v1/ended?limit=256").json["ended"]
+    assert len(ended) == 256
+    assert len({end["user"] for end in ended}) == 256
+    assert [end["ended_ms_ago"] for end in ended] == sorted(end["ended_ms_ago"] for end in ended)
+
+
+# --- faults for a demonstration -----------------------------------------------------------------
+
+
+def test_faults_need_demo(serve):
+    gateway, admin = serve()
+    gateway.login("alice")
+    assert admin.post("/v1/demo/users/alice/cut").problem == "not-found"
+    assert admin.post("/v1/demo/users/alice/mute", {"muted": True}).problem == "not-found"
+
+
+def test_a_cut(serve):
+    gateway, admin = serve("--demo")
+    assert admin.status()["demo"]
+    alice = gateway.login("alice")
+    assert admin.post("/v1/demo/users/alice/cut").status == 204
+    with pytest.raises(Gone, match="reset"):
+        alice.frame()
+    assert admin.post("/v1/demo/users/alice/cut").problem == "offline"
+    assert admin.get("/v1/ended").json["ended"][0]["reason"] == "demo_cut"
+
+
+def test_a_mute(serve):
+    """Read from, never answered, until it is taken back; the others notice nothing."""
+    gateway, admin = serve("--demo")
+    alice, bob = gateway.login("alice"), gateway.login("bob")
+    assert admin.post("/v1/demo/users/alice/mute", {"muted": True}).status == 204
+    alice.ping(b"unanswered")
+    alice.packet(100)
+    alice.text("heard")
+    bob.expect_text("heard -- FROM alice")
+    bob.text("lost on her")
+    admin.queued("alice", "lost as well")
+    bob.round_trip()
+    assert admin.post("/v1/demo/users/alice/mute", {"muted": False}).status == 204
+    alice.ping(b"answered")
+    got = alice.frame()
+    while got.opcode == TEXT and got.payload == b"lost on her -- FROM bob":
+        got = alice.frame()  # handed out only after the mute was taken back
+    assert got.payload == b"answered"
+    for body in ({}, {"muted": 1}, {"muted": True, "x": 1}):
+        assert admin.post("/v1/demo/users/alice/mute", body).problem == "bad-body"
+
+
+def test_a_muted_one_still_ends(serve):
+    gateway, admin = serve("--demo", "--close-deadline", 1, "--read-deadline", 1)
+    alice = gateway.login("alice")
+    assert admin.post("/v1/demo/users/alice/mute", {"muted": True}).status == 204
+    gateway.wait_for_line("i/o timeout")
+    with pytest.raises(Gone):
+        alice.frame()
+
+
+# --- reload -------------------------------------------------------------------------------------
+
+
+def test_limits_change_with_a_reload(serve, tmp_path):
+    path = tmp_path / "tidegate.conf"
+    path.write_text("max_message = 1000\n", encoding="utf-8")
+    gateway, admin = serve("--config", path)
+    gateway.login("alice")
+    assert admin.push("alice", "x" * 1001).problem == "too-large"
+    path.write_text("max_message = 2000\n", encoding="utf-8")
+    gateway.signal(signal.SIGHUP)
+    gateway.wait_for_line("reloaded")
+    wait_until(lambda: admin.status()["limits"]["max_message"] == 2000, "the port knows")
+    admin.queued("alice", "x" * 1001)

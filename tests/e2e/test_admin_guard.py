@@ -1,0 +1,550 @@
+"""Who may ask the admin port: not a web page of another origin, nobody without the token, nobody too often,
+nobody for ever."""
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import stat
+import time
+
+import pytest
+
+from admin import Admin
+from gateway import Process, free_port, limit_files
+from waiting import TIMEOUT, wait_until
+
+pytestmark = pytest.mark.threads
+
+TOKEN = "a-token-of-24-characters"
+
+
+@pytest.fixture
+def token_file(tmp_path):
+    path = tmp_path / "token"
+    path.write_text(TOKEN + "\n", encoding="ascii")
+    path.chmod(0o600)
+    return path
+
+
+def serve(start, *options, admin="127.0.0.1:0", **more):
+    gateway = start("--admin", admin, *options, **more)
+    return gateway, Admin(gateway, **({"token": TOKEN} if "--admin-token" in options else {}))
+
+
+def refused(*options):
+    """The one line with which a start is refused."""
+    process = Process(["--listen", "127.0.0.1:0", *options])
+    assert process.wait() == 1
+    process.assert_no_report()
+    [line] = process.lines
+    return line
+
+
+# --- DNS rebinding ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost:{port}", "LOCALHOST:1", "127.0.0.1:{port}", "127.3.2.1", "[::1]:{port}"]
+)
+def test_hosts_of_this_machine(start, host):
+    _, admin = serve(start)
+    reply = admin.get("/v1/status", headers={"Host": host.format(port=admin.port)})
+    assert reply.status == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:{port}",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "localhost:1.evil.example",
+        "10.0.0.1",
+        "128.0.0.1",
+        "0.0.0.0",
+        "[::2]",
+        "[::ffff:10.0.0.1]",
+        "local",
+        "0x7f.1",
+    ],
+)
+def test_hosts_of_others(start, host):
+    """A name that its owner has pointed at 127.0.0.1 is still his: nothing is answered under it."""
+    gateway, admin = serve(start)
+    for method, target in [
+        ("GET", "/"),
+        ("GET", "/healthz"),
+        ("GET", "/v1/users"),
+        ("POST", "/v1/drain"),
+        ("GET", "/x"),
+    ]:
+        reply = admin.request(method, target, headers={"Host": host.format(port=admin.port)})
+        assert reply.problem in ("wrong-host", "bad-host")
+        assert reply.status in (421, 400)
+    assert admin.get("/readyz").status == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        None,
+        ["localhost", "evil.example"],
+        ["localhost", "localhost"],
+        "",
+        "a b",
+        "<x>",
+        "[::1",
+        "localhost:x",
+        ":1",
+    ],
+)
+def test_what_is_no_host(start, host):
+    _, admin = serve(start)
+    reply = admin.get("/healthz", headers={"Host": host})
+    assert (reply.status, reply.problem) == (400, "bad-host")
+
+
+def test_the_host_that_was_named(start):
+    _, admin = serve(start, admin="localhost:0")
+    assert admin.get("/healthz").status == 200
+
+
+# --- requests across sites ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost:{other}"},
+        {"Origin": "http://127.0.0.1:{port}", "Host": "localhost:{port}"},
+        {"Origin": "http://{host}.evil.example"},
+        {"Origin": "{host}"},
+        {"Origin": "ftp://{host}"},
+        {"Origin": ""},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
+        {"Origin": "http://{host}", "Sec-Fetch-Site": "cross-site"},
+    ],
+)
+def test_pages_of_another_origin(start, headers):
+    """Neither read nor written to: the answer is 403 before anything is looked at, and no CORS header."""
+    gateway, admin = serve(start)
+    alice = gateway.login("alice")
+    host = f"127.0.0.1:{admin.port}"
+    headers = {
+        "Host": host,
+        **{k: v.format(host=host, port=admin.port, other=admin.port + 1) for k, v in headers.items()},
+    }
+    for method, target, body in [
+        ("GET", "/v1/status", None),
+        ("GET", "/metrics", None),
+        ("POST", "/v1/users/alice/messages", {"text": "x"}),
+        ("POST", "/v1/broadcast", b'{"text":"x"}'),
+        ("POST", "/v1/drain", None),
+        ("DELETE", "/v1/users/alice", None),
+        ("OPTIONS", "/v1/drain", None),
+    ]:
+        reply = admin.request(method, target, body, headers=headers)
+        assert (reply.status, reply.problem) == (403, "foreign-origin")
+        assert not [name for name in reply.headers if name.startswith("access-control")]
+    alice.round_trip()
+    assert admin.get("/readyz").status == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://{host}"},
+        {"Origin": "https://{host}"},
+        {"Sec-Fetch-Site": "same-origin", "Origin": "http://{host}"},
+        {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"},
+    ],
+)
+def test_our_own_page(start, headers):
+    gateway, admin = serve(start)
+    host = f"127.0.0.1:{admin.port}"
+    headers = {"Host": host, **{k: v.format(host=host) for k, v in headers.items()}}
+    assert admin.get("/v1/status", headers=headers).status == 200
+    assert admin.post("/v1/broadcast", {"text": "x"}, headers=headers).status == 202
+
+
+def test_a_link_elsewhere_may_lead_to_the_console(start):
+    _, admin = serve(start)
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    assert admin.get("/", headers=link).status == 200
+    assert admin.get("/", headers={**link, "Sec-Fetch-Mode": "no-cors"}).status == 403
+
+
+def test_a_form_of_another_site(start):
+    """What a form can send without asking first: its content type is not taken."""
+    gateway, admin = serve(start)
+    with gateway.login("alice") as alice:
+        for kind in (
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data",
+            "application/jsonx",
+            None,
+        ):
+            reply = admin.post("/v1/broadcast", b'{"text":"x"}', headers={"Content-Type": kind})
+            assert (reply.status, reply.problem) == (415, "unsupported-media-type")
+        alice.round_trip()
+        assert (
+            admin.post(
+                "/v1/broadcast", b'{"text":"x"}', headers={"Content-Type": "application/json; charset=utf-8"}
+            ).status
+            == 202
+        )
+
+
+def test_headers_of_every_answer(start):
+    _, admin = serve(start)
+    for target in ("/", "/healthz", "/v1/status", "/metrics", "/openapi.json", "/nowhere"):
+        headers = admin.get(target).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"] == ("no-cache" if "etag" in headers else "no-store")
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+
+
+def test_the_console_may_reach_its_gateway_only(start):
+    gateway, admin = serve(start)
+    reply = admin.get("/", headers={"Host": "localhost:1"})
+    if "etag" not in reply.headers:
+        pytest.skip("built without the console")
+    policy = reply.headers["content-security-policy"]
+    assert f"connect-src 'self' ws://localhost:{gateway.port} wss://localhost:{gateway.port};" in policy
+    assert "unsafe" not in policy
+
+
+def test_files_are_not_sent_twice(start):
+    _, admin = serve(start)
+    first = admin.get("/openapi.json")
+    second = admin.get("/openapi.json", headers={"If-None-Match": first.headers["etag"]})
+    assert (second.status, second.body) == (304, b"")
+
+
+# --- methods and paths --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "allow"),
+    [
+        ("POST", "/v1/status", "GET, HEAD"),
+        ("PUT", "/v1/users/alice", "GET, HEAD, DELETE"),
+        ("GET", "/v1/drain", "POST"),
+        ("OPTIONS", "/v1/broadcast", "POST"),
+        ("GET", "/v1/users/alice/messages", "POST"),
+        ("DELETE", "/", "GET, HEAD"),
+    ],
+)
+def test_methods_that_a_path_does_not_take(start, method, target, allow):
+    _, admin = serve(start)
+    reply = admin.request(method, target)
+    assert (reply.status, reply.problem, reply.headers["allow"]) == (405, "method-not-allowed", allow)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/v1",
+        "/v1/",
+        "/v1/user",
+        "/v1/users/alice/",
+        "/v1/users/alice/messages/1",
+        "//",
+        "/healthz/",
+        "/v1/users/a/b",
+        "/%2e",
+        "/METRICS",
+    ],
+)
+def test_paths_that_are_not_there(start, target):
+    _, admin = serve(start)
+    reply = admin.get(target)
+    assert (reply.status, reply.problem) == (404, "not-found")
+
+
+def test_head(start):
+    _, admin = serve(start)
+    for target in ("/healthz", "/v1/status", "/metrics", "/openapi.json"):
+        reply = admin.request("HEAD", target)
+        assert (reply.status, reply.body) == (200, b"")
+        assert int(reply.headers["content-length"]) > 0
+
+
+# --- sizes and rates ----------------------------------------------------------------------------
+
+
+def test_messages_that_are_too_large(start):
+    gateway, admin = serve(start, "--max-message", 1000)
+    alice = gateway.login("alice")
+    admin.queued("alice", "x" * 1000)
+    alice.expect_text("x" * 1000)
+    for target in ("/v1/users/alice/messages", "/v1/broadcast"):
+        for body in (
+            {"text": "x" * 1001},
+            {"packet": {"command": 1, "payload": "x" * 995}},
+            {"text": "x" * 6000},
+            b" " * 20000,
+        ):
+            reply = admin.post(target, body)
+            assert (reply.status, reply.problem) == (413, "too-large")
+    alice.round_trip()
+    admin.queued("alice", "still here")
+
+
+def test_a_body_of_any_length_is_not_waited_for(start):
+    _, admin = serve(start, "--max-message", 1000)
+    for more in (b"", b"Expect: 100-continue\r\n"):
+        with admin.socket() as sock:
+            sock.sendall(
+                b"POST /v1/broadcast HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                + more
+                + b"Content-Length: 99999999999\r\n\r\n"
+            )
+            assert sock.recv(4096).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_body_in_chunks(start):
+    gateway, admin = serve(start, "--max-message", 1000)
+    head = (
+        b"POST /v1/broadcast HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n"
+    )
+    with gateway.login("alice") as alice, admin.socket() as sock:
+        for piece in (head, b'9\r\n{"text":"\r\n', b"3\r\nabc\r\n", b'2\r\n"}\r\n', b"0\r\n\r\n"):
+            sock.sendall(piece)
+        assert sock.recv(4096).startswith(b"HTTP/1.1 202 ")
+        alice.expect_text("abc")
+        sock.sendall(head)
+        for _ in range(20):
+            sock.sendall(b"400\r\n" + b" " * 1024 + b"\r\n")
+        sock.sendall(b"0\r\n\r\n")
+        assert sock.recv(4096).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_rate(start):
+    """A burst of one second's worth, then 429 with a time; looking is not limited, nor is the drain."""
+    gateway, admin = serve(start, "--admin-rate", 5, drain=600)
+    alice = gateway.login("alice")
+    started = time.monotonic()
+    statuses = [admin.push("alice", str(number)).status for number in range(40)]
+    most = 5 + 5 * (time.monotonic() - started) + 1
+    assert statuses[:5] == [202] * 5
+    assert 429 in statuses
+    assert statuses.count(202) <= most
+    reply = wait_until(lambda: [r for r in [admin.push("alice", "x")] if r.status == 429], "over the rate")[0]
+    assert (reply.problem, reply.headers["retry-after"]) == ("too-many-requests", "1")
+    assert admin.get("/v1/users/alice").status == 200
+    wait_until(lambda: admin.push("alice", "again").status == 202, "a second has passed")
+    assert admin.post("/v1/drain").status == 202
+    alice.close_socket()
+    gateway.assert_ends(0)
+
+
+# --- the token ----------------------------------------------------------------------------------
+
+
+def test_with_a_token(start, token_file):
+    gateway, admin = serve(start, "--admin-token", token_file)
+    gateway.login("alice")
+    assert admin.status()["node"] == "demo"
+    admin.queued("alice", "x")
+    assert not gateway.matching("everybody on this machine")
+    for given in (
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        f"Bearer {TOKEN}x",
+        f"Bearer {TOKEN[:-1]}",
+        f"Basic {TOKEN}",
+        TOKEN,
+        "Bearer " + "x" * 400,
+    ):
+        for method, target, body in [
+            ("GET", "/v1/status", None),
+            ("GET", "/metrics", None),
+            ("GET", "/openapi.json", None),
+            ("POST", "/v1/users/alice/messages", {"text": "x"}),
+            ("DELETE", "/v1/users/alice", None),
+            ("POST", "/v1/drain", None),
+            ("GET", "/nowhere", None),
+        ]:
+            reply = admin.request(method, target, body, headers={"Authorization": given})
+            assert (reply.status, reply.problem) == (401, "unauthorized")
+            assert reply.headers["www-authenticate"].startswith("Bearer")
+    for target in ("/healthz", "/readyz", "/"):
+        assert admin.get(target, headers={"Authorization": None}).status == 200
+    assert admin.user("alice")
+    # With a token the name it is reached by does not matter; other origins still do.
+    assert admin.get("/v1/status", headers={"Host": "gateway.example"}).status == 200
+    assert admin.get("/v1/status", headers={"Origin": "http://evil.example"}).status == 403
+
+
+def test_a_token_is_read_again_at_a_reload(start, token_file):
+    gateway, admin = serve(start, "--admin-token", token_file)
+    assert admin.get("/v1/status").status == 200
+    token_file.write_text("short\n", encoding="ascii")
+    gateway.signal(signal.SIGHUP)
+    gateway.wait_for_line("the admin port goes on as before")
+    assert admin.get("/v1/status").status == 200
+    token_file.write_text("another-token-entirely\n", encoding="ascii")
+    gateway.signal(signal.SIGHUP)
+    wait_until(lambda: admin.get("/v1/status").status == 401, "the old one is void")
+    admin.token = "another-token-entirely"
+    assert admin.get("/v1/status").status == 200
+
+
+def test_without_a_token_only_this_machine(start, token_file):
+    for address in ("0.0.0.0:0", "*:0", "[::]:0"):
+        line = refused("--admin", address)
+        assert "--admin-token" in line
+    gateway, admin = serve(start, "--admin-token", token_file, admin="*:0")
+    assert admin.get("/v1/status").status == 200
+    gateway, admin = serve(start)
+    gateway.wait_for_line("WARN.*everybody on this machine may use the admin port: --admin-token")
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "says"),
+    [
+        (TOKEN, 0o604, "chmod"),
+        (TOKEN, 0o602, "chmod"),
+        ("x" * 15, 0o600, "16 to 256"),
+        ("x" * 257, 0o600, "16 to 256"),
+        ("with a space, which is not allowed", 0o600, "16 to 256"),
+        ("\n" + TOKEN, 0o600, "16 to 256"),
+        ("", 0o600, "16 to 256"),
+        (None, 0o600, "No such file"),
+    ],
+)
+def test_token_files_that_are_refused(token_file, content, mode, says):
+    token_file.unlink()
+    if content is not None:
+        token_file.write_text(content, encoding="ascii")
+        token_file.chmod(mode)
+    line = refused("--admin", "127.0.0.1:0", "--admin-token", token_file)
+    assert says in line and str(token_file) in line
+
+
+def test_a_long_token(start, token_file):
+    token_file.write_text("y" * 256 + "\r\nignored\n", encoding="ascii")
+    gateway = start("--admin", "127.0.0.1:0", "--admin-token", token_file)
+    assert Admin(gateway, "y" * 256).get("/v1/status").status == 200
+
+
+# --- the listener -------------------------------------------------------------------------------
+
+
+def test_an_address_in_use(start):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        where = "127.0.0.1:%d" % taken.getsockname()[1]
+        line = refused("--admin", where)
+        assert where in line and "in use" in line and "--admin" in line
+    gateway, admin = serve(start, admin=f"127.0.0.1:{free_port()}")
+    assert f"127.0.0.1:{admin.port}" in refused("--admin", f"127.0.0.1:{admin.port}")
+    assert admin.get("/healthz").status == 200
+
+
+@pytest.mark.parametrize("address", ["8001", "localhost", "unix:", "1.2.3.4:99999", ""])
+def test_addresses_that_are_wrong(address):
+    process = Process(["--admin", address])
+    assert process.wait() == 2
+    assert any("admin:" in line for line in process.lines)
+
+
+def test_a_unix_socket(start, tmp_path):
+    path = tmp_path / "admin.sock"
+    gateway, admin = serve(start, admin=f"unix:{path}")
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o660
+    with gateway.login("alice") as alice:
+        admin.queued("alice", "x")
+        alice.expect_text("x")
+    assert admin.get("/v1/status", headers={"Host": "anything"}).status == 200
+    admin.connection.close()
+    gateway.stop()
+    assert not path.exists()
+
+
+def test_ipv6(start):
+    _, admin = serve(start, admin="[::1]:0")
+    assert admin.get("/v1/status").status == 200
+
+
+def test_slow_ones_do_not_hold_the_port(start):
+    """More than it has room for, each with half a request: whoever asks properly is answered at once."""
+    gateway, admin = serve(start)
+    with contextlib.ExitStack() as stack:
+        slow = [stack.enter_context(admin.socket()) for _ in range(400)]
+        for sock in slow:
+            with contextlib.suppress(OSError):
+                sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: local")
+        for _ in range(5):
+            with Admin(gateway) as other:
+                assert other.get("/healthz").status == 200
+                assert other.get("/v1/users").status == 200
+        # The oldest have been shown out.
+        readable, _, _ = select.select(slow, [], [], TIMEOUT)
+        assert readable
+    wait_until(lambda: Admin(gateway).get("/healthz").status == 200, "all is well")
+
+
+def test_few_descriptors(start):
+    """Callers have their share of them, and clients have theirs."""
+    gateway, admin = serve(start, preexec_fn=limit_files(128))
+    with contextlib.ExitStack() as stack:
+        for _ in range(100):
+            stack.enter_context(admin.socket())
+        clients = [gateway.login(f"user{number}") for number in range(40)]
+        with Admin(gateway) as other:
+            assert other.get("/healthz").status == 200
+        for client in clients:
+            client.round_trip()
+
+
+def test_it_ends_with_requests_half_done(start):
+    """Neither half a head, nor half a body, nor an answer nobody reads holds up the end."""
+    gateway, admin = serve(start)
+    gateway.login("alice")
+    with contextlib.ExitStack() as stack:
+        for piece in (
+            b"",
+            b"GET /he",
+            b"POST /v1/broadcast HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 100\r\n\r\n{",
+            b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" * 200,
+        ):
+            stack.enter_context(admin.socket()).sendall(piece)
+        assert admin.get("/healthz").status == 200
+        gateway.stop()
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 100,
+        b"GET\r\n\r\n",
+        b"\r\n" * 1000,
+        b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20000,
+        b"GET /" + b"x" * 100000,
+    ],
+    ids=["TLS", "short", "empty lines", "headers", "path"],
+)
+def test_junk(start, junk):
+    gateway, admin = serve(start)
+    with admin.socket() as sock:
+        with contextlib.suppress(OSError):
+            sock.sendall(junk)
+        assert admin.get("/v1/status").status == 200
+    assert admin.get("/healthz").status == 200

@@ -1,0 +1,153 @@
+"""The API's description and the server, held against each other: everything described is there and answers as
+described, and nothing is there that is not described."""
+
+import json
+import re
+
+import jsonschema
+import pytest
+
+from admin import DESCRIPTION, Admin, operations
+from gateway import ROOT
+
+KIB = 1 << 10
+ROUTE = re.compile(r'\{\s*ADMIN_(GET|POST|DELETE),\s*"([^"]+)"')
+
+
+def test_every_route_is_described():
+    source = (ROOT / "server/admin/admin_routes.c").read_text(encoding="utf-8")
+    routes = {(path.replace("NAME", "{NAME}"), method.lower()) for method, path in ROUTE.findall(source)}
+    assert len(routes) > 15
+    assert routes == set(operations())
+
+
+def test_every_problem_is_described():
+    source = (ROOT / "server/admin/admin_problem.def").read_text(encoding="utf-8")
+    names = set(re.findall(r'PROBLEM\(\w+, \d+, "([a-z-]+)"', source))
+    text = json.dumps(DESCRIPTION)
+    assert len(names) > 10
+    for name in names:
+        assert f"`{name}`" in text or f"/problems/{name}" in text, name
+
+
+def test_it_is_what_is_served(start):
+    gateway = start("--admin", "127.0.0.1:0")
+    with Admin(gateway) as admin:
+        assert admin.get("/openapi.json").json == DESCRIPTION
+
+
+def test_its_schemas_are_schemas():
+    for schema in DESCRIPTION["components"]["schemas"].values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+
+
+def request_of(path, method):
+    """(target, body) of a request that is in order."""
+    operation = DESCRIPTION["paths"][path][method]
+    body = None
+    if "requestBody" in operation:
+        body = {"muted": False} if path.endswith("mute") else {"text": "x"}
+    return path.replace("{NAME}", "alice"), body
+
+
+def ask(admin, path, method, **more):
+    target, body = request_of(path, method)
+    return admin.request(method.upper(), target, body, **more)
+
+
+@pytest.mark.threads
+def test_every_answer_is_reached(start, tmp_path):
+    """Each status of each operation, whose every answer the caller checks against its schema."""
+    token = tmp_path / "token"
+    token.write_text("0123456789abcdef", encoding="ascii")
+    token.chmod(0o600)
+    seen = set()
+
+    def with_admin(*options, token=None, **more):
+        gateway = start("--admin", "127.0.0.1:0", "--demo", "--tx-queue-limit", 80 * KIB, *options, **more)
+        admin = Admin(gateway, token)
+        admin.seen = seen
+        return gateway, admin
+
+    # What the guard says, of everything.
+    _, admin = with_admin()
+    for path, method in operations():
+        assert ask(admin, path, method, headers={"Host": None}).status == 400
+        assert ask(admin, path, method, headers={"Host": "evil.example"}).status == 421
+        assert ask(admin, path, method, headers={"Origin": "http://evil.example"}).status == 403
+    _, admin = with_admin("--admin-token", token, token="0123456789abcdef")
+    for path, method in operations():
+        if "security" not in DESCRIPTION["paths"][path][method]:
+            assert ask(admin, path, method, headers={"Authorization": None}).status == 401
+
+    # What is wrong with a request.
+    _, admin = with_admin("--admin-rate", 1)
+    ask(admin, "/v1/broadcast", "post")
+    for path, method in operations():
+        responses = DESCRIPTION["paths"][path][method]["responses"]
+        target, body = request_of(path, method)
+        if "415" in responses:
+            assert (
+                admin.request(method.upper(), target, b"x", headers={"Content-Type": "text/plain"}).status
+                == 415
+            )
+        if "429" in responses:
+            while ask(admin, path, method).status != 429:
+                pass
+    gateway, admin = with_admin("--admin-rate", 0)
+    for path, method in operations():
+        responses = DESCRIPTION["paths"][path][method]["responses"]
+        target, body = request_of(path, method)
+        if "413" in responses:
+            assert admin.request(method.upper(), target, b" " * 200 * KIB).status == 413
+        if "404" in responses and "{NAME}" in path:
+            assert ask(admin, path, method).problem == "offline"
+
+    # What is right.
+    for path, method in operations():
+        if path == "/v1/drain":
+            continue
+        with gateway.login("alice"):
+            reply = ask(admin, path, method)
+            if "etag" in reply.headers:
+                known = {"If-None-Match": reply.headers["etag"]}
+                assert ask(admin, path, method, headers=known).status == 304
+            elif reply.status == 404:
+                assert reply.problem == "not-found"  # built without the console
+                seen.update((path, method, status) for status in (200, 304))
+            else:
+                assert reply.status < 300, (path, reply)
+        gateway.wait_for_line("connection of alice closed")
+        while ask(admin, "/v1/users/{NAME}", "get").status != 404:
+            pass
+        gateway.lines.clear()
+    assert admin.get("/v1/users?limit=1").json["cursor"] is None
+    # A file that is built in is never missing, and one that is missing cannot be unchanged.
+    for path, method in operations():
+        if "404" in DESCRIPTION["paths"][path][method]["responses"] and "{NAME}" not in path:
+            seen.add((path, method, 404))
+
+    # What is too much.
+    gateway.login("slow", receive_buffer=4 * KIB)
+    while admin.push("slow", "x" * 16 * KIB).status == 202:
+        pass
+    gateway, admin = with_admin("--tx-memory-limit", 64 * KIB, "--admin-rate", 0)
+    gateway.login("slow", receive_buffer=4 * KIB)
+    while admin.post("/v1/broadcast", {"text": "x" * 16 * KIB}).status == 202:
+        pass
+    gateway.close_clients()
+
+    gateway, admin = with_admin(drain=600)
+    alice = gateway.login("alice")
+    gateway.login("bob")
+    assert ask(admin, "/v1/drain", "post").status == 202
+    assert admin.get("/readyz").status == 503
+    gateway.close_clients()
+    gateway.assert_ends(0)
+
+    described = {
+        (path, method, int(status))
+        for path, method in operations()
+        for status in DESCRIPTION["paths"][path][method]["responses"]
+    }
+    assert seen == described, (sorted(described - seen), sorted(seen - described))
