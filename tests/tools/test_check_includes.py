@@ -37,7 +37,9 @@ def test_a_tree_that_looks_down_passes(tree):
         tree, "server/session.c", '#include "session.h"\n#include "fanout.h"\n#include "../proto/packet.h"\n'
     )
     write(tree, "server/main.c", '#include "gateway.h"\n#include "build_config.h"\n#include <stdio.h>\n')
+    write(tree, "tools/client/chat.c", '#include "chat_show.h"\n#include "tidegate-client.h"\n')
     write(tree, "tools/client/line.c", '#include "../../proto/message.h"\n#include "entropy.h"\n')
+    write(tree, "tools/client/transport.c", "#include <poll.h>\n")
     write(tree, "proto/frame.c", "#include <wslay/wslay.h>\n")
     write(tree, "server/mailbox.c", "#include <urcu/wfcqueue.h>\n")
     result = run(tree)
@@ -64,7 +66,11 @@ def test_a_tree_that_looks_down_passes(tree):
         ("server/conn.c", '#include "nowhere.h"', "no file of the tree"),
         ("tools/client/line.c", '#include "core.h"', "points up"),
         ("tools/client/core.c", '#include "../../server/buf.h"', "knows nothing of server/"),
-        ("server/session.c", '#include "../tools/client/url.h"', "knows nothing of tools/client/"),
+        ("server/session.c", '#include "../tools/client/url.h"', "knows nothing of the client library"),
+        ("tools/client/core.c", "#include <time.h>", "knows no sockets, threads or clock"),
+        ("tools/client/line.c", "#include <poll.h>", "knows no sockets, threads or clock"),
+        ("tools/client/chat.c", '#include "core.h"', "knows nothing of the client library"),
+        ("tools/client/example_uv.c", '#include "chat.h"', "knows nothing of the chat command"),
         ("proto/message.c", '#include "../tools/client/url.h"', "points up"),
     ],
 )
