@@ -211,7 +211,7 @@ def test_a_time_to_come_back_at_once(server, chat):
     """retry_ms is exact for the first attempt."""
     alice = chat(address=server.address)
     server.open().shut(1012, b"retry_ms=1")
-    alice.expect_state(r"reconnecting in 0\.0 s \(attempt 1 of 10\); what is typed waits until then")
+    alice.expect_state(r"reconnecting in 0\.0 s \(attempt 1 of 10\); the input waits until then")
     peer = server.open()
     alice.say("hello again")
     assert peer.frame() == Frame(TEXT, b"hello again")

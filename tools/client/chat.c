@@ -10,13 +10,11 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "chat_delivery.h"
 #include "chat_input.h"
 #include "chat_show.h"
 
 enum {
-	PACKET_TEXT = 102, /* PROTOCOL section "Packets" */
-	PACKET_HEADER_LEN = 6,
-	MESSAGE_MAX = 65536, /* bytes */
 	CLOSE_NORMAL = 1000,
 	CLOSE_WITHOUT_CODE = 1005,
 };
@@ -38,19 +36,10 @@ struct chat {
 	const struct chat_options *options;
 	struct show show;
 	struct input *input;
+	struct delivery delivery;
 	int signal_fd;
-
 	bool was_connected; /* at least once */
 	bool is_leaving;    /* it was logged out */
-	bool is_in_flight;  /* the first line of the input is in the client's queue */
-	bool was_refused;   /* a line could not be sent for what it is */
-
-	/* Of the line that stands: how many lines of text the kernel has taken, how many of them
-	 * before the last Ping, and how many the gateway has read for sure. */
-	uint64_t sent;
-	uint64_t pinged;
-	uint64_t confirmed;
-	uint64_t doubtful; /* of all lines: sent, and lost with the line, perhaps */
 };
 
 /* --- leaving -------------------------------------------------------------------------------------
@@ -93,102 +82,16 @@ static void on_signal(struct chat *chat)
 	}
 }
 
-/* --- what is said --------------------------------------------------------------------------------
- */
-
-/* Lines wait in the input, one at a time goes to the client, and is done with when the kernel has
- * it: what a lost line has not taken is said again on the next one. */
-static void send_line(struct chat *chat, const struct input_line *line)
-{
-	const bool is_keystroke = chat->input->is_tty && line->len == 0;
-	enum tg_status status = TG_ERR_TOO_BIG;
-
-	if (is_keystroke && !line->is_too_long) {
-		input_drop(chat->input);
-		return;
-	}
-	if (!line->is_too_long) {
-		/* Before the call: the line may be lost in its course. */
-		chat->is_in_flight = true;
-		status = chat->options->uses_packets
-				 ? tg_client_send_packet(
-					   chat->client, PACKET_TEXT, line->data, line->len)
-				 : tg_client_send_text(chat->client, line->data, line->len);
-	}
-	if (status == TG_OK) {
-		return;
-	}
-	chat->is_in_flight = false;
-	switch (status) {
-	case TG_ERR_WOULD_BLOCK:
-	case TG_ERR_NOT_CONNECTED:
-		break; /* it stays where it is */
-	case TG_ERR_TOO_BIG:
-		show_error(&chat->show, "line %" PRIu64 " is not sent: it has more than %zu bytes",
-			line->number, chat->input->line_max);
-		chat->was_refused = true;
-		input_drop(chat->input);
-		break;
-	default:
-		show_error(&chat->show, "line %" PRIu64 " is not sent: %s", line->number,
-			tg_status_text(status));
-		chat->was_refused = true;
-		input_drop(chat->input);
-		break;
-	}
-}
-
-/* The kernel has the line that was in flight. */
-static void finish_line(struct chat *chat)
-{
-	chat->is_in_flight = false;
-	chat->sent++;
-	input_drop(chat->input);
-}
-
-static bool is_connected(const struct chat *chat)
-{
-	return tg_client_state(chat->client) == TG_STATE_CONNECTED;
-}
-
-static void finish_line_if_taken(struct chat *chat)
-{
-	if (chat->is_in_flight && tg_client_queued_len(chat->client) == 0) {
-		finish_line(chat);
-	}
-}
-
-/* Sends what can be sent. Returns whether a line is left. */
-static bool send_lines(struct chat *chat)
-{
-	struct input_line line;
-
-	finish_line_if_taken(chat);
-	while (!chat->is_in_flight && input_peek(chat->input, &line)) {
-		if (!is_connected(chat)) {
-			return true;
-		}
-		const uint64_t before = chat->input->dropped;
-		send_line(chat, &line);
-		finish_line_if_taken(chat);
-		if (chat->input->dropped == before) {
-			return true;
-		}
-	}
-	return chat->is_in_flight;
-}
-
 /* At the end of the input it is time to go, unless the first login is still under way: whether that
  * succeeds is worth knowing. */
 static bool is_done(const struct chat *chat)
 {
-	return chat->input->is_at_end && !chat->options->stays &&
-	       (is_connected(chat) || chat->was_connected);
+	return chat->input->is_at_end && !chat->options->stays && chat->was_connected;
 }
 
 static void say(struct chat *chat)
 {
-	if (!chat->is_leaving && !send_lines(chat) && is_done(chat)) {
+	if (!chat->is_leaving && !delivery_advance(&chat->delivery) && is_done(chat)) {
 		leave(chat);
 	}
 }
@@ -222,7 +125,9 @@ static void show_connected(struct chat *chat)
 
 static void show_retry(struct chat *chat, uint64_t delay_ms)
 {
-	const char *rest = chat->input->is_at_end ? "" : "; what is typed waits until then";
+	const char *rest = chat->input->is_at_end ? ""
+			   : chat->input->is_tty  ? "; what is typed waits until then"
+						  : "; the input waits until then";
 	struct tg_stats stats;
 
 	tg_client_stats(chat->client, &stats, sizeof stats);
@@ -233,25 +138,6 @@ static void show_retry(struct chat *chat, uint64_t delay_ms)
 		show_state(&chat->show, "reconnecting in %.1f s (attempt %" PRIu32 " of %d)%s",
 			(double)delay_ms / 1000, stats.attempt, chat->options->attempts, rest);
 	}
-}
-
-/* A line has gone, `unsent_len` bytes of what it had been given with it. */
-static void settle(struct chat *chat, size_t unsent_len)
-{
-	if (chat->is_in_flight && unsent_len == 0) {
-		finish_line(chat);
-	}
-	/* Otherwise it is still the first line of the input, to be said again. */
-	chat->is_in_flight = false;
-	const uint64_t doubtful = chat->sent - chat->confirmed;
-	if (doubtful > 0) {
-		show_error(&chat->show, "the last %" PRIu64 " line%s sent may not have arrived",
-			doubtful, doubtful == 1 ? "" : "s");
-	}
-	chat->doubtful += doubtful;
-	chat->sent = 0;
-	chat->pinged = 0;
-	chat->confirmed = 0;
 }
 
 static void on_state(struct tg_client *client, const struct tg_state_change *change, void *data)
@@ -268,13 +154,13 @@ static void on_state(struct tg_client *client, const struct tg_state_change *cha
 		show_connected(chat);
 		break;
 	case TG_STATE_RECONNECTING:
-		settle(chat, change->unsent_len);
+		delivery_on_end(&chat->delivery, change->unsent_len);
 		break;
 	case TG_STATE_CLOSING:
 		show_state(&chat->show, "logging out");
 		break;
 	case TG_STATE_CLOSED:
-		settle(chat, change->unsent_len);
+		delivery_on_end(&chat->delivery, change->unsent_len);
 		show_state(&chat->show, "closed");
 		break;
 	case TG_STATE_INIT:
@@ -294,18 +180,17 @@ static void on_error(struct tg_client *client, const struct tg_error *error, voi
 	}
 }
 
-/* Who answers a Ping, or our Close, has read what was sent before it. */
 static void on_event(struct tg_client *client, const struct tg_event *event, void *data)
 {
 	struct chat *chat = data;
 
 	switch (event->kind) {
 	case TG_EVENT_PING:
-		chat->pinged = chat->sent;
+		delivery_on_ping(&chat->delivery);
 		show_verbose(chat, "ping...");
 		break;
 	case TG_EVENT_PONG:
-		chat->confirmed = chat->pinged;
+		delivery_on_pong(&chat->delivery);
 		show_verbose(chat, "recv a pong...");
 		break;
 	case TG_EVENT_RETRY:
@@ -315,8 +200,7 @@ static void on_event(struct tg_client *client, const struct tg_event *event, voi
 		/* Another code is the gateway's own, sent before it saw ours. */
 		if (chat->is_leaving &&
 			(event->value == CLOSE_NORMAL || event->value == CLOSE_WITHOUT_CODE)) {
-			finish_line_if_taken(chat);
-			chat->confirmed = chat->sent;
+			delivery_on_farewell(&chat->delivery);
 		}
 		break;
 	case TG_EVENT_HANGUP:
@@ -425,7 +309,8 @@ static int run(struct chat *chat)
 	while (err == 0 && !is_over(chat)) {
 		struct input_line line;
 		const bool wants_input = !chat->is_leaving && !chat->input->is_at_end &&
-					 !chat->is_in_flight && !input_peek(chat->input, &line);
+					 !chat->delivery.is_in_flight &&
+					 !input_peek(chat->input, &line);
 		err = wait_for(chat, set, wants_input);
 		if (err < 0) {
 			break;
@@ -481,37 +366,20 @@ static int open_input(size_t line_max, struct input **ret_input)
 	return 0;
 }
 
-/* Whether something is left that was to be said; *ret_line is where it begins. */
-static bool has_more(struct input *input, struct input_line *ret_line)
-{
-	struct pollfd ready = {.fd = input->fd, .events = POLLIN};
-
-	if (!input->is_at_end && !input_peek(input, ret_line) && poll(&ready, 1, 0) > 0) {
-		input_read(input);
-	}
-	input->is_at_end = true; /* a line without an end counts */
-	return input_peek(input, ret_line);
-}
-
 static enum chat_exit judge(struct chat *chat)
 {
 	enum chat_exit code = exit_of(tg_client_status(chat->client));
-	struct input_line line;
-	const bool is_unsent = has_more(chat->input, &line);
+	const bool is_unsent = delivery_finish(&chat->delivery);
 
-	if (is_unsent) {
-		show_error(
-			&chat->show, "line %" PRIu64 " and what follows was not sent", line.number);
-	}
 	if (chat->input->error) {
 		show_error(&chat->show, "standard input: %s", strerror(-chat->input->error));
 	}
 	show_flush(&chat->show);
-	if (code == CHAT_EXIT_OK && (is_unsent || chat->doubtful > 0)) {
+	if (code == CHAT_EXIT_OK && (is_unsent || chat->delivery.doubtful > 0)) {
 		code = CHAT_EXIT_LOST;
 	}
 	if (code == CHAT_EXIT_OK &&
-		(chat->was_refused || chat->input->error || chat->show.out.error)) {
+		(chat->delivery.was_refused || chat->input->error || chat->show.out.error)) {
 		code = CHAT_EXIT_LOCAL;
 	}
 	return code;
@@ -525,8 +393,7 @@ enum chat_exit chat_run(struct tg_client *client, const struct chat_options *opt
 		.show = {.out = OUTPUT_EMPTY, .err = OUTPUT_EMPTY, .is_quiet = options->is_quiet},
 		.signal_fd = -1,
 	};
-	const size_t line_max =
-		options->uses_packets ? MESSAGE_MAX - PACKET_HEADER_LEN : MESSAGE_MAX;
+	const size_t line_max = options->uses_packets ? DELIVERY_PACKET_MAX : DELIVERY_TEXT_MAX;
 	enum chat_exit code = CHAT_EXIT_LOCAL;
 	int err = open_signals(&chat.signal_fd);
 
@@ -539,6 +406,12 @@ enum chat_exit chat_run(struct tg_client *client, const struct chat_options *opt
 	if (err < 0) {
 		goto fail;
 	}
+	chat.delivery = (struct delivery){
+		.client = client,
+		.input = chat.input,
+		.show = &chat.show,
+		.uses_packets = options->uses_packets,
+	};
 	follow(&chat);
 	const enum tg_status status = tg_client_connect(client);
 	if (status != TG_OK) {

@@ -1,0 +1,135 @@
+#include "chat_delivery.h"
+
+#include <inttypes.h>
+#include <poll.h>
+
+enum {
+	PACKET_TEXT = 102, /* PROTOCOL section "Packets" */
+};
+
+static enum tg_status hand_over(struct delivery *delivery, const struct input_line *line)
+{
+	if (line->is_too_long) {
+		return TG_ERR_TOO_BIG;
+	}
+	return delivery->uses_packets
+		       ? tg_client_send_packet(delivery->client, PACKET_TEXT, line->data, line->len)
+		       : tg_client_send_text(delivery->client, line->data, line->len);
+}
+
+/* Says why, and goes on with the next. */
+static void refuse_line(
+	struct delivery *delivery, const struct input_line *line, enum tg_status status)
+{
+	if (status == TG_ERR_TOO_BIG) {
+		show_error(delivery->show,
+			"line %" PRIu64 " is not sent: it has more than %zu bytes", line->number,
+			delivery->input->line_max);
+	} else {
+		show_error(delivery->show, "line %" PRIu64 " is not sent: %s", line->number,
+			tg_status_text(status));
+	}
+	delivery->was_refused = true;
+	input_drop(delivery->input);
+}
+
+static void send_line(struct delivery *delivery, const struct input_line *line)
+{
+	if (delivery->input->is_tty && line->len == 0 && !line->is_too_long) {
+		input_drop(delivery->input); /* a mere stroke of the Enter key */
+		return;
+	}
+	/* Before the call, in whose course the line to the gateway may be lost. */
+	delivery->is_in_flight = true;
+	const enum tg_status status = hand_over(delivery, line);
+	if (status == TG_OK) {
+		return;
+	}
+	delivery->is_in_flight = false;
+	if (status != TG_ERR_WOULD_BLOCK && status != TG_ERR_NOT_CONNECTED) {
+		refuse_line(delivery, line, status);
+	}
+}
+
+/* The kernel has the line that was in flight. */
+static void finish_line(struct delivery *delivery)
+{
+	delivery->is_in_flight = false;
+	delivery->sent++;
+	input_drop(delivery->input);
+}
+
+static void finish_line_if_taken(struct delivery *delivery)
+{
+	if (delivery->is_in_flight && tg_client_queued_len(delivery->client) == 0) {
+		finish_line(delivery);
+	}
+}
+
+bool delivery_advance(struct delivery *delivery)
+{
+	struct input_line line;
+
+	finish_line_if_taken(delivery);
+	while (!delivery->is_in_flight && input_peek(delivery->input, &line)) {
+		const uint64_t before = delivery->input->dropped;
+		if (tg_client_state(delivery->client) == TG_STATE_CONNECTED) {
+			send_line(delivery, &line);
+			finish_line_if_taken(delivery);
+		}
+		if (delivery->input->dropped == before) {
+			return true;
+		}
+	}
+	return delivery->is_in_flight;
+}
+
+void delivery_on_ping(struct delivery *delivery)
+{
+	delivery->pinged = delivery->sent;
+}
+
+void delivery_on_pong(struct delivery *delivery)
+{
+	delivery->confirmed = delivery->pinged;
+}
+
+void delivery_on_farewell(struct delivery *delivery)
+{
+	finish_line_if_taken(delivery);
+	delivery->confirmed = delivery->sent;
+}
+
+void delivery_on_end(struct delivery *delivery, size_t unsent_len)
+{
+	if (delivery->is_in_flight && unsent_len == 0) {
+		finish_line(delivery);
+	}
+	delivery->is_in_flight = false;
+	const uint64_t doubtful = delivery->sent - delivery->confirmed;
+	if (doubtful > 0) {
+		show_error(delivery->show, "the last %" PRIu64 " line%s sent may not have arrived",
+			doubtful, doubtful == 1 ? "" : "s");
+	}
+	delivery->doubtful += doubtful;
+	delivery->sent = 0;
+	delivery->pinged = 0;
+	delivery->confirmed = 0;
+}
+
+bool delivery_finish(struct delivery *delivery)
+{
+	struct input *input = delivery->input;
+	struct pollfd ready = {.fd = input->fd, .events = POLLIN};
+	struct input_line line;
+
+	if (!input->is_at_end && !input_peek(input, &line) && poll(&ready, 1, 0) > 0) {
+		input_read(input);
+	}
+	input->is_at_end = true; /* a line without an end counts */
+	if (!input_peek(input, &line)) {
+		return false;
+	}
+	show_error(delivery->show, "line %" PRIu64 " and what follows was not sent", line.number);
+	return true;
+}

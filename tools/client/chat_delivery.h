@@ -1,0 +1,57 @@
+/* What is said, line by line, and what became of it.
+ *
+ * Lines wait in the input; one at a time is in the client's queue, and it leaves the input when the
+ * kernel has it. So what a lost line to the gateway has not taken is said again on the next one. Of
+ * what the kernel had taken nobody knows, unless the gateway answered something sent behind it. */
+#ifndef TIDEGATE_CHAT_DELIVERY_H
+#define TIDEGATE_CHAT_DELIVERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "chat_input.h"
+#include "chat_show.h"
+#include "tidegate-client.h"
+
+enum {
+	DELIVERY_TEXT_MAX = 65536,       /* bytes of a line sent as a text message */
+	DELIVERY_PACKET_MAX = 65536 - 6, /* as a packet */
+};
+
+/* Owner:  the chat.
+ * Shared: never. What it points to is borrowed; the rest begins at zero. */
+struct delivery {
+	struct tg_client *client;
+	struct input *input;
+	struct show *show;
+	bool uses_packets;
+
+	bool is_in_flight; /* the first line of the input is in the client's queue */
+	bool was_refused;  /* a line could not be sent for what it is */
+
+	/* Of the line to the gateway that stands: lines of text the kernel has taken, those of them
+	 * before the last Ping, and those the gateway has read for sure. */
+	uint64_t sent;
+	uint64_t pinged;
+	uint64_t confirmed;
+	uint64_t doubtful; /* of all that were lost: sent, but not confirmed */
+};
+
+/* Sends what can be sent now. Returns whether a line is left. */
+bool delivery_advance(struct delivery *delivery);
+
+/* A Ping goes out, and its Pong came. */
+void delivery_on_ping(struct delivery *delivery);
+void delivery_on_pong(struct delivery *delivery);
+
+/* The gateway has answered our Close. */
+void delivery_on_farewell(struct delivery *delivery);
+
+/* The line to the gateway is gone, and `unsent_len` bytes that the client had taken with it. */
+void delivery_on_end(struct delivery *delivery, size_t unsent_len);
+
+/* Shows what is left in the input; nothing is sent any more. Returns whether there was anything. */
+bool delivery_finish(struct delivery *delivery);
+
+#endif
