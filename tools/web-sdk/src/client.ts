@@ -150,7 +150,7 @@ export class IMClient extends Emitter<ClientEvents> {
     }
     if (this.#current === State.INIT || this.#current === State.CLOSED) {
       this.#attempt = this.#notBefore = 0
-      this.#refreshed = this.#paused = false
+      this.#refreshed = false
       this.#unwatch = watchPage((news) => this.#told(news))
       this.#enter(State.CONNECTING, 'login')
       this.#dial()
@@ -293,6 +293,8 @@ export class IMClient extends Emitter<ClientEvents> {
       this.#attempt = 0
       this.#refreshed = false
     }
+    // Who has just woken finds the line cut: browsers tell of that after the page's event.
+    const pace = this.#liveness?.probing ? { baseMs: 0, capMs: WAKE_JITTER_MS } : reconnect
     this.#drop(closeCode, error.message)
     this.#log('debug', error)
     if (error.code === 'protocol' || error.code === 'auth') {
@@ -313,7 +315,7 @@ export class IMClient extends Emitter<ClientEvents> {
       if (live) {
         this.#enter(State.RECONNECTING, error.code)
       }
-      const delayMs = this.#paused ? Infinity : backoffMs(reconnect, this.#attempt, Math.random(), retryMs)
+      const delayMs = this.#paused ? Infinity : backoffMs(pace, this.#attempt, Math.random(), retryMs)
       this.#notBefore = Date.now() + (retryMs ?? 0)
       this.emit('reconnecting', { attempt: this.#attempt, delayMs, error })
       this.#redialIn(delayMs)

@@ -8,7 +8,7 @@ export interface LivenessSettings {
 
 export interface LivenessOwner {
   ping(): void
-  /** The line has been silent for too long, and it was asked. */
+  /** The line has been silent for too long, and it was asked. Both timers go on until `stop`. */
   silent(): void
 }
 
@@ -35,6 +35,11 @@ export class Liveness {
     this.#deadline.set(settings.readTimeoutMs)
   }
 
+  /** Whether a probe is without an answer. */
+  get probing(): boolean {
+    return this.#probes > 0
+  }
+
   stop(): void {
     this.#heartbeat.clear()
     this.#deadline.clear()
@@ -44,10 +49,7 @@ export class Liveness {
   frame(): void {
     this.#lastRead = Date.now()
     this.#asked = false
-    if (this.#probes) {
-      this.#probes = 0
-      this.#deadline.set(this.#settings.readTimeoutMs)
-    }
+    this.#probes = 0
   }
 
   /** A pong has come. Called by the message's handler: a timer that is set there is at the start of its chain, and
@@ -95,7 +97,6 @@ export class Liveness {
       // The clock ran while nobody was here to ask or to read. With two probes behind it that is no excuse any more.
       this.#ask()
     } else {
-      this.stop()
       this.#owner.silent()
     }
   }

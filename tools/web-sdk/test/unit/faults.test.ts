@@ -139,6 +139,7 @@ describe('free of fault', () => {
     expect(c.state).toBe(State.CONNECTED)
     const before = structuredClone(c.stats)
     const told = JSON.stringify(seen)
+    expect(new Set([a.onopen, a.onmessage, a.onerror, a.onclose]).size).toBe(1) // bound to nothing of B
     a.haunt()
     await pass(0)
     expect(c.state).toBe(State.CONNECTED)

@@ -74,6 +74,50 @@ describe('a page that wakes', () => {
     expect(c.state).toBe(State.CONNECTED)
   })
 
+  it.each(WAKING)('%s: whose line is found cut dials within a second', async (event) => {
+    const gateway = new ScriptedGateway().serve()
+    const { socket, seen } = await connected(gateway, SLOW)
+    gateway.fallSilent()
+    await pass(20_000)
+    tell(event)
+    socket.end(1006)
+    await pass(1_000)
+    expect(gateway.sockets.length).toBe(2)
+    expect(seen.events.reconnecting[0]?.delayMs).toBeLessThan(1_000)
+  })
+
+  it.each(WAKING)('%s: whose line is cut after the answer backs off', async (event) => {
+    const gateway = new ScriptedGateway().serve()
+    const { socket } = await connected(gateway, SLOW)
+    tell(event)
+    await pass(1_000)
+    socket.end(1006)
+    await pass(59_999)
+    expect(gateway.sockets.length).toBe(1)
+    await pass(1)
+    expect(gateway.sockets.length).toBe(2)
+  })
+
+  it('news that keep coming do not put the dial off', async () => {
+    const { gateway } = await reconnecting()
+    vi.spyOn(Math, 'random').mockReturnValue(0.99)
+    for (let ms = 0; ms < 1_000; ms += 50) {
+      tell('visibilitychange')
+      await pass(50)
+    }
+    expect(gateway.sockets.length).toBe(2)
+  })
+
+  it('a new login owes nothing to an old slot', async () => {
+    const { gateway, c } = await reconnecting('retry_ms=600000')
+    await c.logout()
+    await c.login()
+    gateway.newest.end(1006)
+    tell('online')
+    await pass(1_000)
+    expect(gateway.sockets.length).toBe(3)
+  })
+
   it('spreads that second', async () => {
     const delays = new Set<number>()
     for (let i = 0; i < 10; i++) {
@@ -162,6 +206,20 @@ describe('offline', () => {
     tell('online')
     await pass(1_000)
     expect(c.state).toBe(State.CONNECTED)
+  })
+
+  it('does not keep a dial from its time-out', async () => {
+    const { gateway, c } = await reconnecting()
+    gateway.fallSilent()
+    tell('online')
+    await pass(1_000)
+    expect(gateway.live).toBe(1)
+    tell('offline')
+    await pass(5_000)
+    expect(gateway.live).toBe(0)
+    expect(c.state).toBe(State.RECONNECTING)
+    await pass(3_600_000)
+    expect(gateway.sockets.length).toBe(2)
   })
 
   it('a line lost meanwhile waits for the network', async () => {

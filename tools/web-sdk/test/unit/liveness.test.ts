@@ -64,6 +64,17 @@ describe('heartbeat', () => {
     await pass(0)
     expect(seen.events.pong.slice(1)).toEqual([{ rttMs: 10_000 }, { rttMs: 1_000 }])
   })
+
+  it('measures a new line by its own ping', async () => {
+    const gateway = new ScriptedGateway()
+    const { c, socket } = await connected(gateway, { reconnect: { baseMs: 0, capMs: 0 } })
+    await pass(10_000) // a ping that stays without answer
+    socket.end(1006)
+    gateway.serve(20)
+    await pass(100)
+    expect(c.state).toBe(State.CONNECTED)
+    expect(c.stats.rtt).toBe(40)
+  })
 })
 
 describe('read deadline', () => {
@@ -82,6 +93,22 @@ describe('read deadline', () => {
     expect(c.state).toBe(State.CONNECTED)
     await pass(1)
     expect(c.state).toBe(State.RECONNECTING)
+    expect(gateway.sockets.length).toBe(1)
+  })
+
+  it('asks first where no heartbeat could: its timer was held back', async () => {
+    const gateway = new ScriptedGateway().serve(20)
+    const { c, socket } = await connected(gateway)
+    await pass(9_999)
+    const punctual = setTimeout
+    vi.stubGlobal('setTimeout', (action: () => void, ms: number) => punctual(action, ms === 10_000 ? 3_600_000 : ms))
+    await pass(41) // this heartbeat is answered, the next one will not come
+    await pass(29_999)
+    expect(socket.pings).toBe(2)
+    await pass(1)
+    expect(socket.pings).toBe(3)
+    await pass(120_000)
+    expect(c.state).toBe(State.CONNECTED)
     expect(gateway.sockets.length).toBe(1)
   })
 

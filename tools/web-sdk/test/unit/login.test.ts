@@ -84,6 +84,30 @@ describe('login', () => {
     expect(await c.login()).toEqual({ status: 'Success' })
   })
 
+  it('starts with a clean slate', async () => {
+    const gateway = new ScriptedGateway().serve()
+    const getToken = vi.fn(() => 't')
+    const { c, socket, seen } = await connected(gateway, { getToken, reconnect: { maxAttempts: 1 } })
+    socket.end(1006)
+    await pass(10_000)
+    gateway.newest.end(1006)
+    await pass(0)
+    expect(c.state).toBe(State.CLOSED) // its one attempt is used up
+    await c.login()
+    gateway.newest.end(3000)
+    await pass(0)
+    gateway.newest.end(3000)
+    await pass(0)
+    expect(c.state).toBe(State.CLOSED) // so is its second token
+    await c.login()
+    gateway.newest.end(3000)
+    await pass(0)
+    expect(c.state).toBe(State.CONNECTED)
+    gateway.newest.end(1006)
+    await pass(0)
+    expect(seen.events.reconnecting.map(({ attempt }) => attempt)).toEqual([1, 1])
+  })
+
   it('while closing lets go of the old line, and logout resolves', async () => {
     const gateway = new ScriptedGateway().serve()
     const { c, socket } = await connected(gateway)
@@ -230,6 +254,18 @@ describe('a token', () => {
       [1, 'network'],
       [2, 'auth'],
     ])
+  })
+
+  it('whose source fails after the logout changes nothing', async () => {
+    let fail!: (error: Error) => void
+    const c = client(new ScriptedGateway(), { getToken: () => new Promise((_, reject) => (fail = reject)) })
+    const seen = watch(c)
+    void c.login()
+    await c.logout()
+    fail(new Error('late'))
+    await pass(0)
+    expect(seen.events.closed.length).toBe(1)
+    expect(seen.events.error).toEqual([])
   })
 
   it('that takes too long is a login time-out', async () => {

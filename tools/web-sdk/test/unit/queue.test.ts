@@ -134,12 +134,17 @@ describe('the queue', () => {
   it('gives up a text by its signal, and only that', async () => {
     const { gateway, c } = await cut({ ttlMs: 100_000 })
     const abort = new AbortController()
+    const later = new AbortController()
     const a = follow(c.sendText('a', { signal: abort.signal }))
     const b = follow(c.sendText('b'))
+    const added = vi.spyOn(later.signal, 'addEventListener')
+    const removed = vi.spyOn(later.signal, 'removeEventListener')
+    const d = follow(c.sendText('d', { signal: later.signal }))
     abort.abort()
     await pass(60_000)
-    expect([a.now, b.now]).toEqual(['aborted', 'sent'])
-    expect(texts(gateway)).toEqual(['b'])
+    expect([a.now, b.now, d.now]).toEqual(['aborted', 'sent', 'sent'])
+    expect(removed.mock.calls).toEqual(added.mock.calls)
+    expect(texts(gateway)).toEqual(['b', 'd'])
   })
 
   it('fails by what ended the client', async () => {
