@@ -516,7 +516,7 @@ static void finish(struct gateway *gateway)
 {
 	struct node *node = &gateway->node;
 	/* Before the workers, who may still hold orders of its. */
-	admin_destroy(&gateway->admin);
+	admin_stop(gateway->admin);
 	for (uint32_t i = 0; gateway->acceptors && i < gateway->config.acceptors; i++) {
 		acceptor_destroy(&gateway->acceptors[i]);
 	}
@@ -538,6 +538,7 @@ static void destroy(struct gateway *gateway)
 	for (uint32_t i = 0; node->workers && i < node->worker_count; i++) {
 		worker_destroy(&node->workers[i]);
 	}
+	admin_destroy(&gateway->admin);
 	user_table_destroy(&node->users);
 	listeners_close(&gateway->listeners);
 	free(gateway->acceptors);

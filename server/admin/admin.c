@@ -260,6 +260,22 @@ void admin_name(const struct admin *admin, char *ret_name, size_t size)
 	}
 }
 
+void admin_stop(struct admin *admin)
+{
+	if (!admin) {
+		return;
+	}
+	if (admin->is_started) {
+		atomic_store_explicit(&admin->is_stopping, true, memory_order_release);
+		mailbox_ring(admin->mailbox);
+		pthread_join(admin->thread, NULL);
+		admin->is_started = false;
+	}
+	ASSERT(admin->context.orders == 0);
+	admin_front_destroy(&admin->front);
+	listeners_close(&admin->listeners);
+}
+
 void admin_destroy(struct admin **admin)
 {
 	struct admin *given = *admin;
@@ -268,18 +284,11 @@ void admin_destroy(struct admin **admin)
 		return;
 	}
 	*admin = NULL;
-	if (given->is_started) {
-		atomic_store_explicit(&given->is_stopping, true, memory_order_release);
-		mailbox_ring(given->mailbox);
-		pthread_join(given->thread, NULL);
-	}
-	ASSERT(given->context.orders == 0);
-	admin_front_destroy(&given->front);
+	admin_stop(given);
 	while (given->mailbox && mailbox_take(given->mailbox, &mail) == MAILBOX_MAIL) {
 		free((struct reload *)mail);
 	}
 	mailbox_destroy(&given->mailbox);
 	loop_finish(&given->loop);
-	listeners_close(&given->listeners);
 	free(given);
 }

@@ -39,8 +39,12 @@ int admin_reload(
 /* Where it listens, as a person would type it: `http://127.0.0.1:8001/`. */
 void admin_name(const struct admin *admin, char *ret_name, size_t size);
 
-/* Answers what is under way, ends the thread, waits for it, frees the admin and nulls the giver's
- * pointer. The workers must still run, for orders to come back. *admin may be NULL. */
+/* Answers what is under way, ends the thread, waits for it and closes the port. The workers must
+ * still run, for orders to come back. `admin` may be NULL, or not started. */
+void admin_stop(struct admin *admin);
+
+/* Frees a stopped admin and nulls the giver's pointer. The workers must have ended: one that has
+ * sent an order back may be about to ring the bell. *admin may be NULL. */
 void admin_destroy(struct admin **admin);
 
 #endif
