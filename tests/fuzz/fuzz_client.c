@@ -1,0 +1,515 @@
+/* The client's core under a script of orders, times, transports and bytes, from outside and from
+ * inside of its callbacks. Whatever comes:
+ *
+ * - each change of state begins where the one before it ended, and follows an arrow of the machine;
+ * - what is sent is a request, then masked frames that the gateway's own reader takes;
+ * - a core at rest wants nothing, and one that waits for a time is not late for it;
+ * - bytes one by one lead to what the pieces lead to. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../proto/accept.h"
+#include "../../proto/bytes.h"
+#include "../../proto/frame.h"
+#include "../../proto/message.h"
+#include "../../tools/client/core.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+enum action {
+	ACT_LOGIN,
+	ACT_LOGOUT,
+	ACT_PROBE,
+	ACT_SEND_TEXT,
+	ACT_SEND_PACKET,
+	ACT_PASS,   /* time, with its ticks */
+	ACT_SLEEP,  /* time without */
+	ACT_OPENED, /* the transport's events */
+	ACT_TRYING,
+	ACT_FAILED,
+	ACT_ENDED,
+	ACT_STALE,  /* events of a line that is not */
+	ACT_ANSWER, /* the right 101 */
+	ACT_BYTES,  /* of the gateway, raw */
+	ACT_FRAME,  /* of the gateway, with a header that fits */
+	ACT_TAKE,   /* a part of what is to be sent */
+	ACT_INSIDE, /* what is to be done inside of the next callback */
+	ACT_HALT,
+	ACT_COUNT,
+};
+
+struct script {
+	const uint8_t *data;
+	size_t len;
+};
+
+/* One run of a script. */
+struct run {
+	struct core *core;
+	struct core_options options;
+	uint64_t now_ms;
+	bool is_byte_by_byte;
+	bool is_halted;
+	uint8_t random;
+	enum tg_state state; /* as told */
+	uint8_t inside;      /* an action and one more than it; 0: none */
+	uint64_t digest;     /* of all that was told and sent */
+
+	/* What the line in `reading` has sent. */
+	uint32_t reading;
+	char head[8192];
+	size_t head_len;
+	bool has_head;
+	struct message_reader *reader;
+};
+
+static const struct message_rules gateway_rules = {.max_message = 65536, .peer_masks = true};
+
+static uint8_t take(struct script *script)
+{
+	if (script->len == 0) {
+		return 0;
+	}
+	script->len--;
+	return *script->data++;
+}
+
+/* FNV-1a. */
+static void digest(struct run *run, const void *data, size_t len)
+{
+	const uint8_t *bytes = data;
+	for (size_t i = 0; i < len; i++) {
+		run->digest = (run->digest ^ bytes[i]) * UINT64_C(1099511628211);
+	}
+}
+
+static void digest_number(struct run *run, uint64_t number)
+{
+	digest(run, &number, sizeof number);
+}
+
+/* ---- What the application is told. */
+
+static void login(struct run *run)
+{
+	core_login(run->core, &run->options, "/?user=a", "b", run->now_ms);
+}
+
+static void act_inside(struct run *run)
+{
+	const uint8_t inside = run->inside;
+
+	assert(!run->is_halted);
+	run->inside = 0;
+	switch (inside % 8) {
+	case 1:
+		core_logout(run->core, run->now_ms);
+		break;
+	case 2:
+		login(run);
+		break;
+	case 3:
+		core_logout(run->core, run->now_ms);
+		login(run);
+		break;
+	case 4:
+		core_probe(run->core, run->now_ms);
+		break;
+	case 5:
+		core_send_text(run->core, "inside", 6);
+		break;
+	case 6:
+		for (unsigned i = 0; i < 20; i++) {
+			login(run);
+			core_logout(run->core, run->now_ms);
+		}
+		break;
+	case 7:
+		run->is_halted = true;
+		core_halt(run->core);
+		break;
+	}
+}
+
+static bool is_arrow(enum tg_state from, enum tg_state to)
+{
+	switch (to) {
+	case TG_STATE_INIT:
+		return false;
+	case TG_STATE_CONNECTING:
+		return from == TG_STATE_INIT || from == TG_STATE_CLOSED;
+	case TG_STATE_CONNECTED:
+		return from == TG_STATE_CONNECTING || from == TG_STATE_RECONNECTING;
+	case TG_STATE_RECONNECTING:
+		return from == TG_STATE_CONNECTING || from == TG_STATE_CONNECTED;
+	case TG_STATE_CLOSING:
+		return from != TG_STATE_CLOSED && from != TG_STATE_CLOSING;
+	case TG_STATE_CLOSED:
+		return from != TG_STATE_INIT && from != TG_STATE_CLOSED;
+	}
+	return false;
+}
+
+static void on_state(void *data, const struct tg_state_change *change)
+{
+	struct run *run = data;
+	assert(change->from == run->state);
+	assert(is_arrow(change->from, change->to));
+	run->state = change->to;
+	digest_number(run, change->to);
+	digest_number(run, change->status);
+	digest_number(run, change->close_code);
+	digest_number(run, change->unsent_len);
+	digest(run, change->reason, strlen(change->reason));
+	act_inside(run);
+}
+
+static void on_message(void *data, const struct tg_message *message)
+{
+	struct run *run = data;
+	act_inside(run);
+	assert(message->text_len <= message->len);
+	digest(run, message->data, message->len);
+	digest_number(run, message->text_len);
+}
+
+static void on_error(void *data, const struct tg_error *error)
+{
+	struct run *run = data;
+	digest_number(run, error->status);
+	digest(run, error->detail, strlen(error->detail));
+	act_inside(run);
+}
+
+static void on_event(void *data, const struct tg_event *event)
+{
+	struct run *run = data;
+	digest_number(run, event->kind);
+	digest_number(run, event->value);
+	act_inside(run);
+}
+
+static void on_writable(void *data)
+{
+	act_inside(data);
+}
+
+static bool on_auth(void *data)
+{
+	struct run *run = data;
+	act_inside(run);
+	return true;
+}
+
+static int fetch(void *data, uint8_t *ret_bytes, size_t len)
+{
+	struct run *run = data;
+	for (size_t i = 0; i < len; i++) {
+		ret_bytes[i] = run->random = (uint8_t)(run->random * 5 + 1);
+	}
+	return 0;
+}
+
+/* ---- What is sent. */
+
+static void read_frames(struct run *run, const uint8_t *data, size_t len)
+{
+	struct message message;
+	enum message_kind kind;
+	uint8_t *copy = malloc(len);
+
+	assert(copy);
+	memcpy(copy, data, len);
+	message_reader_feed(run->reader, copy, len);
+	while ((kind = message_reader_next(run->reader, &message)) != MESSAGE_MORE) {
+		assert(kind != MESSAGE_BROKEN);
+		digest_number(run, kind);
+		digest(run, message.data, message.len);
+	}
+	free(copy);
+}
+
+static void read_sent(struct run *run, const uint8_t *data, size_t len)
+{
+	const uint32_t line = core_wanted_line(run->core);
+
+	if (line != run->reading) {
+		message_reader_destroy(&run->reader);
+		assert(message_reader_create(&gateway_rules, &run->reader) == 0);
+		run->reading = line;
+		run->head_len = 0;
+		run->has_head = false;
+	}
+	while (!run->has_head && len > 0) {
+		assert(run->head_len < sizeof run->head);
+		run->head[run->head_len++] = (char)*data++;
+		len--;
+		run->has_head = run->head_len > 4 &&
+				memcmp(run->head + run->head_len - 4, "\r\n\r\n", 4) == 0;
+	}
+	if (len > 0) {
+		read_frames(run, data, len);
+	}
+}
+
+static void take_sent(struct run *run, size_t most)
+{
+	const uint8_t *data;
+	size_t len;
+
+	while (most > 0 && (len = core_peek(run->core, &data)) > 0) {
+		len = len < most ? len : most;
+		most -= len;
+		read_sent(run, data, len);
+		core_advance(run->core, core_wanted_line(run->core), len);
+	}
+}
+
+/* ---- What comes. */
+
+static void feed(struct run *run, const uint8_t *data, size_t len)
+{
+	const uint32_t line = core_wanted_line(run->core);
+	const size_t step = run->is_byte_by_byte ? 1 : len;
+
+	for (size_t at = 0; at < len; at += step) {
+		uint8_t *copy = malloc(step);
+		assert(copy);
+		memcpy(copy, data + at, step);
+		core_feed(run->core, line, copy, step, run->now_ms);
+		free(copy);
+	}
+}
+
+static void answer(struct run *run)
+{
+	static const char field[] = "Sec-WebSocket-Key: ";
+	static const char start[] = "HTTP/1.1 101 X\r\nUpgrade: websocket\r\n"
+				    "Connection: Upgrade\r\nSec-WebSocket-Accept: ";
+	char text[sizeof start + ACCEPT_LEN + 4];
+	char accept[ACCEPT_LEN + 1];
+
+	take_sent(run, SIZE_MAX);
+	const char *key =
+		run->head_len ? memmem(run->head, run->head_len, field, sizeof field - 1) : NULL;
+	if (!key || run->reading != core_wanted_line(run->core)) {
+		return;
+	}
+	accept_of_key(key + sizeof field - 1, accept);
+	char *end = mempcpy(text, start, sizeof start - 1);
+	end = mempcpy(end, accept, ACCEPT_LEN);
+	end = mempcpy(end, "\r\n\r\n", 4);
+	feed(run, (const uint8_t *)text, (size_t)(end - text));
+}
+
+static void feed_frame(struct run *run, struct script *script)
+{
+	uint8_t frame[FRAME_HEADER_MAX + 255];
+	const uint8_t opcode = take(script);
+	size_t len = take(script);
+
+	len = len < script->len ? len : script->len;
+	const size_t header_len = frame_header_write(frame, opcode & 0xf, len, NULL);
+	frame[0] ^= opcode & 0x80; /* now and then a fragment */
+	memcpy(frame + header_len, script->data, len);
+	script->data += len;
+	script->len -= len;
+	feed(run, frame, header_len + len);
+}
+
+/* ---- The script. */
+
+static void settle(struct run *run)
+{
+	unsigned turns = 0;
+
+	while (core_next_deadline(run->core) <= run->now_ms) {
+		core_tick(run->core, run->now_ms);
+		assert(turns++ < 8);
+	}
+}
+
+static void pass(struct run *run, uint64_t ms)
+{
+	const uint64_t until = run->now_ms + ms;
+	uint64_t due;
+	unsigned turns = 0;
+
+	while ((due = core_next_deadline(run->core)) <= until && turns++ < 64) {
+		run->now_ms = due > run->now_ms ? due : run->now_ms;
+		core_tick(run->core, run->now_ms);
+	}
+	run->now_ms = until > run->now_ms ? until : run->now_ms;
+	settle(run);
+}
+
+static uint64_t take_ms(struct script *script)
+{
+	const uint8_t exponent = take(script) % 20;
+	return (UINT64_C(1) << exponent) + take(script);
+}
+
+static void stale(struct run *run, uint8_t which)
+{
+	uint8_t kick[] = "\x88\x02\x0f\xa1";
+	const uint32_t line = core_wanted_line(run->core) + 1 + which % 3;
+
+	core_transport_opened(run->core, line, run->now_ms);
+	core_transport_trying(run->core, line, run->now_ms);
+	core_feed(run->core, line, kick, sizeof kick - 1, run->now_ms);
+	core_transport_failed(run->core, line, TG_ERR_LOST, 0, run->now_ms);
+	core_transport_ended(run->core, line, run->now_ms);
+	core_advance(run->core, line, 1);
+}
+
+static void step(struct run *run, struct script *script)
+{
+	const uint32_t line = core_wanted_line(run->core);
+	size_t len;
+
+	switch (take(script) % ACT_COUNT) {
+	case ACT_LOGIN:
+		login(run);
+		break;
+	case ACT_LOGOUT:
+		core_logout(run->core, run->now_ms);
+		break;
+	case ACT_PROBE:
+		core_probe(run->core, run->now_ms);
+		break;
+	case ACT_SEND_TEXT:
+		len = take(script);
+		len = len < script->len ? len : script->len;
+		core_send_text(run->core, (const char *)script->data, len);
+		break;
+	case ACT_SEND_PACKET:
+		len = take(script);
+		len = len < script->len ? len : script->len;
+		core_send_packet(run->core, (uint16_t)(100 + take(script) % 4), script->data,
+			len < script->len ? len : script->len);
+		break;
+	case ACT_PASS:
+		pass(run, take_ms(script));
+		break;
+	case ACT_SLEEP:
+		run->now_ms += take_ms(script);
+		settle(run);
+		break;
+	case ACT_OPENED:
+		core_transport_opened(run->core, line, run->now_ms);
+		break;
+	case ACT_TRYING:
+		core_transport_trying(run->core, line, run->now_ms);
+		break;
+	case ACT_FAILED:
+		core_transport_failed(run->core, line, TG_ERR_RESOLVE + take(script) % 3,
+			take(script) % 2 * 111, run->now_ms);
+		break;
+	case ACT_ENDED:
+		core_transport_ended(run->core, line, run->now_ms);
+		break;
+	case ACT_STALE:
+		stale(run, take(script));
+		break;
+	case ACT_ANSWER:
+		answer(run);
+		break;
+	case ACT_BYTES:
+		len = take(script);
+		len = len < script->len ? len : script->len;
+		feed(run, script->data, len);
+		script->data += len;
+		script->len -= len;
+		break;
+	case ACT_FRAME:
+		feed_frame(run, script);
+		break;
+	case ACT_TAKE:
+		take_sent(run, 1 + (size_t)take(script));
+		break;
+	case ACT_INSIDE:
+		run->inside = take(script);
+		break;
+	default:
+		if (take(script) == 0xff) {
+			run->is_halted = true;
+			core_halt(run->core);
+		}
+		break;
+	}
+}
+
+static void check(const struct run *run)
+{
+	if (run->is_halted) {
+		return;
+	}
+	assert(core_state(run->core) == run->state);
+	if (run->state == TG_STATE_INIT) {
+		assert(core_wanted_line(run->core) == 0);
+		assert(core_next_deadline(run->core) == CORE_NEVER);
+	}
+	if (run->state == TG_STATE_CONNECTING || run->state == TG_STATE_CONNECTED ||
+		run->state == TG_STATE_CLOSING) {
+		assert(core_wanted_line(run->core) != 0);
+	}
+	if (run->state == TG_STATE_CLOSED && core_wanted_line(run->core) == 0) {
+		assert(core_next_deadline(run->core) == CORE_NEVER);
+	}
+	/* What waits for nobody's answer has a time. */
+	if (run->state == TG_STATE_RECONNECTING || run->state == TG_STATE_CLOSING) {
+		assert(core_next_deadline(run->core) != CORE_NEVER ||
+			core_wants_next_address(run->core));
+	}
+	assert(core_queued_len(run->core) <= run->options.send_queue_limit);
+}
+
+static uint64_t play(const uint8_t *data, size_t len, bool is_byte_by_byte)
+{
+	struct script script = {data, len};
+	struct run run = {
+		.now_ms = 1000,
+		.is_byte_by_byte = is_byte_by_byte,
+		.options =
+			{
+				.heartbeat_ms = 50000,
+				.read_deadline_ms = 150000,
+				.connect_timeout_ms = 5000,
+				.close_timeout_ms = 1500,
+				.probe_timeout_ms = 5000,
+				.reconnect_attempts = 3,
+				.reconnect_min_ms = 2000,
+				.reconnect_max_ms = 10000,
+				.min_uptime_ms = 5000,
+				.send_queue_limit = 600,
+			},
+		.digest = UINT64_C(14695981039346656037),
+	};
+	const struct listener listener = {
+		on_state, on_message, on_error, on_event, on_writable, on_auth, &run};
+	const uint8_t flags = take(&script);
+
+	run.options.retry_login = flags & 1;
+	run.options.close_timeout_ms = flags & 2 ? 0 : 1500;
+	run.options.reconnect_attempts = flags & 4 ? -1 : 3;
+	run.options.heartbeat_ms = flags & 8 ? 0 : 50000;
+	assert(core_create(&listener, &run.core) == 0);
+	core_entropy(run.core)->fetch = fetch;
+	core_entropy(run.core)->data = &run;
+	while (script.len > 0) {
+		step(&run, &script);
+		check(&run);
+	}
+	digest_number(&run, core_state(run.core));
+	digest_number(&run, core_stats(run.core)->dials);
+	core_destroy(&run.core);
+	message_reader_destroy(&run.reader);
+	return run.digest;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	assert(play(data, len, false) == play(data, len, true));
+	return 0;
+}
