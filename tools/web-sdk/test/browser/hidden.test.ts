@@ -61,6 +61,23 @@ describe('a hidden page', () => {
   }, 120_000)
 })
 
+describe('a frozen page', () => {
+  it('is back within a second when it thaws, though the browser has cut its line', async () => {
+    const server = await gateway()
+    const tab = await browser.open(`${site.url}/`)
+    const backoff = { baseMs: 60_000, capMs: 60_000 }
+    const settings = JSON.stringify({ url: server.url, user: 'alice', reconnect: backoff })
+    expect(await tab.run(`make(${settings}).${LOGIN}`)).toBe('Success')
+    await browser.open(`${site.url}/elsewhere`)
+    await tab.send('Page.setWebLifecycleState', { state: 'frozen' })
+    await tab.send('Page.setWebLifecycleState', { state: 'active' })
+    await until('the browser has cut the line', () => server.open('alice') === 0)
+    await tab.until('client.state === State.CONNECTED')
+    expect(await tab.run('seen.page')).toEqual(expect.arrayContaining(['freeze', 'resume']))
+    expect(server.logins('alice')).toHaveLength(2)
+  })
+})
+
 describe('back and forward', () => {
   it('ends the line with the page, and brings both back', async () => {
     const server = await gateway()
