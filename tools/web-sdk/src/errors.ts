@@ -2,6 +2,8 @@
 export type IMErrorCode = 'timeout' | 'auth' | 'kicked' | 'aborted' | 'protocol' | 'network'
 
 export class IMError extends Error {
+  /* Else consoles show the name that the minifier gave. */
+  static override readonly name = 'IMError'
   readonly code: IMErrorCode
   /** What caused it, where that was an error of its own: of `getToken`, of the WebSocket's constructor. */
   declare readonly cause?: unknown

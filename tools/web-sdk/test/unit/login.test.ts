@@ -50,6 +50,29 @@ describe('login', () => {
     expect(seen.states.map(([state]) => state)).toEqual(['CONNECTING', 'CLOSED'])
   })
 
+  it('fails by an error before the opening, which Node tells without a close', async () => {
+    const gateway = new ScriptedGateway()
+    const c = client(gateway)
+    const seen = watch(c)
+    const login = c.login()
+    gateway.newest.onerror?.({})
+    expect(await login).toMatchObject({ status: 'LoginFailed', error: { code: 'network' } })
+    gateway.newest.end(1006)
+    await pass(0)
+    expect(seen.events.closed).toMatchObject([{ reason: 'network', code: 1006 }])
+  })
+
+  it('goes on after an error behind the opening: its close says why', async () => {
+    const gateway = new ScriptedGateway()
+    const c = client(gateway)
+    const login = c.login()
+    gateway.newest.open()
+    gateway.newest.onerror?.({})
+    expect(c.state).toBe(State.CONNECTING)
+    gateway.newest.end(4000)
+    expect(await login).toMatchObject({ error: { code: 'auth' } })
+  })
+
   it('fails where the constructor throws', async () => {
     const refusal = new SyntaxError('mixed content')
     const WebSocket = class {
