@@ -75,6 +75,19 @@ static uint8_t take(struct script *script)
 	return *script->data++;
 }
 
+/* Bytes that follow, as many as a byte says and there are. */
+static size_t take_len(struct script *script)
+{
+	const size_t len = take(script);
+	return len < script->len ? len : script->len;
+}
+
+static void drop(struct script *script, size_t len)
+{
+	script->data += len;
+	script->len -= len;
+}
+
 /* FNV-1a. */
 static void digest(struct run *run, const void *data, size_t len)
 {
@@ -307,14 +320,11 @@ static void feed_frame(struct run *run, struct script *script)
 {
 	uint8_t frame[FRAME_HEADER_MAX + 255];
 	const uint8_t opcode = take(script);
-	size_t len = take(script);
-
-	len = len < script->len ? len : script->len;
+	const size_t len = take_len(script);
 	const size_t header_len = frame_header_write(frame, opcode & 0xf, len, NULL);
 	frame[0] ^= opcode & 0x80; /* now and then a fragment */
 	memcpy(frame + header_len, script->data, len);
-	script->data += len;
-	script->len -= len;
+	drop(script, len);
 	feed(run, frame, header_len + len);
 }
 
@@ -366,6 +376,7 @@ static void stale(struct run *run, uint8_t which)
 static void step(struct run *run, struct script *script)
 {
 	const uint32_t line = core_wanted_line(run->core);
+	uint16_t command;
 	size_t len;
 
 	switch (take(script) % ACT_COUNT) {
@@ -379,15 +390,15 @@ static void step(struct run *run, struct script *script)
 		core_probe(run->core, run->now_ms);
 		break;
 	case ACT_SEND_TEXT:
-		len = take(script);
-		len = len < script->len ? len : script->len;
+		len = take_len(script);
 		core_send_text(run->core, (const char *)script->data, len);
+		drop(script, len);
 		break;
 	case ACT_SEND_PACKET:
-		len = take(script);
-		len = len < script->len ? len : script->len;
-		core_send_packet(run->core, (uint16_t)(100 + take(script) % 4), script->data,
-			len < script->len ? len : script->len);
+		command = (uint16_t)(100 + take(script) % 4);
+		len = take_len(script);
+		core_send_packet(run->core, command, script->data, len);
+		drop(script, len);
 		break;
 	case ACT_PASS:
 		pass(run, take_ms(script));
@@ -416,11 +427,9 @@ static void step(struct run *run, struct script *script)
 		answer(run);
 		break;
 	case ACT_BYTES:
-		len = take(script);
-		len = len < script->len ? len : script->len;
+		len = take_len(script);
 		feed(run, script->data, len);
-		script->data += len;
-		script->len -= len;
+		drop(script, len);
 		break;
 	case ACT_FRAME:
 		feed_frame(run, script);

@@ -381,7 +381,7 @@ struct tg_stats {
 	uint64_t pings;             /* sent */
 	uint64_t pongs;             /* received for them */
 	uint32_t rtt_ms;            /* of the last ping answered */
-	uint32_t attempt;           /* attempts since the last line that counted as a success */
+	uint32_t attempt; /* attempts since a line last stood for the minimum uptime, as it ended */
 };
 
 /* Counts since tg_client_create(). Writes the first `size` bytes: pass sizeof *ret_stats. */

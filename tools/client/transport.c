@@ -6,7 +6,7 @@
 #include <sys/epoll.h>
 
 enum {
-	BUFFER_SIZE = 65536,
+	BUFFER_SIZE = 16384,
 	READS_MAX = 16, /* in one step, so that other work of the loop gets its turn */
 	PART_READS_MAX = 64,
 };
