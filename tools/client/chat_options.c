@@ -69,18 +69,19 @@ static const char doc[] =
 	"Examples:\n"
 	"  tidegate-chat -a ws://127.0.0.1:8000 -u alice\n"
 	"  echo hello | tidegate-chat -u bot\n"
-	"  tidegate-chat -a unix:/run/tidegate/tidegate.sock -u log --stay -q </dev/null >chat.log\n"
+	"  tidegate-chat -a unix:/run/tidegate/socket -u bob\n"
+	"  tidegate-chat -u log --stay --quiet </dev/null >chat.log\n"
 	"\n"
 	"Exit status:\n"
 	"  0  logged out, and the gateway has everything that was said\n"
 	"  1  something failed here: a line that cannot be sent, the output, memory\n"
 	"  2  the command line is wrong\n"
 	"  3  kicked: the same user logged in elsewhere\n"
-	"  4  refused: by HTTP status, bad login, policy, or the answer is no WebSocket's\n"
+	"  4  refused: by HTTP status, bad login, or a rule of the gateway\n"
 	"  5  unreachable: no such host, no connection, no answer in time\n"
 	"  6  i/o timeout: nothing was heard for the read deadline\n"
-	"  7  the line was lost or the gateway ended it, or something said may not have arrived\n"
-	"  8  the protocol was broken\n"
+	"  7  the line was lost, or the gateway ended it, or not all that was said arrived\n"
+	"  8  the protocol was broken, or what answers is no WebSocket server\n"
 	"With reconnects it is the last attempt that counts. See tidegate-chat(1).";
 
 /* A command line being read. */
