@@ -710,6 +710,30 @@ static void a_token_is_asked_for_again_after_a_success(void **state)
 	bench_end(&bench);
 }
 
+/* Between the Close and the change of state that follows. */
+static void send_on_close(struct bench *bench, enum notice_kind kind, const void *told)
+{
+	const struct tg_event *event = told;
+	if (kind == NOTICE_EVENT && event->kind == TG_EVENT_CLOSE) {
+		assert_int_equal(core_state(bench->core), TG_STATE_CONNECTED);
+		assert_int_equal(core_send_text(bench->core, "x", 1), TG_ERR_NOT_CONNECTED);
+		core_probe(bench->core, bench->now_ms);
+	}
+}
+
+static void nothing_is_sent_while_a_token_is_asked_for(void **state)
+{
+	struct bench bench;
+
+	bench_begin_connected(&bench);
+	bench.has_token = true;
+	bench.inside = send_on_close;
+	bench_close(&bench, 3000, "");
+	bench_expect(&bench, "error:auth RECONNECTING:auth");
+	bench_expect_sent_close(&bench, 3000);
+	bench_end(&bench);
+}
+
 static void without_a_token_it_stays_closed(void **state)
 {
 	struct bench bench;
@@ -797,6 +821,7 @@ int main(void)
 		cmocka_unit_test(a_first_attempt_is_repeated_when_asked_for),
 		cmocka_unit_test(a_token_is_asked_for_once),
 		cmocka_unit_test(a_token_is_asked_for_again_after_a_success),
+		cmocka_unit_test(nothing_is_sent_while_a_token_is_asked_for),
 		cmocka_unit_test(without_a_token_it_stays_closed),
 		cmocka_unit_test(ten_thousand_reconnects),
 	};

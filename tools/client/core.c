@@ -372,7 +372,7 @@ void core_logout(struct core *core, uint64_t now_ms)
 
 static bool is_live(const struct core *core)
 {
-	return core->state == TG_STATE_CONNECTED && core->line && !core->is_ending;
+	return core->state == TG_STATE_CONNECTED && core->line && line_is_open(core->line);
 }
 
 static void ping(struct core *core, uint64_t now_ms)
@@ -587,20 +587,28 @@ static bool ask_for_token(struct core *core)
 	return core->listener->auth(core->listener->data);
 }
 
+/* Whether a line that was CONNECTED is still that of the client. */
+static bool is_undisturbed(const struct core *core, uint32_t line)
+{
+	return core->state == TG_STATE_CONNECTED && is_current(core, line) &&
+	       !core->notices.is_halted;
+}
+
 /* Turns a verdict that needs a token into one that does not. False: the application has logged out
  * meanwhile, or more, and nothing is left to be done. */
 static bool settle_refresh(struct core *core, struct verdict *verdict)
 {
+	const uint32_t line = core->line_number;
+
 	/* What came before is told first. */
 	notices_deliver(&core->notices);
-	if (!is_live(core) || core->notices.is_halted) {
+	if (!is_undisturbed(core, line)) {
 		return false;
 	}
-	const uint32_t line = core->line_number;
 	if (!ask_for_token(core)) {
 		verdict->action = VERDICT_STAY;
 	}
-	return is_live(core) && core->line_number == line && !core->notices.is_halted;
+	return is_undisturbed(core, line);
 }
 
 static void on_close(struct core *core, const struct line_event *event, uint64_t now_ms)

@@ -382,6 +382,11 @@ enum line_event_kind line_next(struct line *line, struct line_event *ret_event)
 	return ret_event->kind;
 }
 
+bool line_is_open(const struct line *line)
+{
+	return line->phase == PHASE_FRAMES && !line->queue.is_sealed;
+}
+
 bool line_take_heard(struct line *line)
 {
 	return message_reader_take_frames(line->reader) > 0;

@@ -60,6 +60,9 @@ void line_feed(struct line *line, uint8_t *data, size_t len);
  * on the way. `kind` of *ret_event is also the return value. */
 enum line_event_kind line_next(struct line *line, struct line_event *ret_event);
 
+/* Whether messages can be sent: the answer was right, and no Close has come or gone. */
+bool line_is_open(const struct line *line);
+
 /* Whether a complete frame has come since the last call: what ends a silence. */
 bool line_take_heard(struct line *line);
 
