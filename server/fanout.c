@@ -84,10 +84,11 @@ static struct batch *batch_after(const struct batch *batch, uint8_t worker)
 	return batch->mails[worker].link;
 }
 
-static int make_batch(struct fanout *fanout, uint32_t capacity, struct batch **ret_batch)
+static int make_batch(struct fanout *fanout, struct memory_budget *budget, uint32_t capacity,
+	struct batch **ret_batch)
 {
 	struct buf *buf;
-	int err = buf_create(fanout->node->budget, batch_prefix(fanout->node), capacity, &buf);
+	int err = buf_create(budget, batch_prefix(fanout->node), capacity, &buf);
 	if (!err) {
 		*ret_batch = (struct batch *)buf;
 	}
@@ -117,7 +118,9 @@ static int take_batch(struct fanout *fanout, uint32_t capacity, struct batch **r
 			return 0;
 		}
 	}
-	int err = make_batch(fanout, capacity < BATCH_BYTES ? BATCH_BYTES : capacity, ret_batch);
+	struct memory_budget *budget = empty ? &fanout->node->pooled : fanout->node->budget;
+	int err = make_batch(
+		fanout, budget, capacity < BATCH_BYTES ? BATCH_BYTES : capacity, ret_batch);
 	if (!err && empty) {
 		*empty = *ret_batch;
 		buf_ref(&(*empty)->buf);

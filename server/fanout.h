@@ -54,6 +54,8 @@ struct fanout_node {
 	struct mailbox **mailboxes;  /* of the workers, by id */
 	struct fanout_gauge *gauges; /* of the workers, by id */
 	struct memory_budget *budget;
+	struct memory_budget pooled;  /* what workers keep for their next turns: a few batches each,
+				       * which nobody waits for and no limit counts */
 	_Atomic size_t backlog;       /* bytes of batches some worker has not handed out yet */
 	_Atomic size_t backlog_limit; /* the high watermark; half of it is the low one */
 	uint32_t mail_kind;           /* of the items it posts */
