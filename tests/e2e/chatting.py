@@ -212,11 +212,6 @@ class Chat:
     def assert_no_report(self):
         assert not re.search(r"Sanitizer|runtime error:|Assertion", self.err.text), self.err.text
 
-    # --- looking --------------------------------------------------------------------------------
-
-    def fds(self):
-        return len(os.listdir(f"/proc/{self.popen.pid}/fd"))
-
 
 def run(*options, text=b"", **more):
     """A chat that gets `text` as its whole input, until its end."""

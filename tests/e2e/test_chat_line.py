@@ -4,7 +4,6 @@ what was said."""
 import os
 import re
 import signal
-import subprocess
 import threading
 
 import pytest

@@ -260,6 +260,7 @@ static enum chat_exit exit_of(enum tg_status status)
 	}
 }
 
+/* Logged out or lost for good, the last Close answered or given up, and everything shown. */
 static bool is_over(const struct chat *chat)
 {
 	return tg_client_state(chat->client) == TG_STATE_CLOSED &&
@@ -428,7 +429,6 @@ enum chat_exit chat_run(struct tg_client *client, const struct chat_options *opt
 fail:
 	fprintf(stderr, "tidegate-chat: %s\n", strerror(-err));
 done:
-	tg_client_on_event(client, NULL);
 	close(chat.signal_fd);
 	show_finish(&chat.show);
 	free(chat.input);

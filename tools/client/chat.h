@@ -6,7 +6,8 @@
 #include "tidegate-client.h"
 
 /* Logs in, runs until it is logged out or the line is gone for good, and shows why. `client` has
- * its options and is borrowed; it may be destroyed afterwards. Thread: main. */
+ * its options; it is borrowed, and fit for nothing but tg_client_destroy() afterwards.
+ * Thread: main. */
 enum chat_exit chat_run(struct tg_client *client, const struct chat_options *options);
 
 #endif

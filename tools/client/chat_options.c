@@ -80,7 +80,7 @@ static const char doc[] =
 	"  4  refused: by HTTP status, bad login, or a rule of the gateway\n"
 	"  5  unreachable: no such host, no connection, no answer in time\n"
 	"  6  i/o timeout: nothing was heard for the read deadline\n"
-	"  7  the line was lost, or the gateway ended it, or not all that was said arrived\n"
+	"  7  the line was lost or ended by the gateway, or what was said may be lost\n"
 	"  8  the protocol was broken, or what answers is no WebSocket server\n"
 	"With reconnects it is the last attempt that counts. See tidegate-chat(1).";
 
