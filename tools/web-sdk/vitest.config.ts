@@ -11,7 +11,7 @@
 import { defineConfig } from 'vitest/config'
 
 /* Far above what a test takes: a loaded machine is no fault. */
-const patience = { testTimeout: 60_000, hookTimeout: 60_000 }
+const patience = { testTimeout: 60_000, hookTimeout: 60_000, expect: { poll: { timeout: 20_000 } } }
 
 function project(name: string) {
   return { test: { name, include: [`test/${name}/**/*.test.ts`], environment: 'node' as const, ...patience } }

@@ -84,8 +84,8 @@ describe('login and heartbeat', () => {
     expect(demo.endedAt - loggedOut).toBeLessThan(1_000)
     // One heartbeat each 10 s, and the demonstration lasts 15 s.
     expect(demo.count('>>> send ping ; state is 2,')).toBe(1)
-    expect(server.logins('ccc')).toHaveLength(1)
-    expect(server.open('ccc')).toBe(0)
+    await expect.poll(() => server.logins('ccc').length).toBe(1)
+    await expect.poll(() => server.open('ccc')).toBe(0)
   })
 
   it('says so when there is no server', async () => {
@@ -131,6 +131,6 @@ describe('kicked', () => {
     )
     await demo.ends()
     expect(demo.count('try to relogin')).toBe(0)
-    expect(server.logins('ccc')).toHaveLength(2)
+    await expect.poll(() => server.logins('ccc').length).toBe(2)
   })
 })
