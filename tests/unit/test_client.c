@@ -378,6 +378,52 @@ static void nobody_is_there(void **state)
 	}
 }
 
+/* A listener whose queue is full drops what knocks, as a black hole does. */
+static void a_black_hole_is_given_up_in_time(void **state)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof address;
+	struct seen seen = {0};
+	int knocks[8];
+	char url[64];
+
+	const int listener = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, len), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+	assert_int_equal(listen(listener, 0), 0);
+	for (size_t i = 0; i < 8; i++) {
+		knocks[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		connect(knocks[i], (struct sockaddr *)&address, len);
+	}
+	snprintf(url, sizeof url, "ws://127.0.0.1:%u", ntohs(address.sin_port));
+	struct tg_client *client = make_client(url, &seen);
+	tg_client_set_connect_timeout_ms(client, 50);
+	assert_int_equal(tg_client_run(client), TG_ERR_CONNECT_TIMEOUT);
+	assert_int_equal(seen.errors, 1);
+	tg_client_destroy(client);
+	for (size_t i = 0; i < 8; i++) {
+		close(knocks[i]);
+	}
+	close(listener);
+}
+
+/* `localhost` may have an address of IPv6 first, where nobody listens. */
+static void a_name_leads_to_the_address_that_answers(void **state)
+{
+	struct seen seen = {.greeting = "hello", .logout_after = 1};
+	struct gateway gateway;
+	char url[64];
+
+	gateway_start(&gateway, say_hello, NULL);
+	snprintf(url, sizeof url, "ws://localhost:%s", strrchr(gateway.url, ':') + 1);
+	struct tg_client *client = make_client(url, &seen);
+	assert_int_equal(tg_client_run(client), TG_OK);
+	assert_int_equal(seen.errors, 0);
+	gateway_stop(&gateway);
+	tg_client_destroy(client);
+}
+
 static void want_a_token(struct gateway *gateway)
 {
 	GATEWAY_STEP(gateway, gateway_open(gateway));
@@ -941,6 +987,8 @@ int main(void)
 		cmocka_unit_test(ends_are_told_apart),
 		cmocka_unit_test(a_close_under_way_survives_the_client),
 		cmocka_unit_test(nobody_is_there),
+		cmocka_unit_test(a_black_hole_is_given_up_in_time),
+		cmocka_unit_test(a_name_leads_to_the_address_that_answers),
 		cmocka_unit_test(a_new_token_is_used_at_once),
 		cmocka_unit_test(a_flood_is_held_back_and_nothing_is_lost),
 		cmocka_unit_test(a_client_can_be_destroyed_inside_each_callback),
