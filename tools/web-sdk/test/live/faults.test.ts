@@ -299,6 +299,33 @@ describe('14: texts and packets are told apart', () => {
     expect(alice.errors).toEqual([])
     expect(bob.messages).toEqual([])
   })
+
+  it('closes with 4002 on a packet that is cut, tells of it, and stays away', async () => {
+    const server = await gateway()
+    const road = await proxy(server)
+    const alice = client(road, 'alice')
+    await alice.client.login()
+    road.inject(Uint8Array.of(0x82, 3, 0, 102, 0)) // a whole frame, half a packet's head
+    await alice.reaches(State.CLOSED)
+    expect(alice.errors.map(({ code }) => code)).toEqual(['protocol'])
+    expect(alice.closes).toEqual([{ reason: 'protocol', code: 4002 }])
+    await expect.poll(() => server.open('alice')).toBe(0)
+    await watchFor(300)
+    expect(road.dials).toBe(1)
+  })
+
+  it('takes a command that it does not know, and a text of nobody, as they come', async () => {
+    const road = await proxy(await gateway())
+    const alice = client(road, 'alice')
+    await alice.client.login()
+    road.inject(Uint8Array.of(0x82, 7, 0, 150, 0, 0, 0, 1, 7)) // a packet 150
+    road.inject(Uint8Array.of(0x81, 2, 104, 105)) // the text `hi`
+    await until('the text', () => alice.messages.length === 1)
+    expect(alice.messages[0]).toMatchObject({ kind: 'text', text: 'hi', from: undefined })
+    await alice.beats(2)
+    expect(alice.errors).toEqual([])
+    expect(road.dials).toBe(1)
+  })
 })
 
 describe('the way back', () => {

@@ -107,6 +107,13 @@ export class Proxy {
     }
   }
 
+  /** Sends bytes of its own to the clients, as if the gateway had; at a frame's boundary if nothing is under way. */
+  inject(bytes: Uint8Array): void {
+    for (const pair of this.#pairs) {
+      pair.client.write(bytes)
+    }
+  }
+
   /** The clients stop reading: what the gateway sends piles up there. */
   stall(): void {
     for (const pair of this.#pairs) {
