@@ -1,5 +1,6 @@
 """The bench's scripts: results become a page, and a sweep says what this machine can tell."""
 
+import json
 import os
 import subprocess
 import sys
@@ -56,3 +57,20 @@ def test_tune_says_when_there_are_too_few_cores():
         pytest.skip("this machine has enough of them")
     said = run_script("tune", code=1)
     assert "too few" in said
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="gateway and generator need a core each")
+def test_scrape_says_what_scrapes_cost(tmp_path):
+    """Its verdict is the machine's, not this test's: it is there, and made of what was measured."""
+    path = tmp_path / "scrape.json"
+    done = subprocess.run(
+        [sys.executable, SCRIPTS / "scrape", "--build", BINARY.parents[1], "--rows", "echo-16", "--rounds", "2",
+         "--seconds", "0.5", "--warmup", "0.1", "--every", "0.02", "--json", path],
+        capture_output=True, text=True, timeout=TIMEOUT + 60, check=False)
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    measured = json.loads(path.read_text(encoding="utf-8"))
+    assert [line["figure"] for line in measured["lines"]] == ["rate", "per_cpu_s"]
+    for line in measured["lines"]:
+        assert line["without"] > 0 and line["with"] > 0 and line["low"] <= line["ratio"] <= line["high"]
+        assert line["scrapes"] >= 10, "none was done"
+        assert line["verdict"] in done.stdout

@@ -1,0 +1,66 @@
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../server/admin/admin_cursor.h"
+#include "../../server/handle.h"
+
+static void test_there_and_back(void **state)
+{
+	static const uint32_t indexes[] = {0, 1, 255, 1000000, HANDLE_INDEX_MAX};
+	for (uint32_t worker = 0; worker < HANDLE_WORKERS_MAX; worker += 127) {
+		for (size_t i = 0; i < sizeof(indexes) / sizeof(indexes[0]); i++) {
+			char cursor[ADMIN_CURSOR_MAX];
+			uint8_t ret_worker = 0;
+			uint32_t ret_index = 0;
+			admin_cursor_write((uint8_t)worker, indexes[i], cursor);
+			assert_int_equal(
+				admin_cursor_read(cursor, worker + 1, &ret_worker, &ret_index), 0);
+			assert_int_equal(ret_worker, worker);
+			assert_int_equal(ret_index, indexes[i]);
+			assert_int_equal(admin_cursor_read(cursor, worker, &ret_worker, &ret_index),
+				-EINVAL);
+		}
+	}
+}
+
+static void test_what_is_no_cursor(void **state)
+{
+	static const char *const bad[] = {"", ".", "0", "0.", ".0", "0.0.0", "-1.0", "0.-1", "+0.0",
+		" 0.0", "0x0.0", "0.16777216", "0.4294967296", "0.99999999999999999999", "9.0",
+		"0,0"};
+	uint8_t worker;
+	uint32_t index;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(admin_cursor_read(bad[i], 2, &worker, &index), -EINVAL);
+	}
+}
+
+static void test_numbers(void **state)
+{
+	uint32_t number = 7;
+	assert_true(admin_cursor_number("1000", 4, 1000, &number));
+	assert_int_equal(number, 1000);
+	assert_true(admin_cursor_number("12", 1, 1000, &number));
+	assert_int_equal(number, 1);
+	assert_false(admin_cursor_number("1001", 4, 1000, &number));
+	assert_false(admin_cursor_number("", 0, 1000, &number));
+	assert_false(admin_cursor_number("1e3", 3, 1000, &number));
+	assert_false(admin_cursor_number("18446744073709551617", 20, UINT32_MAX, &number));
+	assert_int_equal(number, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_there_and_back),
+		cmocka_unit_test(test_what_is_no_cursor),
+		cmocka_unit_test(test_numbers),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,132 @@
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../proto/frame.h"
+#include "../../server/admin/admin_message.h"
+
+static char fault[ADMIN_MESSAGE_FAULT_MAX];
+
+static int read_body(const char *body, size_t most, struct admin_message *ret_message)
+{
+	fault[0] = '\0';
+	return admin_message_read((const uint8_t *)body, strlen(body), most, ret_message, fault);
+}
+
+static void expect(const char *body, uint8_t opcode, const char *payload, size_t len)
+{
+	struct admin_message message;
+	int err = read_body(body, 1000, &message);
+	if (err) {
+		fail_msg("%s: %s", body, fault);
+	}
+	assert_int_equal(message.opcode, opcode);
+	assert_int_equal(message.len, len);
+	assert_memory_equal(message.payload, payload, len);
+	free(message.payload);
+}
+
+static void expect_fault(const char *body, const char *what)
+{
+	struct admin_message message;
+	assert_int_equal(read_body(body, 1000, &message), -EINVAL);
+	if (!strstr(fault, what)) {
+		fail_msg("%s: \"%s\", not \"%s\"", body, fault, what);
+	}
+}
+
+static void test_texts(void **state)
+{
+	expect("{\"text\":\"hi\"}", FRAME_TEXT, "hi", 2);
+	expect(" { \"text\" : \"\" } ", FRAME_TEXT, "", 0);
+	expect("{\"text\":\"a\\u0000b\"}", FRAME_TEXT, "a\0b", 3);
+	expect("{\"from\":\"x\",\"text\":\"hi\"}", FRAME_TEXT, "hi -- FROM x", 12);
+}
+
+static void test_packets(void **state)
+{
+	expect("{\"packet\":{\"command\":102,\"payload\":\"hi\"}}", FRAME_BINARY,
+		"\0\x66\0\0\0\2hi", 8);
+	expect("{\"packet\":{\"command\":0}}", FRAME_BINARY, "\0\0\0\0\0\0", 6);
+	expect("{\"packet\":{\"command\":65535,\"payload_base64\":\"AP/+\"}}", FRAME_BINARY,
+		"\xff\xff\0\0\0\3\0\xff\xfe", 9);
+	expect("{\"packet\":{\"command\":102,\"payload_base64\":\"aGk=\"},\"from\":\"x\"}",
+		FRAME_BINARY, "\0\x66\0\0\0\x0chi -- FROM x", 18);
+	expect("{\"packet\":{\"command\":1,\"payload_base64\":\"\"}}", FRAME_BINARY, "\0\1\0\0\0\0",
+		6);
+}
+
+static void test_faults(void **state)
+{
+	expect_fault("", "not JSON");
+	expect_fault("{\"text\":\"a\"}x", "not JSON");
+	expect_fault("{\"text\":\"a\",\"text\":\"b\"}", "not JSON");
+	expect_fault("[]", "object");
+	expect_fault("{}", "either \"text\" or \"packet\"");
+	expect_fault("{\"text\":\"a\",\"packet\":{\"command\":1}}", "either");
+	expect_fault("{\"text\":1}", "\"text\" must be a string");
+	expect_fault("{\"txt\":\"a\"}", "\"txt\" is unknown");
+	expect_fault("{\"packet\":1}", "\"packet\" must be an object");
+	expect_fault("{\"packet\":{\"command\":1,\"size\":1}}", "\"size\" is unknown");
+	expect_fault("{\"packet\":{}}", "\"command\" must be an integer");
+	expect_fault("{\"packet\":{\"command\":65536}}", "65535");
+	expect_fault("{\"packet\":{\"command\":99999999999999999999}}", "");
+	expect_fault("{\"packet\":{\"command\":1,\"payload_base64\":\"=\"}}", "base64");
+	expect_fault("{\"packet\":{\"command\":102,\"payload_base64\":\"/w==\"}}", "UTF-8");
+	expect_fault("{\"packet\":{\"command\":1,\"payload\":\"\",\"payload_base64\":\"\"}}",
+		"not both");
+	expect_fault("{\"text\":\"a\",\"from\":\"\"}", "\"from\" is not a name");
+	expect_fault("{\"packet\":{\"command\":1},\"from\":\"a\"}", "packet 102");
+}
+
+/* As a client's message would be: what is said behind it does not count. */
+static void test_sizes(void **state)
+{
+	struct admin_message message;
+	assert_int_equal(read_body("{\"text\":\"12345\",\"from\":\"x\"}", 5, &message), 0);
+	free(message.payload);
+	assert_int_equal(read_body("{\"text\":\"123456\"}", 5, &message), -EMSGSIZE);
+	assert_int_equal(
+		read_body("{\"packet\":{\"command\":1,\"payload\":\"12\"}}", 8, &message), 0);
+	free(message.payload);
+	assert_int_equal(read_body("{\"packet\":{\"command\":1,\"payload\":\"12\"}}", 7, &message),
+		-EMSGSIZE);
+}
+
+static void test_flags(void **state)
+{
+	static const char *const bad[] = {
+		"", "{}", "{\"muted\":1}", "{\"muted\":true,\"x\":1}", "true"};
+	int flag = -1;
+	assert_int_equal(admin_message_read_flag(
+				 (const uint8_t *)"{\"muted\":true}", 14, "muted", &flag, fault),
+		0);
+	assert_int_equal(flag, 1);
+	assert_int_equal(admin_message_read_flag(
+				 (const uint8_t *)"{\"muted\":false}", 15, "muted", &flag, fault),
+		0);
+	assert_int_equal(flag, 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(admin_message_read_flag((const uint8_t *)bad[i], strlen(bad[i]),
+					 "muted", &flag, fault),
+			-EINVAL);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_packets),
+		cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_flags),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
