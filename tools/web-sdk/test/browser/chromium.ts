@@ -58,7 +58,6 @@ export class Chromium {
     // Descriptors 3 and 4 are where Chromium reads commands and writes answers.
     this.#child = spawn(EXECUTABLE, [...words, 'about:blank'], {
       stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
-      detached: true,
     })
     const answers = this.#child.stdio[4] as Readable
     answers.setEncoding('utf8').on('data', (text: string) => this.#read(text))
