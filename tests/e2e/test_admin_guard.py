@@ -15,8 +15,6 @@ from admin import Admin
 from gateway import Process, free_port, limit_files
 from waiting import TIMEOUT, wait_until
 
-pytestmark = pytest.mark.threads
-
 TOKEN = "a-token-of-24-characters"
 
 
@@ -283,6 +281,7 @@ def test_head(start):
 # --- sizes and rates ----------------------------------------------------------------------------
 
 
+@pytest.mark.threads
 def test_messages_that_are_too_large(start):
     gateway, admin = serve(start, "--max-message", 1000)
     alice = gateway.login("alice")
@@ -331,6 +330,7 @@ def test_a_body_in_chunks(start):
         assert sock.recv(4096).startswith(b"HTTP/1.1 413 ")
 
 
+@pytest.mark.threads
 def test_a_rate(start):
     """A burst of one second's worth, then 429 with a time; looking is not limited, nor is the drain."""
     gateway, admin = serve(start, "--admin-rate", 5, drain=600)
@@ -390,6 +390,7 @@ def test_with_a_token(start, token_file):
     assert admin.get("/v1/status", headers={"Origin": "http://evil.example"}).status == 403
 
 
+@pytest.mark.threads
 def test_a_token_is_read_again_at_a_reload(start, token_file):
     gateway, admin = serve(start, "--admin-token", token_file)
     assert admin.get("/v1/status").status == 200
@@ -464,6 +465,7 @@ def test_addresses_that_are_wrong(address):
     assert any("admin:" in line for line in process.lines)
 
 
+@pytest.mark.threads
 def test_a_unix_socket(start, tmp_path):
     path = tmp_path / "admin.sock"
     gateway, admin = serve(start, admin=f"unix:{path}")
@@ -482,6 +484,7 @@ def test_ipv6(start):
     assert admin.get("/v1/status").status == 200
 
 
+@pytest.mark.threads
 def test_slow_ones_do_not_hold_the_port(start):
     """More than it has room for, each with half a request: whoever asks properly is answered at once."""
     gateway, admin = serve(start)
@@ -513,6 +516,7 @@ def test_few_descriptors(start):
             client.round_trip()
 
 
+@pytest.mark.threads
 def test_it_ends_with_requests_half_done(start):
     """Neither half a head, nor half a body, nor an answer nobody reads holds up the end."""
     gateway, admin = serve(start)
