@@ -69,6 +69,7 @@ def test_scrape_says_what_scrapes_cost(tmp_path):
         capture_output=True, text=True, timeout=TIMEOUT + 60, check=False)
     assert done.returncode in (0, 1), done.stdout + done.stderr
     measured = json.loads(path.read_text(encoding="utf-8"))
+    assert 0 < measured["scrape_cpu_s"] < 1
     assert [line["figure"] for line in measured["lines"]] == ["rate", "per_cpu_s"]
     for line in measured["lines"]:
         assert line["without"] > 0 and line["with"] > 0 and line["low"] <= line["ratio"] <= line["high"]
