@@ -280,7 +280,6 @@ static size_t body_max(const struct admin_context *context)
 
 static void refuse_body(struct admin_request *request)
 {
-	request->body_is_too_large = true;
 	if (!request->answer) {
 		admin_answer_problem(request, ADMIN_PROBLEM_TOO_LARGE,
 			"a body may have %zu bytes here", body_max(request->context));

@@ -39,13 +39,12 @@ struct admin_request {
 	struct MHD_Connection *connection;
 	const struct admin_route *route; /* NULL when there is none */
 	enum admin_method method;
-	char path[1024];              /* for the log; cut */
+	char path[1024];              /* as it came, cut; not decoded */
 	char name[USER_NAME_MAX + 1]; /* NAME of the path, decoded */
 	size_t name_len;
 	uint8_t *body;
 	size_t body_len;
 	size_t body_capacity;
-	bool body_is_too_large;
 	bool is_waiting;     /* suspended */
 	bool asks_for_drain; /* once it is answered */
 	struct MHD_Response *answer;
