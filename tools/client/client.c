@@ -325,18 +325,24 @@ enum tg_status tg_client_probe(struct tg_client *client)
 	return finish_call(client, TG_OK, now_ms);
 }
 
+/* Whoever is held back is told later, not before he knows: nothing is sent now. */
+static enum tg_status finish_send(struct tg_client *client, enum tg_status status)
+{
+	return status == TG_ERR_WOULD_BLOCK ? end_call(client, status)
+					    : finish_call(client, status, clock_ms());
+}
+
 enum tg_status tg_client_send_text(struct tg_client *client, const char *text, size_t len)
 {
 	begin_call(client);
-	return finish_call(client, core_send_text(client->core, text, len), clock_ms());
+	return finish_send(client, core_send_text(client->core, text, len));
 }
 
 enum tg_status tg_client_send_packet(
 	struct tg_client *client, uint16_t command, const void *payload, size_t len)
 {
 	begin_call(client);
-	return finish_call(
-		client, core_send_packet(client->core, command, payload, len), clock_ms());
+	return finish_send(client, core_send_packet(client->core, command, payload, len));
 }
 
 /* ---- Running. */
