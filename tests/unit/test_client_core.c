@@ -359,6 +359,19 @@ static void a_kick_is_final(void **state)
 	bench_end(&bench);
 }
 
+static void nothing_is_heard_after_a_logout(void **state)
+{
+	struct bench bench;
+
+	bench_begin_connected(&bench);
+	core_logout(bench.core, bench.now_ms);
+	bench_text(&bench, "late");
+	bench_expect(&bench, "CLOSING:ok");
+	bench_close(&bench, 1000, "");
+	bench_expect(&bench, "CLOSED:ok");
+	bench_end(&bench);
+}
+
 /* Fault 3. */
 static void a_login_after_long_idling_makes_one_line(void **state)
 {
@@ -804,6 +817,7 @@ int main(void)
 		cmocka_unit_test(a_server_that_accepts_and_closes_is_not_hammered),
 		cmocka_unit_test(a_server_that_asks_for_0_ms_each_time_is_not_hammered),
 		cmocka_unit_test(a_kick_is_final),
+		cmocka_unit_test(nothing_is_heard_after_a_logout),
 		cmocka_unit_test(a_login_after_long_idling_makes_one_line),
 		cmocka_unit_test(old_timers_do_not_outlive_their_line),
 		cmocka_unit_test(late_events_of_an_older_line_are_passed_over),
