@@ -8,8 +8,8 @@
  *	another number          close what there is, connect anew
  *
  * and calls core_tick() at core_next_deadline(). Whatever concerns a line carries the line's
- *number: what comes late of an older one is passed over. Times are milliseconds of one clock that
- *never goes back and goes on while the machine sleeps. */
+ * number: what comes late of an older one is passed over. Times are milliseconds of one clock that
+ * never goes back and goes on while the machine sleeps. */
 #ifndef TIDEGATE_CLIENT_CORE_H
 #define TIDEGATE_CLIENT_CORE_H
 
@@ -17,26 +17,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core_options.h"
 #include "entropy.h"
 #include "notices.h"
 #include "tidegate-client.h"
-
-#define CORE_NEVER UINT64_MAX
-
-/* As the setters of the same names in tidegate-client.h have them. */
-struct core_options {
-	uint32_t heartbeat_ms;
-	uint32_t read_deadline_ms; /* 0: never */
-	uint32_t connect_timeout_ms;
-	uint32_t close_timeout_ms;
-	uint32_t probe_timeout_ms;
-	int reconnect_attempts;
-	uint32_t reconnect_min_ms;
-	uint32_t reconnect_max_ms;
-	uint32_t min_uptime_ms;
-	bool retry_login;
-	size_t send_queue_limit;
-};
 
 struct core;
 
