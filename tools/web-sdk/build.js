@@ -1,4 +1,4 @@
-// Builds dist/: the bundle as ESM and as CJS, and the types for both.
+// Builds dist/: the bundle as ESM and as CJS, for browsers and for Node, and the types for both.
 import { execFileSync } from 'node:child_process'
 import { cpSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -16,10 +16,14 @@ const bundle = {
 }
 
 rmSync(at('dist'), { recursive: true, force: true })
-await Promise.all([
-  build({ ...bundle, format: 'esm', outfile: at('dist/tidegate.js') }),
-  build({ ...bundle, format: 'cjs', outfile: at('dist/tidegate.cjs') }),
-])
+const targets = [
+  ['tidegate', []],
+  ['node', ['node']],
+]
+for (const [name, conditions] of targets) {
+  await build({ ...bundle, conditions, format: 'esm', outfile: at(`dist/${name}.js`) })
+  await build({ ...bundle, conditions, format: 'cjs', outfile: at(`dist/${name}.cjs`) })
+}
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
 execFileSync(process.execPath, [tsc, '-p', at('tsconfig.build.json')], { stdio: 'inherit' })
 // Node takes a .d.ts for that of an ES module or of CommonJS by the nearest package.json.

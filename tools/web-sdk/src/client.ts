@@ -1,65 +1,18 @@
 /* The client: its state, the line it has, and when it dials another. */
+import { State, type ClientEvents, type CloseReason, type LoginResult, type StateReason, type Stats } from './api.js'
 import { backoffMs } from './backoff.js'
 import { afterClose, BAD_PACKET, KICKED, NORMAL, READ_TIMEOUT, type CloseAction } from './close_codes.js'
-import { aborted, IMError, type IMErrorCode } from './errors.js'
+import { aborted, IMError } from './errors.js'
 import { Emitter } from './events.js'
 import { watchPage, type PageNews } from './lifecycle.js'
 import { Line } from './line.js'
 import { Liveness } from './liveness.js'
-import { parseMessage, type Message } from './message.js'
+import { parseMessage } from './message.js'
 import { settingsOf, type ClientOptions, type Logger, type Settings, type Signal } from './options.js'
 import { Outbox } from './outbox.js'
 import { decodePacket, decodeText, encodePacket, PING, PONG, TEXT, utf8Length } from './packet.js'
 import { Ack } from './tutorial.js'
 import { dialUrl } from './url.js'
-
-export enum State {
-  INIT,
-  CONNECTING,
-  CONNECTED,
-  RECONNECTING,
-  CLOSING,
-  CLOSED,
-}
-
-/** Why the client is closed: an error's code, or that it was logged out, that the gateway ended normally, that no
- * attempt to reconnect was left. */
-export type CloseReason = IMErrorCode | 'logout' | 'closed' | 'reconnect timeout'
-
-export type StateReason = CloseReason | 'login' | 'ready' | 'pagehide'
-
-export interface ClientEvents {
-  state: { from: State; to: State; reason: StateReason }
-  message: Message
-  /** The line is gone; the next dial comes after `delayMs`, or when the network is back. */
-  reconnecting: { attempt: number; delayMs: number; error: IMError }
-  reconnected: { attempt: number }
-  /** The same user logged in elsewhere. */
-  kicked: { code: number }
-  /** `code`: the WebSocket's close code, where the line ended by one. */
-  closed: { reason: CloseReason; code: number | undefined; error: IMError | undefined }
-  /** Something that waiting does not cure: of code `protocol` or `auth`. */
-  error: IMError
-  ping: { count: number }
-  pong: { rttMs: number }
-}
-
-export interface LoginResult {
-  status: Ack
-  /** Why it failed; undefined where it did not. */
-  error?: IMError
-}
-
-export interface Stats {
-  /** From the latest ping answered to its pong, in milliseconds. */
-  rtt: number | undefined
-  /** Dials so far. */
-  attempts: number
-  /** Heartbeats and probes sent so far. */
-  pings: number
-  /** Of all messages, as they lie in their frames. */
-  bytes: { sent: number; received: number }
-}
 
 type OtherOptions = Omit<ClientOptions, 'url' | 'user'>
 
@@ -228,10 +181,8 @@ export class IMClient extends Emitter<ClientEvents> {
     this.#enter(State.CONNECTED, 'ready')
     this.#liveness = new Liveness(this.#settings, {
       ping: () => this.#ping(),
-      silent: () => {
-        const error = new IMError('timeout', 'read timeout')
-        this.#lost({ action: 'retry', error }, READ_TIMEOUT)
-      },
+      silent: () =>
+        this.#lost({ action: 'retry', error: new IMError('timeout', 'read timeout') }, READ_TIMEOUT),
     })
     this.#log('debug', 'heartbeatLoop start')
     this.#log('debug', 'deadlineLoop start')
@@ -296,7 +247,7 @@ export class IMClient extends Emitter<ClientEvents> {
     // Who has just woken finds the line cut: browsers tell of that after the page's event.
     const pace = this.#liveness?.probing ? { baseMs: 0, capMs: WAKE_JITTER_MS } : reconnect
     this.#drop(closeCode, error.message)
-    this.#log('debug', error)
+    this.#log('debug', error.message)
     if (error.code === 'protocol' || error.code === 'auth') {
       this.emit('error', error)
     }
@@ -477,7 +428,9 @@ export class IMClient extends Emitter<ClientEvents> {
     if (this.#settings.logger?.error) {
       this.#log('error', error)
     } else {
-      ;(globalThis.reportError ?? console.error)(error)
+      try {
+        ;(globalThis.reportError ?? console.error)(error)
+      } catch {}
     }
   }
 }

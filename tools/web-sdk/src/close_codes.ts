@@ -40,7 +40,7 @@ export function afterClose(code: number, reason: string): AfterClose {
 
 /** N of exactly `retry_ms=N`; undefined for all else, and for more than a timer can hold. */
 export function parseRetryMs(reason: string): number | undefined {
-  const ms = Number(/^retry_ms=([0-9]{1,10})$/.exec(reason)?.[1] ?? NaN)
+  const ms = Number(/^retry_ms=([0-9]{1,10})$/.exec(reason)?.[1])
   return ms <= LONGEST_TIMER ? ms : undefined
 }
 

@@ -10,7 +10,7 @@ export class IMError extends Error {
 
   constructor(code: IMErrorCode, message: string, cause?: unknown) {
     super(message)
-    this.name = 'IMError'
+    this.name = IMError.name
     this.code = code
     if (cause !== undefined) {
       this.cause = cause
@@ -19,5 +19,5 @@ export class IMError extends Error {
 }
 
 export function aborted(): IMError {
-  return new IMError('aborted', 'ended by logout() or by a signal')
+  return new IMError('aborted', 'ended by logout() or a signal')
 }

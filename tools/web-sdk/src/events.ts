@@ -1,4 +1,4 @@
-/* Listeners, and how they are called: in a microtask of their own, in the order of what happened. So they never
+/* Listeners, and how they are called: in a microtask for each event, in the order of what happened. So they never
  * run inside a half-done change of the client, and may call anything of it. */
 
 interface Entry<Events> {
@@ -7,9 +7,8 @@ interface Entry<Events> {
   once: boolean
 }
 
-export class Emitter<Events> {
+export abstract class Emitter<Events> {
   #listeners: Entry<Events>[] = []
-  #events: (() => void)[] = []
 
   /** Calls `listener` at each such event. Returns the function that takes it off again. */
   on<T extends keyof Events>(type: T, listener: (event: Events[T]) => void, once = false): () => void {
@@ -32,16 +31,7 @@ export class Emitter<Events> {
   }
 
   protected emit<T extends keyof Events>(type: T, event: Events[T]): void {
-    this.#events.push(() => this.#dispatch(type, event))
-    if (this.#events.length === 1) {
-      queueMicrotask(() => {
-        // Listeners may add to it.
-        for (let i = 0; i < this.#events.length; i++) {
-          this.#events[i]?.()
-        }
-        this.#events = []
-      })
-    }
+    queueMicrotask(() => this.#dispatch(type, event))
   }
 
   #dispatch<T extends keyof Events>(type: T, event: Events[T]): void {
@@ -67,8 +57,8 @@ export class Emitter<Events> {
   }
 
   /** An event that nobody listens to. */
-  protected unheard(_type: keyof Events, _event: Events[keyof Events]): void {}
+  protected abstract unheard(type: keyof Events, event: Events[keyof Events]): void
 
   /** A listener threw. */
-  protected report(_error: unknown): void {}
+  protected abstract report(error: unknown): void
 }

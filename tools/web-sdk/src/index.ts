@@ -1,5 +1,6 @@
-export { IMClient, State } from './client.js'
-export type { ClientEvents, CloseReason, LoginResult, StateReason, Stats } from './client.js'
+export { State } from './api.js'
+export type { ClientEvents, CloseReason, LoginResult, StateReason, Stats } from './api.js'
+export { IMClient } from './client.js'
 export { IMError, type IMErrorCode } from './errors.js'
 export type { Message } from './message.js'
 export type { ClientOptions, Logger, QueueOptions, ReconnectOptions, Signal, WebSocketConstructor } from './options.js'

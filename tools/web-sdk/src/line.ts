@@ -1,9 +1,10 @@
 /* One attempt's WebSocket. It speaks to its owner until it is dropped, and never after. */
+import { dial } from '#dial'
 import type { WebSocketConstructor } from './options.js'
 
 const OPEN = 1
 
-/* `terminate` is of `ws`: it ends a line whose peer does not answer, which else would hold a Node process. */
+/* `terminate` is of `ws`, and of what dial_node.ts makes: it ends a line whose peer does not answer. */
 export interface Socket {
   binaryType: string
   readonly readyState: number
@@ -31,11 +32,7 @@ export class Line {
 
   /** Dials. Throws what the constructor throws. */
   open(WebSocket: WebSocketConstructor | undefined, url: string, owner: LineOwner): void {
-    const Implementation = WebSocket ?? (globalThis.WebSocket as WebSocketConstructor | undefined)
-    if (!Implementation) {
-      throw new TypeError('no WebSocket here: give one as an option')
-    }
-    const socket = new Implementation(url) as unknown as Socket
+    const socket = dial(WebSocket, url)
     this.socket = socket
     // An event may be on its way already when the socket is dropped.
     const heard =
@@ -86,11 +83,7 @@ export class Line {
     }
     // Not null: `ws` throws an error that nobody listens to.
     socket.onopen = socket.onmessage = socket.onerror = socket.onclose = nothing
-    if (code === undefined) {
-      socket.close()
-    } else {
-      socket.close(code, reason)
-    }
+    socket.close(code, reason)
     socket.terminate?.()
   }
 }

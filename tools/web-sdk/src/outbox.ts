@@ -19,13 +19,13 @@ export class Outbox {
   }
 
   /** Resolves when `flush` has handed it on. */
-  add(text: string, signal: Signal | undefined): Promise<void> {
+  async add(text: string, signal: Signal | undefined): Promise<void> {
     const { maxMessages, maxBytes, ttlMs } = this.#limits
     const bytes = utf8Length(text)
     if (this.#waiting.length >= maxMessages || this.#bytes + bytes > maxBytes) {
-      return Promise.reject(new IMError('network', 'the queue is full'))
+      throw new IMError('network', 'the queue is full')
     }
-    return new Promise((resolve, reject) => {
+    await new Promise<void>((resolve, reject) => {
       const abort = () => entry.done(aborted())
       const timer = setTimeout(() => entry.done(new IMError('timeout', `waited for ${ttlMs} ms`)), ttlMs)
       const entry: Waiting = {

@@ -35,7 +35,7 @@ export class Installed {
   run(name: string, text: string, options: string[] = [], ...args: string[]): Promise<Run> {
     const path = this.write(name, text)
     return new Promise((resolve) => {
-      execFile(process.execPath, [...options, path, ...args], { cwd: this.dir }, (error, stdout, stderr) =>
+      execFile(process.execPath, [...options, path, ...args], { cwd: this.dir, timeout: 30_000 }, (error, stdout, stderr) =>
         resolve({ code: error ? error.code : 0, stdout, stderr }),
       )
     })

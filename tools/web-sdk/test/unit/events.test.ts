@@ -136,6 +136,25 @@ describe('listeners that throw', () => {
   })
 })
 
+describe('a report that throws itself', () => {
+  it('breaks nothing either', async () => {
+    vi.stubGlobal('reportError', () => {
+      throw new Error('reported')
+    })
+    const { c, socket, seen } = await connected(new ScriptedGateway().serve())
+    const calm = vi.fn()
+    c.on('message', () => {
+      throw new Error('listener')
+    })
+    c.on('message', calm)
+    socket.message('1')
+    socket.message('2')
+    await pass(0)
+    expect(calm).toHaveBeenCalledTimes(2)
+    expect(seen.events.message.length).toBe(2)
+  })
+})
+
 describe('the error event', () => {
   it('that nobody hears is logged, and throws nothing', async () => {
     const warn = vi.fn()

@@ -53,6 +53,26 @@ describe('free of fault', () => {
     }
   })
 
+  test('1: a herd that loses its lines together comes back over the whole span', async () => {
+    const gateway = new ScriptedGateway().serve()
+    const herd = 800
+    for (let i = 0; i < herd; i++) {
+      await connected(gateway, { reconnect: { maxAttempts: 1 } })
+    }
+    const dialedIn = new Array<number>(11).fill(0) // by the second
+    const lostAt = Date.now()
+    gateway.refuse()
+    const refuse = gateway.dialed!
+    gateway.dialed = (socket) => {
+      dialedIn[Math.floor((Date.now() - lostAt) / 1_000)]!++
+      refuse(socket)
+    }
+    gateway.sockets.slice().forEach((socket) => socket.end(1006))
+    await pass(10_999)
+    expect(dialedIn.filter((count) => count < 70 || count > 130)).toEqual([0, 0, 0]) // the first two and the last
+    expect(dialedIn.reduce((sum, count) => sum + count)).toBe(herd)
+  })
+
   test('2: a kicked client stays closed', async () => {
     const gateway = new ScriptedGateway().serve()
     const { c, socket, seen } = await connected(gateway)

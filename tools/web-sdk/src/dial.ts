@@ -1,0 +1,13 @@
+/* Makes a WebSocket. Node has a module of its own for that: dial_node.ts, which package.json puts in the place of
+ * this one. */
+import type { Socket } from './line.js'
+import type { WebSocketConstructor } from './options.js'
+
+/** Throws what the constructor throws, and where there is none. */
+export function dial(given: WebSocketConstructor | undefined, url: string): Socket {
+  const WebSocket = (given ?? globalThis.WebSocket) as (new (url: string) => Socket) | undefined
+  if (!WebSocket) {
+    throw new TypeError('no WebSocket here: give one as an option')
+  }
+  return new WebSocket(url)
+}
