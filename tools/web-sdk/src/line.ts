@@ -83,7 +83,11 @@ export class Line {
     }
     // Not null: `ws` throws an error that nobody listens to.
     socket.onopen = socket.onmessage = socket.onerror = socket.onclose = nothing
-    socket.close(code, reason)
+    if (code === undefined) {
+      socket.close() // browsers refuse a reason without a code
+    } else {
+      socket.close(code, reason)
+    }
     socket.terminate?.()
   }
 }

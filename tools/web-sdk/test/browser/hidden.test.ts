@@ -98,6 +98,22 @@ describe('back and forward', () => {
     await server.logged(/recv message back again from alice/)
   })
 
+  it('leaves nothing behind of a page that was not kept, and the page begins anew', async () => {
+    const server = await gateway()
+    const tab = await browser.open(`${site.url}/uncached`)
+    const settings = JSON.stringify({ url: server.url, user: 'alice' })
+    expect(await tab.run(`make(${settings}).${LOGIN}`)).toBe('Success')
+    await tab.go(`${site.url}/elsewhere`)
+    await until('the line has ended', () => server.open('alice') === 0)
+    await tab.back()
+    await tab.until('seen.page.includes("pageshow false")')
+    expect(await tab.run('seen.states')).toEqual([])
+    expect(await tab.run(`make(${settings}).${LOGIN}`)).toBe('Success')
+    await expect.poll(() => server.logins('alice').length).toBe(2)
+    await expect.poll(() => server.open('alice')).toBe(1)
+    expect(server.matching(/kicked/)).toEqual([])
+  })
+
   it('leaves a client alone that was logged out', async () => {
     const server = await gateway()
     const tab = await browser.open(`${site.url}/`)

@@ -1,4 +1,5 @@
-// A web site on 127.0.0.1 with two pages: `/` has the SDK and the tests' script, `/elsewhere` has nothing.
+// A web site on 127.0.0.1: `/` has the SDK and the tests' script, `/uncached` has them too and stays out of the
+// back/forward cache, `/elsewhere` has nothing.
 
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
@@ -28,6 +29,11 @@ export class Site {
       '/': {
         type: 'text/html',
         body: '<!doctype html><title>client</title><script src="/script.js"></script>',
+      },
+      '/uncached': {
+        type: 'text/html',
+        // Chromium keeps no page that wants to hear its unload.
+        body: '<!doctype html><title>client</title><body onunload="0"><script src="/script.js"></script>',
       },
       '/script.js': { type: 'text/javascript', body: outputFiles[0]?.text ?? '' },
       '/elsewhere': { type: 'text/html', body: '<!doctype html><title>elsewhere</title>' },

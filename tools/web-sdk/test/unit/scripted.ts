@@ -54,6 +54,9 @@ export class ScriptedSocket {
     if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999)) {
       throw new DOMException('not a code for applications', 'InvalidAccessError')
     }
+    if (reason !== undefined && (code === undefined || reason.length > 123)) {
+      throw new DOMException('not a reason, or one without a code', 'SyntaxError')
+    }
     if (this.readyState < CLOSING) {
       this.readyState = CLOSING
       this.closed = { code, reason }
