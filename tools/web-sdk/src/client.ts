@@ -382,7 +382,6 @@ export class IMClient extends Emitter<ClientEvents> {
   #leavePage(): void {
     const live = this.#current === State.CONNECTED
     if (live || this.#current === State.RECONNECTING) {
-      this.#paused = true
       this.#drop(NORMAL, 'pagehide')
       if (live) {
         this.#enter(State.RECONNECTING, 'pagehide')

@@ -51,12 +51,14 @@ describe('sendText', () => {
     await expect(c.sendText('a')).rejects.toMatchObject({ code: 'network' })
   })
 
-  it.each(['before login', 'after logout'])('fails %s, queue or not', async (when) => {
-    const gateway = new ScriptedGateway().serve()
+  it.each(['before login', 'during logout', 'after logout'])('fails %s, queue or not', async (when) => {
+    const gateway = new ScriptedGateway().serve(20)
     const c = client(gateway, { queue: {} })
-    if (when === 'after logout') {
-      await c.login()
-      await c.logout()
+    if (when !== 'before login') {
+      void c.login()
+      await pass(60)
+      void c.logout()
+      await pass(when === 'after logout' ? 60 : 0)
     }
     await expect(c.sendText('a')).rejects.toMatchObject({ code: 'network' })
   })

@@ -108,6 +108,18 @@ describe('the table', () => {
     expect(stage.client.state).toBe(vectors.states[path.at(-1)?.[0] ?? state])
   })
 
+  it.each([
+    ['kicked', 'close 4001: kicked'],
+    ['', 'close 4001'],
+  ])('tells of the code, and of the reason `%s`', async (reason, message) => {
+    const stage = new Stage('CONNECTED', 'refused')
+    await stage.bring('CONNECTED')
+    const seen = watch(stage.client)
+    stage.gateway.newest.end(4001, reason)
+    await pass(0)
+    expect(seen.events.closed[0]?.error?.message).toBe(message)
+  })
+
   it('tells of the state it came from', async () => {
     const stage = new Stage('CONNECTED', 'lost')
     await stage.bring('CONNECTED')
