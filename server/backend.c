@@ -83,14 +83,15 @@ static enum backend_result list(struct backend *backend, struct backend_order *o
 /* --- messages ----------------------------------------------------------------------------------
  */
 
-/* Whether the message would pass a limit: that of the connection, which would be cut off for it, or
- * the node's, for which another one would. */
-static bool is_over(const struct backend *backend, const struct conn *conn, size_t frame_len)
+/* Whether the message would be dropped, as on one that is muted, or pass a limit: that of the
+ * connection, which would be cut off for it, or the node's, for which another one would. */
+static bool is_too_much(const struct backend *backend, const struct conn *conn, size_t frame_len)
 {
 	const struct memory_budget *budget = backend->conns->budget;
 	size_t queued = conn->tx ? conn->tx->bytes : 0;
 	size_t used = atomic_load_explicit(&budget->used, memory_order_relaxed);
-	return queued + frame_len > backend->conns->outbox->queue_limit ||
+	return conn->flags & CONN_MUTED ||
+	       queued + frame_len > backend->conns->outbox->queue_limit ||
 	       used + frame_len > atomic_load_explicit(&budget->limit, memory_order_relaxed);
 }
 
@@ -106,7 +107,7 @@ static enum backend_result push(struct backend *backend, struct backend_order *o
 	/* What it is owed from before comes first, and counts. */
 	conn_settle(conns, conn);
 	if (conn->state == CONN_LIVE &&
-		!is_over(
+		!is_too_much(
 			backend, conn, frame_header_len(order->payload_len) + order->payload_len)) {
 		conn_send(conns, conn, order->opcode, order->payload, order->payload_len, 0);
 		result = BACKEND_DONE;

@@ -33,7 +33,7 @@ enum backend_action {
 enum backend_result {
 	BACKEND_DONE,
 	BACKEND_GONE,     /* the handle is stale: the user may be elsewhere by now */
-	BACKEND_OVERFLOW, /* over a limit: nothing was appended, nobody cut off */
+	BACKEND_OVERFLOW, /* over a limit, or muted: nothing was appended, nobody cut off */
 };
 
 /* One user as he is now. Plain data. */

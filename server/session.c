@@ -103,7 +103,7 @@ static void remember_end(struct sessions *sessions, const struct conn *conn)
 	size_t name_len = 0;
 	const char *name = conn->user ? user_entry_name(conn->user, &name_len) : "";
 	struct ended_entry *entry = ended_next(sessions->ended);
-	entry->ended_ms = loop->now_ms;
+	entry->ended_us = loop->now_us + loop_spent_us(loop);
 	entry->age_ms = (uint64_t)(loop->now_tick - conn->state_tick) * LOOP_TICK_MS;
 	entry->peer = conn->peer;
 	entry->code = sessions->conns->end_code;

@@ -3,6 +3,7 @@
 #define TIDEGATE_ADMIN_CONTEXT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -34,6 +35,7 @@ struct admin_context {
 	struct timespec started_at; /* of the calendar's */
 	uint32_t clients;           /* connections to the admin port */
 	uint32_t orders;            /* with the workers */
+	size_t body_bytes;          /* held of requests' bodies */
 };
 
 #endif

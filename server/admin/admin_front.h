@@ -1,8 +1,5 @@
 /* Where HTTP comes in: libmicrohttpd's daemons, the connections to them, requests on their way to
- * the routes. All of it belongs to the admin thread.
- *
- * Whoever connects must finish a request within half a minute, and again after each; when there are
- * too many, those who have been longest about it go first. So nobody can hold the port. */
+ * the routes. All of it belongs to the admin thread. */
 #ifndef TIDEGATE_ADMIN_FRONT_H
 #define TIDEGATE_ADMIN_FRONT_H
 

@@ -12,8 +12,7 @@ static const char NO_CONSOLE[] =
 
 static void serve(struct admin_request *request, const struct admin_asset *asset)
 {
-	const char *known =
-		MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "If-None-Match");
+	const char *known = admin_request_header(request, "If-None-Match");
 	if (known && strstr(known, asset->etag)) {
 		admin_answer_static(request, NULL, NULL, 0);
 		request->status = 304;
@@ -31,8 +30,7 @@ static void set_policy(struct admin_request *request)
 	char host[ADMIN_HOST_MAX];
 	char sockets[2 * ADMIN_HOST_MAX + 64] = "";
 	const struct listeners *listeners = request->context->listeners;
-	const char *given =
-		MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "Host");
+	const char *given = admin_request_header(request, "Host");
 	unsigned port = 0;
 	for (size_t row = 0; row < listeners->count && port == 0; row++) {
 		port = listeners_port(listeners, row);

@@ -42,8 +42,8 @@ static void on_pushed(struct admin_request *request)
 {
 	if (request->order.result == BACKEND_OVERFLOW) {
 		admin_answer_problem(request, ADMIN_PROBLEM_OVERFLOW,
-			"the user's connection, or the node, holds as much as it may: nothing was "
-			"queued");
+			"the user's connection, or the node, holds as much as it may, or is muted: "
+			"nothing was queued");
 		return;
 	}
 	admin_answer_json(request, 202, json_pack("{s:s}", "result", "queued"));

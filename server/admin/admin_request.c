@@ -148,6 +148,11 @@ void admin_answer_problem(
 /* --- the way in --------------------------------------------------------------------------------
  */
 
+const char *admin_request_header(const struct admin_request *request, const char *name)
+{
+	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
 const char *admin_request_query(const struct admin_request *request, const char *name)
 {
 	return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);

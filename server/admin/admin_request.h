@@ -45,8 +45,9 @@ struct admin_request {
 	uint8_t *body;
 	size_t body_len;
 	size_t body_capacity;
-	bool is_waiting;     /* suspended */
-	bool asks_for_drain; /* once it is answered */
+	bool is_waiting;      /* suspended */
+	bool asks_for_drain;  /* once it is answered */
+	bool ends_connection; /* what follows cannot be told from its body */
 	struct MHD_Response *answer;
 	unsigned status;
 	void *state; /* of the handler, freed with the request */
@@ -82,6 +83,9 @@ void admin_answer_problem(struct admin_request *request, enum admin_problem prob
 void admin_answer_header(struct admin_request *request, const char *name, const char *value);
 
 /* --- the way in --- */
+
+/* A header's value, the first one's when it comes twice; NULL when it is not there. */
+const char *admin_request_header(const struct admin_request *request, const char *name);
 
 /* A query parameter, NULL when it is not there. */
 const char *admin_request_query(const struct admin_request *request, const char *name);

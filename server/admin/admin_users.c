@@ -226,33 +226,32 @@ static int compare_ends(const void *a, const void *b)
 {
 	const struct ended_entry *left = a;
 	const struct ended_entry *right = b;
-	return (left->ended_ms < right->ended_ms) - (left->ended_ms > right->ended_ms);
+	return (left->ended_us < right->ended_us) - (left->ended_us > right->ended_us);
 }
 
-static uint64_t now_ms(void)
+static uint64_t now_us(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 static json_t *end_to_json(const struct ended_entry *entry, uint64_t now)
 {
 	char address[PEER_NAME_MAX];
 	peer_name(&entry->peer, address);
-	/* A worker may be a turn ahead of this thread's clock. */
-	uint64_t ago = now > entry->ended_ms ? now - entry->ended_ms : 0;
+	uint64_t ago_ms = (now - entry->ended_us) / 1000;
 	json_t *user = entry->name_len ? json_stringn(entry->name, entry->name_len) : json_null();
 	return json_pack("{s:o, s:s, s:s, s:i, s:I, s:I, s:i}", "user", user, "address", address,
 		"reason", close_reason_counter((enum close_reason)entry->reason), "code",
-		entry->code, "age_ms", (json_int_t)entry->age_ms, "ended_ms_ago", (json_int_t)ago,
-		"worker", entry->worker);
+		entry->code, "age_ms", (json_int_t)entry->age_ms, "ended_ms_ago",
+		(json_int_t)ago_ms, "worker", entry->worker);
 }
 
 static void answer_ends(struct admin_request *request)
 {
 	const struct ends *ends = request->state;
-	uint64_t now = now_ms();
+	uint64_t now = now_us();
 	json_t *list = json_array();
 	for (uint32_t i = 0; i < ends->count; i++) {
 		json_array_append_new(list, end_to_json(&ends->entries[i], now));

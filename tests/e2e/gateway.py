@@ -129,6 +129,9 @@ class Process:
         """Resident bytes."""
         return self._status("VmRSS") * 1024
 
+    def peak_rss(self):
+        return self._status("VmHWM") * 1024
+
     def threads(self):
         return self._status("Threads")
 

@@ -1,5 +1,6 @@
 """The admin port for machines and backends: what can be asked, what comes of it."""
 
+import re
 import signal
 import subprocess
 import threading
@@ -8,8 +9,20 @@ import urllib.parse
 import pytest
 
 from admin import Admin
-from gateway import free_port
-from raw import BINARY, PACKET_TEXT, TEXT, Gone, packet
+from gateway import ROOT, free_port
+from raw import (
+    BINARY,
+    CLOSE,
+    PACKET_PING,
+    PACKET_TEXT,
+    PING,
+    TEXT,
+    Gone,
+    close_payload,
+    frame,
+    packet,
+    request,
+)
 from waiting import TIMEOUT, wait_until
 
 pytestmark = pytest.mark.threads
@@ -171,6 +184,45 @@ def test_what_is_counted(serve):
     assert status["ends"]["kicked"] == 1
     assert sum(worker["users"] for worker in status["workers"]) == 2
     again.round_trip()
+
+
+def test_every_byte_is_counted_and_every_connection_ends_once(serve):
+    gateway, admin = serve()
+    sent = request("/?user=alice") + b"".join(
+        [
+            frame(PING, b"x" * 100),
+            frame(BINARY, packet(PACKET_PING)),
+            frame(TEXT, "to nobody, ü".encode()),
+            frame(BINARY, packet(PACKET_PING, b"y" * 3000)),
+            frame(CLOSE, close_payload(1000)),
+        ]
+    )
+    received = b""
+    with gateway.socket() as sock:
+        sock.sendall(sent)
+        while data := sock.recv(1 << 16):
+            received += data
+    with gateway.socket() as sock:
+        sock.sendall(b"no HTTP\r\n\r\n")
+        sent += b"no HTTP\r\n\r\n"
+        while data := sock.recv(1 << 16):
+            received += data
+    with gateway.login("bob"):
+        wait_until(lambda: admin.metrics()["tidegate_connections"] == 1, "the others are gone")
+    wait_until(lambda: admin.metrics()["tidegate_connections"] == 0, "all are gone")
+    values = admin.metrics()
+    of_bob = len(request("/?user=bob"))
+    assert values["tidegate_received_bytes_total"] == len(sent) + of_bob
+    answer = received[: received.index(b"\r\n\r\n") + 4]
+    assert values["tidegate_sent_bytes_total"] == len(received) + len(answer)
+    ends = [value for name, value in values.items() if name.startswith("tidegate_ends_total{")]
+    assert sum(ends) == values["tidegate_connections_total"] == 3
+    assert values['tidegate_ends_total{reason="http_refused"}'] == 1
+    reasons = re.findall(
+        r'^CLOSE_REASON\(\w+, \d+, "(\w+)"', (ROOT / "proto/close_reason.def").read_text("utf-8"), re.M
+    )
+    assert {f'tidegate_ends_total{{reason="{reason}"}}' for reason in reasons} <= set(values)
+    assert len(ends) == len(reasons) > 15
 
 
 def test_time_outs_refusals_and_slow_readers_are_counted(serve):
@@ -674,7 +726,8 @@ def test_a_mute(serve):
     alice.text("heard")
     bob.expect_text("heard -- FROM alice")
     bob.text("lost on her")
-    admin.queued("alice", "lost as well")
+    refused = admin.push("alice", "never queued, for it would be dropped")
+    assert (refused.status, refused.json["result"]) == (503, "overflow")
     bob.round_trip()
     assert admin.post("/v1/demo/users/alice/mute", {"muted": False}).status == 204
     alice.ping(b"answered")

@@ -11,8 +11,9 @@ import time
 
 import pytest
 
-from admin import Admin
+from admin import DESCRIPTION, Admin
 from gateway import Process, free_port, limit_files
+from raw import request
 from waiting import TIMEOUT, wait_until
 
 TOKEN = "a-token-of-24-characters"
@@ -330,6 +331,89 @@ def test_a_body_in_chunks(start):
         assert sock.recv(4096).startswith(b"HTTP/1.1 413 ")
 
 
+def answer_to(admin, *pieces):
+    """What a bare socket gets until the port closes it."""
+    with admin.socket() as sock:
+        with contextlib.suppress(ConnectionError):
+            for piece in pieces:
+                sock.sendall(piece)
+        answer = b""
+        with contextlib.suppress(ConnectionError):
+            while data := sock.recv(1 << 16):
+                answer += data
+        return answer
+
+
+BROADCAST = b"POST /v1/broadcast HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+SMUGGLED = b"DELETE /v1/users/alice HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\nContent-Length: 12\r\n\r\nc\r\n{\"text\":\"x\"}\r\n0\r\n\r\n",
+        b"Content-Length: 12\r\nContent-Length: 12\r\n\r\n{\"text\":\"x\"}",
+        b"Content-Length: 12\r\nContent-Length: 2\r\n\r\n{\"text\":\"x\"}",
+        b"Transfer-Encoding: gzip\r\n\r\n{\"text\":\"x\"}",
+        b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"Transfer-Encoding : chunked\r\nContent-Length: 12\r\n\r\n{\"text\":\"x\"}",
+    ],
+)
+def test_where_a_request_ends_is_beyond_doubt(start, rest):
+    """Nothing that a proxy in front could see otherwise is carried out, nor what follows it."""
+    gateway, admin = serve(start)
+    alice = gateway.login("alice")
+    head, _, body = answer_to(admin, BROADCAST + rest + SMUGGLED).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ") and b"connection: close" in head.lower()
+    assert b"application/problem+json" in head
+    assert b'"/problems/bad-request"' in body and body.count(b"HTTP/1.1") == 0
+    alice.round_trip()
+
+
+@pytest.mark.parametrize(
+    ("pieces", "status"),
+    [
+        ([b"GET /" + b"x" * 40000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"], 414),
+        ([b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X: y\r\n" * 6000 + b"\r\n"], 431),
+        ([BROADCAST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"], 400),
+        ([BROADCAST + b"Content-Length: -5\r\n\r\n"], 400),
+        ([BROADCAST + b"Content-Length: 12, 12\r\n\r\n{}"], 400),
+        ([BROADCAST + b"Content-Length: 18446744073709551628\r\n\r\n"], 413),
+        ([b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"], 505),
+    ],
+)
+def test_what_cannot_be_read_as_a_request(start, pieces, status):
+    """The library's own answer; the description tells of it. The connection is of no further use."""
+    _, admin = serve(start)
+    assert answer_to(admin, *pieces).startswith(b"HTTP/1.1 %d " % status)
+    assert str(status) in DESCRIPTION["info"]["description"]
+    assert admin.get("/healthz").status == 200
+
+
+@pytest.mark.release
+def test_bodies_in_hand_are_bounded_in_all(start):
+    """Callers who stop in the middle of theirs do not fill the memory; whoever has small ones goes on."""
+    gateway, admin = serve(start, "--max-message", 16 << 20, "--tx-queue-limit", 64 << 20)
+    alice = gateway.login("alice")
+    size = 20 << 20
+    with contextlib.ExitStack() as stack:
+        answers = []
+        for _ in range(8):
+            sock = stack.enter_context(admin.socket())
+            sock.sendall(BROADCAST + b"Content-Length: %d\r\n\r\n" % size)
+            sock.sendall(b" " * (size - 1))
+            answers.append(sock)
+        for sock in answers:
+            sock.sendall(b"x")
+        statuses = [sock.recv(1 << 16).split()[1] for sock in answers]
+        assert set(statuses) == {b"400", b"503"}, "not JSON, or no room for it"
+    assert gateway.peak_rss() < 120 << 20
+    admin.queued("alice", "small")
+    alice.expect_text("small")
+
+
 @pytest.mark.threads
 def test_a_rate(start):
     """A burst of one second's worth, then 429 with a time; looking is not limited, nor is the drain."""
@@ -514,6 +598,22 @@ def test_few_descriptors(start):
             assert other.get("/healthz").status == 200
         for client in clients:
             client.round_trip()
+
+
+def test_a_full_house(start):
+    """Users who take all the descriptors there are for them leave the admin port its own."""
+    gateway, admin = serve(start, preexec_fn=limit_files(100))
+    admin.connection.close()
+    clients, refused = [], 0
+    while refused < 30:
+        clients.append(gateway.raw())
+        clients[-1].send(request(f"/?user=user{len(clients)}"))
+        refused += clients[-1].answer().status == 503
+    with Admin(gateway) as other:
+        assert other.get("/healthz").status == 200
+        assert other.metrics()["tidegate_accept_refused_total"] == refused
+        assert len(list(other.users())) == len(clients) - refused > 20
+    clients[0].round_trip()
 
 
 @pytest.mark.threads

@@ -274,13 +274,13 @@ static void test_only_the_last_ends_are_kept(void **state)
 	struct ended *ended = &giver.ended;
 	(void)state;
 	for (uint64_t i = 0; i < ENDED_MAX + 10; i++) {
-		ended_next(ended)->ended_ms = i;
+		ended_next(ended)->ended_us = i;
 	}
 	assert_int_equal(ended_copy(ended, giver.entries, 3), 3);
-	assert_int_equal(giver.entries[0].ended_ms, ENDED_MAX + 9);
-	assert_int_equal(giver.entries[2].ended_ms, ENDED_MAX + 7);
+	assert_int_equal(giver.entries[0].ended_us, ENDED_MAX + 9);
+	assert_int_equal(giver.entries[2].ended_us, ENDED_MAX + 7);
 	assert_int_equal(ended_copy(ended, giver.entries, ENDED_MAX), ENDED_MAX);
-	assert_int_equal(giver.entries[ENDED_MAX - 1].ended_ms, 10);
+	assert_int_equal(giver.entries[ENDED_MAX - 1].ended_us, 10);
 }
 
 /* What is queued already goes out; whatever comes while it is muted does not, a Close neither. */
@@ -299,6 +299,9 @@ static void test_a_mute(void **state)
 	bench_run(bench);
 	expect_text(b, "heard -- FROM a");
 	expect_nothing(a);
+	struct backend_order pushed = order_for(bench, BACKEND_PUSH, "a");
+	assert_int_equal(push(bench, 0, &pushed, "would be dropped"), BACKEND_OVERFLOW);
+	assert_int_equal(stats_read(&bench->workers[0].stats.pushes), 0);
 	order.is_muted = false;
 	assert_int_equal(carry_out(bench, 0, &order), BACKEND_DONE);
 	client_send(a, FRAME_PING, "2", 1);
