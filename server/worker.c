@@ -20,6 +20,7 @@
 /* The most of each part of a turn. */
 enum {
 	MAIL_MAX = 256,  /* items */
+	LISTS_MAX = 4,   /* of them, walks over a part of the connection table */
 	READY_MAX = 256, /* connections read on */
 	RECEIVERS_MAX =
 		64, /* connections of a fan-out's slice: a third of a millisecond of sends */
@@ -112,6 +113,14 @@ static void on_order(struct worker *worker, struct worker_order *order)
 	free(order);
 }
 
+/* How many of a turn's items a mail counts as. */
+static int weight_of(struct mail *mail)
+{
+	bool is_list =
+		mail->kind == WORKER_MAIL_BACKEND && backend_order_of(mail)->action == BACKEND_LIST;
+	return is_list ? MAIL_MAX / LISTS_MAX : 1;
+}
+
 static void on_mail(struct worker *worker, struct mail *mail)
 {
 	switch ((enum worker_mail)mail->kind) {
@@ -140,10 +149,11 @@ static void on_mail(struct worker *worker, struct mail *mail)
 /* Returns in how many ms to come back: -1 when the bell will tell. */
 static int take_mail(struct worker *worker)
 {
-	for (int i = 0; i < MAIL_MAX; i++) {
+	for (int taken = 0; taken < MAIL_MAX;) {
 		struct mail *mail;
 		switch (mailbox_take(worker->mailbox, &mail)) {
 		case MAILBOX_MAIL:
+			taken += weight_of(mail);
 			on_mail(worker, mail);
 			break;
 		case MAILBOX_EMPTY:
