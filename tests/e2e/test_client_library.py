@@ -143,6 +143,34 @@ def test_a_program_of_others(installed, gateway, tmp_path, compiler, static):
     assert version.strip() == call("pkg-config", "--modversion", "tidegate-client", env=environment).strip()
 
 
+@pytest.mark.release
+def test_the_program_in_the_header(installed, gateway, tmp_path):
+    root, environment = installed
+    header = (ROOT / "tools/client/tidegate-client.h").read_text(encoding="utf-8")
+    [lines] = re.findall(r"(^ \*\t#include.*?^ \*\t}\n)(?= \*\n \*\tcc )", header, re.MULTILINE | re.DOTALL)
+    source = tmp_path / "program.c"
+    text = re.sub(r"^ \*\t?", "", lines, flags=re.MULTILINE)
+    assert "ws://127.0.0.1:8000" in text
+    source.write_text(text.replace("ws://127.0.0.1:8000", f"ws://{gateway.listen[0]}"), encoding="ascii")
+    program = tmp_path / "program"
+    words = flags(environment, "--cflags", "--libs")
+    call("gcc", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror", source, "-o", program, *words)
+    [library] = root.rglob("libtidegate-client.so")
+    loader = {**os.environ, "LD_LIBRARY_PATH": str(library.parent)}
+    with gateway.login("bob") as bob:
+        with subprocess.Popen(
+            ["stdbuf", "-oL", program], env=loader, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as running:
+            bob.expect_close(4001)  # the program is in
+            with gateway.login("alice") as alice:
+                alice.text("hello")
+                assert running.stdout.readline() == "hello -- FROM alice\n"
+            with gateway.login("bob"):
+                said, told = running.communicate(timeout=TIMEOUT)
+    assert said == ""
+    assert told == "kicked: the same user logged in elsewhere\n"
+
+
 def test_the_example_in_a_libuv_loop(gateway):
     lines = (ROOT / "tools/client/example_uv.c").read_text(encoding="ascii").splitlines()
     assert len(lines) < 80

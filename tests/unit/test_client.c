@@ -566,6 +566,8 @@ enum inside {
 	IN_ERROR,
 	IN_EVENT,
 	IN_AUTH,
+	IN_WRITABLE,
+	IN_CLOSING,
 	IN_CLOSED,
 	INSIDE_COUNT,
 };
@@ -598,10 +600,26 @@ static void ender_state(struct tg_client *client, const struct tg_state_change *
 		[TG_STATE_CONNECTING] = IN_CONNECTING,
 		[TG_STATE_CONNECTED] = IN_CONNECTED,
 		[TG_STATE_RECONNECTING] = IN_RECONNECTING,
-		[TG_STATE_CLOSING] = INSIDE_COUNT,
+		[TG_STATE_CLOSING] = IN_CLOSING,
 		[TG_STATE_CLOSED] = IN_CLOSED,
 	};
-	end_it(client, data, places[change->to]);
+	struct ender *ender = data;
+
+	end_it(client, ender, places[change->to]);
+	if (change->to != TG_STATE_CONNECTED) {
+		return;
+	}
+	if (ender->inside == IN_CLOSING) {
+		assert_int_equal(tg_client_logout(client), TG_OK);
+	} else if (ender->inside == IN_WRITABLE) {
+		while (tg_client_send_text(client, "flood", 5) == TG_OK) {
+		}
+	}
+}
+
+static void ender_writable(struct tg_client *client, void *data)
+{
+	end_it(client, data, IN_WRITABLE);
 }
 
 static void ender_message(struct tg_client *client, const struct tg_message *message, void *data)
@@ -645,6 +663,13 @@ static void live_through_everything(struct gateway *gateway)
 	}
 }
 
+static void take_everything(struct gateway *gateway)
+{
+	if (gateway_open(gateway)) {
+		gateway_reads_to_end(gateway);
+	}
+}
+
 static void end_inside(enum inside inside, bool destroys, uint32_t close_timeout_ms)
 {
 	const unsigned before = open_descriptors();
@@ -652,7 +677,8 @@ static void end_inside(enum inside inside, bool destroys, uint32_t close_timeout
 	struct gateway gateway;
 	struct tg_client *client;
 
-	gateway_start(&gateway, live_through_everything, NULL);
+	gateway_start(
+		&gateway, inside == IN_WRITABLE ? take_everything : live_through_everything, NULL);
 	assert_int_equal(tg_client_create(&client), TG_OK);
 	tg_client_set_url(client, gateway.url);
 	tg_client_set_close_timeout_ms(client, close_timeout_ms);
@@ -662,6 +688,7 @@ static void end_inside(enum inside inside, bool destroys, uint32_t close_timeout
 	tg_client_on_error(client, ender_error);
 	tg_client_on_event(client, ender_event);
 	tg_client_on_auth(client, ender_auth);
+	tg_client_on_writable(client, ender_writable);
 	const enum tg_status status = tg_client_run(client);
 	assert_true(ender.is_done);
 	if (destroys) {

@@ -2,6 +2,8 @@
  * native client can have are tested by their numbers in the table of the client's design. */
 #include "client_bench.h"
 
+#include <errno.h>
+
 /* ---- A life in good order. */
 
 static void login_message_logout(void **state)
@@ -760,6 +762,77 @@ static void without_a_token_it_stays_closed(void **state)
 
 /* ---- Many lives. */
 
+/* ---- A kernel without random bytes. */
+
+static int no_bytes(void *data, uint8_t *ret_bytes, size_t len)
+{
+	return -ENOSYS;
+}
+
+static void take_entropy_away(struct bench *bench)
+{
+	core_entropy(bench->core)->fetch = no_bytes;
+	core_entropy(bench->core)->left = 0;
+}
+
+static void without_random_bytes_there_is_no_login(void **state)
+{
+	struct bench bench;
+
+	bench_begin(&bench);
+	take_entropy_away(&bench);
+	bench_login(&bench);
+	bench_expect(
+		&bench, "CONNECTING:ok error:a system call failed CLOSED:a system call failed");
+	assert_int_equal(core_wanted_line(bench.core), 0);
+	bench_end(&bench);
+}
+
+/* A frame that cannot be masked is not sent, and the line ends as a silent one. */
+static void without_random_bytes_nothing_is_sent(void **state)
+{
+	struct bench bench;
+	struct message message;
+
+	bench_begin_connected(&bench);
+	take_entropy_away(&bench);
+	assert_int_equal(core_send_text(bench.core, "x", 1), TG_ERR_SYSTEM);
+	assert_int_equal(core_send_packet(bench.core, 102, "x", 1), TG_ERR_SYSTEM);
+	assert_int_equal(core_stats(bench.core)->messages_sent, 0);
+	bench_frame(&bench, FRAME_PING, "abc", 3);
+	bench_pass(&bench, 149999);
+	assert_int_equal(core_stats(bench.core)->pings, 0);
+	assert_int_equal(bench_sent(&bench, &message), MESSAGE_MORE);
+	bench_pass(&bench, 1);
+	bench_expect(&bench, "error:io-timeout RECONNECTING:io-timeout");
+
+	/* Each attempt fails and is followed by a wait, until the kernel has some again. */
+	bench_pass(&bench, bench.delay_ms);
+	assert_int_equal(core_state(bench.core), TG_STATE_RECONNECTING);
+	assert_int_equal(core_stats(bench.core)->attempt, 2);
+	assert_int_equal(core_wanted_line(bench.core), 0);
+	core_entropy(bench.core)->fetch = bench_random;
+	bench_forget(&bench);
+	while (core_wanted_line(bench.core) == 0) {
+		bench_pass(&bench, 1);
+	}
+	bench_open(&bench);
+	bench_expect(&bench, "CONNECTED:ok");
+	bench_end(&bench);
+}
+
+static void without_random_bytes_a_logout_cuts_the_line(void **state)
+{
+	struct bench bench;
+
+	bench_begin_connected(&bench);
+	take_entropy_away(&bench);
+	core_logout(bench.core, bench.now_ms);
+	bench_expect(&bench, "CLOSING:ok CLOSED:ok");
+	assert_int_equal(core_wanted_line(bench.core), 0);
+	bench_end(&bench);
+}
+
 static void ten_thousand_reconnects(void **state)
 {
 	struct bench bench;
@@ -837,6 +910,9 @@ int main(void)
 		cmocka_unit_test(a_token_is_asked_for_again_after_a_success),
 		cmocka_unit_test(nothing_is_sent_while_a_token_is_asked_for),
 		cmocka_unit_test(without_a_token_it_stays_closed),
+		cmocka_unit_test(without_random_bytes_there_is_no_login),
+		cmocka_unit_test(without_random_bytes_nothing_is_sent),
+		cmocka_unit_test(without_random_bytes_a_logout_cuts_the_line),
 		cmocka_unit_test(ten_thousand_reconnects),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

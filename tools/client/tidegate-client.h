@@ -3,21 +3,31 @@
  * A client connects, keeps the line alive with pings, notices when it is dead, and connects again,
  * until it is logged out, kicked, or refused for good.
  *
- *	static void on_message(struct tg_client *client, const struct tg_message *message, void
- **data)
+ *	#include <stdio.h>
+ *	#include <tidegate-client.h>
+ *
+ *	static void on_message(
+ *		struct tg_client *client, const struct tg_message *message, void *data)
  *	{
  *		printf("%.*s\n", (int)message->len, message->data);
  *	}
  *
- *	struct tg_client *client;
- *	if (tg_client_create(&client) == TG_OK) {
+ *	int main(void)
+ *	{
+ *		struct tg_client *client;
+ *		if (tg_client_create(&client) != TG_OK) {
+ *			return 1;
+ *		}
  *		tg_client_set_url(client, "ws://127.0.0.1:8000");
  *		tg_client_set_user(client, "bob");
  *		tg_client_on_message(client, on_message);
  *		enum tg_status status = tg_client_run(client);
  *		fprintf(stderr, "%s\n", tg_status_text(status));
  *		tg_client_destroy(client);
+ *		return status;
  *	}
+ *
+ *	cc program.c $(pkg-config --cflags --libs tidegate-client)
  *
  * States:
  *
