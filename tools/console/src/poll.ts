@@ -1,4 +1,4 @@
-// Asks for the gateway's status once a second, while somebody can see the page.
+// Asks for the gateway's status at most once a second, while somebody can see the page.
 
 import { ApiError, getStatus } from './api.js';
 import type { Status } from './api_types.js';
@@ -15,17 +15,19 @@ export class Poll {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private asking = false;
   private stopped = false;
+  private nextAt = 0; // of performance.now(): not asked before that
 
   constructor(listener: Listener) {
     this.listener = listener;
     document.addEventListener('visibilitychange', () => {
-      this.schedule(0);
+      this.schedule();
     });
   }
 
   start(): void {
     this.stopped = false;
-    this.schedule(0);
+    this.nextAt = 0; // what stopped it has been put right
+    this.schedule();
   }
 
   // Until start(): nothing is asked of who wants a token first.
@@ -34,15 +36,14 @@ export class Poll {
     clearTimeout(this.timer);
   }
 
-  private schedule(delayMs: number): void {
+  private schedule(): void {
     clearTimeout(this.timer);
     if (!this.stopped && !document.hidden && !this.asking) {
-      this.timer = setTimeout(() => void this.ask(), delayMs);
+      this.timer = setTimeout(() => void this.ask(), Math.max(0, this.nextAt - performance.now()));
     }
   }
 
   private async ask(): Promise<void> {
-    const asked = performance.now();
     this.asking = true;
     const answer = await getStatus().catch((error: unknown) =>
       error instanceof ApiError ? error : new ApiError(0, String(error)),
@@ -53,7 +54,8 @@ export class Poll {
     } else {
       this.listener.onStatus(answer, Date.now());
     }
-    // From question to question, so that answers that take long are not asked for more often.
-    this.schedule(Math.max(0, POLL_MS - (performance.now() - asked)));
+    // From the answer on: a page that was held up does not ask the sooner for it.
+    this.nextAt = performance.now() + POLL_MS;
+    this.schedule();
   }
 }
