@@ -15,6 +15,10 @@
 #include "../../proto/user_name.h"
 #include "../../proto/utf8.h"
 
+enum {
+	SHOWN_MAX = 64, /* bytes of what a stranger wrote that are told back */
+};
+
 static const char SUFFIX[] = " -- FROM ";
 
 /* What a body says. Strings are the document's. */
@@ -56,6 +60,16 @@ static json_t *load(const uint8_t *body, size_t body_len, char *ret_fault)
 	return document;
 }
 
+/* How many bytes of a text may be shown: whole characters only, or the answer would be no UTF-8. */
+static int shown_len(const char *text)
+{
+	size_t len = strnlen(text, SHOWN_MAX);
+	while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80) {
+		len--;
+	}
+	return (int)len;
+}
+
 /* Whether all members are among `names`, which ends with NULL. */
 static int check_members(json_t *object, const char *const *names, char *ret_fault)
 {
@@ -68,7 +82,8 @@ static int check_members(json_t *object, const char *const *names, char *ret_fau
 			known++;
 		}
 		if (!*known) {
-			return fail(ret_fault, "the member \"%.64s\" is unknown", name);
+			return fail(
+				ret_fault, "the member \"%.*s\" is unknown", shown_len(name), name);
 		}
 	}
 	return 0;

@@ -331,6 +331,8 @@ def test_a_push_to_nobody(serve):
         b'{"text":1}',
         b'{"text":null}',
         b'{"text":"a","text":"b"}',
+        '{"text":"a","x%s":1}'.encode() % ("ä" * 40).encode(),
+        b'{"text":"a","\\ud83c\\udf0a%s":1}' % ("🌊" * 40).encode(),
         b'{"text":"a","other":1}',
         b'{"text":"a","packet":{"command":102}}',
         b'{"text":"a"} x',
