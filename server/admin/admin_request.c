@@ -89,20 +89,23 @@ void admin_answer_nothing(struct admin_request *request)
 
 static void set_json(struct admin_request *request, unsigned status, const char *type, json_t *json)
 {
+	/* Of constant size, so that it cannot run out as well. */
+	static const char LAST[] =
+		"{\"type\":\"/problems/no-memory\",\"title\":\"There is no memory for this "
+		"request\",\"status\":503,\"detail\":\"for the answer\"}";
 	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	json_decref(json);
-	if (!text) {
-		/* Of constant size, so that it cannot run out as well. */
-		static const char LAST[] =
-			"{\"type\":\"/problems/no-memory\",\"title\":\"There is no memory for this "
-			"request\",\"status\":503,\"detail\":\"for the answer\"}";
+	if (text) {
+		set_fresh(request, status, type,
+			MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE));
+	} else {
 		set_fresh(request, 503, "application/problem+json",
 			MHD_create_response_from_buffer(
 				sizeof(LAST) - 1, (void *)(uintptr_t)LAST, MHD_RESPMEM_PERSISTENT));
-		return;
 	}
-	set_fresh(request, status, type,
-		MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE));
+	if (request->status == 503) {
+		admin_answer_header(request, "Retry-After", "1");
+	}
 }
 
 void admin_answer_json(struct admin_request *request, unsigned status, json_t *json)
@@ -140,8 +143,6 @@ void admin_answer_problem(
 	set_json(request, problems[problem].status, "application/problem+json", json);
 	if (problem == ADMIN_PROBLEM_UNAUTHORIZED) {
 		admin_answer_header(request, "WWW-Authenticate", "Bearer realm=\"tidegate\"");
-	} else if (problems[problem].status == 503) {
-		admin_answer_header(request, "Retry-After", "1");
 	}
 }
 

@@ -330,7 +330,8 @@ static void test_a_cut(void **state)
 
 static int setup(void **state)
 {
-	struct bench *bench = test_malloc(sizeof(*bench));
+	struct bench *bench = aligned_alloc(64, sizeof(*bench));
+	assert_non_null(bench);
 	memset(&giver, 0, sizeof(giver));
 	assert_int_equal(mailbox_create(&giver.mailbox), 0);
 	bench_init(bench, 2, &session_ops);
@@ -343,7 +344,7 @@ static int teardown(void **state)
 	struct bench *bench = *state;
 	bench_finish(bench);
 	mailbox_destroy(&giver.mailbox);
-	test_free(bench);
+	free(bench);
 	return 0;
 }
 
