@@ -285,8 +285,9 @@ static int start_admin(struct gateway *gateway)
 	admin_name(gateway->admin, name, sizeof(name));
 	log_info(0, "admin on %s", name);
 	if (gateway->config.admin_token[0] == '\0') {
-		log_warn(0, "everybody on this machine may use the admin port: --admin-token asks "
-			    "for a token");
+		log_warn(0, "%s may use the admin port: --admin-token asks for a token",
+			strncmp(name, "unix:", 5) == 0 ? "owner and group of the socket"
+						       : "everybody on this machine");
 	}
 	return 0;
 }

@@ -20,12 +20,12 @@ enum {
 /* --- parameters --------------------------------------------------------------------------------
  */
 
-/* A number that may be left out; makes a problem when it is none from `min` to `max`. */
+/* A number that may be left out, or empty; makes a problem when it is none from `min` to `max`. */
 static bool take_number(struct admin_request *request, const char *name, uint32_t min, uint32_t max,
 	uint32_t *number)
 {
 	const char *text = admin_request_query(request, name);
-	if (!text) {
+	if (!text || !text[0]) {
 		return true;
 	}
 	if (!admin_cursor_number(text, strlen(text), max, number) || *number < min) {
@@ -135,8 +135,10 @@ void admin_users_list(struct admin_request *request)
 		!take_number(request, "limit", 1, LIMIT_MAX, &limit)) {
 		return;
 	}
-	if (cursor && admin_cursor_read(cursor, request->context->node->worker_count, &worker,
-			      &request->order.cursor) < 0) {
+	/* An empty one is the first page's. */
+	if (cursor && cursor[0] &&
+		admin_cursor_read(cursor, request->context->node->worker_count, &worker,
+			&request->order.cursor) < 0) {
 		admin_answer_problem(request, ADMIN_PROBLEM_BAD_QUERY,
 			"\"cursor\" must be one that a page came with");
 		return;

@@ -554,6 +554,7 @@ def test_a_unix_socket(start, tmp_path):
     path = tmp_path / "admin.sock"
     gateway, admin = serve(start, admin=f"unix:{path}")
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o660
+    gateway.wait_for_line("WARN.*owner and group of the socket may use the admin port")
     with gateway.login("alice") as alice:
         admin.queued("alice", "x")
         alice.expect_text("x")
