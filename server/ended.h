@@ -13,7 +13,8 @@ enum {
 
 /* Plain data. */
 struct ended_entry {
-	uint64_t ended_us; /* monotonic, read at the end itself: puts those of all workers in order */
+	uint64_t ended_us; /* monotonic, read at the end itself: puts those of all workers in order
+			    */
 	uint64_t age_ms;   /* since the login */
 	struct peer peer;
 	uint16_t code; /* of the Close: ours, or the peer's; 0 without one */
