@@ -6,15 +6,17 @@
 #include "admin_routes.h"
 
 enum {
+	ESCAPED_LEN = 6,    /* bytes that JSON may take for one of a message: \u00XX */
 	OVERHEAD = 4096,    /* bytes around a message */
 	SKIPPED_MAX = 16,   /* times the largest body: what is still read to be thrown away */
 	ALL_MAX = 64 << 20, /* bytes of all bodies at one moment */
 };
 
-/* In JSON and in base64 a message takes a third more, quoted and escaped somewhat more. */
+/* However a message is written. */
 static size_t body_max(const struct admin_context *context)
 {
-	return context->config.max_message / 3 * 4 + OVERHEAD;
+	size_t most = context->config.max_message * ESCAPED_LEN + OVERHEAD;
+	return most < ALL_MAX ? most : ALL_MAX;
 }
 
 static void refuse(struct admin_request *request)
@@ -45,16 +47,17 @@ static bool reserve(struct admin_request *request, size_t len, size_t most)
 	if (wanted <= request->body_capacity) {
 		return true;
 	}
+	size_t room = ALL_MAX - context->body_bytes + request->body_capacity;
 	size_t capacity = wanted * 2 < most ? wanted * 2 : most;
-	size_t more = capacity - request->body_capacity;
-	if (context->body_bytes + more > ALL_MAX) {
+	capacity = capacity < room ? capacity : room;
+	if (capacity < wanted) {
 		return false;
 	}
 	uint8_t *grown = realloc(request->body, capacity);
 	if (!grown) {
 		return false;
 	}
-	context->body_bytes += more;
+	context->body_bytes += capacity - request->body_capacity;
 	request->body = grown;
 	request->body_capacity = capacity;
 	return true;

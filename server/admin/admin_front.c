@@ -1,11 +1,10 @@
 #include "admin_front.h"
 
 #include <errno.h>
-#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 
 #include "../handle.h"
 #include "admin_body.h"

@@ -304,6 +304,8 @@ def test_a_push_reaches_one_user(serve):
         ({"packet": {"command": 7}}, BINARY, packet(7)),
         ({"packet": {"command": 65535, "payload_base64": "AP8="}}, BINARY, packet(65535, b"\x00\xff")),
         ({"text": "x" * 65536}, TEXT, b"x" * 65536),
+        ({"text": "\1" * 65536}, TEXT, b"\1" * 65536),  # six bytes each in JSON
+        ({"text": "🌊" * 16384}, TEXT, "🌊".encode() * 16384),
     ]:
         reply = admin.post(target, body)
         assert (reply.status, reply.json) == (202, {"result": "queued"})

@@ -99,7 +99,7 @@ def test_every_answer_is_reached(start, tmp_path):
         responses = DESCRIPTION["paths"][path][method]["responses"]
         target, body = request_of(path, method)
         if "413" in responses:
-            assert admin.request(method.upper(), target, b" " * 200 * KIB).status == 413
+            assert admin.request(method.upper(), target, b" " * 500 * KIB).status == 413
         if "404" in responses and "{NAME}" in path:
             assert ask(admin, path, method).problem == "offline"
 
