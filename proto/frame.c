@@ -48,10 +48,6 @@ typedef uint64_t wide_word __attribute__((vector_size(32)));
 
 #define IS_LITTLE_ENDIAN (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
 
-enum {
-	SHORT_MAX = 125, /* bytes of payload that the second byte of a header can tell */
-};
-
 /* wslay's context is opaque; this is what it takes from the allocator. */
 enum {
 	WSLAY_CONTEXT_SIZE = 4256
@@ -108,7 +104,7 @@ static inline const uint8_t *next_untold(struct frame_reader *reader)
 }
 
 /* The length of the payload when a whole masked frame of under 126 bytes lies at `data`, and more
- * than SHORT_MAX when something else does. */
+ * than SHORT_FRAME_MAX when something else does. */
 static inline size_t short_len(const uint8_t *data, size_t len)
 {
 	if (len < SHORT_FRAME_ROOM) {
@@ -128,7 +124,7 @@ static inline size_t tell_short_frames(struct frame_reader *reader, uint8_t *ret
 	for (;;) {
 		const size_t len = short_len(told, (size_t)(reader->fed_end - told));
 		const size_t given = 2 + len;
-		if (len > SHORT_MAX || given > size - at) {
+		if (len > SHORT_FRAME_MAX || given > size - at) {
 			break;
 		}
 		ret_data[at] = told[0];
@@ -309,7 +305,7 @@ enum frame_status frame_reader_next_short(
 		return FRAME_MORE;
 	}
 	const size_t len = short_len(header, (size_t)(reader->fed_end - header));
-	if (len > SHORT_MAX) {
+	if (len > SHORT_FRAME_MAX) {
 		return FRAME_MORE;
 	}
 	uint8_t *const data = header + SHORT_FRAME_ROOM;

@@ -56,7 +56,8 @@ struct short_frame {
 };
 
 enum {
-	SHORT_FRAME_ROOM = 6, /* bytes: its header, mask included */
+	SHORT_FRAME_ROOM = 6,  /* bytes: its header, mask included */
+	SHORT_FRAME_MAX = 125, /* bytes of payload that the second byte of a header can tell */
 };
 
 struct frame_reader;

@@ -11,7 +11,6 @@
 #include "invariant.h"
 
 enum {
-	SHORT_MAX = 125, /* bytes of payload that a header of two bytes can tell */
 	LEND_MIN = 1024, /* payloads from here on are sent from where they lie */
 	/* Too fast a return of those whom a busy node sent away, in ms, and the spread of it. */
 	RETRY_MIN_MS = 1000,
@@ -321,7 +320,8 @@ void conn_send(struct conns *conns, struct conn *conn, uint8_t opcode, uint8_t *
 			return; /* It was owed more than it could take: nothing follows a Close. */
 		}
 	}
-	uint8_t *frame = len <= SHORT_MAX ? outbox_reserve_behind(conns->outbox, 2 + len) : NULL;
+	uint8_t *frame =
+		len <= SHORT_FRAME_MAX ? outbox_reserve_behind(conns->outbox, 2 + len) : NULL;
 	if (!frame) {
 		send_any(conns, conn, opcode, data, len, room);
 		return;
