@@ -1,10 +1,10 @@
 #include "close_reason.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "assert.h"
 #include "bytes.h"
 
 struct row {
@@ -26,7 +26,7 @@ static const struct row rows[CLOSE_REASON_COUNT] = {
 
 static const struct row *row_of(enum close_reason reason)
 {
-	assert(reason < CLOSE_REASON_COUNT);
+	ASSERT(reason < CLOSE_REASON_COUNT);
 	return &rows[reason];
 }
 
@@ -54,7 +54,7 @@ static size_t write_text(const struct row *row, uint32_t retry_ms, char *ret_tex
 		return (size_t)snprintf(ret_text, size, RETRY, retry_ms);
 	}
 	const size_t len = strlen(row->text);
-	assert(len <= size);
+	ASSERT(len <= size);
 	memcpy(ret_text, row->text, len);
 	return len;
 }

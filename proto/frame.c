@@ -1,11 +1,11 @@
 #include "frame.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wslay/wslay.h>
 
+#include "assert.h"
 #include "bytes.h"
 
 /* Owner:  the message reader, or a client.
@@ -195,7 +195,7 @@ void frame_reader_destroy(struct frame_reader **reader)
 
 void frame_reader_feed(struct frame_reader *reader, uint8_t *data, size_t len)
 {
-	assert(reader->fed == reader->fed_end);
+	ASSERT(reader->fed == reader->fed_end);
 	reader->fed = data;
 	reader->told = data;
 	reader->fed_end = data + len;

@@ -1,11 +1,11 @@
 #include "handshake.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "accept.h"
 #include "ascii.h"
+#include "assert.h"
 #include "http_field.h"
 #include "slice.h"
 #include "user_name.h"
@@ -400,7 +400,7 @@ static const char *phrase_of(uint16_t status)
 	case 431:
 		return "Request Header Fields Too Large";
 	default:
-		assert(status == 503);
+		ASSERT(status == 503);
 		return "Service Unavailable";
 	}
 }
@@ -417,7 +417,7 @@ static size_t write_answer(uint16_t status, const char *fields, const char *deta
 		"\r\n"
 		"%s\n",
 		status, phrase_of(status), fields, strlen(detail) + 1, detail);
-	assert(len > 0 && len < HANDSHAKE_ANSWER_MAX);
+	ASSERT(len > 0 && len < HANDSHAKE_ANSWER_MAX);
 	return (size_t)len;
 }
 

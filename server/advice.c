@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "listener.h"
-#include "machine.h"
+#include "base/machine.h"
+#include "node/listener.h"
 
 enum {
 	/* Of an established TCP connection that is idle: socket, file, inode, dentry and epoll item

@@ -17,15 +17,15 @@
 #include <systemd/sd-daemon.h>
 #endif
 
-#include "acceptor.h"
 #include "admin/admin.h"
 #include "advice.h"
-#include "cli.h"
-#include "listener.h"
-#include "log.h"
-#include "machine.h"
-#include "user_table.h"
-#include "worker.h"
+#include "base/log.h"
+#include "base/machine.h"
+#include "config/cli.h"
+#include "node/acceptor.h"
+#include "node/listener.h"
+#include "node/worker.h"
+#include "user/user_table.h"
 
 enum {
 	HOUSEKEEP_MS = 1000,  /* between looks at the size of the user table */

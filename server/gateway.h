@@ -2,7 +2,7 @@
 #ifndef TIDEGATE_GATEWAY_H
 #define TIDEGATE_GATEWAY_H
 
-#include "config.h"
+#include "config/config.h"
 
 /* Runs the gateway in the foreground. SIGTERM and SIGINT drain it, a second one ends it at once,
  * SIGHUP reads the config again, for which argc and argv are needed. Thread: main, before any other

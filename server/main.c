@@ -1,5 +1,5 @@
 #include "build_config.h"
-#include "cli.h"
+#include "config/cli.h"
 #include "gateway.h"
 
 #if HAVE_JEMALLOC

@@ -6,7 +6,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "../../server/mailbox.h"
+#include "../../server/base/mailbox.h"
 #include "measure.h"
 
 enum {

@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "../../server/user_table.h"
+#include "../../server/user/user_table.h"
 #include "measure.h"
 
 enum {

@@ -6,9 +6,9 @@
  * is then visited once in 100 s. */
 #include <string.h>
 
-#include "../../server/conn_table.h"
-#include "../../server/loop.h"
-#include "../../server/timer_wheel.h"
+#include "../../server/base/loop.h"
+#include "../../server/base/timer_wheel.h"
+#include "../../server/conn/conn_table.h"
 #include "measure.h"
 
 enum {

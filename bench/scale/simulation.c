@@ -4,10 +4,10 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "../../server/config.h"
-#include "../../server/log.h"
-#include "../../server/reader.h"
-#include "../../server/timeouts.h"
+#include "../../server/base/log.h"
+#include "../../server/config/config.h"
+#include "../../server/conn/reader.h"
+#include "../../server/conn/timeouts.h"
 #include "../micro/measure.h"
 #include "stand_in.h"
 

@@ -8,12 +8,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../server/conn.h"
-#include "../../server/drain.h"
-#include "../../server/fanout.h"
-#include "../../server/mailbox.h"
-#include "../../server/session.h"
-#include "../../server/user_table.h"
+#include "../../server/base/mailbox.h"
+#include "../../server/conn/conn.h"
+#include "../../server/conn/drain.h"
+#include "../../server/fanout/fanout.h"
+#include "../../server/session/session.h"
+#include "../../server/user/user_table.h"
 
 enum {
 	SIMULATION_WORKERS_MAX = 64,

@@ -7,15 +7,15 @@
 #include <string.h>
 #include <time.h>
 
-#include "../handle.h"
-#include "../invariant.h"
-#include "../log.h"
-#include "../loop.h"
-#include "../machine.h"
-#include "../user_table.h"
-#include "admin_context.h"
-#include "admin_front.h"
-#include "admin_order.h"
+#include "../../proto/assert.h"
+#include "../base/handle.h"
+#include "../base/log.h"
+#include "../base/loop.h"
+#include "../base/machine.h"
+#include "../user/user_table.h"
+#include "asks.h"
+#include "context.h"
+#include "http.h"
 
 enum {
 	EVENTS = 16,

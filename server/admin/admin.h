@@ -5,10 +5,10 @@
 
 #include <stdint.h>
 
-#include "../acceptor.h"
-#include "../config.h"
-#include "../listener.h"
-#include "../worker.h"
+#include "../config/config.h"
+#include "../node/acceptor.h"
+#include "../node/listener.h"
+#include "../node/worker.h"
 
 struct admin;
 

@@ -24,7 +24,7 @@ def rows(data):
 
 
 def main(output, *names):
-    lines = ['#include "../../server/admin/admin_assets.h"', "", "#include <string.h>", ""]
+    lines = ['#include "server/admin/assets.h"', "", "#include <string.h>", ""]
     table = []
     for number, path in enumerate(map(pathlib.Path, names)):
         data = path.read_bytes()

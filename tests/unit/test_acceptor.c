@@ -18,8 +18,8 @@
 
 #include <cmocka.h>
 
-#include "../../server/acceptor.h"
-#include "../../server/log.h"
+#include "../../server/base/log.h"
+#include "../../server/node/acceptor.h"
 
 enum {
 	WORKERS = 2,

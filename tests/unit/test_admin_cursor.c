@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "../../server/admin/admin_cursor.h"
-#include "../../server/handle.h"
+#include "../../server/admin/cursor.h"
+#include "../../server/base/handle.h"
 
 static void test_there_and_back(void **state)
 {

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "../../proto/frame.h"
-#include "../../server/admin/admin_message.h"
+#include "../../server/admin/message.h"
 
 static char fault[ADMIN_MESSAGE_FAULT_MAX];
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "../../server/admin/admin_metrics.h"
+#include "../../server/admin/metrics.h"
 
 /* --- buckets -----------------------------------------------------------------------------------
  */

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "../../server/buf.h"
+#include "../../server/base/buf.h"
 
 enum {
 	THREADS = 4,

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "../../server/cli.h"
+#include "../../server/config/cli.h"
 #include "build_config.h"
 
 enum {
@@ -245,7 +245,7 @@ static void test_every_number_is_an_option(void **state)
 	}                                                                                          \
 	PARSE(argument, NULL);                                                                     \
 	assert_true(config.name == (max));
-#include "../../server/options.def"
+#include "../../server/config/options.def"
 #undef OPTION
 }
 

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "../../server/config.h"
+#include "../../server/config/config.h"
 #include "build_config.h"
 
 static struct config config;
@@ -69,7 +69,7 @@ static void test_defaults_are_within_their_limits(void **state)
 #define OPTION(name, default_, min, max, reload, unit, help)                                       \
 	snprintf(value, sizeof(value), "%ju", (uintmax_t)config.name);                             \
 	check_set(#name, value);
-#include "../../server/options.def"
+#include "../../server/config/options.def"
 #undef OPTION
 }
 
@@ -87,7 +87,7 @@ static void test_every_number_keeps_its_limits(void **state)
 	assert_true(config.name == (min_));                                                        \
 	snprintf(value, sizeof(value), "%jd", (intmax_t)(min_)-1);                                 \
 	assert_int_equal(config_set(&config, #name, value, error), -EINVAL);
-#include "../../server/options.def"
+#include "../../server/config/options.def"
 #undef OPTION
 }
 

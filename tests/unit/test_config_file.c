@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "../../server/config_file.h"
+#include "../../server/config/config_file.h"
 #include "build_config.h"
 
 /* A file without a name on disk. */
@@ -215,7 +215,7 @@ static void check_within_limits(void)
 {
 #define OPTION(name, default_, min, max, reload, unit, help)                                       \
 	assert_true((int64_t)config.name >= (min) && config.name <= (max));
-#include "../../server/options.def"
+#include "../../server/config/options.def"
 #undef OPTION
 	assert_in_range(config.listen_count, 1, CONFIG_LISTEN_MAX);
 	assert_in_range(strlen(config.id), 1, CONFIG_ID_MAX - 1);

@@ -1,4 +1,4 @@
-#include "bench_of_conns.h"
+#include "conn_rig.h"
 
 enum {
 	BIG = 40000, /* bytes of a text that fills the small buffers used here */

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "../../server/conn_table.h"
+#include "../../server/conn/conn_table.h"
 
 enum {
 	MANY = 3000, /* several chunks */

@@ -5,8 +5,8 @@
 
 #include <cmocka.h>
 
-#include "../../server/deadline.h"
-#include "../../server/loop.h"
+#include "../../server/base/loop.h"
+#include "../../server/conn/deadline.h"
 
 enum {
 	START = 5000,

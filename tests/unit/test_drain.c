@@ -1,4 +1,4 @@
-#include "bench_of_conns.h"
+#include "conn_rig.h"
 
 enum {
 	COUNT = 100,

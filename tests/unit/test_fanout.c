@@ -1,4 +1,4 @@
-#include "bench_of_conns.h"
+#include "conn_rig.h"
 
 static void number_text(char *ret_text, size_t size, const char *name, int number)
 {

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "../../server/handle.h"
+#include "../../server/base/handle.h"
 
 static void check_parts(uint8_t worker, uint32_t index, uint32_t generation)
 {

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "../../server/listener.h"
+#include "../../server/node/listener.h"
 
 enum {
 	ACCEPTORS = 3,

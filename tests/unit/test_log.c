@@ -17,8 +17,8 @@
 
 #include <cmocka.h>
 
-#include "../../server/handle.h"
-#include "../../server/log.h"
+#include "../../server/base/handle.h"
+#include "../../server/base/log.h"
 
 enum {
 	SITES = 32,

@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "../../proto/utf8.h"
-#include "../../server/handle.h"
-#include "../../server/log_line.h"
+#include "../../server/base/handle.h"
+#include "../../server/base/log_line.h"
 
 static const struct timespec noon = {.tv_sec = 1767355445, .tv_nsec = 67899999};
 

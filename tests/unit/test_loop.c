@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "../../server/loop.h"
+#include "../../server/base/loop.h"
 
 static void test_empty_and_half_built(void **state)
 {

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "../../server/machine.h"
+#include "../../server/base/machine.h"
 #include "fake_machine.h"
 
 static void test_soft_limit_is_raised_to_the_hard_one(void **state)

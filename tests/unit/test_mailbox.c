@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "../../server/mailbox.h"
+#include "../../server/base/mailbox.h"
 
 enum {
 	PRODUCERS = 4,

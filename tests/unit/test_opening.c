@@ -1,4 +1,4 @@
-#include "bench_of_conns.h"
+#include "conn_rig.h"
 
 static void expect_refused(struct bench *bench, const char *head, size_t len, int status)
 {

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "../../proto/frame.h"
-#include "../../server/outbox.h"
+#include "../../server/conn/outbox.h"
 #include "split.h"
 
 enum {

@@ -1,4 +1,4 @@
-#include "bench_of_conns.h"
+#include "conn_rig.h"
 
 static void test_frames_right_behind_the_head(void **state)
 {

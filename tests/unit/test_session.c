@@ -1,4 +1,4 @@
-#include "bench_of_conns.h"
+#include "conn_rig.h"
 
 static handle_t whereabouts(struct bench *bench, const char *user)
 {

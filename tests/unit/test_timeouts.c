@@ -1,4 +1,4 @@
-#include "bench_of_conns.h"
+#include "conn_rig.h"
 
 /* Fills the gateway's queue for a client that does not read. */
 static void stall(struct bench *bench, struct client *client, struct client *sender)

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "../../server/timer_wheel.h"
+#include "../../server/base/timer_wheel.h"
 
 enum {
 	START = 1,

@@ -18,8 +18,8 @@
 #include <cmocka.h>
 
 #include "../../proto/frame.h"
-#include "../../server/log.h"
-#include "../../server/worker.h"
+#include "../../server/base/log.h"
+#include "../../server/node/worker.h"
 #include "split.h"
 
 enum {

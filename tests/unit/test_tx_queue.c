@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "../../proto/frame.h"
-#include "../../server/tx_queue.h"
+#include "../../server/conn/tx_queue.h"
 #include "split.h"
 
 enum {

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "../../server/user_table.h"
+#include "../../server/user/user_table.h"
 #include "split.h"
 
 enum {

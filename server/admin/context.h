@@ -1,0 +1,41 @@
+/* What everything on the admin port knows of the gateway. */
+#ifndef TIDEGATE_ADMIN_CONTEXT_H
+#define TIDEGATE_ADMIN_CONTEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "../base/mailbox.h"
+#include "../config/config.h"
+#include "../node/acceptor.h"
+#include "../node/listener.h"
+#include "../node/worker.h"
+#include "origin.h"
+
+enum admin_mail {
+	ADMIN_MAIL_RELOAD, /* from main */
+	ADMIN_MAIL_ORDER,  /* struct backend_order, back from a worker */
+};
+
+/* Owner:  the admin thread, once it runs.
+ * Shared: what it points to, as said there. */
+struct admin_context {
+	struct config config; /* as of the last reload */
+	struct node *node;
+	struct acceptor *const *acceptors; /* config.acceptors of them */
+	const struct listeners *listeners; /* the clients' */
+	int drain_fd;                      /* eventfd of the main thread: asks for the drain */
+	uint64_t files_base;               /* descriptors that are neither clients' nor requests' */
+	struct mailbox *mailbox;           /* where orders come back to */
+	struct admin_guard guard;
+	struct admin_rate rate;
+	struct timespec started;    /* of the monotonic clock */
+	struct timespec started_at; /* of the calendar's */
+	uint32_t clients;           /* connections to the admin port */
+	uint32_t orders;            /* with the workers */
+	size_t body_bytes;          /* held of requests' bodies */
+};
+
+#endif

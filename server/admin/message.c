@@ -1,0 +1,263 @@
+#include "message.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+#include <sodium.h>
+
+#include "../../proto/frame.h"
+#include "../../proto/packet.h"
+#include "../../proto/user_name.h"
+#include "../../proto/utf8.h"
+
+enum {
+	SHOWN_MAX = 64, /* bytes of what a stranger wrote that are told back */
+};
+
+static const char SUFFIX[] = " -- FROM ";
+
+/* What a body says. Strings are the document's. */
+struct wanted {
+	bool is_packet;
+	int command;
+	const char *data; /* the text, or the packet's payload */
+	size_t data_len;
+	const char *from;
+	size_t from_len;
+	char *decoded; /* of base64; data points to it then */
+};
+
+__attribute__((format(printf, 2, 3))) static int fail(char *ret_fault, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(ret_fault, ADMIN_MESSAGE_FAULT_MAX, format, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+/* --- documents ---------------------------------------------------------------------------------
+ */
+
+/* An object. Errors: NULL with ret_fault. */
+static json_t *load(const uint8_t *body, size_t body_len, char *ret_fault)
+{
+	json_error_t error;
+	json_t *document = json_loadb(
+		(const char *)body, body_len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+	if (!document) {
+		fail(ret_fault, "not JSON, at byte %d: %s", error.position, error.text);
+	} else if (!json_is_object(document)) {
+		fail(ret_fault, "an object is needed");
+		json_decref(document);
+		document = NULL;
+	}
+	return document;
+}
+
+/* How many bytes of a text may be shown: whole characters only, or the answer would be no UTF-8. */
+static int shown_len(const char *text)
+{
+	size_t len = strnlen(text, SHOWN_MAX);
+	while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80) {
+		len--;
+	}
+	return (int)len;
+}
+
+/* Whether all members are among `names`, which ends with NULL. */
+static int check_members(json_t *object, const char *const *names, char *ret_fault)
+{
+	const char *name;
+	json_t *value;
+	json_object_foreach(object, name, value)
+	{
+		const char *const *known = names;
+		while (*known && strcmp(*known, name) != 0) {
+			known++;
+		}
+		if (!*known) {
+			return fail(
+				ret_fault, "the member \"%.*s\" is unknown", shown_len(name), name);
+		}
+	}
+	return 0;
+}
+
+/* A string that may be left out: *ret_text is NULL then. */
+static int take_string(
+	json_t *object, const char *name, const char **ret_text, size_t *ret_len, char *ret_fault)
+{
+	json_t *value = json_object_get(object, name);
+	*ret_text = NULL;
+	*ret_len = 0;
+	if (!value) {
+		return 0;
+	}
+	if (!json_is_string(value)) {
+		return fail(ret_fault, "\"%s\" must be a string", name);
+	}
+	*ret_text = json_string_value(value);
+	*ret_len = json_string_length(value);
+	return 0;
+}
+
+/* --- packets -----------------------------------------------------------------------------------
+ */
+
+static int decode_base64(struct wanted *wanted, const char *text, size_t len, char *ret_fault)
+{
+	size_t decoded_len;
+	wanted->decoded = malloc(len + 1);
+	if (!wanted->decoded) {
+		return -ENOMEM;
+	}
+	if (sodium_base642bin((unsigned char *)wanted->decoded, len + 1, text, len, NULL,
+		    &decoded_len, NULL, sodium_base64_VARIANT_ORIGINAL) != 0) {
+		return fail(ret_fault, "\"payload_base64\" is not base64");
+	}
+	wanted->data = wanted->decoded;
+	wanted->data_len = decoded_len;
+	return 0;
+}
+
+static int read_packet(json_t *packet, struct wanted *wanted, char *ret_fault)
+{
+	static const char *const names[] = {"command", "payload", "payload_base64", NULL};
+	const char *payload;
+	const char *base64;
+	size_t payload_len;
+	size_t base64_len;
+	if (!json_is_object(packet)) {
+		return fail(ret_fault, "\"packet\" must be an object");
+	}
+	json_t *command = json_object_get(packet, "command");
+	if (check_members(packet, names, ret_fault) < 0 ||
+		take_string(packet, "payload", &payload, &payload_len, ret_fault) < 0 ||
+		take_string(packet, "payload_base64", &base64, &base64_len, ret_fault) < 0) {
+		return -EINVAL;
+	}
+	if (!json_is_integer(command) || json_integer_value(command) < 0 ||
+		json_integer_value(command) > UINT16_MAX) {
+		return fail(ret_fault, "\"command\" must be an integer from 0 to 65535");
+	}
+	if (payload && base64) {
+		return fail(ret_fault, "either \"payload\" or \"payload_base64\", not both");
+	}
+	wanted->is_packet = true;
+	wanted->command = (int)json_integer_value(command);
+	wanted->data = payload ? payload : "";
+	wanted->data_len = payload_len;
+	int err = base64 ? decode_base64(wanted, base64, base64_len, ret_fault) : 0;
+	if (!err && wanted->command == PACKET_TEXT &&
+		!utf8_valid((const uint8_t *)wanted->data, wanted->data_len)) {
+		return fail(ret_fault, "the payload of a packet 102 must be UTF-8");
+	}
+	return err;
+}
+
+/* --- messages ----------------------------------------------------------------------------------
+ */
+
+static int read_members(json_t *document, struct wanted *wanted, char *ret_fault)
+{
+	static const char *const names[] = {"text", "packet", "from", NULL};
+	json_t *packet = json_object_get(document, "packet");
+	if (check_members(document, names, ret_fault) < 0 ||
+		take_string(document, "text", &wanted->data, &wanted->data_len, ret_fault) < 0 ||
+		take_string(document, "from", &wanted->from, &wanted->from_len, ret_fault) < 0) {
+		return -EINVAL;
+	}
+	if (!wanted->data == !packet) {
+		return fail(ret_fault, "either \"text\" or \"packet\" is needed");
+	}
+	if (wanted->from && !user_name_is_valid(wanted->from, wanted->from_len)) {
+		return fail(ret_fault, "\"from\" is not a name that a user may have");
+	}
+	int err = packet ? read_packet(packet, wanted, ret_fault) : 0;
+	if (!err && wanted->from && wanted->is_packet && wanted->command != PACKET_TEXT) {
+		return fail(ret_fault, "\"from\" goes with a text or a packet 102");
+	}
+	return err;
+}
+
+static uint8_t *put(uint8_t *at, const void *bytes, size_t len)
+{
+	memcpy(at, bytes, len);
+	return at + len;
+}
+
+static int encode(
+	const struct wanted *wanted, size_t message_max, struct admin_message *ret_message)
+{
+	size_t header_len = wanted->is_packet ? PACKET_HEADER_LEN : 0;
+	size_t suffix_len = wanted->from ? sizeof(SUFFIX) - 1 + wanted->from_len : 0;
+	size_t len = header_len + wanted->data_len;
+	if (len > message_max) {
+		return -EMSGSIZE;
+	}
+	len += suffix_len;
+	uint8_t *payload = malloc(len + 1);
+	if (!payload) {
+		return -ENOMEM;
+	}
+	uint8_t *at = payload;
+	if (wanted->is_packet) {
+		packet_header_write(
+			at, (uint16_t)wanted->command, (uint32_t)(wanted->data_len + suffix_len));
+		at += PACKET_HEADER_LEN;
+	}
+	at = put(at, wanted->data, wanted->data_len);
+	if (wanted->from) {
+		at = put(at, SUFFIX, sizeof(SUFFIX) - 1);
+		put(at, wanted->from, wanted->from_len);
+	}
+	*ret_message = (struct admin_message){
+		.opcode = wanted->is_packet ? FRAME_BINARY : FRAME_TEXT,
+		.payload = payload,
+		.len = len,
+	};
+	return 0;
+}
+
+int admin_message_read(const uint8_t *body, size_t body_len, size_t message_max,
+	struct admin_message *ret_message, char ret_fault[ADMIN_MESSAGE_FAULT_MAX])
+{
+	struct wanted wanted = {.data = NULL};
+	json_t *document = load(body, body_len, ret_fault);
+	if (!document) {
+		return -EINVAL;
+	}
+	int err = read_members(document, &wanted, ret_fault);
+	if (!err) {
+		err = encode(&wanted, message_max, ret_message);
+	}
+	free(wanted.decoded);
+	json_decref(document);
+	return err;
+}
+
+int admin_message_read_flag(const uint8_t *body, size_t body_len, const char *name, int *ret_flag,
+	char ret_fault[ADMIN_MESSAGE_FAULT_MAX])
+{
+	const char *const names[] = {name, NULL};
+	json_t *document = load(body, body_len, ret_fault);
+	if (!document) {
+		return -EINVAL;
+	}
+	int err = check_members(document, names, ret_fault);
+	json_t *value = json_object_get(document, name);
+	if (!err && !json_is_boolean(value)) {
+		err = fail(ret_fault, "\"%s\" must be true or false", name);
+	}
+	if (!err) {
+		*ret_flag = json_is_true(value);
+	}
+	json_decref(document);
+	return err;
+}

@@ -1,0 +1,221 @@
+#include "origin.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+enum {
+	CREDIT = 1000, /* of one request */
+};
+
+/* --- Host --------------------------------------------------------------------------------------
+ */
+
+/* `:PORT`, or nothing. */
+static bool is_port(const char *text)
+{
+	return text[0] == '\0' ||
+	       (text[0] == ':' && text[1] && text[1 + strspn(text + 1, "0123456789")] == '\0');
+}
+
+int admin_guard_hostname(const char *host, char ret_name[ADMIN_HOST_MAX])
+{
+	/* What a name or an address is made of, so that it can stand in a header of ours. */
+	size_t len = host[0] == '[' ? strspn(host + 1, "0123456789abcdefABCDEF:.") + 1
+				    : strspn(host, "abcdefghijklmnopqrstuvwxyz"
+						   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._");
+	if (host[0] == '[') {
+		if (host[len] != ']') {
+			return -EINVAL;
+		}
+		len++;
+	}
+	if (len == 0 || len >= ADMIN_HOST_MAX || !is_port(host + len)) {
+		return -EINVAL;
+	}
+	memcpy(ret_name, host, len);
+	ret_name[len] = '\0';
+	return 0;
+}
+
+/* Names that stand for this machine wherever they are looked up. */
+static bool is_loopback(const char *name)
+{
+	struct in_addr in;
+	struct in6_addr in6;
+	char address[INET6_ADDRSTRLEN];
+	size_t len = strlen(name);
+	if (strcasecmp(name, "localhost") == 0) {
+		return true;
+	}
+	if (inet_pton(AF_INET, name, &in) == 1) {
+		return ntohl(in.s_addr) >> 24 == IN_LOOPBACKNET;
+	}
+	if (name[0] != '[' || len - 2 >= sizeof(address)) {
+		return false;
+	}
+	memcpy(address, name + 1, len - 2);
+	address[len - 2] = '\0';
+	return inet_pton(AF_INET6, address, &in6) == 1 && IN6_IS_ADDR_LOOPBACK(&in6);
+}
+
+/* --- Origin ------------------------------------------------------------------------------------
+ */
+
+/* Whether an Origin is that of the page this host itself has served, by us or a proxy with TLS. */
+static bool is_own_origin(const char *origin, const char *host)
+{
+	static const char *const schemes[] = {"http://", "https://"};
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		size_t len = strlen(schemes[i]);
+		if (strncmp(origin, schemes[i], len) == 0 && strcasecmp(origin + len, host) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_own_page(const struct admin_head *head)
+{
+	if (head->origin && !is_own_origin(head->origin, head->host)) {
+		return false;
+	}
+	if (!head->fetch_site || strcmp(head->fetch_site, "same-origin") == 0 ||
+		strcmp(head->fetch_site, "none") == 0) {
+		return true;
+	}
+	/* Followed by a person, a link may lead here from anywhere. */
+	return head->is_page && head->fetch_mode && strcmp(head->fetch_mode, "navigate") == 0;
+}
+
+/* --- the token ---------------------------------------------------------------------------------
+ */
+
+/* Both are laid out in full, so that the time taken tells nothing of either. */
+static bool is_token(const struct admin_guard *guard, const char *given)
+{
+	char ours[ADMIN_TOKEN_MAX + 1] = "";
+	char theirs[ADMIN_TOKEN_MAX + 1] = "";
+	size_t len = strnlen(given, ADMIN_TOKEN_MAX + 1);
+	memcpy(ours, guard->token, guard->token_len);
+	memcpy(theirs, given, len <= ADMIN_TOKEN_MAX ? len : 0);
+	return sodium_memcmp(ours, theirs, sizeof(ours)) == 0;
+}
+
+static enum admin_verdict judge_token(
+	const struct admin_guard *guard, const struct admin_head *head)
+{
+	static const char SCHEME[] = "Bearer ";
+	size_t len = sizeof(SCHEME) - 1;
+	if (head->is_open || guard->token_len == 0) {
+		return ADMIN_WELCOME;
+	}
+	if (!head->authorization || strncasecmp(head->authorization, SCHEME, len) != 0) {
+		return ADMIN_NO_TOKEN;
+	}
+	const char *given = head->authorization + len;
+	return is_token(guard, given + strspn(given, " ")) ? ADMIN_WELCOME : ADMIN_WRONG_TOKEN;
+}
+
+enum admin_verdict admin_guard_judge(const struct admin_guard *guard, const struct admin_head *head)
+{
+	char name[ADMIN_HOST_MAX];
+	if (head->host_count != 1 || admin_guard_hostname(head->host, name) < 0) {
+		return ADMIN_BAD_HOST;
+	}
+	/* With a token a name of somebody else is of no use to him: his page does not know it. */
+	bool is_trusting = guard->token_len == 0 && !guard->is_unix;
+	if (is_trusting && !is_loopback(name) && strcasecmp(name, guard->host) != 0) {
+		return ADMIN_WRONG_HOST;
+	}
+	if (!is_own_page(head)) {
+		return ADMIN_FOREIGN_ORIGIN;
+	}
+	return judge_token(guard, head);
+}
+
+static int fail(char *ret_error, size_t size, const char *path, const char *what)
+{
+	snprintf(ret_error, size, "admin_token: %.200s: %s", path, what);
+	return -EINVAL;
+}
+
+static int take_line(struct admin_guard *guard, const char *line, size_t len)
+{
+	size_t token_len = 0;
+	while (token_len < len && isgraph((unsigned char)line[token_len])) {
+		token_len++;
+	}
+	size_t rest = token_len;
+	rest += rest < len && line[rest] == '\r';
+	bool is_line = rest == len || line[rest] == '\n';
+	if (!is_line || token_len < ADMIN_TOKEN_MIN || token_len > ADMIN_TOKEN_MAX) {
+		return -EINVAL;
+	}
+	memcpy(guard->token, line, token_len);
+	guard->token[token_len] = '\0';
+	guard->token_len = token_len;
+	return 0;
+}
+
+int admin_guard_read_token(
+	struct admin_guard *guard, const char *path, char *ret_error, size_t error_size)
+{
+	char line[ADMIN_TOKEN_MAX + 2];
+	struct stat status;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &status) < 0) {
+		int err = -errno;
+		if (fd >= 0) {
+			close(fd);
+		}
+		fail(ret_error, error_size, path, strerrordesc_np(-err));
+		return err;
+	}
+	ssize_t len = read(fd, line, sizeof(line));
+	close(fd);
+	if (status.st_mode & S_IRWXO) {
+		return fail(ret_error, error_size, path,
+			"others may read or write it: chmod o-rwx takes that from them");
+	}
+	if (len < 0 || take_line(guard, line, (size_t)len) < 0) {
+		return fail(ret_error, error_size, path,
+			"its first line must be a token of 16 to 256 printable characters without a space "
+			"(head -c 24 /dev/urandom | base64 makes one)");
+	}
+	return 0;
+}
+
+/* --- the rate ----------------------------------------------------------------------------------
+ */
+
+uint64_t admin_rate_take(struct admin_rate *rate, uint64_t per_second, uint64_t now_ms)
+{
+	if (per_second == 0) {
+		return 0;
+	}
+	uint64_t most = per_second * CREDIT;
+	/* A thousandth of a request per ms for each one per second. */
+	uint64_t earned = (now_ms - rate->at_ms) * per_second;
+	if (!rate->has_started || now_ms - rate->at_ms >= 1000 || rate->credit + earned > most) {
+		rate->credit = most;
+	} else {
+		rate->credit += earned;
+	}
+	rate->has_started = true;
+	rate->at_ms = now_ms;
+	if (rate->credit < CREDIT) {
+		return (CREDIT - rate->credit + per_second - 1) / per_second;
+	}
+	rate->credit -= CREDIT;
+	return 0;
+}

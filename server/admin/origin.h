@@ -1,0 +1,74 @@
+/* Who may ask the admin port: judged from a request's head before anything else looks at it.
+ *
+ * Without a token everybody who reaches the port is trusted, so a web page in a browser on this
+ * machine must not be able to ask in its user's name: neither across origins (Origin,
+ * Sec-Fetch-Site) nor under a name of its own that it has pointed at this machine (Host). */
+#ifndef TIDEGATE_ADMIN_ORIGIN_H
+#define TIDEGATE_ADMIN_ORIGIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	ADMIN_HOST_MAX = 256, /* bytes of a host's name, NUL included */
+	ADMIN_TOKEN_MIN = 16, /* characters */
+	ADMIN_TOKEN_MAX = 256,
+};
+
+/* Plain data; rewritten at a reload. */
+struct admin_guard {
+	bool is_unix;              /* reached by a path: no browser gets here */
+	char host[ADMIN_HOST_MAX]; /* named by the user for the port, besides the loopback's */
+	size_t token_len;          /* 0: none is asked for */
+	char token[ADMIN_TOKEN_MAX + 1];
+};
+
+/* What it looks at; NULL for what is not there. */
+struct admin_head {
+	unsigned host_count;
+	const char *host;
+	const char *origin;
+	const char *fetch_site;
+	const char *fetch_mode;
+	const char *authorization;
+	bool is_page; /* the console itself, which a link elsewhere may lead to */
+	bool is_open; /* no token is asked for */
+};
+
+enum admin_verdict {
+	ADMIN_WELCOME,
+	ADMIN_BAD_HOST,       /* none, several, or not a host: 400 */
+	ADMIN_WRONG_HOST,     /* not a name of ours: 421 */
+	ADMIN_FOREIGN_ORIGIN, /* a page of somebody else asks: 403 */
+	ADMIN_NO_TOKEN,       /* 401 */
+	ADMIN_WRONG_TOKEN,    /* 401 */
+};
+
+/* Thread: any. */
+enum admin_verdict admin_guard_judge(
+	const struct admin_guard *guard, const struct admin_head *head);
+
+/* The host of `HOST[:PORT]` without its port, brackets kept: what a page may connect to.
+ * Errors: -EINVAL when it is no host. */
+int admin_guard_hostname(const char *host, char ret_name[ADMIN_HOST_MAX]);
+
+/* Reads a token: a file's first line, of 16 to 256 printable characters without spaces; the file
+ * must not be readable by others. Thread: any. Errors: -errno; ret_error is a line that says what
+ * to do. */
+int admin_guard_read_token(
+	struct admin_guard *guard, const char *path, char *ret_error, size_t error_size);
+
+/* How many requests that change something may come in a second.
+ * Owner: the admin thread. Zero-initialised is the start. */
+struct admin_rate {
+	uint64_t at_ms;   /* when `credit` was counted */
+	uint64_t credit;  /* thousandths of a request */
+	bool has_started; /* the first second's worth is given */
+};
+
+/* Takes one of `per_second`, of which a second's worth may be saved; 0 is no limit. Returns 0, or
+ * in how many ms to come back. */
+uint64_t admin_rate_take(struct admin_rate *rate, uint64_t per_second, uint64_t now_ms);
+
+#endif

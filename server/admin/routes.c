@@ -1,0 +1,82 @@
+#include "routes.h"
+
+#include <string.h>
+
+#include "page.h"
+#include "push.h"
+#include "status.h"
+#include "users.h"
+
+static const char NAME[] = "NAME";
+
+static const struct admin_route routes[] = {
+	{ADMIN_GET, "/", .is_open = true, .is_page = true, .handle = admin_page_console},
+	{ADMIN_GET, "/console.js", .is_open = true, .handle = admin_page_file},
+	{ADMIN_GET, "/console.css", .is_open = true, .handle = admin_page_file},
+	{ADMIN_GET, "/favicon.svg", .is_open = true, .handle = admin_page_file},
+	{ADMIN_GET, "/openapi.json", .handle = admin_page_file},
+	{ADMIN_GET, "/healthz", .is_open = true, .handle = admin_status_health},
+	{ADMIN_GET, "/readyz", .is_open = true, .handle = admin_status_ready},
+	{ADMIN_GET, "/metrics", .handle = admin_status_metrics},
+	{ADMIN_GET, "/v1/status", .handle = admin_status_show},
+	{ADMIN_GET, "/v1/users", .handle = admin_users_list},
+	{ADMIN_GET, "/v1/users/NAME", .handle = admin_users_show},
+	{ADMIN_DELETE, "/v1/users/NAME", .is_limited = true, .handle = admin_users_close},
+	{ADMIN_POST, "/v1/users/NAME/messages", .is_limited = true, .takes_body = true,
+		.handle = admin_push_to_user},
+	{ADMIN_POST, "/v1/broadcast", .is_limited = true, .takes_body = true,
+		.handle = admin_push_to_all},
+	{ADMIN_POST, "/v1/drain", .handle = admin_status_drain},
+	{ADMIN_GET, "/v1/ended", .handle = admin_users_ended},
+	{ADMIN_POST, "/v1/demo/users/NAME/cut", .is_demo = true, .is_limited = true,
+		.handle = admin_users_cut},
+	{ADMIN_POST, "/v1/demo/users/NAME/mute", .is_demo = true, .is_limited = true,
+		.takes_body = true, .handle = admin_users_mute},
+};
+
+/* Segment by segment. */
+static bool matches(const char *pattern, const char *path, const char **ret_name, size_t *ret_len)
+{
+	for (;;) {
+		size_t wanted_len = strcspn(pattern, "/");
+		size_t len = strcspn(path, "/");
+		if (wanted_len == sizeof(NAME) - 1 && strncmp(pattern, NAME, wanted_len) == 0) {
+			*ret_name = path;
+			*ret_len = len;
+		} else if (len != wanted_len || strncmp(pattern, path, len) != 0) {
+			return false;
+		}
+		pattern += wanted_len;
+		path += len;
+		if (*pattern != *path) {
+			return false;
+		}
+		if (*pattern == '\0') {
+			return true;
+		}
+		pattern++;
+		path++;
+	}
+}
+
+const struct admin_route *admin_routes_find(enum admin_method method, const char *path,
+	bool has_demo, const char **ret_name, size_t *ret_name_len, char ret_allow[ADMIN_ALLOW_MAX])
+{
+	static const char *const methods[] = {"GET, HEAD", "POST", "DELETE"};
+	ret_allow[0] = '\0';
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		const struct admin_route *route = &routes[i];
+		*ret_name = NULL;
+		if ((route->is_demo && !has_demo) ||
+			!matches(route->path, path, ret_name, ret_name_len)) {
+			continue;
+		}
+		if (route->method == method) {
+			return route;
+		}
+		strcat(ret_allow, ret_allow[0] ? ", " : "");
+		strcat(ret_allow, methods[route->method]);
+	}
+	*ret_name = NULL;
+	return NULL;
+}

@@ -1,0 +1,32 @@
+/* What can be asked for: one table of paths and methods. */
+#ifndef TIDEGATE_ADMIN_ROUTES_H
+#define TIDEGATE_ADMIN_ROUTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "request.h"
+
+enum {
+	ADMIN_ALLOW_MAX = 64, /* bytes of an Allow header, NUL included */
+};
+
+struct admin_route {
+	enum admin_method method;
+	const char *path; /* NAME stands for any one segment */
+	bool is_open;     /* no token is asked for */
+	bool is_page;     /* a link elsewhere may lead here */
+	bool is_demo;     /* only there with --demo */
+	bool is_limited;  /* changes something, and counts against the rate */
+	bool takes_body;
+	void (*handle)(struct admin_request *request); /* makes an answer, or has it wait for one */
+};
+
+/* Finds the route of a path that is not decoded yet. Returns NULL when there is none; ret_allow
+ * then lists the methods that the path would take, and is empty for one that is unknown.
+ * `*ret_name` is where the NAME stands in the path, NULL for routes without. Thread: any. */
+const struct admin_route *admin_routes_find(enum admin_method method, const char *path,
+	bool has_demo, const char **ret_name, size_t *ret_name_len,
+	char ret_allow[ADMIN_ALLOW_MAX]);
+
+#endif

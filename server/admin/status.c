@@ -1,0 +1,204 @@
+#include "status.h"
+
+#include <stdio.h>
+
+#include "build_config.h"
+#include "metrics.h"
+#include "sample.h"
+#include "text.h"
+
+void admin_status_health(struct admin_request *request)
+{
+	admin_answer_text(request, 200, "ok\n");
+}
+
+void admin_status_ready(struct admin_request *request)
+{
+	if (request->context->node->is_draining) {
+		admin_answer_text(request, 503, "draining\n");
+	} else {
+		admin_answer_text(request, 200, "ready\n");
+	}
+}
+
+void admin_status_metrics(struct admin_request *request)
+{
+	struct admin_sample sample;
+	struct admin_text text = ADMIN_TEXT_EMPTY;
+	size_t len = 0;
+	admin_sample_take(request->context, &sample);
+	admin_metrics_write(&text, request->context, &sample);
+	char *data = admin_text_take(&text, &len);
+	admin_answer_data(request, "text/plain; version=0.0.4; charset=utf-8", data, len);
+}
+
+/* The same as SIGTERM, once. */
+void admin_status_drain(struct admin_request *request)
+{
+	struct admin_context *context = request->context;
+	context->node->is_draining = true;
+	request->asks_for_drain = true;
+	admin_answer_json(request, 202,
+		json_pack("{s:I}", "drain_ms", (json_int_t)(context->config.drain * 1000)));
+}
+
+/* --- status ------------------------------------------------------------------------------------
+ */
+
+static void put(json_t *object, const char *name, uint64_t value)
+{
+	json_object_set_new(object, name, json_integer((json_int_t)value));
+}
+
+static json_t *listen_to_json(const struct admin_context *context, json_t **ret_port)
+{
+	json_t *list = json_array();
+	*ret_port = json_null();
+	for (size_t row = 0; row < context->listeners->count; row++) {
+		char name[CONFIG_ADDRESS_MAX + 8];
+		uint16_t port = listeners_port(context->listeners, row);
+		listeners_name_row(context->listeners, row, name, sizeof(name));
+		json_array_append_new(
+			list, port ? json_sprintf("ws://%s", name) : json_string(name));
+		if (port && json_is_null(*ret_port)) {
+			*ret_port = json_integer(port);
+		}
+	}
+	return list;
+}
+
+static json_t *limits_to_json(
+	const struct admin_context *context, const struct admin_sample *sample)
+{
+	const struct config *config = &context->config;
+	json_t *limits = json_object();
+	put(limits, "max_connections", sample->max_connections);
+	put(limits, "max_message", config->max_message);
+	put(limits, "tx_queue_limit", config->tx_queue_limit);
+	put(limits, "tx_memory_limit", sample->queue_limit);
+	put(limits, "read_deadline_ms", config->read_deadline * 1000);
+	put(limits, "write_deadline_ms", config->write_deadline * 1000);
+	put(limits, "ping_interval_ms", config->ping_interval * 1000);
+	return limits;
+}
+
+static json_t *totals_to_json(const struct admin_sample *sample)
+{
+	json_t *totals = json_object();
+	put(totals, "connections", sample->connections);
+	put(totals, "users", sample->users);
+	put(totals, "accepted", sample->accepted);
+	put(totals, "logins", sample->logins);
+	put(totals, "kicks", sample->kicks);
+	put(totals, "frames_in", sample->frames_in);
+	put(totals, "frames_out", sample->frames_out);
+	put(totals, "messages_in", sample->messages_in);
+	put(totals, "messages_out", sample->messages_out);
+	put(totals, "bytes_in", sample->bytes_in);
+	put(totals, "bytes_out", sample->bytes_out);
+	put(totals, "pings_protocol", sample->pings_protocol);
+	put(totals, "pings_packet", sample->pings_packet);
+	put(totals, "fanout_messages", sample->fanout_messages);
+	put(totals, "deliveries", sample->deliveries);
+	put(totals, "pushes", sample->pushes);
+	put(totals, "unknown_commands", sample->unknown_commands);
+	put(totals, "queue_bytes", sample->queue_bytes);
+	put(totals, "slow_readers_cut", sample->slow_readers);
+	put(totals, "accept_errors", sample->accept_errors);
+	put(totals, "accept_refused", sample->accept_refused);
+	return totals;
+}
+
+static json_t *ends_to_json(const struct admin_sample *sample)
+{
+	json_t *ends = json_object();
+	for (int i = CLOSE_REASON_NONE + 1; i < CLOSE_REASON_COUNT; i++) {
+		put(ends, close_reason_counter((enum close_reason)i), sample->ends[i]);
+	}
+	return ends;
+}
+
+static json_t *histogram_to_json(const struct admin_histogram *histogram)
+{
+	json_t *bounds = json_array();
+	json_t *counts = json_array();
+	for (int i = 0; i < STATS_BUCKETS; i++) {
+		if (i < STATS_BOUNDS) {
+			json_array_append_new(bounds, json_integer((json_int_t)1 << i));
+		}
+		json_array_append_new(counts, json_integer((json_int_t)histogram->counts[i]));
+	}
+	return json_pack("{s:o*, s:o*, s:I}", "bounds", bounds, "counts", counts, "sum",
+		(json_int_t)histogram->sum);
+}
+
+static json_t *memory_to_json(const struct admin_process *process)
+{
+	json_t *memory = json_object();
+	if (process->has_allocator) {
+		put(memory, "allocated", process->allocated_bytes);
+		put(memory, "resident", process->allocator_resident_bytes);
+	} else {
+		json_object_set_new(memory, "allocated", json_null());
+		json_object_set_new(memory, "resident", json_null());
+	}
+	put(memory, "rss", process->resident_bytes);
+	return memory;
+}
+
+static json_t *files_to_json(const struct admin_process *process)
+{
+	json_t *files = json_object();
+	put(files, "open", process->open_files);
+	put(files, "limit", process->max_files);
+	return files;
+}
+
+static json_t *workers_to_json(const struct admin_context *context)
+{
+	json_t *workers = json_array();
+	for (uint32_t i = 0; i < context->node->worker_count; i++) {
+		const struct stats *stats = worker_stats(context->node->workers[i]);
+		uint64_t turns = 0;
+		for (int bucket = 0; bucket < STATS_BUCKETS; bucket++) {
+			turns += stats_read(&stats->turn_us.counts[bucket]);
+		}
+		json_t *worker = json_object();
+		put(worker, "id", i);
+		put(worker, "connections", stats_read(&stats->connections));
+		put(worker, "users", stats_read(&stats->sessions));
+		put(worker, "messages_in", stats_read(&stats->messages_in));
+		put(worker, "deliveries", stats_read(&stats->deliveries));
+		put(worker, "turns", turns);
+		json_array_append_new(workers, worker);
+	}
+	return workers;
+}
+
+void admin_status_show(struct admin_request *request)
+{
+	const struct admin_context *context = request->context;
+	struct admin_sample sample;
+	json_t *port;
+	admin_sample_take(context, &sample);
+	json_t *listen = listen_to_json(context, &port);
+	json_t *status = json_object();
+	json_object_set_new(status, "node", json_string(context->config.id));
+	json_object_set_new(status, "version", json_string(TIDEGATE_VERSION));
+	put(status, "uptime_ms", sample.uptime_ms);
+	json_object_set_new(status, "draining", json_boolean(context->node->is_draining));
+	json_object_set_new(status, "demo", json_boolean(context->config.demo));
+	json_object_set_new(status, "echo", json_boolean(context->config.echo));
+	json_object_set_new(status, "listen", listen);
+	json_object_set_new(status, "ws_port", port);
+	json_object_set_new(status, "limits", limits_to_json(context, &sample));
+	json_object_set_new(status, "totals", totals_to_json(&sample));
+	json_object_set_new(status, "ends", ends_to_json(&sample));
+	json_object_set_new(status, "turn_us", histogram_to_json(&sample.turn_us));
+	json_object_set_new(
+		status, "fanout_receivers", histogram_to_json(&sample.fanout_receivers));
+	json_object_set_new(status, "memory", memory_to_json(&sample.process));
+	json_object_set_new(status, "fds", files_to_json(&sample.process));
+	json_object_set_new(status, "workers", workers_to_json(context));
+	admin_answer_json(request, 200, status);
+}

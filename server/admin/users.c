@@ -1,0 +1,327 @@
+#include "users.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../proto/bytes.h"
+#include "../../proto/utf8.h"
+#include "asks.h"
+#include "cursor.h"
+#include "message.h"
+
+enum {
+	LIMIT_DEFAULT = 100, /* users of a page */
+	LIMIT_MAX = 1000,
+	ROUNDS_MAX = 64, /* orders for one page: it may hold fewer, or none */
+	ENDED_DEFAULT = 50,
+};
+
+/* --- parameters --------------------------------------------------------------------------------
+ */
+
+/* A number that may be left out, or empty; makes a problem when it is none from `min` to `max`. */
+static bool take_number(struct admin_request *request, const char *name, uint32_t min, uint32_t max,
+	uint32_t *number)
+{
+	const char *text = admin_request_query(request, name);
+	if (!text || !text[0]) {
+		return true;
+	}
+	if (!admin_cursor_number(text, strlen(text), max, number) || *number < min) {
+		admin_answer_problem(request, ADMIN_PROBLEM_BAD_QUERY,
+			"\"%s\" must be a number from %u to %u", name, min, max);
+		return false;
+	}
+	return true;
+}
+
+/* A text that may be left out, decoded; makes a problem when it has more than `max` bytes. */
+static bool take_text(struct admin_request *request, const char *name, size_t max, char *ret_text,
+	size_t *ret_len)
+{
+	const char *text = admin_request_query(request, name);
+	*ret_len = 0;
+	if (text && admin_request_decode(text, strlen(text), ret_text, max + 1, ret_len) < 0) {
+		admin_answer_problem(request, ADMIN_PROBLEM_BAD_QUERY,
+			"\"%s\" must be percent-encoded and have at most %zu bytes", name, max);
+		return false;
+	}
+	return true;
+}
+
+/* --- one user ----------------------------------------------------------------------------------
+ */
+
+static json_t *user_to_json(const struct backend_user *user)
+{
+	char address[PEER_NAME_MAX];
+	peer_name(&user->peer, address);
+	return json_pack("{s:s%, s:s, s:i, s:I, s:I, s:I}", "user", user->name,
+		(size_t)user->name_len, "address", address, "worker", user->worker, "connected_ms",
+		(json_int_t)user->connected_ms, "idle_ms", (json_int_t)user->idle_ms, "queue_bytes",
+		(json_int_t)user->queue_bytes);
+}
+
+static void on_shown(struct admin_request *request)
+{
+	admin_answer_json(request, 200, user_to_json(&request->order.users[0]));
+}
+
+void admin_users_show(struct admin_request *request)
+{
+	request->state = malloc(sizeof(struct backend_user));
+	if (!request->state) {
+		admin_answer_problem(request, ADMIN_PROBLEM_NO_MEMORY, "for the user");
+		return;
+	}
+	request->order.action = BACKEND_SHOW;
+	request->order.users = request->state;
+	request->order.capacity = 1;
+	admin_order_send_to_user(request, on_shown);
+}
+
+/* --- a page of users ---------------------------------------------------------------------------
+ */
+
+/* Owner: its request. */
+struct page {
+	uint8_t worker; /* being asked */
+	int rounds;
+	char prefix[USER_NAME_MAX + 1];
+	struct backend_user users[];
+};
+
+static void answer_page(struct admin_request *request, bool has_more)
+{
+	const struct page *page = request->state;
+	char cursor[ADMIN_CURSOR_MAX];
+	json_t *users = json_array();
+	for (uint32_t i = 0; i < request->order.count; i++) {
+		json_array_append_new(users, user_to_json(&page->users[i]));
+	}
+	admin_cursor_write(page->worker, request->order.cursor, cursor);
+	admin_answer_json(request, 200,
+		json_pack("{s:o*, s:o}", "users", users, "cursor",
+			has_more ? json_string(cursor) : json_null()));
+}
+
+static void on_listed(struct admin_request *request)
+{
+	struct page *page = request->state;
+	struct backend_order *order = &request->order;
+	page->rounds++;
+	if (order->cursor == CONN_NONE) {
+		order->cursor = 0;
+		if (++page->worker == request->context->node->worker_count) {
+			answer_page(request, false);
+			return;
+		}
+	}
+	if (order->count == order->capacity || page->rounds == ROUNDS_MAX) {
+		answer_page(request, true);
+	} else {
+		admin_order_send(request, page->worker, on_listed);
+	}
+}
+
+void admin_users_list(struct admin_request *request)
+{
+	static const char *const names[] = {"prefix", "limit", "cursor", NULL};
+	const char *cursor = admin_request_query(request, "cursor");
+	uint32_t limit = LIMIT_DEFAULT;
+	uint8_t worker = 0;
+	if (!admin_request_check_query(request, names) ||
+		!take_number(request, "limit", 1, LIMIT_MAX, &limit)) {
+		return;
+	}
+	/* An empty one is the first page's. */
+	if (cursor && cursor[0] &&
+		admin_cursor_read(cursor, request->context->node->worker_count, &worker,
+			&request->order.cursor) < 0) {
+		admin_answer_problem(request, ADMIN_PROBLEM_BAD_QUERY,
+			"\"cursor\" must be one that a page came with");
+		return;
+	}
+	struct page *page = malloc(sizeof(*page) + limit * sizeof(page->users[0]));
+	if (!page) {
+		admin_answer_problem(request, ADMIN_PROBLEM_NO_MEMORY, "for the page");
+		return;
+	}
+	request->state = page;
+	page->worker = worker;
+	page->rounds = 0;
+	if (!take_text(request, "prefix", USER_NAME_MAX, page->prefix, &request->order.name_len)) {
+		return;
+	}
+	request->order.action = BACKEND_LIST;
+	request->order.name = page->prefix;
+	request->order.users = page->users;
+	request->order.capacity = limit;
+	admin_order_send(request, worker, on_listed);
+}
+
+/* --- ends --------------------------------------------------------------------------------------
+ */
+
+/* What a backend may say at the end: of the registry's codes those that are its to give. */
+static bool is_backends_code(uint32_t code)
+{
+	return code == 1000 || code == 1008 || code == 1012 || code == 1013 || code == 3000 ||
+	       code == 3008 || (code >= 4000 && code <= 4999);
+}
+
+static void on_done(struct admin_request *request)
+{
+	admin_answer_nothing(request);
+}
+
+void admin_users_close(struct admin_request *request)
+{
+	static const char *const names[] = {"code", "reason", NULL};
+	enum close_reason reason = CLOSE_REASON_DISCONNECTED;
+	uint32_t code = close_reason_code(reason);
+	bool is_default =
+		!admin_request_query(request, "code") && !admin_request_query(request, "reason");
+	/* One byte more, for the NUL of a reason of full length. */
+	uint8_t *payload = malloc(CLOSE_PAYLOAD_MAX + 1);
+	size_t len = 0;
+	request->state = payload;
+	if (!payload) {
+		admin_answer_problem(request, ADMIN_PROBLEM_NO_MEMORY, "for the Close");
+		return;
+	}
+	if (!admin_request_check_query(request, names) ||
+		!take_number(request, "code", 1000, 4999, &code) ||
+		!take_text(request, "reason", CLOSE_PAYLOAD_MAX - 2, (char *)payload + 2, &len)) {
+		return;
+	}
+	if (!is_backends_code(code)) {
+		admin_answer_problem(request, ADMIN_PROBLEM_BAD_QUERY,
+			"\"code\" must be 1000, 1008, 1012, 1013, 3000, 3008 or one from 4000 to 4999");
+		return;
+	}
+	if (!utf8_valid(payload + 2, len)) {
+		admin_answer_problem(request, ADMIN_PROBLEM_BAD_QUERY, "\"reason\" must be UTF-8");
+		return;
+	}
+	store_be16(payload, (uint16_t)code);
+	request->order.action = BACKEND_CLOSE;
+	request->order.payload = payload;
+	request->order.payload_len =
+		is_default ? close_reason_payload(reason, 0, payload) : 2 + len;
+	admin_order_send_to_user(request, on_done);
+}
+
+/* --- who has ended -----------------------------------------------------------------------------
+ */
+
+/* Owner: its request. The best so far, and room for as many of the next worker. */
+struct ends {
+	uint8_t worker; /* being asked */
+	uint32_t limit;
+	uint32_t count;
+	struct ended_entry entries[];
+};
+
+static int compare_ends(const void *a, const void *b)
+{
+	const struct ended_entry *left = a;
+	const struct ended_entry *right = b;
+	return (left->ended_us < right->ended_us) - (left->ended_us > right->ended_us);
+}
+
+static uint64_t now_us(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static json_t *end_to_json(const struct ended_entry *entry, uint64_t now)
+{
+	char address[PEER_NAME_MAX];
+	peer_name(&entry->peer, address);
+	uint64_t ago_ms = (now - entry->ended_us) / 1000;
+	json_t *user = entry->name_len ? json_stringn(entry->name, entry->name_len) : json_null();
+	return json_pack("{s:o, s:s, s:s, s:i, s:I, s:I, s:i}", "user", user, "address", address,
+		"reason", close_reason_counter((enum close_reason)entry->reason), "code",
+		entry->code, "age_ms", (json_int_t)entry->age_ms, "ended_ms_ago",
+		(json_int_t)ago_ms, "worker", entry->worker);
+}
+
+static void answer_ends(struct admin_request *request)
+{
+	const struct ends *ends = request->state;
+	uint64_t now = now_us();
+	json_t *list = json_array();
+	for (uint32_t i = 0; i < ends->count; i++) {
+		json_array_append_new(list, end_to_json(&ends->entries[i], now));
+	}
+	admin_answer_json(request, 200, json_pack("{s:o*}", "ended", list));
+}
+
+static void ask_for_ends(struct admin_request *request);
+
+static void on_ends(struct admin_request *request)
+{
+	struct ends *ends = request->state;
+	ends->count += request->order.count;
+	qsort(ends->entries, ends->count, sizeof(ends->entries[0]), compare_ends);
+	ends->count = ends->count < ends->limit ? ends->count : ends->limit;
+	if (++ends->worker == request->context->node->worker_count) {
+		answer_ends(request);
+	} else {
+		ask_for_ends(request);
+	}
+}
+
+static void ask_for_ends(struct admin_request *request)
+{
+	struct ends *ends = request->state;
+	request->order.action = BACKEND_ENDED;
+	request->order.ended = ends->entries + ends->count;
+	request->order.capacity = ends->limit;
+	admin_order_send(request, ends->worker, on_ends);
+}
+
+void admin_users_ended(struct admin_request *request)
+{
+	static const char *const names[] = {"limit", NULL};
+	uint32_t limit = ENDED_DEFAULT;
+	if (!admin_request_check_query(request, names) ||
+		!take_number(request, "limit", 1, ENDED_MAX, &limit)) {
+		return;
+	}
+	struct ends *ends = malloc(sizeof(*ends) + 2 * limit * sizeof(ends->entries[0]));
+	if (!ends) {
+		admin_answer_problem(request, ADMIN_PROBLEM_NO_MEMORY, "for the list");
+		return;
+	}
+	*ends = (struct ends){.limit = limit};
+	request->state = ends;
+	ask_for_ends(request);
+}
+
+/* --- faults, for a demonstration ---------------------------------------------------------------
+ */
+
+void admin_users_cut(struct admin_request *request)
+{
+	request->order.action = BACKEND_CUT;
+	admin_order_send_to_user(request, on_done);
+}
+
+void admin_users_mute(struct admin_request *request)
+{
+	char fault[ADMIN_MESSAGE_FAULT_MAX];
+	int is_muted;
+	if (admin_message_read_flag(request->body, request->body_len, "muted", &is_muted, fault) <
+		0) {
+		admin_answer_problem(request, ADMIN_PROBLEM_BAD_BODY, "%s", fault);
+		return;
+	}
+	request->order.action = BACKEND_MUTE;
+	request->order.is_muted = is_muted;
+	admin_order_send_to_user(request, on_done);
+}

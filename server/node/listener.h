@@ -1,0 +1,68 @@
+/* The sockets that newcomers arrive at.
+ *
+ * TCP addresses get one socket for each acceptor, all on the same port by SO_REUSEPORT, so that the
+ * kernel spreads newcomers. A Unix socket, or one that systemd hands over, is one that all share.
+ */
+#ifndef TIDEGATE_LISTENER_H
+#define TIDEGATE_LISTENER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../config/config.h"
+
+enum {
+	LISTENER_BACKLOG = 65535, /* newcomers who wait; the kernel cuts it to net.core.somaxconn */
+};
+
+/* Rows are addresses, columns acceptors.
+ * Owner:  the gateway; acceptors use the descriptors of their column. */
+struct listeners {
+	size_t count;     /* addresses, after names were resolved */
+	uint32_t columns; /* acceptors */
+	int *fds; /* count rows of columns; -1 where a row is shared and this is not its first */
+	char **unix_paths; /* one for each row, to be removed at the end; NULL for others */
+	mode_t unix_mode;  /* of Unix sockets; 0 leaves it to the umask */
+};
+
+#define LISTENERS_EMPTY ((struct listeners){0})
+
+/* Opens all addresses of the config, once for each acceptor; or takes over what systemd has passed,
+ * which then stands for all of them. On port 0 the kernel chooses, the same for all acceptors.
+ * Thread: main. Errors: -errno; ret_error is a line that says which address, what and what to do.
+ */
+int listeners_open(
+	struct listeners *listeners, const struct config *config, char ret_error[CONFIG_ERROR_MAX]);
+
+/* Opens one address, for one thread: the admin port's. Its Unix socket is for its owner and group.
+ * Thread: main. Errors: -errno; ret_error as above. */
+int listeners_open_admin(
+	struct listeners *listeners, const char *address, char ret_error[CONFIG_ERROR_MAX]);
+
+/* Closes the sockets and removes Unix ones from the file system. Fine with LISTENERS_EMPTY. */
+void listeners_close(struct listeners *listeners);
+
+/* The descriptor for an acceptor; the shared one for a shared row. */
+int listeners_fd(const struct listeners *listeners, size_t row, uint32_t column);
+
+/* Whether a row's socket is shared by all acceptors. */
+bool listeners_is_shared(const struct listeners *listeners, size_t row);
+
+/* Whether any of them is no Unix socket. */
+bool listeners_has_inet(const struct listeners *listeners);
+
+/* One address as bound: `:8000`, `127.0.0.1:8000`, `[::1]:8000`, `unix:PATH`. */
+void listeners_name_row(const struct listeners *listeners, size_t row, char *ret_name, size_t size);
+
+/* The port of a row as bound; 0 for a Unix socket. */
+uint16_t listeners_port(const struct listeners *listeners, size_t row);
+
+/* Whether only this machine reaches a row: a loopback address or a Unix socket. */
+bool listeners_is_local(const struct listeners *listeners, size_t row);
+
+/* The addresses as bound, separated by commas: what the log calls listen. `:8000`, `[::1]:8000`. */
+void listeners_name(const struct listeners *listeners, char *ret_name, size_t size);
+
+#endif

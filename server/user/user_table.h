@@ -1,0 +1,75 @@
+/* Who is logged in, for all threads: a lock-free hash table under RCU (liburcu's lfht; Shalev and
+ * Shavit, 2006).
+ *
+ * The newest login of a user wins: one atomic step puts its entry where the old one was, so that
+ * there is never a moment with none or with two. The entry that was replaced carries the kick to
+ * its owner, which is why a kick cannot fail for memory. Only the owning worker frees an entry. */
+#ifndef TIDEGATE_USER_TABLE_H
+#define TIDEGATE_USER_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../base/handle.h"
+#include "../base/mailbox.h"
+
+struct user_table;
+struct user_entry;
+
+/* `expected` users are provided for at once; more need user_table_housekeep.
+ * Errors: -ENOMEM. */
+int user_table_create(size_t expected, struct user_table **ret_table);
+
+/* Frees the table and nulls the giver's pointer; it must be empty and all threads but the caller's
+ * done with it. Waits for entries on their way out. *table may be NULL. Thread: registered. */
+void user_table_destroy(struct user_table **table);
+
+/* To be called by each thread before and after its use of any user table. */
+void user_table_thread_begin(void);
+void user_table_thread_end(void);
+
+/* Makes an entry for a login, not yet in the table. `name_len` is 1 to 64 bytes.
+ * Thread: any. Errors: -ENOMEM. */
+int user_entry_create(struct user_table *table, const char *name, size_t name_len, handle_t handle,
+	struct user_entry **ret_entry);
+
+/* Frees an entry that never was in the table and nulls the giver's pointer. */
+void user_entry_discard(struct user_entry **entry);
+
+/* Puts an entry into the table. Returns the entry it replaced, whose kick the caller must post to
+ * the worker of its handle; NULL when the user was not logged in. Thread: registered. */
+struct user_entry *user_table_login(struct user_table *table, struct user_entry *entry);
+
+/* Takes an entry out again, unless a newer login has replaced it, and nulls the giver's pointer.
+ * Removed entries are freed after a grace period; a replaced one belongs to its kick.
+ * Thread: registered, the owner of the entry. Returns whether the entry was still the user's. */
+bool user_table_logout(struct user_table *table, struct user_entry **entry);
+
+/* Where a user is logged in. Thread: registered. Errors: -ENOENT. */
+int user_table_find(
+	struct user_table *table, const char *name, size_t name_len, handle_t *ret_handle);
+
+/* Users in the table, counted by logins and logouts. Thread: any. */
+size_t user_table_count(const struct user_table *table);
+
+/* Lets the table grow with the users. From time to time. Thread: registered, one at a time. */
+void user_table_housekeep(struct user_table *table);
+
+/* The name; not NUL-terminated. Thread: the owner of the entry, or the holder of its kick. */
+const char *user_entry_name(const struct user_entry *entry, size_t *ret_len);
+
+handle_t user_entry_handle(const struct user_entry *entry);
+
+/* A keyed hash of the name: the same for all logins of a user, not to be guessed by strangers. */
+uint32_t user_entry_hash(const struct user_entry *entry);
+
+/* The kick of a replaced entry, to be posted; and the way back at its receiver. */
+struct mail *user_entry_kick(struct user_entry *entry, uint32_t kind);
+struct user_entry *user_entry_of_kick(struct mail *mail);
+
+/* Frees a replaced entry whose kick has arrived, after a grace period, and nulls the giver's
+ * pointer. Thread: registered, the receiver of the kick. */
+void user_entry_retire(struct user_table *table, struct user_entry **entry);
+
+#endif

@@ -1,0 +1,569 @@
+/* Two or three "workers" on one thread: real connections, sessions, fan-out and mailboxes, driven
+ *by hand, with a clock that moves when the test says so. So interleavings can be scripted.
+ *
+ *	struct bench bench;
+ *	bench_init(&bench, 2, &session_ops);
+ *	struct client *a = bench_login(&bench, 0, "aaa");
+ *	client_text(a, "hello");
+ *	bench_run(&bench);
+ *	...
+ *	bench_finish(&bench);  // checks that every account is back at zero
+ */
+#ifndef TIDEGATE_CONN_RIG_H
+#define TIDEGATE_CONN_RIG_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../../proto/frame.h"
+#include "../../proto/packet.h"
+#include "../../server/base/log.h"
+#include "../../server/base/loop.h"
+#include "../../server/conn/conn.h"
+#include "../../server/conn/drain.h"
+#include "../../server/conn/reader.h"
+#include "../../server/conn/timeouts.h"
+#include "../../server/fanout/fanout.h"
+#include "../../server/session/session.h"
+
+enum {
+	BENCH_WORKERS = 3,
+	BENCH_CLIENTS = 1200,
+	BENCH_START_TICK = 100000,
+	BENCH_MAIL_FANOUT = 1,
+	BENCH_MAIL_KICK = 2,
+	BENCH_ROUNDS_MAX = 100000, /* a run that is not quiet by then never will be */
+};
+
+/* One end of a connection; the other one belongs to a worker. */
+struct client {
+	int fd;
+	uint32_t worker;
+	handle_t handle; /* of the gateway's end */
+	bool deaf;       /* bench_run does not read for it */
+	bool at_end;     /* FIN or reset has been read */
+	bool was_reset;
+	uint8_t *in; /* what was read */
+	size_t in_len, in_size, in_at;
+};
+
+struct seen_frame {
+	uint8_t opcode;
+	const uint8_t *data;
+	size_t len;
+};
+
+struct bench_worker {
+	struct stats stats;
+	_Atomic uint32_t load;
+	struct loop loop;
+	struct conns conns;
+	struct fanout *fanout;
+	struct sessions sessions;
+};
+
+struct bench {
+	uint32_t worker_count;
+	struct bench_worker *workers;
+	struct mailbox *mailboxes[BENCH_WORKERS];
+	struct fanout_gauge gauges[BENCH_WORKERS];
+	struct memory_budget budget;
+	_Atomic uint32_t refusals;
+	struct fanout_node node;
+	struct user_table *users;
+	struct client clients[BENCH_CLIENTS];
+	uint32_t client_count;
+};
+
+/* --- the gateway's side ------------------------------------------------------------------------
+ */
+
+static inline struct conns *bench_conns(struct bench *bench, uint32_t worker)
+{
+	return &bench->workers[worker].conns;
+}
+
+static inline void bench_init_worker(struct bench *bench, uint32_t id, const struct conn_ops *ops)
+{
+	struct bench_worker *worker = &bench->workers[id];
+	assert_int_equal(loop_init(&worker->loop, 256), 0);
+	worker->loop.now_tick = BENCH_START_TICK;
+	worker->loop.now_ms = (uint64_t)BENCH_START_TICK * LOOP_TICK_MS;
+	assert_int_equal(
+		conns_init(&worker->conns, (uint8_t)id, &worker->loop, &worker->stats,
+			&bench->budget, &worker->load, &bench->refusals, ops, &worker->sessions),
+		0);
+	worker->conns.deadlines = (struct deadlines){
+		.handshake = loop_ticks(5000),
+		.read = loop_ticks(120000),
+		.write = loop_ticks(10000),
+		.close = loop_ticks(5000),
+	};
+	worker->conns.rules.max_message = 65536;
+	worker->conns.outbox->queue_limit = 1 << 20;
+	worker->conns.retry_s = 6;
+	assert_int_equal(
+		fanout_create(&bench->node, (uint8_t)id, &worker->conns, &worker->fanout), 0);
+	assert_int_equal(mailbox_create(&bench->mailboxes[id]), 0);
+	assert_int_equal(loop_watch(&worker->loop, mailbox_bell_fd(bench->mailboxes[id]),
+				 EPOLLIN | EPOLLET, handle_make(HANDLE_WORKER_RESERVED, 0, 0)),
+		0);
+	worker->sessions = (struct sessions){
+		.conns = &worker->conns,
+		.fanout = worker->fanout,
+		.users = bench->users,
+		.mailboxes = bench->mailboxes,
+		.kick_kind = BENCH_MAIL_KICK,
+	};
+}
+
+static inline void bench_init(
+	struct bench *bench, uint32_t worker_count, const struct conn_ops *ops)
+{
+	log_set_level(LOG_LEVEL_ERROR);
+	memset(bench, 0, sizeof(*bench));
+	bench->worker_count = worker_count;
+	bench->workers = aligned_alloc(64, worker_count * sizeof(struct bench_worker));
+	assert_non_null(bench->workers);
+	memset(bench->workers, 0, worker_count * sizeof(struct bench_worker));
+	bench->budget.limit = SIZE_MAX;
+	bench->node = (struct fanout_node){
+		.worker_count = worker_count,
+		.mailboxes = bench->mailboxes,
+		.gauges = bench->gauges,
+		.budget = &bench->budget,
+		.backlog_limit = 1 << 20,
+		.mail_kind = BENCH_MAIL_FANOUT,
+	};
+	user_table_thread_begin();
+	assert_int_equal(user_table_create(16, &bench->users), 0);
+	for (uint32_t i = 0; i < worker_count; i++) {
+		bench_init_worker(bench, i, ops);
+	}
+}
+
+/* Moves the clock of all workers on. */
+static inline void bench_pass(struct bench *bench, uint32_t ticks)
+{
+	for (uint32_t i = 0; i < bench->worker_count; i++) {
+		bench->workers[i].loop.now_tick += ticks;
+		bench->workers[i].loop.now_ms += (uint64_t)ticks * LOOP_TICK_MS;
+	}
+}
+
+/* The parts of a worker's turn. Each returns how much it found to do. */
+static inline int bench_events(struct bench *bench, uint32_t worker)
+{
+	struct bench_worker *w = &bench->workers[worker];
+	/* Not loop_wait: the clock is ours. */
+	int count = epoll_wait(w->loop.epoll_fd, w->loop.events, w->loop.capacity, 0);
+	for (int i = 0; i < count; i++) {
+		const struct epoll_event *event = &w->loop.events[i];
+		if (handle_worker(event->data.u64) != HANDLE_WORKER_RESERVED) {
+			reader_on_events(&w->conns, event->data.u64, event->events);
+		}
+	}
+	return count > 0 ? count : 0;
+}
+
+static inline int bench_mail(struct bench *bench, uint32_t worker)
+{
+	struct mail *mail;
+	int count = 0;
+	while (mailbox_take(bench->mailboxes[worker], &mail) == MAILBOX_MAIL) {
+		if (mail->kind == BENCH_MAIL_FANOUT) {
+			fanout_receive(bench->workers[worker].fanout, mail);
+		} else {
+			assert_int_equal(mail->kind, BENCH_MAIL_KICK);
+			session_on_kick(&bench->workers[worker].sessions, mail);
+		}
+		count++;
+	}
+	return count;
+}
+
+static inline bool bench_has_rung(struct bench *bench, uint32_t worker)
+{
+	struct bench_worker *w = &bench->workers[worker];
+	int count = epoll_wait(w->loop.epoll_fd, w->loop.events, w->loop.capacity, 0);
+	bool rung = false;
+	for (int i = 0; i < count; i++) {
+		rung |= handle_worker(w->loop.events[i].data.u64) == HANDLE_WORKER_RESERVED;
+	}
+	return rung;
+}
+
+/* One turn, in the order of worker.c. Returns whether there was anything to do. */
+static inline bool bench_turn(struct bench *bench, uint32_t worker)
+{
+	struct bench_worker *w = &bench->workers[worker];
+	bool busy = bench_events(bench, worker) > 0;
+	busy |= reader_read_ready(&w->conns, 256);
+	fanout_publish(w->fanout);
+	busy |= bench_mail(bench, worker) > 0;
+	busy |= fanout_step(w->fanout, 256);
+	busy |= timeouts_tick(&w->conns, 1024);
+	fanout_settle(w->fanout);
+	conns_reap(&w->conns);
+	w->conns.outbox->bytes_out = 0;
+	return busy || w->conns.ready_head != CONN_NONE;
+}
+
+/* --- the clients' side -------------------------------------------------------------------------
+ */
+
+/* Reads what is there. Returns whether there was anything. */
+static inline bool client_pump(struct client *client)
+{
+	size_t before = client->in_len;
+	while (!client->at_end) {
+		if (client->in_size - client->in_len < 65536) {
+			client->in_size = client->in_size * 2 + 65536;
+			client->in = realloc(client->in, client->in_size);
+			assert_non_null(client->in);
+		}
+		ssize_t len = recv(client->fd, client->in + client->in_len,
+			client->in_size - client->in_len, MSG_DONTWAIT);
+		if (len < 0 && errno == EAGAIN) {
+			break;
+		}
+		client->at_end = len <= 0;
+		client->was_reset = len < 0;
+		client->in_len += len > 0 ? (size_t)len : 0;
+	}
+	return client->in_len > before;
+}
+
+/* Lets everybody work until nobody has anything to do. */
+static inline void bench_run(struct bench *bench)
+{
+	bool busy = true;
+	for (int round = 0; busy; round++) {
+		assert_true(round < BENCH_ROUNDS_MAX);
+		busy = false;
+		for (uint32_t i = 0; i < bench->worker_count; i++) {
+			busy |= bench_turn(bench, i);
+		}
+		for (uint32_t i = 0; i < bench->client_count; i++) {
+			struct client *client = &bench->clients[i];
+			if (client->fd >= 0 && !client->deaf) {
+				busy |= client_pump(client);
+			}
+		}
+	}
+}
+
+static inline struct client *bench_add(
+	struct bench *bench, uint32_t worker, int ours, int theirs, bool refuse)
+{
+	struct bench_worker *w = &bench->workers[worker];
+	struct peer peer = {.is_inet = false};
+	assert_true(bench->client_count < BENCH_CLIENTS);
+	struct client *client = &bench->clients[bench->client_count++];
+	*client = (struct client){.fd = theirs, .worker = worker};
+	w->load++;
+	bench->refusals += refuse;
+	assert_int_equal(conn_open(&w->conns, ours, &peer, refuse), 0);
+	/* The newest of those that have this descriptor: a record keeps none when it is free. */
+	for (uint32_t i = 0; i < conn_table_size(w->conns.table); i++) {
+		struct conn *conn = conn_table_at(w->conns.table, i);
+		if (conn->state != CONN_FREE && conn->fd == ours) {
+			client->handle = conn_table_handle(w->conns.table, conn);
+		}
+	}
+	return client;
+}
+
+/* A connection that has said nothing yet. `send_buffer` is the gateway's, in bytes; 0: the
+ * system's. */
+static inline struct client *bench_connect(
+	struct bench *bench, uint32_t worker, int send_buffer, bool refuse)
+{
+	int fds[2];
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+	if (send_buffer > 0) {
+		setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer));
+	}
+	return bench_add(bench, worker, fds[0], fds[1], refuse);
+}
+
+/* The same over the loopback, for what only TCP has: resets, half-closes, windows. */
+static inline struct client *bench_connect_tcp(struct bench *bench, uint32_t worker)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(address);
+	int one = 1;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, len), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+	int theirs = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(theirs, (struct sockaddr *)&address, len), 0);
+	int ours = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	assert_true(ours >= 0);
+	close(listener);
+	setsockopt(theirs, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(ours, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	return bench_add(bench, worker, ours, theirs, false);
+}
+
+/* The gateway's end; NULL when it is gone. */
+static inline struct conn *client_conn(struct bench *bench, const struct client *client)
+{
+	return conn_table_find(bench_conns(bench, client->worker)->table, client->handle);
+}
+
+static inline void client_write(struct client *client, const void *data, size_t len)
+{
+	size_t sent = 0;
+	while (sent < len) {
+		ssize_t step =
+			send(client->fd, (const uint8_t *)data + sent, len - sent, MSG_NOSIGNAL);
+		assert_true(step > 0);
+		sent += (size_t)step;
+	}
+}
+
+/* A request for `target`, in `ret_request`, of 512 bytes. Returns its length. */
+static inline size_t make_request(const char *target, char *ret_request)
+{
+	return (size_t)snprintf(ret_request, 512,
+		"GET %s HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+		target);
+}
+
+static inline void client_request(struct client *client, const char *target)
+{
+	char request[512];
+	client_write(client, request, make_request(target, request));
+}
+
+/* A masked frame; returns its length. `ret_frame` has room for 14 bytes more than `len`. */
+static inline size_t make_frame(uint8_t *ret_frame, uint8_t opcode, const void *payload, size_t len)
+{
+	static const uint8_t mask[4] = {0x3a, 0x5c, 0x91, 0x07};
+	size_t header_len = frame_header_write(ret_frame, opcode, len, mask);
+	if (len > 0) {
+		memcpy(ret_frame + header_len, payload, len);
+		frame_mask(ret_frame + header_len, len, mask, 0);
+	}
+	return header_len + len;
+}
+
+static inline void client_send(
+	struct client *client, uint8_t opcode, const void *payload, size_t len)
+{
+	uint8_t *frame = malloc(len + FRAME_HEADER_MAX);
+	assert_non_null(frame);
+	client_write(client, frame, make_frame(frame, opcode, payload, len));
+	free(frame);
+}
+
+static inline void client_text(struct client *client, const char *text)
+{
+	client_send(client, FRAME_TEXT, text, strlen(text));
+}
+
+static inline void client_packet(
+	struct client *client, uint16_t command, const void *payload, uint32_t len)
+{
+	uint8_t *packet = malloc(PACKET_HEADER_LEN + len);
+	assert_non_null(packet);
+	packet_header_write(packet, command, len);
+	if (len > 0) {
+		memcpy(packet + PACKET_HEADER_LEN, payload, len);
+	}
+	client_send(client, FRAME_BINARY, packet, PACKET_HEADER_LEN + len);
+	free(packet);
+}
+
+/* The status of the HTTP answer read next; 0 when there is none. */
+static inline int client_status(struct client *client)
+{
+	client_pump(client);
+	uint8_t *begin = client->in + client->in_at;
+	size_t len = client->in_len - client->in_at;
+	uint8_t *end = len ? memmem(begin, len, "\r\n\r\n", 4) : NULL;
+	if (!end || len < 12) {
+		return 0;
+	}
+	assert_memory_equal(begin, "HTTP/1.1 ", 9);
+	client->in_at += (size_t)(end + 4 - begin);
+	return atoi((const char *)begin + 9);
+}
+
+/* The frame read next; false when there is no whole one. */
+static inline bool client_frame(struct client *client, struct seen_frame *ret_frame)
+{
+	client_pump(client);
+	const uint8_t *at = client->in + client->in_at;
+	size_t len = client->in_len - client->in_at;
+	if (len < 2) {
+		return false;
+	}
+	assert_int_equal(at[0] & 0xf0, 0x80); /* whole, no reserved bit */
+	size_t header_len = at[1] < 126 ? 2 : at[1] == 126 ? 4 : 10;
+	uint64_t payload_len = at[1];
+	if (len < header_len) {
+		return false;
+	}
+	for (size_t i = 2; i < header_len; i++) {
+		payload_len = (i == 2 ? 0 : payload_len << 8) | at[i];
+	}
+	assert_true(payload_len < 1 << 25); /* else the stream is out of step */
+	if (len - header_len < payload_len) {
+		return false;
+	}
+	*ret_frame = (struct seen_frame){at[0] & 0x0f, at + header_len, (size_t)payload_len};
+	client->in_at += header_len + (size_t)payload_len;
+	return true;
+}
+
+static inline void expect_frame(
+	struct client *client, uint8_t opcode, const void *payload, size_t len)
+{
+	struct seen_frame frame = {0};
+	assert_true(client_frame(client, &frame));
+	assert_int_equal(frame.opcode, opcode);
+	assert_int_equal(frame.len, len);
+	if (len > 0) {
+		assert_memory_equal(frame.data, payload, len);
+	}
+}
+
+static inline void expect_text(struct client *client, const char *text)
+{
+	expect_frame(client, FRAME_TEXT, text, strlen(text));
+}
+
+/* The next frame is a Close with this code, 0 for none, and a reason that begins so. */
+static inline void expect_close(struct client *client, uint16_t code, const char *reason)
+{
+	struct seen_frame frame = {0};
+	assert_true(client_frame(client, &frame));
+	assert_int_equal(frame.opcode, FRAME_CLOSE);
+	if (code == 0) {
+		assert_int_equal(frame.len, 0);
+		return;
+	}
+	assert_true(frame.len >= 2 + strlen(reason));
+	assert_int_equal(frame.data[0] << 8 | frame.data[1], code);
+	assert_memory_equal(frame.data + 2, reason, strlen(reason));
+}
+
+/* Nothing but what has been looked at has come. */
+static inline void expect_nothing(struct client *client)
+{
+	client_pump(client);
+	assert_int_equal(client->in_len - client->in_at, 0);
+}
+
+static inline struct client *bench_login_with(
+	struct bench *bench, uint32_t worker, const char *user, int send_buffer)
+{
+	char target[256];
+	struct client *client = bench_connect(bench, worker, send_buffer, false);
+	snprintf(target, sizeof(target), "/?user=%s", user);
+	client_request(client, target);
+	bench_run(bench);
+	assert_int_equal(client_status(client), 101);
+	return client;
+}
+
+static inline struct client *bench_login(struct bench *bench, uint32_t worker, const char *user)
+{
+	return bench_login_with(bench, worker, user, 0);
+}
+
+static inline void client_leave(struct client *client)
+{
+	if (client->fd >= 0) {
+		close(client->fd);
+		client->fd = -1;
+	}
+}
+
+/* Leaves with a reset (TCP only). */
+static inline void client_reset(struct client *client)
+{
+	struct linger linger = {.l_onoff = 1, .l_linger = 0};
+	setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	client_leave(client);
+}
+
+/* --- the end -----------------------------------------------------------------------------------
+ */
+
+static inline uint64_t bench_ends(struct bench *bench, enum close_reason reason)
+{
+	uint64_t total = 0;
+	for (uint32_t i = 0; i < bench->worker_count; i++) {
+		total += stats_read(&bench->workers[i].stats.ends[reason]);
+	}
+	return total;
+}
+
+/* Takes everything down, and checks that every account is back at zero. */
+static inline void bench_finish(struct bench *bench)
+{
+	uint64_t accepted = 0;
+	uint64_t ended = 0;
+	for (uint32_t i = 0; i < bench->client_count; i++) {
+		client_leave(&bench->clients[i]);
+		free(bench->clients[i].in);
+	}
+	if (bench_conns(bench, 0)->table) {
+		bench_run(bench);
+	}
+	for (uint32_t i = 0; i < bench->worker_count; i++) {
+		conns_finish(&bench->workers[i].conns);
+		fanout_destroy(&bench->workers[i].fanout);
+	}
+	for (uint32_t i = 0; i < bench->worker_count; i++) {
+		struct mail *mail;
+		while (mailbox_take(bench->mailboxes[i], &mail) == MAILBOX_MAIL) {
+			if (mail->kind == BENCH_MAIL_FANOUT) {
+				fanout_dispose(&bench->node, (uint8_t)i, mail);
+			} else {
+				session_dispose_kick(bench->users, mail);
+			}
+		}
+		mailbox_destroy(&bench->mailboxes[i]);
+		loop_finish(&bench->workers[i].loop);
+		assert_int_equal(bench->workers[i].load, 0);
+		assert_int_equal(stats_read(&bench->workers[i].stats.connections), 0);
+		assert_int_equal(stats_read(&bench->workers[i].stats.sessions), 0);
+		accepted += stats_read(&bench->workers[i].stats.accepted);
+	}
+	assert_int_equal(bench->refusals, 0);
+	for (int reason = CLOSE_REASON_NONE + 1; reason < CLOSE_REASON_COUNT; reason++) {
+		ended += bench_ends(bench, (enum close_reason)reason);
+	}
+	assert_int_equal(accepted, bench->client_count);
+	assert_int_equal(ended, accepted);
+	assert_int_equal(bench->budget.used, 0);
+	assert_int_equal(bench->node.backlog, 0);
+	assert_int_equal(user_table_count(bench->users), 0);
+	user_table_destroy(&bench->users);
+	user_table_thread_end();
+	free(bench->workers);
+}
+
+#endif

@@ -1,0 +1,223 @@
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../../server/admin/origin.h"
+
+static const struct admin_guard trusting = {.host = "gateway.example"};
+static const struct admin_guard asking = {.token_len = 16, .token = "0123456789abcdef"};
+
+static enum admin_verdict judge_host(const struct admin_guard *guard, const char *host)
+{
+	struct admin_head head = {.host_count = 1, .host = host, .is_open = true};
+	return admin_guard_judge(guard, &head);
+}
+
+static void test_names_of_this_machine(void **state)
+{
+	static const char *const ours[] = {"localhost", "LocalHost:80", "127.0.0.1",
+		"127.9.9.9:8001", "[::1]", "[::1]:8001", "gateway.example", "GATEWAY.example:1"};
+	static const char *const others[] = {"evil.example", "localhost.", "localhost.example",
+		"xlocalhost", "127.0.0.1.example", "127.1", "126.0.0.1", "128.0.0.1", "[::]",
+		"[::2]", "[::ffff:127.0.0.1]", "0"};
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+		assert_int_equal(judge_host(&trusting, ours[i]), ADMIN_WELCOME);
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		assert_int_equal(judge_host(&trusting, others[i]), ADMIN_WRONG_HOST);
+		assert_int_equal(judge_host(&asking, others[i]), ADMIN_WELCOME);
+	}
+}
+
+static void test_what_is_no_host(void **state)
+{
+	static const char *const bad[] = {"", ":80", "a b", "a;b", "a/b", "a'b",
+		"localhost:", "localhost:8x", "[::1", "[::1]x", "[", "[]x", "a:1:2", "\xc3\xa4"};
+	struct admin_head head = {.host_count = 2, .host = "localhost", .is_open = true};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(judge_host(&asking, bad[i]), ADMIN_BAD_HOST);
+	}
+	assert_int_equal(admin_guard_judge(&trusting, &head), ADMIN_BAD_HOST);
+	head = (struct admin_head){.is_open = true};
+	assert_int_equal(admin_guard_judge(&trusting, &head), ADMIN_BAD_HOST);
+	char name[ADMIN_HOST_MAX + 10];
+	memset(name, 'x', sizeof(name));
+	name[ADMIN_HOST_MAX] = '\0';
+	assert_int_equal(judge_host(&asking, name), ADMIN_BAD_HOST);
+}
+
+static void test_hostname(void **state)
+{
+	char name[ADMIN_HOST_MAX];
+	assert_int_equal(admin_guard_hostname("a.example:80", name), 0);
+	assert_string_equal(name, "a.example");
+	assert_int_equal(admin_guard_hostname("[::1]:80", name), 0);
+	assert_string_equal(name, "[::1]");
+	assert_int_equal(admin_guard_hostname("unix:/run/x", name), -EINVAL);
+}
+
+static enum admin_verdict judge_page(
+	const char *origin, const char *site, const char *mode, bool is_page)
+{
+	struct admin_head head = {
+		.host_count = 1,
+		.host = "localhost:8001",
+		.origin = origin,
+		.fetch_site = site,
+		.fetch_mode = mode,
+		.is_page = is_page,
+		.is_open = true,
+	};
+	return admin_guard_judge(&trusting, &head);
+}
+
+static void test_pages(void **state)
+{
+	static const char *const foreign[] = {"", "null", "http://localhost",
+		"http://localhost:8002", "http://127.0.0.1:8001", "http://localhost:8001.example",
+		"http://localhost:8001/", "http://x@localhost:8001", "ws://localhost:8001",
+		"localhost:8001"};
+	assert_int_equal(judge_page(NULL, NULL, NULL, false), ADMIN_WELCOME);
+	assert_int_equal(judge_page("http://localhost:8001", NULL, NULL, false), ADMIN_WELCOME);
+	assert_int_equal(
+		judge_page("https://localhost:8001", "same-origin", "cors", false), ADMIN_WELCOME);
+	assert_int_equal(judge_page(NULL, "none", "navigate", false), ADMIN_WELCOME);
+	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
+		assert_int_equal(judge_page(foreign[i], NULL, NULL, false), ADMIN_FOREIGN_ORIGIN);
+		assert_int_equal(
+			judge_page(foreign[i], "same-origin", NULL, true), ADMIN_FOREIGN_ORIGIN);
+	}
+	assert_int_equal(judge_page(NULL, "cross-site", "navigate", false), ADMIN_FOREIGN_ORIGIN);
+	assert_int_equal(judge_page(NULL, "same-site", "navigate", false), ADMIN_FOREIGN_ORIGIN);
+	assert_int_equal(judge_page(NULL, "cross-site", "navigate", true), ADMIN_WELCOME);
+	assert_int_equal(judge_page(NULL, "cross-site", "no-cors", true), ADMIN_FOREIGN_ORIGIN);
+	assert_int_equal(judge_page(NULL, "cross-site", NULL, true), ADMIN_FOREIGN_ORIGIN);
+}
+
+static enum admin_verdict judge_token(const char *authorization)
+{
+	struct admin_head head = {
+		.host_count = 1, .host = "any.example", .authorization = authorization};
+	return admin_guard_judge(&asking, &head);
+}
+
+static void test_tokens(void **state)
+{
+	static const char *const wrong[] = {"Bearer ", "Bearer 0123456789abcde",
+		"Bearer 0123456789abcdef0", "Bearer 0123456789abcdeF", "Bearer x 0123456789abcdef"};
+	static const char *const none[] = {
+		NULL, "", "Bearer", "Basic 0123456789abcdef", "0123456789abcdef"};
+	char large[1000] = "Bearer ";
+	assert_int_equal(judge_token("Bearer 0123456789abcdef"), ADMIN_WELCOME);
+	assert_int_equal(judge_token("bearer   0123456789abcdef"), ADMIN_WELCOME);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_int_equal(judge_token(wrong[i]), ADMIN_WRONG_TOKEN);
+	}
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		assert_int_equal(judge_token(none[i]), ADMIN_NO_TOKEN);
+	}
+	memset(large + 7, 'x', sizeof(large) - 8);
+	assert_int_equal(judge_token(large), ADMIN_WRONG_TOKEN);
+}
+
+/* --- the file ----------------------------------------------------------------------------------
+ */
+
+static int read_token(const char *content, mode_t mode, struct admin_guard *guard, char *error)
+{
+	char path[] = "/tmp/tidegate-token-XXXXXX";
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, content, strlen(content)), strlen(content));
+	assert_int_equal(fchmod(fd, mode), 0);
+	close(fd);
+	int err = admin_guard_read_token(guard, path, error, 256);
+	unlink(path);
+	return err;
+}
+
+static void test_token_files(void **state)
+{
+	struct admin_guard guard = {.token_len = 0};
+	char error[256];
+	char longest[300];
+	assert_int_equal(read_token("0123456789abcdef", 0600, &guard, error), 0);
+	assert_string_equal(guard.token, "0123456789abcdef");
+	assert_int_equal(read_token("0123456789abcdeX\r\nmore", 0640, &guard, error), 0);
+	assert_int_equal(guard.token_len, 16);
+	memset(longest, 'y', sizeof(longest));
+	longest[ADMIN_TOKEN_MAX] = '\n';
+	longest[ADMIN_TOKEN_MAX + 1] = '\0';
+	assert_int_equal(read_token(longest, 0600, &guard, error), 0);
+	assert_int_equal(guard.token_len, ADMIN_TOKEN_MAX);
+	longest[ADMIN_TOKEN_MAX] = 'y';
+	assert_int_equal(read_token(longest, 0600, &guard, error), -EINVAL);
+	assert_int_equal(read_token("0123456789abcde", 0600, &guard, error), -EINVAL);
+	assert_non_null(strstr(error, "16 to 256"));
+	assert_int_equal(read_token("0123456789 abcdef", 0600, &guard, error), -EINVAL);
+	assert_int_equal(read_token("0123456789abcdef", 0604, &guard, error), -EINVAL);
+	assert_non_null(strstr(error, "chmod"));
+	assert_int_equal(guard.token_len, ADMIN_TOKEN_MAX);
+	assert_int_equal(
+		admin_guard_read_token(&guard, "/nowhere/at/all", error, sizeof(error)), -ENOENT);
+}
+
+/* --- the rate ----------------------------------------------------------------------------------
+ */
+
+static int taken(struct admin_rate *rate, uint64_t per_second, uint64_t now_ms, int asked)
+{
+	int count = 0;
+	for (int i = 0; i < asked; i++) {
+		count += admin_rate_take(rate, per_second, now_ms) == 0;
+	}
+	return count;
+}
+
+static void test_a_rate(void **state)
+{
+	struct admin_rate rate = {0};
+	assert_int_equal(taken(&rate, 100, 5000, 1000), 100);
+	assert_int_equal(admin_rate_take(&rate, 100, 5000), 10);
+	assert_int_equal(taken(&rate, 100, 5009, 10), 0);
+	assert_int_equal(taken(&rate, 100, 5010, 10), 1);
+	assert_int_equal(taken(&rate, 100, 5510, 1000), 50);
+	/* No more than a second's worth is saved. */
+	assert_int_equal(taken(&rate, 100, 1000000, 1000), 100);
+	assert_int_equal(taken(&rate, 0, 1000000, 1000), 1000);
+}
+
+static void test_slow_and_fast_rates(void **state)
+{
+	struct admin_rate rate = {0};
+	assert_int_equal(taken(&rate, 1, 7, 3), 1);
+	assert_int_equal(admin_rate_take(&rate, 1, 8), 999);
+	assert_int_equal(admin_rate_take(&rate, 1, 1007), 0);
+	rate = (struct admin_rate){0};
+	assert_int_equal(taken(&rate, 1000000, 0, 1000001), 1000000);
+	assert_int_equal(taken(&rate, 1000000, 1, 2000), 1000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_names_of_this_machine),
+		cmocka_unit_test(test_what_is_no_host),
+		cmocka_unit_test(test_hostname),
+		cmocka_unit_test(test_pages),
+		cmocka_unit_test(test_tokens),
+		cmocka_unit_test(test_token_files),
+		cmocka_unit_test(test_a_rate),
+		cmocka_unit_test(test_slow_and_fast_rates),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,368 @@
+#include "conn_rig.h"
+
+#include "../../server/session/orders.h"
+
+enum {
+	BENCH_MAIL_BACK = 77,
+};
+
+/* Somebody who gives orders, and where they come back to. */
+struct giver {
+	struct mailbox *mailbox;
+	struct ended ended;
+	struct backend_user users[64];
+	struct ended_entry entries[ENDED_MAX];
+	char name[USER_NAME_MAX];
+};
+
+static struct giver giver;
+
+static struct backend_order order_for(
+	struct bench *bench, enum backend_action action, const char *user)
+{
+	struct backend_order order = {
+		.back = giver.mailbox,
+		.back_kind = BENCH_MAIL_BACK,
+		.action = action,
+		.users = giver.users,
+		.capacity = 64,
+		.name = user,
+		.name_len = strlen(user),
+	};
+	if (*user) {
+		user_table_find(bench->users, user, strlen(user), &order.handle);
+	}
+	return order;
+}
+
+/* Has a worker carry it out, and takes it back. */
+static enum backend_result carry_out(
+	struct bench *bench, uint32_t worker, struct backend_order *order)
+{
+	struct mail *mail;
+	struct backend backend = {
+		.worker = (uint8_t)worker,
+		.conns = bench_conns(bench, worker),
+		.fanout = bench->workers[worker].fanout,
+		.users = bench->users,
+		.ended = &giver.ended,
+	};
+	backend_carry_out(&backend, order);
+	assert_int_equal(mailbox_take(giver.mailbox, &mail), MAILBOX_MAIL);
+	assert_int_equal(mail->kind, BENCH_MAIL_BACK);
+	assert_ptr_equal(backend_order_of(mail), order);
+	return order->result;
+}
+
+static enum backend_result push(
+	struct bench *bench, uint32_t worker, struct backend_order *order, const char *text)
+{
+	order->opcode = FRAME_TEXT;
+	order->payload = (uint8_t *)(uintptr_t)text;
+	order->payload_len = strlen(text);
+	return carry_out(bench, worker, order);
+}
+
+static void test_a_push_follows_what_is_owed(void **state)
+{
+	struct bench *bench = *state;
+	struct client *a = bench_login(bench, 0, "a");
+	struct client *b = bench_login(bench, 1, "b");
+	client_text(b, "said before");
+	bench_events(bench, 1);
+	fanout_publish(bench->workers[1].fanout);
+	/* In the log of the user's worker, and handed out to nobody yet. */
+	assert_int_equal(bench_mail(bench, 0), 1);
+	struct backend_order order = order_for(bench, BACKEND_PUSH, "a");
+	assert_int_equal(push(bench, 0, &order, "pushed"), BACKEND_DONE);
+	expect_text(a, "said before -- FROM b");
+	expect_text(a, "pushed");
+	expect_nothing(a);
+	bench_run(bench);
+	expect_nothing(a);
+	expect_nothing(b);
+	assert_int_equal(stats_read(&bench->workers[0].stats.pushes), 1);
+}
+
+/* A session that a newer login has replaced: its kick has not come yet, and still it is stale. */
+static void test_a_replaced_session_is_gone(void **state)
+{
+	struct bench *bench = *state;
+	struct client *old = bench_login(bench, 0, "a");
+	struct backend_order order = order_for(bench, BACKEND_PUSH, "a");
+	struct client *fresh = bench_connect(bench, 1, 0, false);
+	client_request(fresh, "/?user=a");
+	bench_events(bench, 1);
+	assert_int_equal(client_conn(bench, old)->state, CONN_LIVE);
+	assert_int_equal(push(bench, 0, &order, "x"), BACKEND_GONE);
+	for (int action = BACKEND_SHOW; action <= BACKEND_MUTE; action++) {
+		if (action != BACKEND_LIST) {
+			order.action = (enum backend_action)action;
+			assert_int_equal(carry_out(bench, 0, &order), BACKEND_GONE);
+		}
+	}
+	order = order_for(bench, BACKEND_PUSH, "a");
+	assert_int_equal(push(bench, 1, &order, "to the newer one"), BACKEND_DONE);
+	bench_run(bench);
+	expect_close(old, 4001, "kicked");
+	assert_int_equal(client_status(fresh), 101);
+	expect_text(fresh, "to the newer one");
+}
+
+/* Over a limit nothing is appended and nobody cut off, whatever is queued already. */
+static void test_limits_are_looked_at_first(void **state)
+{
+	struct bench *bench = *state;
+	static char text[16384];
+	memset(text, 'x', sizeof(text) - 1);
+	struct client *a = bench_login_with(bench, 0, "a", 4096);
+	a->deaf = true;
+	bench_conns(bench, 0)->outbox->queue_limit = 100000;
+	struct backend_order order = order_for(bench, BACKEND_PUSH, "a");
+	int queued = 0;
+	while (push(bench, 0, &order, text) == BACKEND_DONE) {
+		queued++;
+	}
+	assert_int_equal(order.result, BACKEND_OVERFLOW);
+	struct conn *conn = client_conn(bench, a);
+	size_t bytes = conn->tx->bytes;
+	assert_in_range(bytes, 100000 - sizeof(text) - 10, 100000);
+	assert_int_equal(push(bench, 0, &order, text), BACKEND_OVERFLOW);
+	assert_int_equal(conn->tx->bytes, bytes);
+	assert_int_equal(conn->state, CONN_LIVE);
+	/* A small one still fits. */
+	assert_int_equal(push(bench, 0, &order, "small"), BACKEND_DONE);
+	/* The node's limit. */
+	bench->budget.limit = bench->budget.used;
+	assert_int_equal(push(bench, 0, &order, "small"), BACKEND_OVERFLOW);
+	order = order_for(bench, BACKEND_SHOW, "a");
+	assert_int_equal(carry_out(bench, 0, &order), BACKEND_DONE);
+	assert_int_equal(giver.users[0].queue_bytes, bytes + 7);
+	bench->budget.limit = SIZE_MAX;
+	a->deaf = false;
+	bench_run(bench);
+	for (int i = 0; i < queued; i++) {
+		expect_text(a, text);
+	}
+	expect_text(a, "small");
+	expect_nothing(a);
+}
+
+static void test_a_broadcast_knows_its_receivers(void **state)
+{
+	struct bench *bench = *state;
+	struct client *clients[4];
+	const struct stats_histogram *sizes = &bench->workers[0].stats.fanout_receivers;
+	for (uint32_t i = 0; i < 4; i++) {
+		char name[2] = {(char)('a' + i), '\0'};
+		clients[i] = bench_login(bench, i % 2, name);
+	}
+	struct backend_order order = order_for(bench, BACKEND_BROADCAST, "");
+	client_text(clients[0], "before");
+	bench_events(bench, 0);
+	assert_int_equal(push(bench, 0, &order, "to all"), BACKEND_DONE);
+	assert_int_equal(order.receivers, 4);
+	bench_run(bench);
+	for (uint32_t i = 0; i < 4; i++) {
+		if (i > 0) {
+			expect_text(clients[i], "before -- FROM a");
+		}
+		expect_text(clients[i], "to all");
+		expect_nothing(clients[i]);
+	}
+	assert_int_equal(stats_read(&bench->workers[0].stats.fanout_messages), 2);
+	/* Three for the one with a sender, four for the other. */
+	assert_int_equal(stats_read(&sizes->sum), 7);
+	assert_int_equal(stats_read(&sizes->counts[stats_bucket(3)]), 2);
+}
+
+static void test_a_broadcast_is_refused_while_senders_are_held_back(void **state)
+{
+	struct bench *bench = *state;
+	struct client *a = bench_login(bench, 0, "a");
+	struct backend_order order = order_for(bench, BACKEND_BROADCAST, "");
+	bench->node.backlog_limit = 100;
+	bench->node.backlog = 101;
+	assert_int_equal(push(bench, 0, &order, "x"), BACKEND_OVERFLOW);
+	bench->node.backlog = 0;
+	size_t limit = bench->budget.limit;
+	bench->budget.limit = 0;
+	bench->budget.used += 1;
+	assert_int_equal(push(bench, 0, &order, "x"), BACKEND_OVERFLOW);
+	bench->budget.used -= 1;
+	bench->budget.limit = limit;
+	assert_int_equal(push(bench, 0, &order, "y"), BACKEND_DONE);
+	bench_run(bench);
+	expect_text(a, "y");
+	expect_nothing(a);
+}
+
+static void test_a_list_in_pieces(void **state)
+{
+	struct bench *bench = *state;
+	uint32_t seen = 0;
+	for (int i = 0; i < 300; i++) {
+		char name[8];
+		snprintf(name, sizeof(name), "u%03d", i);
+		bench_login(bench, 0, name);
+	}
+	struct backend_order order = order_for(bench, BACKEND_LIST, "");
+	order.capacity = 40;
+	do {
+		order.count = 0;
+		carry_out(bench, 0, &order);
+		for (uint32_t i = 0; i < order.count; i++) {
+			char name[8];
+			snprintf(name, sizeof(name), "u%03u", seen + i);
+			assert_memory_equal(giver.users[i].name, name, 4);
+			assert_int_equal(giver.users[i].name_len, 4);
+		}
+		seen += order.count;
+	} while (order.cursor != CONN_NONE);
+	assert_int_equal(seen, 300);
+	/* With a prefix that few have, one order looks at no more than its share of records. */
+	order = order_for(bench, BACKEND_LIST, "u29");
+	order.handle = 0;
+	carry_out(bench, 0, &order);
+	assert_int_equal(order.count, 0);
+	assert_int_equal(order.cursor, BACKEND_SLOTS_MAX);
+	carry_out(bench, 0, &order);
+	assert_int_equal(order.count, 10);
+	assert_int_equal(order.cursor, CONN_NONE);
+}
+
+static void test_times_are_told(void **state)
+{
+	struct bench *bench = *state;
+	struct client *a = bench_login(bench, 0, "a");
+	bench_pass(bench, loop_ticks(2000));
+	client_text(a, "x");
+	bench_run(bench);
+	bench_pass(bench, loop_ticks(1000));
+	struct backend_order order = order_for(bench, BACKEND_SHOW, "a");
+	assert_int_equal(carry_out(bench, 0, &order), BACKEND_DONE);
+	assert_int_equal(giver.users[0].connected_ms, 3000);
+	assert_int_equal(giver.users[0].idle_ms, 1000);
+	assert_int_equal(giver.users[0].queue_bytes, 0);
+}
+
+static void test_a_close_says_what_it_is_told(void **state)
+{
+	struct bench *bench = *state;
+	struct client *a = bench_login(bench, 0, "a");
+	bench->workers[0].sessions.ended = &giver.ended;
+	bench_pass(bench, loop_ticks(500));
+	struct backend_order order = order_for(bench, BACKEND_CLOSE, "a");
+	order.payload = (uint8_t *)(uintptr_t) "\x11\x5cgo";
+	order.payload_len = 4;
+	assert_int_equal(carry_out(bench, 0, &order), BACKEND_DONE);
+	assert_int_equal(carry_out(bench, 0, &order), BACKEND_GONE);
+	expect_close(a, 4444, "go");
+	assert_int_equal(bench_ends(bench, CLOSE_REASON_DISCONNECTED), 1);
+	struct backend_order ended = order_for(bench, BACKEND_ENDED, "");
+	ended.ended = giver.entries;
+	carry_out(bench, 0, &ended);
+	assert_int_equal(ended.count, 1);
+	assert_int_equal(giver.entries[0].code, 4444);
+	assert_int_equal(giver.entries[0].reason, CLOSE_REASON_DISCONNECTED);
+	assert_int_equal(giver.entries[0].age_ms, 500);
+	assert_int_equal(giver.entries[0].name_len, 1);
+}
+
+static void test_only_the_last_ends_are_kept(void **state)
+{
+	struct ended *ended = &giver.ended;
+	(void)state;
+	for (uint64_t i = 0; i < ENDED_MAX + 10; i++) {
+		ended_next(ended)->ended_us = i;
+	}
+	assert_int_equal(ended_copy(ended, giver.entries, 3), 3);
+	assert_int_equal(giver.entries[0].ended_us, ENDED_MAX + 9);
+	assert_int_equal(giver.entries[2].ended_us, ENDED_MAX + 7);
+	assert_int_equal(ended_copy(ended, giver.entries, ENDED_MAX), ENDED_MAX);
+	assert_int_equal(giver.entries[ENDED_MAX - 1].ended_us, 10);
+}
+
+/* What is queued already goes out; whatever comes while it is muted does not, a Close neither. */
+static void test_a_mute(void **state)
+{
+	struct bench *bench = *state;
+	struct client *a = bench_login(bench, 0, "a");
+	struct client *b = bench_login(bench, 0, "b");
+	struct backend_order order = order_for(bench, BACKEND_MUTE, "a");
+	order.is_muted = true;
+	assert_int_equal(carry_out(bench, 0, &order), BACKEND_DONE);
+	client_send(a, FRAME_PING, "1", 1);
+	client_packet(a, PACKET_PING, "", 0);
+	client_text(a, "heard");
+	client_text(b, "unheard");
+	bench_run(bench);
+	expect_text(b, "heard -- FROM a");
+	expect_nothing(a);
+	struct backend_order pushed = order_for(bench, BACKEND_PUSH, "a");
+	assert_int_equal(push(bench, 0, &pushed, "would be dropped"), BACKEND_OVERFLOW);
+	assert_int_equal(stats_read(&bench->workers[0].stats.pushes), 0);
+	order.is_muted = false;
+	assert_int_equal(carry_out(bench, 0, &order), BACKEND_DONE);
+	client_send(a, FRAME_PING, "2", 1);
+	bench_run(bench);
+	expect_frame(a, FRAME_PONG, "2", 1);
+	order.is_muted = true;
+	carry_out(bench, 0, &order);
+	bench_pass(bench, loop_ticks(120000) + 3);
+	bench_run(bench);
+	assert_int_equal(bench_ends(bench, CLOSE_REASON_READ_TIMEOUT), 2);
+	expect_nothing(a);
+}
+
+static void test_a_cut(void **state)
+{
+	struct bench *bench = *state;
+	struct client *a = bench_login(bench, 0, "a");
+	struct backend_order order = order_for(bench, BACKEND_CUT, "a");
+	assert_int_equal(carry_out(bench, 0, &order), BACKEND_DONE);
+	assert_int_equal(carry_out(bench, 0, &order), BACKEND_GONE);
+	bench_run(bench);
+	assert_int_equal(bench_ends(bench, CLOSE_REASON_DEMO_CUT), 1);
+	expect_nothing(a);
+	assert_true(a->at_end);
+}
+
+static int setup(void **state)
+{
+	struct bench *bench = aligned_alloc(64, sizeof(*bench));
+	assert_non_null(bench);
+	memset(&giver, 0, sizeof(giver));
+	assert_int_equal(mailbox_create(&giver.mailbox), 0);
+	bench_init(bench, 2, &session_ops);
+	*state = bench;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct bench *bench = *state;
+	bench_finish(bench);
+	mailbox_destroy(&giver.mailbox);
+	free(bench);
+	return 0;
+}
+
+int main(void)
+{
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_a_push_follows_what_is_owed),
+		TEST(test_a_replaced_session_is_gone),
+		TEST(test_limits_are_looked_at_first),
+		TEST(test_a_broadcast_knows_its_receivers),
+		TEST(test_a_broadcast_is_refused_while_senders_are_held_back),
+		TEST(test_a_list_in_pieces),
+		TEST(test_times_are_told),
+		TEST(test_a_close_says_what_it_is_told),
+		TEST(test_only_the_last_ends_are_kept),
+		TEST(test_a_mute),
+		TEST(test_a_cut),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

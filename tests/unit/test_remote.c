@@ -1,0 +1,101 @@
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../../server/base/remote.h"
+
+static void expect_name(const struct sockaddr_storage *address, const char *expected)
+{
+	struct peer peer;
+	char name[PEER_NAME_MAX];
+	peer_from_sockaddr(&peer, address);
+	peer_name(&peer, name);
+	assert_string_equal(name, expected);
+}
+
+static void expect_inet(int family, const char *text, uint16_t port, const char *expected)
+{
+	struct sockaddr_storage address = {.ss_family = (sa_family_t)family};
+	struct sockaddr_in *in = (void *)&address;
+	struct sockaddr_in6 *in6 = (void *)&address;
+	if (family == AF_INET) {
+		in->sin_port = htons(port);
+		assert_int_equal(inet_pton(family, text, &in->sin_addr), 1);
+	} else {
+		in6->sin6_port = htons(port);
+		assert_int_equal(inet_pton(family, text, &in6->sin6_addr), 1);
+	}
+	expect_name(&address, expected);
+}
+
+static void test_names(void **state)
+{
+	expect_inet(AF_INET, "127.0.0.1", 51564, "127.0.0.1:51564");
+	expect_inet(AF_INET, "255.255.255.255", 65535, "255.255.255.255:65535");
+	expect_inet(AF_INET6, "::1", 1, "[::1]:1");
+	/* A client of a dual-stack listener is named as it names itself. */
+	expect_inet(AF_INET6, "::ffff:10.1.2.3", 80, "10.1.2.3:80");
+	expect_inet(AF_INET6, "2001:db8:1111:2222:3333:4444:5555:6666", 65535,
+		"[2001:db8:1111:2222:3333:4444:5555:6666]:65535");
+	struct sockaddr_storage address = {.ss_family = AF_UNIX};
+	expect_name(&address, "unix");
+	/* Nothing is known, as when accept gave no address. */
+	address.ss_family = AF_UNSPEC;
+	expect_name(&address, "unix");
+}
+
+static void test_both_ends_of_a_socket(void **state)
+{
+	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(in);
+	char name[PEER_SOCKET_NAME_MAX];
+	char expected[PEER_SOCKET_NAME_MAX];
+	struct peer peer;
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	int client = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&in, len), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	getsockname(listener, (struct sockaddr *)&in, &len);
+	assert_int_equal(connect(client, (struct sockaddr *)&in, len), 0);
+	len = sizeof(address);
+	int fd = accept(listener, (struct sockaddr *)&address, &len);
+	peer_from_sockaddr(&peer, &address);
+	peer_socket_name(fd, &peer, name);
+	snprintf(expected, sizeof(expected), "tcp 127.0.0.1:%u->127.0.0.1:%u", ntohs(in.sin_port),
+		ntohs(((struct sockaddr_in *)(void *)&address)->sin_port));
+	assert_string_equal(name, expected);
+	close(fd);
+	close(client);
+	close(listener);
+}
+
+static void test_a_unix_socket(void **state)
+{
+	int fds[2];
+	struct peer peer = {.is_inet = false};
+	char name[PEER_SOCKET_NAME_MAX];
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	peer_socket_name(fds[0], &peer, name);
+	assert_string_equal(name, "unix unix->unix");
+	close(fds[0]);
+	close(fds[1]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_both_ends_of_a_socket),
+		cmocka_unit_test(test_a_unix_socket),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
