@@ -6,10 +6,11 @@
 #include <string.h>
 
 #include "../proto/frame.h"
+#include "../proto/suffix.h"
 #include "generator.h"
 #include "text_mark.h"
 
-static const char suffix_start[] = " -- FROM u";
+static const char suffix_start[] = SUFFIX_MARK "u";
 
 enum {
 	SUFFIX_START_LEN = sizeof(suffix_start) - 1,

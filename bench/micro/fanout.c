@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../../proto/frame.h"
+#include "../../proto/suffix.h"
 #include "../scale/simulation.h"
 #include "../scale/stand_in.h"
 #include "measure.h"
@@ -67,10 +68,9 @@ static void hand_out(void *context)
 
 static void check_handed_out(void *context)
 {
-	static const char suffix[] = " -- FROM r000000";
 	struct broadcast *broadcast = context;
 	size_t text_len = broadcast->frame_len - frame_header_len(broadcast->frame_len) - 4;
-	size_t line_len = text_len + sizeof(suffix) - 1;
+	size_t line_len = text_len + suffix_len(strlen("r000000"));
 	uint64_t bytes = (frame_header_len(line_len) + line_len) * broadcast->messages;
 	CHECK(simulation_deliveries(broadcast->simulation) - broadcast->deliveries ==
 		(uint64_t)RECEIVERS * broadcast->messages);

@@ -12,14 +12,13 @@
 
 #include "../../proto/frame.h"
 #include "../../proto/packet.h"
+#include "../../proto/suffix.h"
 #include "../../proto/user_name.h"
 #include "../../proto/utf8.h"
 
 enum {
 	SHOWN_MAX = 64, /* bytes of what a stranger wrote that are told back */
 };
-
-static const char SUFFIX[] = " -- FROM ";
 
 /* What a body says. Strings are the document's. */
 struct wanted {
@@ -186,22 +185,16 @@ static int read_members(json_t *document, struct wanted *wanted, char *ret_fault
 	return err;
 }
 
-static uint8_t *put(uint8_t *at, const void *bytes, size_t len)
-{
-	memcpy(at, bytes, len);
-	return at + len;
-}
-
 static int encode(
 	const struct wanted *wanted, size_t message_max, struct admin_message *ret_message)
 {
 	size_t header_len = wanted->is_packet ? PACKET_HEADER_LEN : 0;
-	size_t suffix_len = wanted->from ? sizeof(SUFFIX) - 1 + wanted->from_len : 0;
+	size_t from_len = wanted->from ? suffix_len(wanted->from_len) : 0;
 	size_t len = header_len + wanted->data_len;
 	if (len > message_max) {
 		return -EMSGSIZE;
 	}
-	len += suffix_len;
+	len += from_len;
 	uint8_t *payload = malloc(len + 1);
 	if (!payload) {
 		return -ENOMEM;
@@ -209,13 +202,12 @@ static int encode(
 	uint8_t *at = payload;
 	if (wanted->is_packet) {
 		packet_header_write(
-			at, (uint16_t)wanted->command, (uint32_t)(wanted->data_len + suffix_len));
+			at, (uint16_t)wanted->command, (uint32_t)(wanted->data_len + from_len));
 		at += PACKET_HEADER_LEN;
 	}
-	at = put(at, wanted->data, wanted->data_len);
+	at = mempcpy(at, wanted->data, wanted->data_len);
 	if (wanted->from) {
-		at = put(at, SUFFIX, sizeof(SUFFIX) - 1);
-		put(at, wanted->from, wanted->from_len);
+		suffix_write(at, wanted->from, wanted->from_len);
 	}
 	*ret_message = (struct admin_message){
 		.opcode = wanted->is_packet ? FRAME_BINARY : FRAME_TEXT,

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../../proto/suffix.h"
+
 enum {
 	RETRY_AFTER_MAX_S = INT32_MAX / 1000,
 };
@@ -18,22 +20,15 @@ static void on_open(struct login *login, uint64_t now_ms)
 	login_enter(login, (struct tg_state_change){.to = TG_STATE_CONNECTED});
 }
 
-/* Splits at the last mark; the gateway's is the last there is. */
 static void find_from(struct tg_message *message)
 {
-	static const char mark[] = " -- FROM ";
-	const size_t mark_len = sizeof mark - 1;
+	struct slice text = {message->data, message->len};
+	struct slice user = {NULL, 0};
 
-	message->text_len = message->len;
-	for (size_t at = message->len; at-- > mark_len;) {
-		const char *found = message->data + at - mark_len;
-		if (memcmp(found, mark, mark_len) == 0) {
-			message->text_len = at - mark_len;
-			message->from = message->data + at;
-			message->from_len = message->len - at;
-			return;
-		}
-	}
+	suffix_split(text, &text, &user);
+	message->text_len = text.len;
+	message->from = user.data;
+	message->from_len = user.len;
 }
 
 static void on_text(struct login *login, const struct line_event *event)
