@@ -107,11 +107,11 @@ static inline const uint8_t *next_untold(struct frame_reader *reader)
  * than SHORT_FRAME_MAX when something else does. */
 static inline size_t short_len(const uint8_t *data, size_t len)
 {
-	if (len < SHORT_FRAME_ROOM) {
+	if (len < SHORT_FRAME_HEADROOM) {
 		return SIZE_MAX;
 	}
 	const size_t payload_len = data[1] ^ 0x80u; /* over 127 where there is no mask */
-	return payload_len <= len - SHORT_FRAME_ROOM ? payload_len : SIZE_MAX;
+	return payload_len <= len - SHORT_FRAME_HEADROOM ? payload_len : SIZE_MAX;
 }
 
 /* Tells of short frames that lie whole one behind the other: pipelined requests, where every
@@ -130,7 +130,7 @@ static inline size_t tell_short_frames(struct frame_reader *reader, uint8_t *ret
 		ret_data[at] = told[0];
 		ret_data[at + 1] = (uint8_t)len;
 		at += given;
-		told += SHORT_FRAME_ROOM + len;
+		told += SHORT_FRAME_HEADROOM + len;
 	}
 	reader->told = told;
 	return at;
@@ -308,7 +308,7 @@ enum frame_status frame_reader_next_short(
 	if (len > SHORT_FRAME_MAX) {
 		return FRAME_MORE;
 	}
-	uint8_t *const data = header + SHORT_FRAME_ROOM;
+	uint8_t *const data = header + SHORT_FRAME_HEADROOM;
 	if (!wslay_agrees(reader, len)) {
 		return FRAME_BROKEN;
 	}
@@ -325,10 +325,10 @@ enum frame_status frame_reader_next_short(
 enum frame_status frame_reader_next(struct frame_reader *reader, struct frame *ret_frame)
 {
 	const bool begins = reader->payload_left == 0;
-	size_t room = 0;
+	size_t headroom = 0;
 	if (begins) {
-		room = take_header(reader);
-		if (room == 0) {
+		headroom = take_header(reader);
+		if (headroom == 0) {
 			return FRAME_MORE;
 		}
 	} else if (reader->fed == reader->fed_end) {
@@ -355,7 +355,7 @@ enum frame_status frame_reader_next(struct frame_reader *reader, struct frame *r
 	ret_frame->data_len = len;
 	ret_frame->opcode = reader->first & 0xf;
 	ret_frame->rsv = reader->first >> 4 & 7;
-	ret_frame->room = (uint8_t)room;
+	ret_frame->headroom = (uint8_t)headroom;
 	ret_frame->fin = reader->first & 0x80;
 	ret_frame->masked = masked;
 	ret_frame->begins = begins;

@@ -33,7 +33,7 @@ struct frame {
 	size_t data_len;      /* bytes of this part; 0 when empty, or when the header came alone */
 	uint8_t opcode;       /* enum frame_opcode, or a reserved value: not checked here */
 	uint8_t rsv;          /* RSV1 to RSV3 as bits 2 to 0: not checked here */
-	uint8_t room; /* bytes of the header in front of `data`, the caller's to write; 0 to 14 */
+	uint8_t headroom;     /* 0 to 14 bytes of header before `data`, the caller's to write */
 	bool fin;
 	bool masked;
 	bool begins; /* this part is the first of its frame */
@@ -49,15 +49,15 @@ enum frame_status {
 
 /* A frame that is whole, masked and of less than 126 bytes: what nearly all are. */
 struct short_frame {
-	uint8_t *data; /* the payload, unmasked, in the fed bytes, behind SHORT_FRAME_ROOM bytes
+	uint8_t *data; /* the payload, unmasked, in the fed bytes, behind SHORT_FRAME_HEADROOM bytes
 			* that are the caller's to write */
 	size_t len;    /* bytes of payload */
 	uint8_t first; /* the header's first byte: FIN, RSV1 to RSV3, opcode */
 };
 
 enum {
-	SHORT_FRAME_ROOM = 6,  /* bytes: its header, mask included */
-	SHORT_FRAME_MAX = 125, /* bytes of payload that the second byte of a header can tell */
+	SHORT_FRAME_HEADROOM = 6, /* bytes: its header, mask included */
+	SHORT_FRAME_MAX = 125,    /* bytes of payload that the second byte of a header can tell */
 };
 
 struct frame_reader;

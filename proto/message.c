@@ -10,8 +10,8 @@
 
 enum {
 	/* In front of an assembled payload, so that an answer's header can be put there. */
-	ROOM = FRAME_HEADER_MAX,
-	ASSEMBLY_MIN = 512, /* bytes first allocated, the room included */
+	HEADROOM = FRAME_HEADER_MAX,
+	ASSEMBLY_MIN = 512, /* bytes first allocated, the headroom included */
 	FIN = 0x80,         /* of a header's first byte */
 };
 
@@ -19,7 +19,7 @@ enum {
  * Owner:  its message_reader.
  * Freed:  in the call after the one that handed the message out. */
 struct assembly {
-	uint8_t *buffer; /* ROOM, then the payload; NULL for none */
+	uint8_t *buffer; /* HEADROOM, then the payload; NULL for none */
 	size_t size;     /* bytes allocated */
 	size_t len;      /* bytes of payload */
 	struct utf8_state utf8;
@@ -37,7 +37,7 @@ struct message_reader {
 
 	/* A control frame that arrives in parts, maybe between two parts of `assembly`. */
 	uint8_t control_len;
-	uint8_t control[ROOM + FRAME_CONTROL_PAYLOAD_MAX];
+	uint8_t control[HEADROOM + FRAME_CONTROL_PAYLOAD_MAX];
 };
 
 int message_reader_create(const struct message_rules *rules, struct message_reader **ret_reader)
@@ -104,14 +104,14 @@ static void assembly_reset(struct assembly *assembly)
 /* Makes space for `len` bytes that have arrived; a message's limit is its buffer's too. */
 static bool assembly_reserve(struct assembly *assembly, size_t len, size_t max_message)
 {
-	const size_t needed = ROOM + assembly->len + len;
+	const size_t needed = HEADROOM + assembly->len + len;
 	if (assembly->buffer && needed <= assembly->size) {
 		return true;
 	}
 
 	size_t size = assembly->size ? 2 * assembly->size : ASSEMBLY_MIN;
-	if (size > ROOM + max_message) {
-		size = ROOM + max_message;
+	if (size > HEADROOM + max_message) {
+		size = HEADROOM + max_message;
 	}
 	if (size < needed) {
 		size = needed;
@@ -135,7 +135,7 @@ static enum close_reason assembly_add(
 	if (!assembly_reserve(assembly, frame->data_len, max_message)) {
 		return CLOSE_REASON_INTERNAL_ERROR;
 	}
-	memcpy(assembly->buffer + ROOM + assembly->len, frame->data, frame->data_len);
+	memcpy(assembly->buffer + HEADROOM + assembly->len, frame->data, frame->data_len);
 	assembly->len += frame->data_len;
 	return CLOSE_REASON_NONE;
 }
@@ -201,13 +201,13 @@ static enum message_kind kind_of(uint8_t opcode)
 }
 
 static void hand_out(
-	struct message *ret_message, uint8_t opcode, uint8_t *data, size_t len, size_t room)
+	struct message *ret_message, uint8_t opcode, uint8_t *data, size_t len, size_t headroom)
 {
 	ret_message->kind = kind_of(opcode);
 	ret_message->broken = CLOSE_REASON_NONE;
 	ret_message->data = data;
 	ret_message->len = len;
-	ret_message->room = room;
+	ret_message->headroom = headroom;
 }
 
 static void hand_out_broken(struct message *ret_message, enum close_reason reason)
@@ -222,18 +222,18 @@ static bool take_control(
 	struct message_reader *reader, const struct frame *frame, struct message *ret_message)
 {
 	if (frame->begins && frame->ends) {
-		hand_out(ret_message, frame->opcode, frame->data, frame->data_len, frame->room);
+		hand_out(ret_message, frame->opcode, frame->data, frame->data_len, frame->headroom);
 	} else {
 		if (frame->begins) {
 			reader->control_len = 0;
 		}
-		uint8_t *payload = reader->control + ROOM;
+		uint8_t *payload = reader->control + HEADROOM;
 		memcpy(payload + reader->control_len, frame->data, frame->data_len);
 		reader->control_len = (uint8_t)(reader->control_len + frame->data_len);
 		if (!frame->ends) {
 			return false;
 		}
-		hand_out(ret_message, frame->opcode, payload, reader->control_len, ROOM);
+		hand_out(ret_message, frame->opcode, payload, reader->control_len, HEADROOM);
 	}
 
 	if (frame->opcode == FRAME_CLOSE) {
@@ -265,7 +265,8 @@ static bool take_part(
 		hand_out_broken(ret_message, CLOSE_REASON_INVALID_UTF8);
 		return true;
 	}
-	hand_out(ret_message, assembly->opcode, assembly->buffer + ROOM, assembly->len, ROOM);
+	hand_out(ret_message, assembly->opcode, assembly->buffer + HEADROOM, assembly->len,
+		HEADROOM);
 	assembly->opcode = FRAME_CONTINUATION;
 	return true;
 }
@@ -275,7 +276,7 @@ static bool take_whole(const struct frame *frame, struct message *ret_message)
 	if (frame->opcode == FRAME_TEXT && !utf8_valid(frame->data, frame->data_len)) {
 		hand_out_broken(ret_message, CLOSE_REASON_INVALID_UTF8);
 	} else {
-		hand_out(ret_message, frame->opcode, frame->data, frame->data_len, frame->room);
+		hand_out(ret_message, frame->opcode, frame->data, frame->data_len, frame->headroom);
 	}
 	return true;
 }
@@ -328,7 +329,7 @@ static struct frame frame_of_short(const struct short_frame *frame)
 		.data_len = frame->len,
 		.opcode = frame->first & 0xf,
 		.rsv = frame->first >> 4 & 7,
-		.room = SHORT_FRAME_ROOM,
+		.headroom = SHORT_FRAME_HEADROOM,
 		.fin = frame->first & FIN,
 		.masked = true,
 		.begins = true,
@@ -347,7 +348,7 @@ static inline enum frame_status next_short(
 		if (reader->rules->peer_masks && is_plain_message(reader, &frame)) {
 			reader->frame_count++;
 			hand_out(ret_message, frame.first & 0xf, frame.data, frame.len,
-				SHORT_FRAME_ROOM);
+				SHORT_FRAME_HEADROOM);
 			return FRAME_READY;
 		}
 		const struct frame any = frame_of_short(&frame);

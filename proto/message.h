@@ -32,7 +32,7 @@ struct message {
 				   * MESSAGE_TOO_BIG or INTERNAL_ERROR (out of memory) */
 	uint8_t *data;            /* unmasked payload, borrowed until the next call on the reader */
 	size_t len;               /* bytes */
-	size_t room;              /* bytes in front of `data` that the caller may overwrite */
+	size_t headroom;          /* bytes in front of `data` that the caller may overwrite */
 };
 
 /* What a reader enforces; may be shared by many readers and changed while they are idle. */

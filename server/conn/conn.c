@@ -266,14 +266,14 @@ static bool is_in_read_buffer(const struct conns *conns, const uint8_t *data)
 
 /* Header and payload are appended as one: whatever ends a connection finds whole frames. */
 static void send_large(struct conns *conns, struct conn *conn, uint8_t opcode, uint8_t *data,
-	size_t len, size_t room)
+	size_t len, size_t headroom)
 {
 	uint8_t header[FRAME_HEADER_MAX];
 	size_t header_len = frame_header_write(header, opcode, len, NULL);
 	if (!outbox_has_room(conns->outbox, 2, header_len) && !make_room(conns, conn)) {
 		return;
 	}
-	if (room >= header_len) {
+	if (headroom >= header_len) {
 		memcpy(data - header_len, header, header_len);
 		outbox_lend(conns->outbox, data - header_len, header_len + len);
 	} else {
@@ -298,10 +298,10 @@ static uint8_t *reserve(struct conns *conns, struct conn *conn, size_t len)
 
 /* Whatever is not short, or has no room. */
 __attribute__((noinline)) static void send_any(struct conns *conns, struct conn *conn,
-	uint8_t opcode, uint8_t *data, size_t len, size_t room)
+	uint8_t opcode, uint8_t *data, size_t len, size_t headroom)
 {
 	if (len >= LEND_MIN) {
-		send_large(conns, conn, opcode, data, len, room);
+		send_large(conns, conn, opcode, data, len, headroom);
 		return;
 	}
 	uint8_t *frame = reserve(conns, conn, frame_header_len(len) + len);
@@ -312,7 +312,7 @@ __attribute__((noinline)) static void send_any(struct conns *conns, struct conn 
 }
 
 void conn_send(struct conns *conns, struct conn *conn, uint8_t opcode, uint8_t *data, size_t len,
-	size_t room)
+	size_t headroom)
 {
 	if (opcode == FRAME_TEXT || opcode == FRAME_BINARY) {
 		catch_up(conns, conn);
@@ -323,7 +323,7 @@ void conn_send(struct conns *conns, struct conn *conn, uint8_t opcode, uint8_t *
 	uint8_t *frame =
 		len <= SHORT_FRAME_MAX ? outbox_reserve_behind(conns->outbox, 2 + len) : NULL;
 	if (!frame) {
-		send_any(conns, conn, opcode, data, len, room);
+		send_any(conns, conn, opcode, data, len, headroom);
 		return;
 	}
 	store_be16(frame, (uint16_t)(0x8000 | opcode << 8 | len));
@@ -341,7 +341,7 @@ void conn_share(
 void conn_pong(struct conns *conns, struct conn *conn, const struct message *message)
 {
 	if (!conn->tx) {
-		conn_send(conns, conn, FRAME_PONG, message->data, message->len, message->room);
+		conn_send(conns, conn, FRAME_PONG, message->data, message->len, message->headroom);
 		return;
 	}
 	/* Ahead of what is queued, and in place of one not yet begun: RFC 6455 section 5.5.3 asks

@@ -108,11 +108,10 @@ void conn_accept(struct conns *conns, struct conn *conn, const char *answer, siz
 void conn_refuse(struct conns *conns, struct conn *conn, const char *answer, size_t answer_len,
 	enum close_reason reason);
 
-/* Queues a frame. `data` is copied or sent before the call returns; but a large payload with room
- * for a header in front of it (see struct message) that lies in the read buffer is sent from there.
- */
+/* Queues a frame. `data` is copied or sent before the call returns; but a large payload with
+ * headroom for a header (see struct message) that lies in the read buffer is sent from there. */
 void conn_send(struct conns *conns, struct conn *conn, uint8_t opcode, uint8_t *data, size_t len,
-	size_t room);
+	size_t headroom);
 
 /* Queues whole frames that many share. */
 void conn_share(

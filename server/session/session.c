@@ -195,7 +195,8 @@ static void answer_ping(struct sessions *sessions, struct conn *conn, const stru
 		return;
 	}
 	packet_header_write(message->data, PACKET_PONG, packet->payload_len);
-	conn_send(sessions->conns, conn, FRAME_BINARY, message->data, message->len, message->room);
+	conn_send(sessions->conns, conn, FRAME_BINARY, message->data, message->len,
+		message->headroom);
 }
 
 static void on_packet(struct sessions *sessions, struct conn *conn, const struct message *message)
@@ -279,7 +280,7 @@ static void echo_on_message(void *owner, struct conn *conn, const struct message
 {
 	struct sessions *sessions = owner;
 	conn_send(sessions->conns, conn, message->kind == MESSAGE_TEXT ? FRAME_TEXT : FRAME_BINARY,
-		message->data, message->len, message->room);
+		message->data, message->len, message->headroom);
 }
 
 static void echo_on_catch_up(void *owner, struct conn *conn)

@@ -56,8 +56,8 @@ static void record_message(struct record *record, const struct message *message)
 	record_add(record, &message->len, sizeof message->len);
 	record_add(record, message->data, message->len);
 	assert(message->kind != MESSAGE_TEXT || utf8_valid(message->data, message->len));
-	assert(message->room <= FRAME_HEADER_MAX);
-	memset(message->data - message->room, 0xff, message->room + message->len);
+	assert(message->headroom <= FRAME_HEADER_MAX);
+	memset(message->data - message->headroom, 0xff, message->headroom + message->len);
 }
 
 /* Returns whether the stream broke a rule. */

@@ -83,7 +83,7 @@ static enum frame_status next(struct frame_reader *reader, struct frame *ret_fra
 			.data_len = whole.len,
 			.opcode = whole.first & 0xf,
 			.rsv = whole.first >> 4 & 7,
-			.room = SHORT_FRAME_ROOM,
+			.headroom = SHORT_FRAME_HEADROOM,
 			.fin = whole.first >> 7,
 			.masked = true,
 			.begins = true,
@@ -105,12 +105,12 @@ static void take_frames(struct frame_reader *reader, const uint8_t *fed, size_t 
 				frame.payload_len);
 		} else {
 			assert_true(frame.data_len > 0);
-			assert_int_equal(frame.room, 0);
+			assert_int_equal(frame.headroom, 0);
 		}
-		assert_true(frame.room <= FRAME_HEADER_MAX);
-		assert_true(frame.data - frame.room >= fed);
+		assert_true(frame.headroom <= FRAME_HEADER_MAX);
+		assert_true(frame.data - frame.headroom >= fed);
 		assert_true(frame.data + frame.data_len <= fed + fed_len);
-		memset(frame.data - frame.room, 0xff, frame.room);
+		memset(frame.data - frame.headroom, 0xff, frame.headroom);
 
 		record_bytes(&actual, frame.data, frame.data_len);
 		actual.payload_len += frame.data_len;
@@ -482,9 +482,9 @@ static void stands_at_a_boundary_between_frames_only(void **state)
 	frame_reader_destroy(&reader);
 }
 
-/* ---- Room. */
+/* ---- Headroom. */
 
-static void room_is_the_header(void **state)
+static void headroom_is_the_header(void **state)
 {
 	static const uint64_t lens[] = {0, 125, 126, 65536};
 
@@ -496,13 +496,13 @@ static void room_is_the_header(void **state)
 		assert_int_equal(frame_reader_create(&reader), 0);
 		frame_reader_feed(reader, stream.data, stream.len);
 		assert_int_equal(frame_reader_next(reader, &frame), FRAME_READY);
-		assert_int_equal(frame.room, frame_header_len(lens[i]) + 4);
-		assert_ptr_equal(frame.data - frame.room, stream.data);
+		assert_int_equal(frame.headroom, frame_header_len(lens[i]) + 4);
+		assert_ptr_equal(frame.data - frame.headroom, stream.data);
 		frame_reader_destroy(&reader);
 	}
 }
 
-static void room_is_what_arrived_with_the_payload(void **state)
+static void headroom_is_what_arrived_with_the_payload(void **state)
 {
 	for (size_t split = 1; split < FRAME_HEADER_MAX; split++) {
 		struct frame_reader *reader;
@@ -514,7 +514,7 @@ static void room_is_what_arrived_with_the_payload(void **state)
 		assert_int_equal(frame_reader_next(reader, &frame), FRAME_MORE);
 		frame_reader_feed(reader, stream.data + split, stream.len - split);
 		assert_int_equal(frame_reader_next(reader, &frame), FRAME_READY);
-		assert_int_equal(frame.room, FRAME_HEADER_MAX - split);
+		assert_int_equal(frame.headroom, FRAME_HEADER_MAX - split);
 		assert_int_equal(frame.data_len, 65536);
 		frame_reader_destroy(&reader);
 	}
@@ -648,7 +648,7 @@ static void finds_short_frames_only(void **state)
 		if (cases[i].is_short) {
 			assert_int_equal(frame.first, 0x82);
 			assert_int_equal(frame.len, cases[i].len);
-			assert_ptr_equal(frame.data, piece + SHORT_FRAME_ROOM);
+			assert_ptr_equal(frame.data, piece + SHORT_FRAME_HEADROOM);
 			assert_true(cases[i].len == 0 || frame.data[frame.len - 1] == last);
 			assert_true(frame_reader_at_boundary(reader));
 		}
@@ -677,8 +677,8 @@ int main(void)
 		cmocka_unit_test(reports_a_frame_when_its_header_is_whole),
 		cmocka_unit_test(reports_parts_as_they_come),
 		cmocka_unit_test(stands_at_a_boundary_between_frames_only),
-		cmocka_unit_test(room_is_the_header),
-		cmocka_unit_test(room_is_what_arrived_with_the_payload),
+		cmocka_unit_test(headroom_is_the_header),
+		cmocka_unit_test(headroom_is_what_arrived_with_the_payload),
 		cmocka_unit_test(writes_headers_as_wslay_does),
 		cmocka_unit_test(masks_every_length_offset_and_place),
 		cmocka_unit_test(masking_follows_large_offsets),

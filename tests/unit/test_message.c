@@ -106,9 +106,9 @@ static void meet(const struct message *message, const struct expectation *next)
 	if (message->kind != MESSAGE_BROKEN) {
 		assert_int_equal(message->len, next->len);
 		assert_memory_equal(message->data, next->data, next->len);
-		assert_true(message->room <= FRAME_HEADER_MAX);
-		/* Room is the caller's, and so is the payload. */
-		memset(message->data - message->room, 0xff, message->room + message->len);
+		assert_true(message->headroom <= FRAME_HEADER_MAX);
+		/* Headroom is the caller's, and so is the payload. */
+		memset(message->data - message->headroom, 0xff, message->headroom + message->len);
 	}
 }
 
@@ -574,19 +574,19 @@ static void whole_messages_stay_where_they_are(void **state)
 
 	assert_int_equal(message_reader_next(reader, &message), MESSAGE_TEXT);
 	assert_ptr_equal(message.data, stream.data + 8);
-	assert_int_equal(message.room, 8);
+	assert_int_equal(message.headroom, 8);
 	assert_int_equal(message.len, sizeof payload);
 	assert_memory_equal(message.data, payload, sizeof payload);
 	assert_int_equal(message_reader_footprint(reader), empty);
 
 	assert_int_equal(message_reader_next(reader, &message), MESSAGE_PING);
 	assert_ptr_equal(message.data, stream.data + 8 + sizeof payload + 6);
-	assert_int_equal(message.room, 6);
+	assert_int_equal(message.headroom, 6);
 	message_reader_destroy(&reader);
 }
 
 /* So that an answer fits in front, whatever its header. */
-static void assembled_messages_have_room_for_any_header(void **state)
+static void assembled_messages_have_headroom_for_any_header(void **state)
 {
 	struct message_reader *reader = create_reader(&server_rules);
 	struct message message;
@@ -596,8 +596,8 @@ static void assembled_messages_have_room_for_any_header(void **state)
 	put_text(FIN | FRAME_CONTINUATION, "xt");
 	message_reader_feed(reader, stream.data, stream.len);
 	assert_int_equal(message_reader_next(reader, &message), MESSAGE_TEXT);
-	assert_int_equal(message.room, FRAME_HEADER_MAX);
-	memset(message.data - message.room, 0, message.room);
+	assert_int_equal(message.headroom, FRAME_HEADER_MAX);
+	memset(message.data - message.headroom, 0, message.headroom);
 	assert_int_equal(message_reader_next(reader, &message), MESSAGE_MORE);
 
 	begin(true);
@@ -606,8 +606,8 @@ static void assembled_messages_have_room_for_any_header(void **state)
 	assert_int_equal(message_reader_next(reader, &message), MESSAGE_MORE);
 	message_reader_feed(reader, stream.data + stream.len - 1, 1);
 	assert_int_equal(message_reader_next(reader, &message), MESSAGE_PING);
-	assert_int_equal(message.room, FRAME_HEADER_MAX);
-	memset(message.data - message.room, 0, message.room);
+	assert_int_equal(message.headroom, FRAME_HEADER_MAX);
+	memset(message.data - message.headroom, 0, message.headroom);
 	assert_int_equal(message_reader_next(reader, &message), MESSAGE_MORE);
 	message_reader_destroy(&reader);
 }
@@ -757,7 +757,7 @@ int main(void)
 		cmocka_unit_test(memory_grows_with_what_arrived),
 		cmocka_unit_test(memory_stops_at_the_limit),
 		cmocka_unit_test(whole_messages_stay_where_they_are),
-		cmocka_unit_test(assembled_messages_have_room_for_any_header),
+		cmocka_unit_test(assembled_messages_have_headroom_for_any_header),
 		cmocka_unit_test(counts_whole_frames_only),
 		cmocka_unit_test(is_idle_between_messages_only),
 		cmocka_unit_test(destroys_a_reader_in_the_middle),
