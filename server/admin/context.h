@@ -16,7 +16,7 @@
 
 enum admin_mail {
 	ADMIN_MAIL_RELOAD, /* from main */
-	ADMIN_MAIL_ORDER,  /* struct backend_order, back from a worker */
+	ADMIN_MAIL_ORDER,  /* struct order, back from a worker */
 };
 
 /* Owner:  the admin thread, once it runs.

@@ -48,7 +48,7 @@ struct worker {
 	struct fanout *fanout;
 	struct sessions sessions;
 	struct ended *ended; /* NULL without an admin port, where nobody asks */
-	struct backend backend;
+	struct orders orders;
 	struct drain drain;
 	uint32_t sweep_cursor; /* connections already brought to shortened deadlines */
 	bool is_sweeping;
@@ -85,7 +85,7 @@ static void on_sockets(struct worker *worker, struct socket_batch *batch)
 {
 	for (uint32_t i = 0; i < batch->count; i++) {
 		struct accepted_socket *socket = &batch->sockets[i];
-		int err = conn_open(&worker->conns, socket->fd, &socket->peer, socket->refuse);
+		int err = conn_open(&worker->conns, socket->fd, &socket->remote, socket->refuse);
 		if (err) {
 			log_error(0, "cannot take over a connection: %s", strerrordesc_np(-err));
 		}
@@ -105,7 +105,7 @@ static void on_order(struct worker *worker, struct worker_order *order)
 	case WORKER_MAIL_SOCKETS:
 	case WORKER_MAIL_FANOUT:
 	case WORKER_MAIL_KICK:
-	case WORKER_MAIL_BACKEND:
+	case WORKER_MAIL_ORDER:
 	case WORKER_MAIL_STOP:
 		break;
 	}
@@ -116,8 +116,7 @@ static void on_order(struct worker *worker, struct worker_order *order)
 /* How many of a turn's items a mail counts as. */
 static int weight_of(struct mail *mail)
 {
-	bool is_list =
-		mail->kind == WORKER_MAIL_BACKEND && backend_order_of(mail)->action == BACKEND_LIST;
+	bool is_list = mail->kind == WORKER_MAIL_ORDER && order_of(mail)->action == ORDER_LIST;
 	return is_list ? MAIL_MAX / LISTS_MAX : 1;
 }
 
@@ -137,8 +136,8 @@ static void on_mail(struct worker *worker, struct mail *mail)
 	case WORKER_MAIL_DRAIN:
 		on_order(worker, (struct worker_order *)mail);
 		break;
-	case WORKER_MAIL_BACKEND:
-		backend_carry_out(&worker->backend, backend_order_of(mail));
+	case WORKER_MAIL_ORDER:
+		orders_carry_out(&worker->orders, order_of(mail));
 		break;
 	case WORKER_MAIL_STOP:
 		worker->is_stopping = true;
@@ -271,7 +270,7 @@ static int init(struct worker *worker, const struct config *config)
 			.kick_kind = WORKER_MAIL_KICK,
 			.ended = worker->ended,
 		};
-		worker->backend = (struct backend){
+		worker->orders = (struct orders){
 			.worker = worker->id,
 			.conns = &worker->conns,
 			.fanout = worker->fanout,
@@ -348,9 +347,9 @@ static void dispose(struct worker *worker, struct mail *mail)
 	case WORKER_MAIL_DRAIN:
 		free((struct worker_order *)mail);
 		break;
-	case WORKER_MAIL_BACKEND:
+	case WORKER_MAIL_ORDER:
 		/* The admin port has waited for all of its own. */
-		ASSERT(mail->kind != WORKER_MAIL_BACKEND);
+		ASSERT(mail->kind != WORKER_MAIL_ORDER);
 		break;
 	case WORKER_MAIL_STOP:
 		break;
