@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "../../proto/assert.h"
+#include "../base/clock.h"
 #include "../base/handle.h"
 #include "../base/log.h"
 #include "../base/loop.h"
@@ -171,7 +172,7 @@ static int init(struct admin *admin, const struct admin_setup *setup)
 	context->acceptors = setup->acceptors;
 	context->listeners = setup->listeners;
 	context->drain_fd = setup->drain_fd;
-	clock_gettime(CLOCK_MONOTONIC, &context->started);
+	context->started_ms = clock_ms();
 	clock_gettime(CLOCK_REALTIME, &context->started_at);
 	int err = loop_init(&admin->loop, EVENTS);
 	if (!err) {

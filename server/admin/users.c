@@ -6,6 +6,7 @@
 
 #include "../../proto/bytes.h"
 #include "../../proto/utf8.h"
+#include "../base/clock.h"
 #include "asks.h"
 #include "cursor.h"
 #include "message.h"
@@ -231,13 +232,6 @@ static int compare_ends(const void *a, const void *b)
 	return (left->ended_us < right->ended_us) - (left->ended_us > right->ended_us);
 }
 
-static uint64_t now_us(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 static json_t *end_to_json(const struct ended_entry *entry, uint64_t now)
 {
 	char address[REMOTE_NAME_MAX];
@@ -253,7 +247,7 @@ static json_t *end_to_json(const struct ended_entry *entry, uint64_t now)
 static void answer_ends(struct admin_request *request)
 {
 	const struct ends *ends = request->state;
-	uint64_t now = now_us();
+	uint64_t now = clock_us();
 	json_t *list = json_array();
 	for (uint32_t i = 0; i < ends->count; i++) {
 		json_array_append_new(list, end_to_json(&ends->entries[i], now));
