@@ -167,14 +167,6 @@ static int take_mail(struct worker *worker)
 /* --- a turn ------------------------------------------------------------------------------------
  */
 
-static int sooner(int a, int b)
-{
-	if (a < 0 || b < 0) {
-		return a < 0 ? b : a;
-	}
-	return a < b ? a : b;
-}
-
 static void take_events(struct worker *worker, int count)
 {
 	for (int i = 0; i < count; i++) {
@@ -194,7 +186,7 @@ static int turn(struct worker *worker, int wait_ms)
 	int next_ms = reader_read_ready(conns, READY_MAX) ? 0 : -1;
 	/* What was posted before the mail goes out before it: a kick follows the last words. */
 	fanout_publish(worker->fanout);
-	next_ms = sooner(next_ms, take_mail(worker));
+	next_ms = loop_sooner(next_ms, take_mail(worker));
 	if (fanout_step(worker->fanout, RECEIVERS_MAX)) {
 		next_ms = 0;
 	}
@@ -208,7 +200,7 @@ static int turn(struct worker *worker, int wait_ms)
 	if (worker->drain.active) {
 		int drain_ms = drain_step(&worker->drain, conns, DRAIN_MAX);
 		worker->drain.active = drain_ms >= 0;
-		next_ms = sooner(next_ms, drain_ms);
+		next_ms = loop_sooner(next_ms, drain_ms);
 	}
 	fanout_settle(worker->fanout);
 	conns_reap(conns);
@@ -218,7 +210,7 @@ static int turn(struct worker *worker, int wait_ms)
 	if (conns->ready_head != CONN_NONE) {
 		return 0;
 	}
-	return sooner(next_ms, loop_ms_to_next_tick(&worker->loop));
+	return loop_sooner(next_ms, loop_ms_to_next_tick(&worker->loop));
 }
 
 static void *run(void *context)
