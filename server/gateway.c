@@ -19,6 +19,7 @@
 
 #include "admin/admin.h"
 #include "advice.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/machine.h"
 #include "config/cli.h"
@@ -419,13 +420,6 @@ static void reload(struct gateway *gateway)
 	log_info(0, "reloaded: %zu options changed", changed);
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* Waits for a signal, or with `takes_drain` for the admin port to ask for a drain, which counts as
  * SIGTERM. Returns its number, 0 after the time-out. */
 static int wait_signal(struct gateway *gateway, int timeout_ms, bool takes_drain)
@@ -470,14 +464,14 @@ static uint64_t connections(const struct gateway *gateway)
 static void drain(struct gateway *gateway)
 {
 	uint64_t end_ms =
-		now_ms() + (gateway->config.drain + gateway->config.close_deadline + 1) * 1000;
+		clock_ms() + (gateway->config.drain + gateway->config.close_deadline + 1) * 1000;
 	uint64_t total = connections(gateway);
 	gateway->node.is_draining = true;
 	notify("STOPPING=1");
 	order_all(gateway, WORKER_MAIL_DRAIN);
 	log_info(0, "draining %llu connections over %llu s", (unsigned long long)total,
 		(unsigned long long)gateway->config.drain);
-	while (connections(gateway) > 0 && now_ms() < end_ms) {
+	while (connections(gateway) > 0 && clock_ms() < end_ms) {
 		int number = wait_signal(gateway, DRAIN_LOOK_MS, false);
 		if (number == SIGTERM || number == SIGINT) {
 			log_warn(0, "ending at once: %llu connections are cut off",

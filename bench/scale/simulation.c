@@ -92,12 +92,12 @@ handle_t simulation_open(struct simulation *simulation, uint32_t worker)
 {
 	struct simulated_worker *simulated = &simulation->workers[worker];
 	uint32_t number = simulation->opened++;
-	struct peer peer = {.is_inet = true, .port = (in_port_t)number};
-	peer.address[10] = peer.address[11] = 0xff;
-	memcpy(&peer.address[12], &number, sizeof(number));
+	struct remote remote = {.is_inet = true, .port = (in_port_t)number};
+	remote.address[10] = remote.address[11] = 0xff;
+	memcpy(&remote.address[12], &number, sizeof(number));
 	simulated->load++;
 	int fd = STAND_IN_FIRST + (int)(number & 0x3fffffff);
-	CHECK(conn_open(&simulated->conns, fd, &peer, false) == 0);
+	CHECK(conn_open(&simulated->conns, fd, &remote, false) == 0);
 	return stand_in.registered;
 }
 

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "../../proto/assert.h"
+#include "../base/clock.h"
 #include "../base/handle.h"
 #include "../base/log.h"
 #include "../base/loop.h"
@@ -117,20 +118,12 @@ static int take_mail(struct admin *admin)
 /* --- the thread --------------------------------------------------------------------------------
  */
 
-static int sooner(int a, int b)
-{
-	if (a < 0 || b < 0) {
-		return a < 0 ? b : a;
-	}
-	return a < b ? a : b;
-}
-
 static void turn(struct admin *admin, int *wait_ms)
 {
 	loop_wait(&admin->loop, *wait_ms);
 	int later_ms = take_mail(admin);
 	admin_front_run(admin->front, admin->loop.now_ms);
-	*wait_ms = sooner(later_ms, admin_front_wait_ms(admin->front));
+	*wait_ms = loop_sooner(later_ms, admin_front_wait_ms(admin->front));
 }
 
 /* Nobody new is let in; answers that are under way go out, as far as their askers take them. */
@@ -142,7 +135,7 @@ static void say_farewell(struct admin *admin)
 	while (admin->context.orders > 0 ||
 		(admin_front_requests(admin->front) > 0 && admin->loop.now_ms < end_ms)) {
 		turn(admin, &wait_ms);
-		wait_ms = sooner(wait_ms, FAREWELL_MS / 10);
+		wait_ms = loop_sooner(wait_ms, FAREWELL_MS / 10);
 	}
 }
 
@@ -171,7 +164,7 @@ static int init(struct admin *admin, const struct admin_setup *setup)
 	context->acceptors = setup->acceptors;
 	context->listeners = setup->listeners;
 	context->drain_fd = setup->drain_fd;
-	clock_gettime(CLOCK_MONOTONIC, &context->started);
+	context->started_ms = clock_ms();
 	clock_gettime(CLOCK_REALTIME, &context->started_at);
 	int err = loop_init(&admin->loop, EVENTS);
 	if (!err) {

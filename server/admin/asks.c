@@ -18,12 +18,12 @@ void admin_order_send(
 	request->order.back = context->mailbox;
 	request->order.back_kind = ADMIN_MAIL_ORDER;
 	context->orders++;
-	worker_post(context->node->workers[worker], WORKER_MAIL_BACKEND, &request->order.mail);
+	worker_post(context->node->workers[worker], WORKER_MAIL_ORDER, &request->order.mail);
 }
 
 void admin_order_on_mail(struct mail *mail)
 {
-	struct backend_order *order = backend_order_of(mail);
+	struct order *order = order_of(mail);
 	struct admin_request *request =
 		(struct admin_request *)((uint8_t *)order - offsetof(struct admin_request, order));
 	request->context->orders--;
@@ -41,7 +41,7 @@ static void send_to_user(struct admin_request *request);
 
 static void on_user_back(struct admin_request *request)
 {
-	if (request->order.result == BACKEND_GONE) {
+	if (request->order.result == ORDER_GONE) {
 		send_to_user(request);
 	} else {
 		request->then_of_user(request);

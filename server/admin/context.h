@@ -16,7 +16,7 @@
 
 enum admin_mail {
 	ADMIN_MAIL_RELOAD, /* from main */
-	ADMIN_MAIL_ORDER,  /* struct backend_order, back from a worker */
+	ADMIN_MAIL_ORDER,  /* struct order, back from a worker */
 };
 
 /* Owner:  the admin thread, once it runs.
@@ -31,7 +31,7 @@ struct admin_context {
 	struct mailbox *mailbox;           /* where orders come back to */
 	struct admin_guard guard;
 	struct admin_rate rate;
-	struct timespec started;    /* of the monotonic clock */
+	uint64_t started_ms;        /* of the monotonic clock */
 	struct timespec started_at; /* of the calendar's */
 	uint32_t clients;           /* connections to the admin port */
 	uint32_t orders;            /* with the workers */

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
+#include "../base/clock.h"
 #include "routes.h"
 
 /* What the headers say about where the request ends. */
@@ -110,10 +110,7 @@ static bool pass_rate(struct admin_request *request)
 {
 	struct admin_context *context = request->context;
 	char seconds[24];
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	uint64_t now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-	uint64_t wait_ms = admin_rate_take(&context->rate, context->config.admin_rate, now_ms);
+	uint64_t wait_ms = admin_rate_take(&context->rate, context->config.admin_rate, clock_ms());
 	if (wait_ms == 0) {
 		return true;
 	}

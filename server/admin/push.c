@@ -10,7 +10,7 @@ enum {
 };
 
 /* Makes the order's message of the body; an answer when that cannot be. */
-static bool take_message(struct admin_request *request, enum backend_action action)
+static bool take_message(struct admin_request *request, enum order_action action)
 {
 	struct admin_message message;
 	char fault[ADMIN_MESSAGE_FAULT_MAX];
@@ -40,7 +40,7 @@ static bool take_message(struct admin_request *request, enum backend_action acti
 
 static void on_pushed(struct admin_request *request)
 {
-	if (request->order.result == BACKEND_OVERFLOW) {
+	if (request->order.result == ORDER_OVERFLOW) {
 		admin_answer_problem(request, ADMIN_PROBLEM_OVERFLOW,
 			"the user's connection, or the node, holds as much as it may, or is muted: "
 			"nothing was queued");
@@ -51,14 +51,14 @@ static void on_pushed(struct admin_request *request)
 
 void admin_push_to_user(struct admin_request *request)
 {
-	if (take_message(request, BACKEND_PUSH)) {
+	if (take_message(request, ORDER_PUSH)) {
 		admin_order_send_to_user(request, on_pushed);
 	}
 }
 
 static void on_broadcast(struct admin_request *request)
 {
-	if (request->order.result == BACKEND_OVERFLOW) {
+	if (request->order.result == ORDER_OVERFLOW) {
 		admin_answer_problem(request, ADMIN_PROBLEM_OVERFLOW,
 			"the fan-out is behind, or the node holds as much as it may: nothing was "
 			"queued");
@@ -71,7 +71,7 @@ static void on_broadcast(struct admin_request *request)
 
 void admin_push_to_all(struct admin_request *request)
 {
-	if (take_message(request, BACKEND_BROADCAST)) {
+	if (take_message(request, ORDER_BROADCAST)) {
 		admin_order_send(request, BROADCAST_WORKER, on_broadcast);
 	}
 }

@@ -51,7 +51,7 @@ struct admin_request {
 	struct MHD_Response *answer;
 	unsigned status;
 	void *state; /* of the handler, freed with the request */
-	struct backend_order order;
+	struct order order;
 	int tries;                                           /* of the order, at its user */
 	void (*then)(struct admin_request *request);         /* when the order is back */
 	void (*then_of_user)(struct admin_request *request); /* when it has found its user */

@@ -1,5 +1,7 @@
 #include "sample.h"
 
+#include "../base/clock.h"
+
 static void add_histogram(struct admin_histogram *sum, const struct stats_histogram *histogram)
 {
 	sum->sum += stats_read(&histogram->sum);
@@ -45,19 +47,11 @@ static void add_worker(struct admin_sample *sample, const struct stats *stats)
 	add_histogram(&sample->fanout_receivers, &stats->fanout_receivers);
 }
 
-static uint64_t uptime_ms(const struct admin_context *context)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)((now.tv_sec - context->started.tv_sec) * 1000 +
-			  (now.tv_nsec - context->started.tv_nsec) / 1000000);
-}
-
 void admin_sample_take(const struct admin_context *context, struct admin_sample *ret_sample)
 {
 	struct node *node = context->node;
 	*ret_sample = (struct admin_sample){
-		.uptime_ms = uptime_ms(context),
+		.uptime_ms = clock_ms() - context->started_ms,
 		.users = user_table_count(node->users),
 		.queue_bytes = atomic_load_explicit(&node->budget.used, memory_order_relaxed),
 		.queue_limit = atomic_load_explicit(&node->budget.limit, memory_order_relaxed),

@@ -6,6 +6,7 @@
 
 #include "../../proto/bytes.h"
 #include "../../proto/utf8.h"
+#include "../base/clock.h"
 #include "asks.h"
 #include "cursor.h"
 #include "message.h"
@@ -53,10 +54,10 @@ static bool take_text(struct admin_request *request, const char *name, size_t ma
 /* --- one user ----------------------------------------------------------------------------------
  */
 
-static json_t *user_to_json(const struct backend_user *user)
+static json_t *user_to_json(const struct order_user *user)
 {
-	char address[PEER_NAME_MAX];
-	peer_name(&user->peer, address);
+	char address[REMOTE_NAME_MAX];
+	remote_name(&user->remote, address);
 	return json_pack("{s:s%, s:s, s:i, s:I, s:I, s:I}", "user", user->name,
 		(size_t)user->name_len, "address", address, "worker", user->worker, "connected_ms",
 		(json_int_t)user->connected_ms, "idle_ms", (json_int_t)user->idle_ms, "queue_bytes",
@@ -70,12 +71,12 @@ static void on_shown(struct admin_request *request)
 
 void admin_users_show(struct admin_request *request)
 {
-	request->state = malloc(sizeof(struct backend_user));
+	request->state = malloc(sizeof(struct order_user));
 	if (!request->state) {
 		admin_answer_problem(request, ADMIN_PROBLEM_NO_MEMORY, "for the user");
 		return;
 	}
-	request->order.action = BACKEND_SHOW;
+	request->order.action = ORDER_SHOW;
 	request->order.users = request->state;
 	request->order.capacity = 1;
 	admin_order_send_to_user(request, on_shown);
@@ -89,7 +90,7 @@ struct page {
 	uint8_t worker; /* being asked */
 	int rounds;
 	char prefix[USER_NAME_MAX + 1];
-	struct backend_user users[];
+	struct order_user users[];
 };
 
 static void answer_page(struct admin_request *request, bool has_more)
@@ -109,7 +110,7 @@ static void answer_page(struct admin_request *request, bool has_more)
 static void on_listed(struct admin_request *request)
 {
 	struct page *page = request->state;
-	struct backend_order *order = &request->order;
+	struct order *order = &request->order;
 	page->rounds++;
 	if (order->cursor == CONN_NONE) {
 		order->cursor = 0;
@@ -154,7 +155,7 @@ void admin_users_list(struct admin_request *request)
 	if (!take_text(request, "prefix", USER_NAME_MAX, page->prefix, &request->order.name_len)) {
 		return;
 	}
-	request->order.action = BACKEND_LIST;
+	request->order.action = ORDER_LIST;
 	request->order.name = page->prefix;
 	request->order.users = page->users;
 	request->order.capacity = limit;
@@ -206,7 +207,7 @@ void admin_users_close(struct admin_request *request)
 		return;
 	}
 	store_be16(payload, (uint16_t)code);
-	request->order.action = BACKEND_CLOSE;
+	request->order.action = ORDER_CLOSE;
 	request->order.payload = payload;
 	request->order.payload_len =
 		is_default ? close_reason_payload(reason, 0, payload) : 2 + len;
@@ -231,17 +232,10 @@ static int compare_ends(const void *a, const void *b)
 	return (left->ended_us < right->ended_us) - (left->ended_us > right->ended_us);
 }
 
-static uint64_t now_us(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 static json_t *end_to_json(const struct ended_entry *entry, uint64_t now)
 {
-	char address[PEER_NAME_MAX];
-	peer_name(&entry->peer, address);
+	char address[REMOTE_NAME_MAX];
+	remote_name(&entry->remote, address);
 	uint64_t ago_ms = (now - entry->ended_us) / 1000;
 	json_t *user = entry->name_len ? json_stringn(entry->name, entry->name_len) : json_null();
 	return json_pack("{s:o, s:s, s:s, s:i, s:I, s:I, s:i}", "user", user, "address", address,
@@ -253,7 +247,7 @@ static json_t *end_to_json(const struct ended_entry *entry, uint64_t now)
 static void answer_ends(struct admin_request *request)
 {
 	const struct ends *ends = request->state;
-	uint64_t now = now_us();
+	uint64_t now = clock_us();
 	json_t *list = json_array();
 	for (uint32_t i = 0; i < ends->count; i++) {
 		json_array_append_new(list, end_to_json(&ends->entries[i], now));
@@ -279,7 +273,7 @@ static void on_ends(struct admin_request *request)
 static void ask_for_ends(struct admin_request *request)
 {
 	struct ends *ends = request->state;
-	request->order.action = BACKEND_ENDED;
+	request->order.action = ORDER_ENDED;
 	request->order.ended = ends->entries + ends->count;
 	request->order.capacity = ends->limit;
 	admin_order_send(request, ends->worker, on_ends);
@@ -308,7 +302,7 @@ void admin_users_ended(struct admin_request *request)
 
 void admin_users_cut(struct admin_request *request)
 {
-	request->order.action = BACKEND_CUT;
+	request->order.action = ORDER_CUT;
 	admin_order_send_to_user(request, on_done);
 }
 
@@ -321,7 +315,7 @@ void admin_users_mute(struct admin_request *request)
 		admin_answer_problem(request, ADMIN_PROBLEM_BAD_BODY, "%s", fault);
 		return;
 	}
-	request->order.action = BACKEND_MUTE;
+	request->order.action = ORDER_MUTE;
 	request->order.is_muted = is_muted;
 	admin_order_send_to_user(request, on_done);
 }

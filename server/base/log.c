@@ -9,10 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
+
 enum {
 	QUEUE_MAX = 256 * 1024, /* bytes of lines that wait for the writer */
 	STOP_MAX_S = 1,
-	NS_PER_S = 1000000000,
+	US_PER_S = 1000000,
 };
 
 enum log_state {
@@ -35,13 +37,13 @@ static struct {
 	pthread_cond_t ended; /* the writer has ended */
 	pthread_t writer;
 	_Atomic enum log_state state; /* written under the lock; read without by the rate limit */
-	uint64_t start_ns;            /* of the monotonic clock; set before other threads log */
+	uint64_t start_us;            /* of the monotonic clock; set before other threads log */
 	struct log_style style;       /* set before other threads log */
 	struct queue queues[2];
 	struct queue *filling;
 	uint64_t dropped;       /* lines that found `filling` full */
 	struct log_site *sites; /* all that ever left something out */
-	uint64_t report_ns;     /* when to say what was left out; 0: nothing was */
+	uint64_t report_us;     /* when to say what was left out; 0: nothing was */
 } the_log = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.state = LOG_DIRECT,
@@ -50,23 +52,16 @@ static struct {
 
 _Atomic int log_threshold = LOG_LEVEL_INFO;
 
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
 static uint64_t uptime_s(void)
 {
-	return the_log.start_ns > 0 ? (monotonic_ns() - the_log.start_ns) / NS_PER_S : 0;
+	return the_log.start_us > 0 ? (clock_us() - the_log.start_us) / US_PER_S : 0;
 }
 
-static struct timespec to_timespec(uint64_t ns)
+static struct timespec to_timespec(uint64_t us)
 {
 	return (struct timespec){
-		.tv_sec = (time_t)(ns / NS_PER_S),
-		.tv_nsec = (long)(ns % NS_PER_S),
+		.tv_sec = (time_t)(us / US_PER_S),
+		.tv_nsec = (long)(us % US_PER_S) * 1000,
 	};
 }
 
@@ -129,11 +124,11 @@ struct batch {
 static void wait_for_work(void)
 {
 	while (the_log.filling->len == 0 && the_log.dropped == 0 && the_log.state == LOG_RUNNING) {
-		if (the_log.report_ns == 0) {
+		if (the_log.report_us == 0) {
 			pthread_cond_wait(&the_log.wake, &the_log.lock);
 			continue;
 		}
-		struct timespec due = to_timespec(the_log.report_ns);
+		struct timespec due = to_timespec(the_log.report_us);
 		if (pthread_cond_timedwait(&the_log.wake, &the_log.lock, &due) == ETIMEDOUT) {
 			return;
 		}
@@ -148,9 +143,9 @@ static struct batch detach_batch(void)
 	the_log.filling = &the_log.queues[batch.lines == &the_log.queues[0]];
 	the_log.filling->len = 0;
 	the_log.dropped = 0;
-	if (the_log.report_ns > 0 &&
-		(the_log.state == LOG_STOPPING || monotonic_ns() >= the_log.report_ns)) {
-		the_log.report_ns = 0;
+	if (the_log.report_us > 0 &&
+		(the_log.state == LOG_STOPPING || clock_us() >= the_log.report_us)) {
+		the_log.report_us = 0;
 		batch.sites = the_log.sites;
 	}
 	return batch;
@@ -180,7 +175,7 @@ static void write_batch(const struct batch *batch)
 
 static bool is_all_written(void)
 {
-	return the_log.filling->len == 0 && the_log.dropped == 0 && the_log.report_ns == 0;
+	return the_log.filling->len == 0 && the_log.dropped == 0 && the_log.report_us == 0;
 }
 
 /* The whole thread: detach under the lock, write outside. */
@@ -241,8 +236,8 @@ int log_start(enum log_format format, enum log_level level, const char *id, cons
 		log_style_init(&the_log.style, format,
 			format == LOG_FORMAT_TEXT && isatty(STDERR_FILENO), id, listen);
 		log_set_level(level);
-		if (the_log.start_ns == 0) { /* sites remember seconds across a restart */
-			the_log.start_ns = monotonic_ns();
+		if (the_log.start_us == 0) { /* sites remember seconds across a restart */
+			the_log.start_us = clock_us();
 		}
 		the_log.state = LOG_RUNNING;
 		err = create_writer();
@@ -256,7 +251,7 @@ int log_start(enum log_format format, enum log_level level, const char *id, cons
 
 void log_stop(void)
 {
-	struct timespec deadline = to_timespec(monotonic_ns() + (uint64_t)STOP_MAX_S * NS_PER_S);
+	struct timespec deadline = to_timespec(clock_us() + (uint64_t)STOP_MAX_S * US_PER_S);
 	int err = 0;
 
 	pthread_mutex_lock(&the_log.lock);
@@ -317,8 +312,8 @@ static void leave_out(struct log_site *site, enum log_level level, const char *f
 		site->next = the_log.sites;
 		the_log.sites = site;
 	}
-	if (the_log.report_ns == 0) {
-		the_log.report_ns = the_log.start_ns + (uptime_s() + 1) * NS_PER_S;
+	if (the_log.report_us == 0) {
+		the_log.report_us = the_log.start_us + (uptime_s() + 1) * US_PER_S;
 		pthread_cond_signal(&the_log.wake);
 	}
 	pthread_mutex_unlock(&the_log.lock);

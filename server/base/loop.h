@@ -41,6 +41,15 @@ int loop_ms_to_next_tick(const struct loop *loop);
 /* Microseconds since the last wait ended: reads the clock. */
 uint64_t loop_spent_us(const struct loop *loop);
 
+/* The sooner of two waits in ms, of which -1 is for ever. */
+static inline int loop_sooner(int a, int b)
+{
+	if (a < 0 || b < 0) {
+		return a < 0 ? b : a;
+	}
+	return a < b ? a : b;
+}
+
 /* Ticks that cover `ms`, rounded up. */
 static inline uint32_t loop_ticks(uint64_t ms)
 {

@@ -17,45 +17,45 @@ static void name_address(
 	}
 }
 
-void peer_name(const struct peer *peer, char ret_name[PEER_NAME_MAX])
+void remote_name(const struct remote *remote, char ret_name[REMOTE_NAME_MAX])
 {
-	if (!peer->is_inet) {
-		snprintf(ret_name, PEER_NAME_MAX, "unix");
+	if (!remote->is_inet) {
+		snprintf(ret_name, REMOTE_NAME_MAX, "unix");
 		return;
 	}
 	struct in6_addr address;
-	memcpy(&address, peer->address, sizeof(address));
-	name_address(&address, peer->port, ret_name, PEER_NAME_MAX);
+	memcpy(&address, remote->address, sizeof(address));
+	name_address(&address, remote->port, ret_name, REMOTE_NAME_MAX);
 }
 
-void peer_from_sockaddr(struct peer *ret_peer, const struct sockaddr_storage *address)
+void remote_from_sockaddr(struct remote *ret_remote, const struct sockaddr_storage *address)
 {
-	*ret_peer = (struct peer){.is_inet = true};
+	*ret_remote = (struct remote){.is_inet = true};
 	if (address->ss_family == AF_INET) {
 		const struct sockaddr_in *in = (const void *)address;
-		ret_peer->address[10] = ret_peer->address[11] = 0xff;
-		memcpy(&ret_peer->address[12], &in->sin_addr, sizeof(in->sin_addr));
-		ret_peer->port = in->sin_port;
+		ret_remote->address[10] = ret_remote->address[11] = 0xff;
+		memcpy(&ret_remote->address[12], &in->sin_addr, sizeof(in->sin_addr));
+		ret_remote->port = in->sin_port;
 	} else if (address->ss_family == AF_INET6) {
 		const struct sockaddr_in6 *in6 = (const void *)address;
-		memcpy(ret_peer->address, &in6->sin6_addr, sizeof(in6->sin6_addr));
-		ret_peer->port = in6->sin6_port;
+		memcpy(ret_remote->address, &in6->sin6_addr, sizeof(in6->sin6_addr));
+		ret_remote->port = in6->sin6_port;
 	} else {
-		ret_peer->is_inet = false;
+		ret_remote->is_inet = false;
 	}
 }
 
-void peer_socket_name(int fd, const struct peer *peer, char ret_name[PEER_SOCKET_NAME_MAX])
+void remote_socket_name(int fd, const struct remote *remote, char ret_name[REMOTE_SOCKET_NAME_MAX])
 {
-	char near[PEER_NAME_MAX];
-	char far[PEER_NAME_MAX];
+	char near[REMOTE_NAME_MAX];
+	char far[REMOTE_NAME_MAX];
 	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
 	socklen_t len = sizeof(address);
-	struct peer self;
+	struct remote self;
 	getsockname(fd, (struct sockaddr *)&address, &len);
-	peer_from_sockaddr(&self, &address);
-	peer_name(&self, near);
-	peer_name(peer, far);
-	snprintf(ret_name, PEER_SOCKET_NAME_MAX, "%s %s->%s", peer->is_inet ? "tcp" : "unix", near,
-		far);
+	remote_from_sockaddr(&self, &address);
+	remote_name(&self, near);
+	remote_name(remote, far);
+	snprintf(ret_name, REMOTE_SOCKET_NAME_MAX, "%s %s->%s", remote->is_inet ? "tcp" : "unix",
+		near, far);
 }

@@ -8,23 +8,23 @@
 #include <sys/socket.h>
 
 enum {
-	PEER_NAME_MAX = 56, /* bytes of a name, NUL included */
-	PEER_SOCKET_NAME_MAX = 128,
+	REMOTE_NAME_MAX = 56, /* bytes of a name, NUL included */
+	REMOTE_SOCKET_NAME_MAX = 128,
 };
 
 /* Plain data. */
-struct peer {
+struct remote {
 	uint8_t address[16]; /* IPv6, or IPv4 as v4-mapped */
 	in_port_t port;      /* network order */
 	bool is_inet;        /* false for a Unix socket, of which nothing more is known */
 };
 
-void peer_from_sockaddr(struct peer *ret_peer, const struct sockaddr_storage *address);
+void remote_from_sockaddr(struct remote *ret_remote, const struct sockaddr_storage *address);
 
 /* `127.0.0.1:51564`, `[::1]:51564` or `unix`. */
-void peer_name(const struct peer *peer, char ret_name[PEER_NAME_MAX]);
+void remote_name(const struct remote *remote, char ret_name[REMOTE_NAME_MAX]);
 
 /* Both ends, as Go prints them: `tcp 127.0.0.1:8000->127.0.0.1:51564`. `fd` must still be open. */
-void peer_socket_name(int fd, const struct peer *peer, char ret_name[PEER_SOCKET_NAME_MAX]);
+void remote_socket_name(int fd, const struct remote *remote, char ret_name[REMOTE_SOCKET_NAME_MAX]);
 
 #endif

@@ -393,7 +393,7 @@ static void close_socket(struct conns *conns, int fd, unsigned flags)
 	atomic_fetch_sub_explicit(conns->load, 1, memory_order_relaxed);
 }
 
-int conn_open(struct conns *conns, int fd, const struct peer *peer, bool refuse)
+int conn_open(struct conns *conns, int fd, const struct remote *remote, bool refuse)
 {
 	struct conn *conn;
 	unsigned flags = refuse ? CONN_REFUSED : 0;
@@ -413,7 +413,7 @@ int conn_open(struct conns *conns, int fd, const struct peer *peer, bool refuse)
 		return err;
 	}
 	conn->fd = fd;
-	conn->peer = *peer;
+	conn->remote = *remote;
 	conn->flags = (uint16_t)flags;
 	conn->state_tick = conn->last_read_tick = conns->loop->now_tick;
 	conn->wheel_tick = UINT32_MAX;

@@ -90,7 +90,7 @@ void conns_finish(struct conns *conns);
 /* Takes over a socket: non-blocking, connected, counted in the load. With `refuse`, which is
  * counted in the refusals, its request will be answered 503. Errors: -ENOMEM, -ENOSPC, -errno of
  * epoll_ctl; the socket is closed then. */
-int conn_open(struct conns *conns, int fd, const struct peer *peer, bool refuse);
+int conn_open(struct conns *conns, int fd, const struct remote *remote, bool refuse);
 
 /* Closes the sockets of the dead and gives their records back. The end of a turn. */
 void conns_reap(struct conns *conns);

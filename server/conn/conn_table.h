@@ -65,7 +65,7 @@ struct conn {
 	uint32_t user_hash;        /* of the user's name */
 	uint32_t fed_tick;         /* fan-out: when it last said something to others */
 	uint32_t fed_bytes;        /* and how much that was, in this tick, for each of them */
-	struct peer peer;
+	struct remote remote;
 };
 
 _Static_assert(sizeof(struct conn) <= 128, "what an idle connection may cost");

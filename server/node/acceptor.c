@@ -128,7 +128,7 @@ static void hand_over(struct acceptor *acceptor, int fd, const struct sockaddr_s
 	struct accepted_socket *socket = &batch->sockets[batch->count++];
 	socket->fd = fd;
 	socket->refuse = refuse;
-	peer_from_sockaddr(&socket->peer, address);
+	remote_from_sockaddr(&socket->remote, address);
 	atomic_fetch_add_explicit(worker_load(node->workers[worker]), 1, memory_order_relaxed);
 }
 

@@ -440,10 +440,10 @@ void listeners_name_row(const struct listeners *listeners, size_t row, char *ret
 	} else if (address.ss_family == AF_INET && in->sin_addr.s_addr == INADDR_ANY) {
 		snprintf(ret_name, size, ":%u", ntohs(in->sin_port));
 	} else {
-		struct peer self;
-		char text[PEER_NAME_MAX];
-		peer_from_sockaddr(&self, &address);
-		peer_name(&self, text);
+		struct remote self;
+		char text[REMOTE_NAME_MAX];
+		remote_from_sockaddr(&self, &address);
+		remote_name(&self, text);
 		snprintf(ret_name, size, "%s", text);
 	}
 }

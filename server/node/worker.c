@@ -48,7 +48,7 @@ struct worker {
 	struct fanout *fanout;
 	struct sessions sessions;
 	struct ended *ended; /* NULL without an admin port, where nobody asks */
-	struct backend backend;
+	struct orders orders;
 	struct drain drain;
 	uint32_t sweep_cursor; /* connections already brought to shortened deadlines */
 	bool is_sweeping;
@@ -85,7 +85,7 @@ static void on_sockets(struct worker *worker, struct socket_batch *batch)
 {
 	for (uint32_t i = 0; i < batch->count; i++) {
 		struct accepted_socket *socket = &batch->sockets[i];
-		int err = conn_open(&worker->conns, socket->fd, &socket->peer, socket->refuse);
+		int err = conn_open(&worker->conns, socket->fd, &socket->remote, socket->refuse);
 		if (err) {
 			log_error(0, "cannot take over a connection: %s", strerrordesc_np(-err));
 		}
@@ -105,7 +105,7 @@ static void on_order(struct worker *worker, struct worker_order *order)
 	case WORKER_MAIL_SOCKETS:
 	case WORKER_MAIL_FANOUT:
 	case WORKER_MAIL_KICK:
-	case WORKER_MAIL_BACKEND:
+	case WORKER_MAIL_ORDER:
 	case WORKER_MAIL_STOP:
 		break;
 	}
@@ -116,8 +116,7 @@ static void on_order(struct worker *worker, struct worker_order *order)
 /* How many of a turn's items a mail counts as. */
 static int weight_of(struct mail *mail)
 {
-	bool is_list =
-		mail->kind == WORKER_MAIL_BACKEND && backend_order_of(mail)->action == BACKEND_LIST;
+	bool is_list = mail->kind == WORKER_MAIL_ORDER && order_of(mail)->action == ORDER_LIST;
 	return is_list ? MAIL_MAX / LISTS_MAX : 1;
 }
 
@@ -137,8 +136,8 @@ static void on_mail(struct worker *worker, struct mail *mail)
 	case WORKER_MAIL_DRAIN:
 		on_order(worker, (struct worker_order *)mail);
 		break;
-	case WORKER_MAIL_BACKEND:
-		backend_carry_out(&worker->backend, backend_order_of(mail));
+	case WORKER_MAIL_ORDER:
+		orders_carry_out(&worker->orders, order_of(mail));
 		break;
 	case WORKER_MAIL_STOP:
 		worker->is_stopping = true;
@@ -168,14 +167,6 @@ static int take_mail(struct worker *worker)
 /* --- a turn ------------------------------------------------------------------------------------
  */
 
-static int sooner(int a, int b)
-{
-	if (a < 0 || b < 0) {
-		return a < 0 ? b : a;
-	}
-	return a < b ? a : b;
-}
-
 static void take_events(struct worker *worker, int count)
 {
 	for (int i = 0; i < count; i++) {
@@ -195,7 +186,7 @@ static int turn(struct worker *worker, int wait_ms)
 	int next_ms = reader_read_ready(conns, READY_MAX) ? 0 : -1;
 	/* What was posted before the mail goes out before it: a kick follows the last words. */
 	fanout_publish(worker->fanout);
-	next_ms = sooner(next_ms, take_mail(worker));
+	next_ms = loop_sooner(next_ms, take_mail(worker));
 	if (fanout_step(worker->fanout, RECEIVERS_MAX)) {
 		next_ms = 0;
 	}
@@ -209,7 +200,7 @@ static int turn(struct worker *worker, int wait_ms)
 	if (worker->drain.active) {
 		int drain_ms = drain_step(&worker->drain, conns, DRAIN_MAX);
 		worker->drain.active = drain_ms >= 0;
-		next_ms = sooner(next_ms, drain_ms);
+		next_ms = loop_sooner(next_ms, drain_ms);
 	}
 	fanout_settle(worker->fanout);
 	conns_reap(conns);
@@ -219,7 +210,7 @@ static int turn(struct worker *worker, int wait_ms)
 	if (conns->ready_head != CONN_NONE) {
 		return 0;
 	}
-	return sooner(next_ms, loop_ms_to_next_tick(&worker->loop));
+	return loop_sooner(next_ms, loop_ms_to_next_tick(&worker->loop));
 }
 
 static void *run(void *context)
@@ -271,7 +262,7 @@ static int init(struct worker *worker, const struct config *config)
 			.kick_kind = WORKER_MAIL_KICK,
 			.ended = worker->ended,
 		};
-		worker->backend = (struct backend){
+		worker->orders = (struct orders){
 			.worker = worker->id,
 			.conns = &worker->conns,
 			.fanout = worker->fanout,
@@ -348,9 +339,9 @@ static void dispose(struct worker *worker, struct mail *mail)
 	case WORKER_MAIL_DRAIN:
 		free((struct worker_order *)mail);
 		break;
-	case WORKER_MAIL_BACKEND:
+	case WORKER_MAIL_ORDER:
 		/* The admin port has waited for all of its own. */
-		ASSERT(mail->kind != WORKER_MAIL_BACKEND);
+		ASSERT(mail->kind != WORKER_MAIL_ORDER);
 		break;
 	case WORKER_MAIL_STOP:
 		break;

@@ -24,7 +24,7 @@ enum worker_mail {
 	WORKER_MAIL_KICK,    /* from the user table, by way of another worker */
 	WORKER_MAIL_RELOAD,  /* struct worker_order: take over limits and deadlines */
 	WORKER_MAIL_DRAIN,   /* struct worker_order: send everybody away */
-	WORKER_MAIL_BACKEND, /* struct backend_order, from the admin port, to which it returns */
+	WORKER_MAIL_ORDER,   /* struct order, from the admin port, to which it returns */
 	WORKER_MAIL_STOP,    /* the worker's own: end now */
 };
 
@@ -32,7 +32,7 @@ enum worker_mail {
 struct accepted_socket {
 	int fd;      /* non-blocking, close-on-exec */
 	bool refuse; /* over the limit: answer 503 */
-	struct peer peer;
+	struct remote remote;
 };
 
 /* Owner:  the acceptor until posted, then the worker, which frees it. */

@@ -16,7 +16,7 @@ struct ended_entry {
 	uint64_t ended_us; /* monotonic, read at the end itself: puts those of all workers in order
 			    */
 	uint64_t age_ms;   /* since the login */
-	struct peer peer;
+	struct remote remote;
 	uint16_t code; /* of the Close: ours, or the peer's; 0 without one */
 	uint8_t reason;
 	uint8_t worker;

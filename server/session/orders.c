@@ -9,52 +9,52 @@
 
 /* The connection that an order is about, if it is still its user's. One that a newer login has
  * replaced is not, although its kick is yet to come: what it is sent might never arrive. */
-static struct conn *find(struct backend *backend, const struct backend_order *order)
+static struct conn *find(struct orders *orders, const struct order *order)
 {
-	struct conn *conn = conn_table_find(backend->conns->table, order->handle);
+	struct conn *conn = conn_table_find(orders->conns->table, order->handle);
 	handle_t current;
 	if (!conn || conn->state != CONN_LIVE || !conn->user) {
 		return NULL;
 	}
 	bool is_current =
-		user_table_find(backend->users, order->name, order->name_len, &current) == 0 &&
+		user_table_find(orders->users, order->name, order->name_len, &current) == 0 &&
 		current == order->handle;
 	return is_current ? conn : NULL;
 }
 
-static uint64_t ms_since(const struct backend *backend, uint32_t tick)
+static uint64_t ms_since(const struct orders *orders, uint32_t tick)
 {
-	return (uint64_t)(backend->conns->loop->now_tick - tick) * LOOP_TICK_MS;
+	return (uint64_t)(orders->conns->loop->now_tick - tick) * LOOP_TICK_MS;
 }
 
 static void describe(
-	const struct backend *backend, const struct conn *conn, struct backend_user *ret_user)
+	const struct orders *orders, const struct conn *conn, struct order_user *ret_user)
 {
 	size_t name_len;
 	const char *name = user_entry_name(conn->user, &name_len);
-	*ret_user = (struct backend_user){
-		.connected_ms = ms_since(backend, conn->state_tick),
-		.idle_ms = ms_since(backend, conn->last_read_tick),
+	*ret_user = (struct order_user){
+		.connected_ms = ms_since(orders, conn->state_tick),
+		.idle_ms = ms_since(orders, conn->last_read_tick),
 		.queue_bytes = conn->tx ? conn->tx->bytes : 0,
-		.peer = conn->peer,
-		.worker = backend->worker,
+		.remote = conn->remote,
+		.worker = orders->worker,
 		.name_len = (uint8_t)name_len,
 	};
 	memcpy(ret_user->name, name, name_len);
 }
 
-static enum backend_result show(struct backend *backend, struct backend_order *order)
+static enum order_result show(struct orders *orders, struct order *order)
 {
-	const struct conn *conn = find(backend, order);
+	const struct conn *conn = find(orders, order);
 	if (!conn) {
-		return BACKEND_GONE;
+		return ORDER_GONE;
 	}
-	describe(backend, conn, &order->users[0]);
+	describe(orders, conn, &order->users[0]);
 	order->count = 1;
-	return BACKEND_DONE;
+	return ORDER_DONE;
 }
 
-static bool is_listed(const struct conn *conn, const struct backend_order *order)
+static bool is_listed(const struct conn *conn, const struct order *order)
 {
 	size_t name_len;
 	if (conn->state != CONN_LIVE || !conn->user) {
@@ -65,19 +65,19 @@ static bool is_listed(const struct conn *conn, const struct backend_order *order
 }
 
 /* Records do not move: who stays connected is met once, whoever comes and goes meanwhile. */
-static enum backend_result list(struct backend *backend, struct backend_order *order)
+static enum order_result list(struct orders *orders, struct order *order)
 {
-	uint32_t size = conn_table_size(backend->conns->table);
-	uint32_t left = BACKEND_SLOTS_MAX;
+	uint32_t size = conn_table_size(orders->conns->table);
+	uint32_t left = ORDER_SLOTS_MAX;
 	uint32_t at = order->cursor;
 	for (; at < size && left > 0 && order->count < order->capacity; at++, left--) {
-		const struct conn *conn = conn_table_at(backend->conns->table, at);
+		const struct conn *conn = conn_table_at(orders->conns->table, at);
 		if (is_listed(conn, order)) {
-			describe(backend, conn, &order->users[order->count++]);
+			describe(orders, conn, &order->users[order->count++]);
 		}
 	}
 	order->cursor = at < size ? at : CONN_NONE;
-	return BACKEND_DONE;
+	return ORDER_DONE;
 }
 
 /* --- messages ----------------------------------------------------------------------------------
@@ -85,126 +85,126 @@ static enum backend_result list(struct backend *backend, struct backend_order *o
 
 /* Whether the message would be dropped, as on one that is muted, or pass a limit: that of the
  * connection, which would be cut off for it, or the node's, for which another one would. */
-static bool is_too_much(const struct backend *backend, const struct conn *conn, size_t frame_len)
+static bool is_too_much(const struct orders *orders, const struct conn *conn, size_t frame_len)
 {
-	const struct memory_budget *budget = backend->conns->budget;
+	const struct memory_budget *budget = orders->conns->budget;
 	size_t queued = conn->tx ? conn->tx->bytes : 0;
 	size_t used = atomic_load_explicit(&budget->used, memory_order_relaxed);
 	return conn->flags & CONN_MUTED ||
-	       queued + frame_len > backend->conns->outbox->queue_limit ||
+	       queued + frame_len > orders->conns->outbox->queue_limit ||
 	       used + frame_len > atomic_load_explicit(&budget->limit, memory_order_relaxed);
 }
 
-static enum backend_result push(struct backend *backend, struct backend_order *order)
+static enum order_result push(struct orders *orders, struct order *order)
 {
-	struct conns *conns = backend->conns;
-	struct conn *conn = find(backend, order);
-	enum backend_result result = BACKEND_OVERFLOW;
+	struct conns *conns = orders->conns;
+	struct conn *conn = find(orders, order);
+	enum order_result result = ORDER_OVERFLOW;
 	if (!conn) {
-		return BACKEND_GONE;
+		return ORDER_GONE;
 	}
 	conn_visit_begin(conns, conn);
 	/* What it is owed from before comes first, and counts. */
 	conn_settle(conns, conn);
 	if (conn->state == CONN_LIVE &&
 		!is_too_much(
-			backend, conn, frame_header_len(order->payload_len) + order->payload_len)) {
+			orders, conn, frame_header_len(order->payload_len) + order->payload_len)) {
 		conn_send(conns, conn, order->opcode, order->payload, order->payload_len, 0);
-		result = BACKEND_DONE;
+		result = ORDER_DONE;
 	}
 	conn_visit_end(conns, conn);
 	if (conn->state != CONN_LIVE) {
-		return BACKEND_GONE;
+		return ORDER_GONE;
 	}
-	stats_add(&conns->stats->pushes, result == BACKEND_DONE);
+	stats_add(&conns->stats->pushes, result == ORDER_DONE);
 	return result;
 }
 
-static enum backend_result broadcast(struct backend *backend, struct backend_order *order)
+static enum order_result broadcast(struct orders *orders, struct order *order)
 {
-	int err = fanout_announce(backend->fanout, order->opcode, order->payload,
-		order->payload_len, &order->receivers);
-	return err ? BACKEND_OVERFLOW : BACKEND_DONE;
+	int err = fanout_announce(orders->fanout, order->opcode, order->payload, order->payload_len,
+		&order->receivers);
+	return err ? ORDER_OVERFLOW : ORDER_DONE;
 }
 
 /* --- ends and faults ---------------------------------------------------------------------------
  */
 
-static enum backend_result close_user(struct backend *backend, struct backend_order *order)
+static enum order_result close_user(struct orders *orders, struct order *order)
 {
-	struct conn *conn = find(backend, order);
+	struct conn *conn = find(orders, order);
 	if (!conn) {
-		return BACKEND_GONE;
+		return ORDER_GONE;
 	}
-	conn_visit_begin(backend->conns, conn);
-	conn_close_with(backend->conns, conn, CLOSE_REASON_DISCONNECTED, order->payload,
-		order->payload_len);
-	conn_visit_end(backend->conns, conn);
-	return BACKEND_DONE;
+	conn_visit_begin(orders->conns, conn);
+	conn_close_with(
+		orders->conns, conn, CLOSE_REASON_DISCONNECTED, order->payload, order->payload_len);
+	conn_visit_end(orders->conns, conn);
+	return ORDER_DONE;
 }
 
-static enum backend_result cut(struct backend *backend, struct backend_order *order)
+static enum order_result cut(struct orders *orders, struct order *order)
 {
-	struct conn *conn = find(backend, order);
+	struct conn *conn = find(orders, order);
 	if (!conn) {
-		return BACKEND_GONE;
+		return ORDER_GONE;
 	}
 	conn->flags |= CONN_RESET;
-	conn_vanish(backend->conns, conn, CLOSE_REASON_DEMO_CUT);
-	return BACKEND_DONE;
+	conn_vanish(orders->conns, conn, CLOSE_REASON_DEMO_CUT);
+	return ORDER_DONE;
 }
 
-static enum backend_result mute(struct backend *backend, struct backend_order *order)
+static enum order_result mute(struct orders *orders, struct order *order)
 {
-	struct conn *conn = find(backend, order);
+	struct conn *conn = find(orders, order);
 	if (!conn) {
-		return BACKEND_GONE;
+		return ORDER_GONE;
 	}
 	if (order->is_muted) {
 		conn->flags |= CONN_MUTED;
 	} else {
 		conn->flags &= (uint16_t)~CONN_MUTED;
 	}
-	return BACKEND_DONE;
+	return ORDER_DONE;
 }
 
 /* --- orders ------------------------------------------------------------------------------------
  */
 
-static enum backend_result act(struct backend *backend, struct backend_order *order)
+static enum order_result act(struct orders *orders, struct order *order)
 {
 	switch (order->action) {
-	case BACKEND_PUSH:
-		return push(backend, order);
-	case BACKEND_BROADCAST:
-		return broadcast(backend, order);
-	case BACKEND_SHOW:
-		return show(backend, order);
-	case BACKEND_LIST:
-		return list(backend, order);
-	case BACKEND_CLOSE:
-		return close_user(backend, order);
-	case BACKEND_CUT:
-		return cut(backend, order);
-	case BACKEND_MUTE:
-		return mute(backend, order);
-	case BACKEND_ENDED:
-		order->count = backend->ended
-				       ? ended_copy(backend->ended, order->ended, order->capacity)
+	case ORDER_PUSH:
+		return push(orders, order);
+	case ORDER_BROADCAST:
+		return broadcast(orders, order);
+	case ORDER_SHOW:
+		return show(orders, order);
+	case ORDER_LIST:
+		return list(orders, order);
+	case ORDER_CLOSE:
+		return close_user(orders, order);
+	case ORDER_CUT:
+		return cut(orders, order);
+	case ORDER_MUTE:
+		return mute(orders, order);
+	case ORDER_ENDED:
+		order->count = orders->ended
+				       ? ended_copy(orders->ended, order->ended, order->capacity)
 				       : 0;
 		break;
 	}
-	return BACKEND_DONE;
+	return ORDER_DONE;
 }
 
-void backend_carry_out(struct backend *backend, struct backend_order *order)
+void orders_carry_out(struct orders *orders, struct order *order)
 {
-	order->result = act(backend, order);
+	order->result = act(orders, order);
 	order->mail.kind = order->back_kind;
 	mailbox_post(order->back, &order->mail);
 }
 
-struct backend_order *backend_order_of(struct mail *mail)
+struct order *order_of(struct mail *mail)
 {
-	return (struct backend_order *)((uint8_t *)mail - offsetof(struct backend_order, mail));
+	return (struct order *)((uint8_t *)mail - offsetof(struct order, mail));
 }

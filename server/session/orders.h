@@ -16,32 +16,32 @@
 #include "ended.h"
 
 enum {
-	BACKEND_SLOTS_MAX = 256, /* records of the connection table that one order looks at */
+	ORDER_SLOTS_MAX = 256, /* records of the connection table that one order looks at */
 };
 
-enum backend_action {
-	BACKEND_PUSH,      /* a message to one user */
-	BACKEND_BROADCAST, /* one to all */
-	BACKEND_SHOW,      /* one user */
-	BACKEND_LIST,      /* users of this worker, from a record of its table on */
-	BACKEND_CLOSE,     /* ends a user's connection with a Close */
-	BACKEND_CUT,       /* resets it, as if the network were cut */
-	BACKEND_MUTE,      /* reads on, sends nothing, until told otherwise */
-	BACKEND_ENDED,     /* the last ones that ended */
+enum order_action {
+	ORDER_PUSH,      /* a message to one user */
+	ORDER_BROADCAST, /* one to all */
+	ORDER_SHOW,      /* one user */
+	ORDER_LIST,      /* users of this worker, from a record of its table on */
+	ORDER_CLOSE,     /* ends a user's connection with a Close */
+	ORDER_CUT,       /* resets it, as if the network were cut */
+	ORDER_MUTE,      /* reads on, sends nothing, until told otherwise */
+	ORDER_ENDED,     /* the last ones that ended */
 };
 
-enum backend_result {
-	BACKEND_DONE,
-	BACKEND_GONE,     /* the handle is stale: the user may be elsewhere by now */
-	BACKEND_OVERFLOW, /* over a limit, or muted: nothing was appended, nobody cut off */
+enum order_result {
+	ORDER_DONE,
+	ORDER_GONE,     /* the handle is stale: the user may be elsewhere by now */
+	ORDER_OVERFLOW, /* over a limit, or muted: nothing was appended, nobody cut off */
 };
 
 /* One user as he is now. Plain data. */
-struct backend_user {
+struct order_user {
 	uint64_t connected_ms;
 	uint64_t idle_ms;
 	uint64_t queue_bytes;
-	struct peer peer;
+	struct remote remote;
 	uint8_t worker;
 	uint8_t name_len;
 	char name[USER_NAME_MAX];
@@ -49,22 +49,22 @@ struct backend_user {
 
 /* Owner:  who gives it, until posted; then the worker, until it is back.
  * What it points to is the giver's, and left alone while it is away. */
-struct backend_order {
+struct order {
 	struct mail mail;
 	struct mailbox *back; /* where it returns to, as mail of back_kind */
 	uint32_t back_kind;
-	enum backend_action action;
-	enum backend_result result;
+	enum order_action action;
+	enum order_result result;
 	handle_t handle;  /* of the user's connection: push, show, close, cut, mute */
 	const char *name; /* his; of a list, what names must begin with */
 	size_t name_len;
-	uint8_t opcode;             /* of a push or broadcast */
-	uint8_t *payload;           /* of that, or of the Close */
-	size_t payload_len;         /* bytes */
-	uint64_t receivers;         /* of a broadcast: result */
-	bool is_muted;              /* of a mute */
-	struct backend_user *users; /* of a list or show: result */
-	uint32_t cursor;            /* the next record to look at; CONN_NONE at the end */
+	uint8_t opcode;           /* of a push or broadcast */
+	uint8_t *payload;         /* of that, or of the Close */
+	size_t payload_len;       /* bytes */
+	uint64_t receivers;       /* of a broadcast: result */
+	bool is_muted;            /* of a mute */
+	struct order_user *users; /* of a list or show: result */
+	uint32_t cursor;          /* the next record to look at; CONN_NONE at the end */
 	struct ended_entry *ended;
 	uint32_t capacity; /* of users or ended */
 	uint32_t count;    /* of those filled in */
@@ -72,7 +72,7 @@ struct backend_order {
 
 /* Owner:  one worker.
  * Shared: never. */
-struct backend {
+struct orders {
 	uint8_t worker;
 	struct conns *conns;
 	struct fanout *fanout;
@@ -81,9 +81,9 @@ struct backend {
 };
 
 /* Carries an order out and sends it back. Thread: the owner. */
-void backend_carry_out(struct backend *backend, struct backend_order *order);
+void orders_carry_out(struct orders *orders, struct order *order);
 
 /* The order of a mail that came back, or arrived. */
-struct backend_order *backend_order_of(struct mail *mail);
+struct order *order_of(struct mail *mail);
 
 #endif

@@ -22,11 +22,11 @@ static uint64_t id_of(const struct sessions *sessions, const struct conn *conn)
 
 static void log_login(const struct sessions *sessions, const struct conn *conn, const char *user)
 {
-	char from[PEER_NAME_MAX];
+	char from[REMOTE_NAME_MAX];
 	if (!log_is_enabled(LOG_LEVEL_INFO)) {
 		return;
 	}
-	peer_name(&conn->peer, from);
+	remote_name(&conn->remote, from);
 	log_info(id_of(sessions, conn), "user %s in from %s", user, from);
 }
 
@@ -86,8 +86,8 @@ static void log_end(const struct sessions *sessions, const struct conn *conn)
 		return;
 	}
 	if (reason != CLOSE_REASON_PEER_CLOSE) {
-		char name[PEER_SOCKET_NAME_MAX];
-		peer_socket_name(conn->fd, &conn->peer, name);
+		char name[REMOTE_SOCKET_NAME_MAX];
+		remote_socket_name(conn->fd, &conn->remote, name);
 		log_info(id, "readloop - read %s: %s", name, close_reason_log(reason));
 	}
 	if (conn->user) {
@@ -105,7 +105,7 @@ static void remember_end(struct sessions *sessions, const struct conn *conn)
 	struct ended_entry *entry = ended_next(sessions->ended);
 	entry->ended_us = loop->now_us + loop_spent_us(loop);
 	entry->age_ms = (uint64_t)(loop->now_tick - conn->state_tick) * LOOP_TICK_MS;
-	entry->peer = conn->peer;
+	entry->remote = conn->remote;
 	entry->code = sessions->conns->end_code;
 	entry->reason = conn->reason;
 	entry->worker = handle_worker(id_of(sessions, conn));

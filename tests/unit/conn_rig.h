@@ -271,13 +271,13 @@ static inline struct client *bench_add(
 	struct bench *bench, uint32_t worker, int ours, int theirs, bool refuse)
 {
 	struct bench_worker *w = &bench->workers[worker];
-	struct peer peer = {.is_inet = false};
+	struct remote remote = {.is_inet = false};
 	assert_true(bench->client_count < BENCH_CLIENTS);
 	struct client *client = &bench->clients[bench->client_count++];
 	*client = (struct client){.fd = theirs, .worker = worker};
 	w->load++;
 	bench->refusals += refuse;
-	assert_int_equal(conn_open(&w->conns, ours, &peer, refuse), 0);
+	assert_int_equal(conn_open(&w->conns, ours, &remote, refuse), 0);
 	/* The newest of those that have this descriptor: a record keeps none when it is free. */
 	for (uint32_t i = 0; i < conn_table_size(w->conns.table); i++) {
 		struct conn *conn = conn_table_at(w->conns.table, i);

@@ -98,6 +98,16 @@ static void test_the_clock(void **state)
 	loop_finish(&loop);
 }
 
+static void test_the_sooner_of_two_waits(void **state)
+{
+	(void)state;
+	assert_int_equal(loop_sooner(3, 7), 3);
+	assert_int_equal(loop_sooner(7, 3), 3);
+	assert_int_equal(loop_sooner(-1, 7), 7);
+	assert_int_equal(loop_sooner(0, -1), 0);
+	assert_int_equal(loop_sooner(-1, -1), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -105,6 +115,7 @@ int main(void)
 		cmocka_unit_test(test_data_comes_back_and_no_more_than_the_capacity),
 		cmocka_unit_test(test_a_signal_is_no_event),
 		cmocka_unit_test(test_the_clock),
+		cmocka_unit_test(test_the_sooner_of_two_waits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,17 +10,16 @@ enum {
 struct giver {
 	struct mailbox *mailbox;
 	struct ended ended;
-	struct backend_user users[64];
+	struct order_user users[64];
 	struct ended_entry entries[ENDED_MAX];
 	char name[USER_NAME_MAX];
 };
 
 static struct giver giver;
 
-static struct backend_order order_for(
-	struct bench *bench, enum backend_action action, const char *user)
+static struct order order_for(struct bench *bench, enum order_action action, const char *user)
 {
-	struct backend_order order = {
+	struct order order = {
 		.back = giver.mailbox,
 		.back_kind = BENCH_MAIL_BACK,
 		.action = action,
@@ -36,26 +35,25 @@ static struct backend_order order_for(
 }
 
 /* Has a worker carry it out, and takes it back. */
-static enum backend_result carry_out(
-	struct bench *bench, uint32_t worker, struct backend_order *order)
+static enum order_result carry_out(struct bench *bench, uint32_t worker, struct order *order)
 {
 	struct mail *mail;
-	struct backend backend = {
+	struct orders orders = {
 		.worker = (uint8_t)worker,
 		.conns = bench_conns(bench, worker),
 		.fanout = bench->workers[worker].fanout,
 		.users = bench->users,
 		.ended = &giver.ended,
 	};
-	backend_carry_out(&backend, order);
+	orders_carry_out(&orders, order);
 	assert_int_equal(mailbox_take(giver.mailbox, &mail), MAILBOX_MAIL);
 	assert_int_equal(mail->kind, BENCH_MAIL_BACK);
-	assert_ptr_equal(backend_order_of(mail), order);
+	assert_ptr_equal(order_of(mail), order);
 	return order->result;
 }
 
-static enum backend_result push(
-	struct bench *bench, uint32_t worker, struct backend_order *order, const char *text)
+static enum order_result push(
+	struct bench *bench, uint32_t worker, struct order *order, const char *text)
 {
 	order->opcode = FRAME_TEXT;
 	order->payload = (uint8_t *)(uintptr_t)text;
@@ -73,8 +71,8 @@ static void test_a_push_follows_what_is_owed(void **state)
 	fanout_publish(bench->workers[1].fanout);
 	/* In the log of the user's worker, and handed out to nobody yet. */
 	assert_int_equal(bench_mail(bench, 0), 1);
-	struct backend_order order = order_for(bench, BACKEND_PUSH, "a");
-	assert_int_equal(push(bench, 0, &order, "pushed"), BACKEND_DONE);
+	struct order order = order_for(bench, ORDER_PUSH, "a");
+	assert_int_equal(push(bench, 0, &order, "pushed"), ORDER_DONE);
 	expect_text(a, "said before -- FROM b");
 	expect_text(a, "pushed");
 	expect_nothing(a);
@@ -89,20 +87,20 @@ static void test_a_replaced_session_is_gone(void **state)
 {
 	struct bench *bench = *state;
 	struct client *old = bench_login(bench, 0, "a");
-	struct backend_order order = order_for(bench, BACKEND_PUSH, "a");
+	struct order order = order_for(bench, ORDER_PUSH, "a");
 	struct client *fresh = bench_connect(bench, 1, 0, false);
 	client_request(fresh, "/?user=a");
 	bench_events(bench, 1);
 	assert_int_equal(client_conn(bench, old)->state, CONN_LIVE);
-	assert_int_equal(push(bench, 0, &order, "x"), BACKEND_GONE);
-	for (int action = BACKEND_SHOW; action <= BACKEND_MUTE; action++) {
-		if (action != BACKEND_LIST) {
-			order.action = (enum backend_action)action;
-			assert_int_equal(carry_out(bench, 0, &order), BACKEND_GONE);
+	assert_int_equal(push(bench, 0, &order, "x"), ORDER_GONE);
+	for (int action = ORDER_SHOW; action <= ORDER_MUTE; action++) {
+		if (action != ORDER_LIST) {
+			order.action = (enum order_action)action;
+			assert_int_equal(carry_out(bench, 0, &order), ORDER_GONE);
 		}
 	}
-	order = order_for(bench, BACKEND_PUSH, "a");
-	assert_int_equal(push(bench, 1, &order, "to the newer one"), BACKEND_DONE);
+	order = order_for(bench, ORDER_PUSH, "a");
+	assert_int_equal(push(bench, 1, &order, "to the newer one"), ORDER_DONE);
 	bench_run(bench);
 	expect_close(old, 4001, "kicked");
 	assert_int_equal(client_status(fresh), 101);
@@ -118,25 +116,25 @@ static void test_limits_are_looked_at_first(void **state)
 	struct client *a = bench_login_with(bench, 0, "a", 4096);
 	a->deaf = true;
 	bench_conns(bench, 0)->outbox->queue_limit = 100000;
-	struct backend_order order = order_for(bench, BACKEND_PUSH, "a");
+	struct order order = order_for(bench, ORDER_PUSH, "a");
 	int queued = 0;
-	while (push(bench, 0, &order, text) == BACKEND_DONE) {
+	while (push(bench, 0, &order, text) == ORDER_DONE) {
 		queued++;
 	}
-	assert_int_equal(order.result, BACKEND_OVERFLOW);
+	assert_int_equal(order.result, ORDER_OVERFLOW);
 	struct conn *conn = client_conn(bench, a);
 	size_t bytes = conn->tx->bytes;
 	assert_in_range(bytes, 100000 - sizeof(text) - 10, 100000);
-	assert_int_equal(push(bench, 0, &order, text), BACKEND_OVERFLOW);
+	assert_int_equal(push(bench, 0, &order, text), ORDER_OVERFLOW);
 	assert_int_equal(conn->tx->bytes, bytes);
 	assert_int_equal(conn->state, CONN_LIVE);
 	/* A small one still fits. */
-	assert_int_equal(push(bench, 0, &order, "small"), BACKEND_DONE);
+	assert_int_equal(push(bench, 0, &order, "small"), ORDER_DONE);
 	/* The node's limit. */
 	bench->budget.limit = bench->budget.used;
-	assert_int_equal(push(bench, 0, &order, "small"), BACKEND_OVERFLOW);
-	order = order_for(bench, BACKEND_SHOW, "a");
-	assert_int_equal(carry_out(bench, 0, &order), BACKEND_DONE);
+	assert_int_equal(push(bench, 0, &order, "small"), ORDER_OVERFLOW);
+	order = order_for(bench, ORDER_SHOW, "a");
+	assert_int_equal(carry_out(bench, 0, &order), ORDER_DONE);
 	assert_int_equal(giver.users[0].queue_bytes, bytes + 7);
 	bench->budget.limit = SIZE_MAX;
 	a->deaf = false;
@@ -157,10 +155,10 @@ static void test_a_broadcast_knows_its_receivers(void **state)
 		char name[2] = {(char)('a' + i), '\0'};
 		clients[i] = bench_login(bench, i % 2, name);
 	}
-	struct backend_order order = order_for(bench, BACKEND_BROADCAST, "");
+	struct order order = order_for(bench, ORDER_BROADCAST, "");
 	client_text(clients[0], "before");
 	bench_events(bench, 0);
-	assert_int_equal(push(bench, 0, &order, "to all"), BACKEND_DONE);
+	assert_int_equal(push(bench, 0, &order, "to all"), ORDER_DONE);
 	assert_int_equal(order.receivers, 4);
 	bench_run(bench);
 	for (uint32_t i = 0; i < 4; i++) {
@@ -180,18 +178,18 @@ static void test_a_broadcast_is_refused_while_senders_are_held_back(void **state
 {
 	struct bench *bench = *state;
 	struct client *a = bench_login(bench, 0, "a");
-	struct backend_order order = order_for(bench, BACKEND_BROADCAST, "");
+	struct order order = order_for(bench, ORDER_BROADCAST, "");
 	bench->node.backlog_limit = 100;
 	bench->node.backlog = 101;
-	assert_int_equal(push(bench, 0, &order, "x"), BACKEND_OVERFLOW);
+	assert_int_equal(push(bench, 0, &order, "x"), ORDER_OVERFLOW);
 	bench->node.backlog = 0;
 	size_t limit = bench->budget.limit;
 	bench->budget.limit = 0;
 	bench->budget.used += 1;
-	assert_int_equal(push(bench, 0, &order, "x"), BACKEND_OVERFLOW);
+	assert_int_equal(push(bench, 0, &order, "x"), ORDER_OVERFLOW);
 	bench->budget.used -= 1;
 	bench->budget.limit = limit;
-	assert_int_equal(push(bench, 0, &order, "y"), BACKEND_DONE);
+	assert_int_equal(push(bench, 0, &order, "y"), ORDER_DONE);
 	bench_run(bench);
 	expect_text(a, "y");
 	expect_nothing(a);
@@ -206,7 +204,7 @@ static void test_a_list_in_pieces(void **state)
 		snprintf(name, sizeof(name), "u%03d", i);
 		bench_login(bench, 0, name);
 	}
-	struct backend_order order = order_for(bench, BACKEND_LIST, "");
+	struct order order = order_for(bench, ORDER_LIST, "");
 	order.capacity = 40;
 	do {
 		order.count = 0;
@@ -221,11 +219,11 @@ static void test_a_list_in_pieces(void **state)
 	} while (order.cursor != CONN_NONE);
 	assert_int_equal(seen, 300);
 	/* With a prefix that few have, one order looks at no more than its share of records. */
-	order = order_for(bench, BACKEND_LIST, "u29");
+	order = order_for(bench, ORDER_LIST, "u29");
 	order.handle = 0;
 	carry_out(bench, 0, &order);
 	assert_int_equal(order.count, 0);
-	assert_int_equal(order.cursor, BACKEND_SLOTS_MAX);
+	assert_int_equal(order.cursor, ORDER_SLOTS_MAX);
 	carry_out(bench, 0, &order);
 	assert_int_equal(order.count, 10);
 	assert_int_equal(order.cursor, CONN_NONE);
@@ -239,8 +237,8 @@ static void test_times_are_told(void **state)
 	client_text(a, "x");
 	bench_run(bench);
 	bench_pass(bench, loop_ticks(1000));
-	struct backend_order order = order_for(bench, BACKEND_SHOW, "a");
-	assert_int_equal(carry_out(bench, 0, &order), BACKEND_DONE);
+	struct order order = order_for(bench, ORDER_SHOW, "a");
+	assert_int_equal(carry_out(bench, 0, &order), ORDER_DONE);
 	assert_int_equal(giver.users[0].connected_ms, 3000);
 	assert_int_equal(giver.users[0].idle_ms, 1000);
 	assert_int_equal(giver.users[0].queue_bytes, 0);
@@ -252,14 +250,14 @@ static void test_a_close_says_what_it_is_told(void **state)
 	struct client *a = bench_login(bench, 0, "a");
 	bench->workers[0].sessions.ended = &giver.ended;
 	bench_pass(bench, loop_ticks(500));
-	struct backend_order order = order_for(bench, BACKEND_CLOSE, "a");
+	struct order order = order_for(bench, ORDER_CLOSE, "a");
 	order.payload = (uint8_t *)(uintptr_t) "\x11\x5cgo";
 	order.payload_len = 4;
-	assert_int_equal(carry_out(bench, 0, &order), BACKEND_DONE);
-	assert_int_equal(carry_out(bench, 0, &order), BACKEND_GONE);
+	assert_int_equal(carry_out(bench, 0, &order), ORDER_DONE);
+	assert_int_equal(carry_out(bench, 0, &order), ORDER_GONE);
 	expect_close(a, 4444, "go");
 	assert_int_equal(bench_ends(bench, CLOSE_REASON_DISCONNECTED), 1);
-	struct backend_order ended = order_for(bench, BACKEND_ENDED, "");
+	struct order ended = order_for(bench, ORDER_ENDED, "");
 	ended.ended = giver.entries;
 	carry_out(bench, 0, &ended);
 	assert_int_equal(ended.count, 1);
@@ -289,9 +287,9 @@ static void test_a_mute(void **state)
 	struct bench *bench = *state;
 	struct client *a = bench_login(bench, 0, "a");
 	struct client *b = bench_login(bench, 0, "b");
-	struct backend_order order = order_for(bench, BACKEND_MUTE, "a");
+	struct order order = order_for(bench, ORDER_MUTE, "a");
 	order.is_muted = true;
-	assert_int_equal(carry_out(bench, 0, &order), BACKEND_DONE);
+	assert_int_equal(carry_out(bench, 0, &order), ORDER_DONE);
 	client_send(a, FRAME_PING, "1", 1);
 	client_packet(a, PACKET_PING, "", 0);
 	client_text(a, "heard");
@@ -299,11 +297,11 @@ static void test_a_mute(void **state)
 	bench_run(bench);
 	expect_text(b, "heard -- FROM a");
 	expect_nothing(a);
-	struct backend_order pushed = order_for(bench, BACKEND_PUSH, "a");
-	assert_int_equal(push(bench, 0, &pushed, "would be dropped"), BACKEND_OVERFLOW);
+	struct order pushed = order_for(bench, ORDER_PUSH, "a");
+	assert_int_equal(push(bench, 0, &pushed, "would be dropped"), ORDER_OVERFLOW);
 	assert_int_equal(stats_read(&bench->workers[0].stats.pushes), 0);
 	order.is_muted = false;
-	assert_int_equal(carry_out(bench, 0, &order), BACKEND_DONE);
+	assert_int_equal(carry_out(bench, 0, &order), ORDER_DONE);
 	client_send(a, FRAME_PING, "2", 1);
 	bench_run(bench);
 	expect_frame(a, FRAME_PONG, "2", 1);
@@ -319,9 +317,9 @@ static void test_a_cut(void **state)
 {
 	struct bench *bench = *state;
 	struct client *a = bench_login(bench, 0, "a");
-	struct backend_order order = order_for(bench, BACKEND_CUT, "a");
-	assert_int_equal(carry_out(bench, 0, &order), BACKEND_DONE);
-	assert_int_equal(carry_out(bench, 0, &order), BACKEND_GONE);
+	struct order order = order_for(bench, ORDER_CUT, "a");
+	assert_int_equal(carry_out(bench, 0, &order), ORDER_DONE);
+	assert_int_equal(carry_out(bench, 0, &order), ORDER_GONE);
 	bench_run(bench);
 	assert_int_equal(bench_ends(bench, CLOSE_REASON_DEMO_CUT), 1);
 	expect_nothing(a);

@@ -14,10 +14,10 @@
 
 static void expect_name(const struct sockaddr_storage *address, const char *expected)
 {
-	struct peer peer;
-	char name[PEER_NAME_MAX];
-	peer_from_sockaddr(&peer, address);
-	peer_name(&peer, name);
+	struct remote remote;
+	char name[REMOTE_NAME_MAX];
+	remote_from_sockaddr(&remote, address);
+	remote_name(&remote, name);
 	assert_string_equal(name, expected);
 }
 
@@ -57,9 +57,9 @@ static void test_both_ends_of_a_socket(void **state)
 	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
 	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(in);
-	char name[PEER_SOCKET_NAME_MAX];
-	char expected[PEER_SOCKET_NAME_MAX];
-	struct peer peer;
+	char name[REMOTE_SOCKET_NAME_MAX];
+	char expected[REMOTE_SOCKET_NAME_MAX];
+	struct remote remote;
 	int listener = socket(AF_INET, SOCK_STREAM, 0);
 	int client = socket(AF_INET, SOCK_STREAM, 0);
 	assert_int_equal(bind(listener, (struct sockaddr *)&in, len), 0);
@@ -68,8 +68,8 @@ static void test_both_ends_of_a_socket(void **state)
 	assert_int_equal(connect(client, (struct sockaddr *)&in, len), 0);
 	len = sizeof(address);
 	int fd = accept(listener, (struct sockaddr *)&address, &len);
-	peer_from_sockaddr(&peer, &address);
-	peer_socket_name(fd, &peer, name);
+	remote_from_sockaddr(&remote, &address);
+	remote_socket_name(fd, &remote, name);
 	snprintf(expected, sizeof(expected), "tcp 127.0.0.1:%u->127.0.0.1:%u", ntohs(in.sin_port),
 		ntohs(((struct sockaddr_in *)(void *)&address)->sin_port));
 	assert_string_equal(name, expected);
@@ -81,10 +81,10 @@ static void test_both_ends_of_a_socket(void **state)
 static void test_a_unix_socket(void **state)
 {
 	int fds[2];
-	struct peer peer = {.is_inet = false};
-	char name[PEER_SOCKET_NAME_MAX];
+	struct remote remote = {.is_inet = false};
+	char name[REMOTE_SOCKET_NAME_MAX];
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-	peer_socket_name(fds[0], &peer, name);
+	remote_socket_name(fds[0], &remote, name);
 	assert_string_equal(name, "unix unix->unix");
 	close(fds[0]);
 	close(fds[1]);

@@ -1,0 +1,23 @@
+/* The monotonic clock. A thread with a loop takes loop->now_ms, which costs nothing, where a turn's
+ * grain will do. */
+#ifndef TIDEGATE_CLOCK_H
+#define TIDEGATE_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+/* Thread: any. */
+static inline uint64_t clock_us(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Thread: any. */
+static inline uint64_t clock_ms(void)
+{
+	return clock_us() / 1000;
+}
+
+#endif
