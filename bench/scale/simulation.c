@@ -23,16 +23,17 @@ enum {
 
 static void take_limits(struct conns *conns, const struct config *config)
 {
-	conns->deadlines = (struct deadlines){
-		.handshake = loop_ticks(config->handshake_deadline * 1000),
-		.read = loop_ticks(config->read_deadline * 1000),
-		.write = loop_ticks(config->write_deadline * 1000),
-		.close = loop_ticks(config->close_deadline * 1000),
-		.ping = loop_ticks(config->ping_interval * 1000),
+	const struct conns_limits limits = {
+		.deadlines.handshake = loop_ticks(config->handshake_deadline * 1000),
+		.deadlines.read = loop_ticks(config->read_deadline * 1000),
+		.deadlines.write = loop_ticks(config->write_deadline * 1000),
+		.deadlines.close = loop_ticks(config->close_deadline * 1000),
+		.deadlines.ping = loop_ticks(config->ping_interval * 1000),
+		.max_message = (uint32_t)config->max_message,
+		.retry_s = (uint32_t)config->drain + 1,
+		.queue_limit = config->tx_queue_limit,
 	};
-	conns->rules.max_message = (uint32_t)config->max_message;
-	conns->outbox->queue_limit = config->tx_queue_limit;
-	conns->retry_s = (uint32_t)config->drain + 1;
+	conns_set_limits(conns, &limits);
 }
 
 static void init_worker(struct simulation *simulation, uint32_t id, const struct config *config)
@@ -109,7 +110,7 @@ void simulation_feed(
 	stand_in.arriving_len = len;
 	reader_on_events(conns, handle, EPOLLIN);
 	/* Who feeds the fan-out is read in smaller pieces. */
-	while (conns->ready_head != CONN_NONE) {
+	while (reader_has_ready(conns)) {
 		reader_read_ready(conns, READY_MAX);
 	}
 	CHECK(stand_in.arriving_len == 0);
@@ -144,7 +145,6 @@ static bool turn(struct simulated_worker *worker)
 	}
 	fanout_settle(worker->fanout);
 	conns_reap(&worker->conns);
-	worker->conns.outbox->bytes_out = 0;
 	return busy;
 }
 

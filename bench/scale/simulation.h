@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "../../server/base/mailbox.h"
-#include "../../server/conn/conn.h"
+#include "../../server/conn/conns.h"
 #include "../../server/conn/drain.h"
 #include "../../server/fanout/fanout.h"
 #include "../../server/session/session.h"

@@ -81,7 +81,7 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
 	return (ssize_t)total;
 }
 
-/* recv and send as the gateway calls them, past the C library; see direct_io.h. */
+/* recv and send as the gateway calls them, past the C library; see transport_plain.h. */
 long __wrap_syscall(long number, ...)
 {
 	va_list arguments;

@@ -45,17 +45,13 @@ void remote_from_sockaddr(struct remote *ret_remote, const struct sockaddr_stora
 	}
 }
 
-void remote_socket_name(int fd, const struct remote *remote, char ret_name[REMOTE_SOCKET_NAME_MAX])
+void remote_pair_name(const struct remote *local, const struct remote *remote,
+	char ret_name[REMOTE_PAIR_NAME_MAX])
 {
 	char near[REMOTE_NAME_MAX];
 	char far[REMOTE_NAME_MAX];
-	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
-	socklen_t len = sizeof(address);
-	struct remote self;
-	getsockname(fd, (struct sockaddr *)&address, &len);
-	remote_from_sockaddr(&self, &address);
-	remote_name(&self, near);
+	remote_name(local, near);
 	remote_name(remote, far);
-	snprintf(ret_name, REMOTE_SOCKET_NAME_MAX, "%s %s->%s", remote->is_inet ? "tcp" : "unix",
+	snprintf(ret_name, REMOTE_PAIR_NAME_MAX, "%s %s->%s", remote->is_inet ? "tcp" : "unix",
 		near, far);
 }

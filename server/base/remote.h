@@ -9,7 +9,7 @@
 
 enum {
 	REMOTE_NAME_MAX = 56, /* bytes of a name, NUL included */
-	REMOTE_SOCKET_NAME_MAX = 128,
+	REMOTE_PAIR_NAME_MAX = 128,
 };
 
 /* Plain data. */
@@ -24,7 +24,8 @@ void remote_from_sockaddr(struct remote *ret_remote, const struct sockaddr_stora
 /* `127.0.0.1:51564`, `[::1]:51564` or `unix`. */
 void remote_name(const struct remote *remote, char ret_name[REMOTE_NAME_MAX]);
 
-/* Both ends, as Go prints them: `tcp 127.0.0.1:8000->127.0.0.1:51564`. `fd` must still be open. */
-void remote_socket_name(int fd, const struct remote *remote, char ret_name[REMOTE_SOCKET_NAME_MAX]);
+/* Both ends of a line, as Go prints them: `tcp 127.0.0.1:8000->127.0.0.1:51564`. */
+void remote_pair_name(const struct remote *local, const struct remote *remote,
+	char ret_name[REMOTE_PAIR_NAME_MAX]);
 
 #endif

@@ -1,52 +1,20 @@
-#include "conn.h"
+#include "conns.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "../../proto/assert.h"
 #include "../../proto/bytes.h"
 #include "../../proto/frame.h"
+#include "transport.h"
 
 enum {
 	LEND_MIN = 1024, /* payloads from here on are sent from where they lie */
 	/* Too fast a return of those whom a busy node sent away, in ms, and the spread of it. */
 	RETRY_MIN_MS = 1000,
 	RETRY_SPREAD_BITS = 12,
+	CLOSE_CODE_LEN = 2,
+	CLOSE_CODE_NONE = 1005, /* what a Close without a code counts as: RFC 6455 section 7.1.5 */
 };
-
-int conns_init(struct conns *conns, uint8_t worker, struct loop *loop, struct stats *stats,
-	struct memory_budget *budget, _Atomic uint32_t *load, _Atomic uint32_t *refusals,
-	const struct conn_ops *ops, void *owner)
-{
-	*conns = (struct conns){
-		.ops = ops,
-		.owner = owner,
-		.loop = loop,
-		.stats = stats,
-		.budget = budget,
-		.load = load,
-		.refusals = refusals,
-		.rules.peer_masks = true,
-		.ready_head = CONN_NONE,
-		.paused_head = CONN_NONE,
-		.dead_head = CONN_NONE,
-	};
-	conns->read_buffer = malloc(CONN_READ_BUFFER);
-	if (!conns->read_buffer) {
-		return -ENOMEM;
-	}
-	int err = conn_table_create(worker, &conns->table);
-	if (!err) {
-		err = timer_wheel_create(loop->now_tick, &conns->wheel);
-	}
-	if (!err) {
-		err = outbox_create(loop, budget, SIZE_MAX, &conns->outbox);
-	}
-	return err;
-}
 
 /* --- deadlines ------------------------------------------------------------------------------- */
 
@@ -54,7 +22,7 @@ void conn_rearm(struct conns *conns, struct conn *conn)
 {
 	uint32_t next;
 	enum deadline_due due =
-		deadline_check(&conns->deadlines, conn, conns->loop->now_tick, &next);
+		deadline_check(&conns->limits.deadlines, conn, conns->loop->now_tick, &next);
 	uint32_t tick = due == DEADLINE_NONE ? next : conns->loop->now_tick + 1;
 	if (tick < conn->wheel_tick) {
 		conn->wheel_tick = tick;
@@ -93,47 +61,36 @@ void conn_vanish(struct conns *conns, struct conn *conn, enum close_reason reaso
 	}
 	conn_die(conns, conn);
 	if (was_live) {
-		conns->end_code = 0;
-		conns->ops->ended(conns->owner, conn);
+		conns->ops->ended(conns->owner, conn, 0);
 	}
 }
 
-static void begin_closing(struct conns *conns, struct conn *conn, enum close_reason reason)
+void conn_cut(struct conns *conns, struct conn *conn, enum close_reason reason)
+{
+	conn->flags |= CONN_RESET;
+	conn_vanish(conns, conn, reason);
+}
+
+static void begin_closing(
+	struct conns *conns, struct conn *conn, enum close_reason reason, uint16_t code)
 {
 	bool was_live = conn->state == CONN_LIVE;
 	give_reason(conns, conn, reason);
 	conn->state = CONN_CLOSING;
 	if (was_live) {
-		conns->ops->ended(conns->owner, conn);
+		conns->ops->ended(conns->owner, conn, code);
 	}
 	conn->state_tick = conns->loop->now_tick;
 	outbox_finalize(conns->outbox, conn);
 }
 
-void conn_end(struct conns *conns, struct conn *conn, enum close_reason reason, uint16_t code)
+/* Without a flush: a queue gives its room to the Close, and where there is none, there is room. */
+static void put_close(struct conns *conns, const uint8_t *payload, size_t len)
 {
-	if (conn->state == CONN_LIVE) {
-		stats_add(&conns->stats->closes_out, 1);
-		conns->end_code = code;
-		begin_closing(conns, conn, reason);
-	}
-}
-
-void conn_close_with(struct conns *conns, struct conn *conn, enum close_reason reason,
-	uint8_t *payload, size_t len)
-{
-	if (conn->state != CONN_LIVE) {
-		return;
-	}
-	conn_end(conns, conn, reason, load_be16(payload));
-	conn_send(conns, conn, FRAME_CLOSE, payload, len, 0);
-}
-
-void conn_close(struct conns *conns, struct conn *conn, enum close_reason reason, uint32_t retry_ms)
-{
-	uint8_t payload[CLOSE_PAYLOAD_MAX];
-	size_t len = close_reason_payload(reason, retry_ms, payload);
-	conn_close_with(conns, conn, reason, payload, len);
+	uint8_t *frame = outbox_reserve(conns->outbox, frame_header_len(len) + len);
+	ASSERT(frame);
+	frame += frame_header_write(frame, FRAME_CLOSE, len, NULL);
+	copy_bytes(frame, payload, len);
 }
 
 /* When a client that was too much should come back: apart from the others. */
@@ -143,9 +100,72 @@ static uint32_t overload_retry_ms(const struct conn *conn)
 	return RETRY_MIN_MS + slot;
 }
 
+/* What is gathered has shown that it takes too little. Nothing is gathered now. */
+static void end_slow_reader(struct conns *conns, struct conn *conn)
+{
+	uint8_t payload[CLOSE_PAYLOAD_MAX];
+	size_t len =
+		close_reason_payload(CLOSE_REASON_SLOW_READER, overload_retry_ms(conn), payload);
+	stats_add(&conns->stats->closes_out, 1);
+	begin_closing(conns, conn, CLOSE_REASON_SLOW_READER, load_be16(payload));
+	put_close(conns, payload, len);
+}
+
+static void flush(struct conns *conns, struct conn *conn)
+{
+	enum close_reason reason = outbox_flush(conns->outbox);
+	if (reason == CLOSE_REASON_NONE) {
+		return;
+	}
+	if (reason != CLOSE_REASON_SLOW_READER) {
+		conn_vanish(conns, conn, reason);
+	} else if (conn->state == CONN_LIVE) {
+		end_slow_reader(conns, conn);
+	}
+}
+
+static void say_close(struct conns *conns, struct conn *conn, enum close_reason reason,
+	uint16_t code, const uint8_t *payload, size_t len)
+{
+	stats_add(&conns->stats->closes_out, 1);
+	begin_closing(conns, conn, reason, code);
+	if (!outbox_has_room(conns->outbox, 1, frame_header_len(len) + len)) {
+		flush(conns, conn);
+	}
+	if (conn->state == CONN_CLOSING) {
+		put_close(conns, payload, len);
+	}
+}
+
+void conn_close_with(struct conns *conns, struct conn *conn, enum close_reason reason,
+	const uint8_t *payload, size_t len)
+{
+	if (conn->state == CONN_LIVE) {
+		say_close(conns, conn, reason, load_be16(payload), payload, len);
+	}
+}
+
+void conn_close(struct conns *conns, struct conn *conn, enum close_reason reason, uint32_t retry_ms)
+{
+	uint8_t payload[CLOSE_PAYLOAD_MAX];
+	size_t len = close_reason_payload(reason, retry_ms, payload);
+	conn_close_with(conns, conn, reason, payload, len);
+}
+
 void conn_overload(struct conns *conns, struct conn *conn, enum close_reason reason)
 {
 	conn_close(conns, conn, reason, overload_retry_ms(conn));
+}
+
+void conn_answer_close(struct conns *conns, struct conn *conn, const uint8_t *payload, size_t len)
+{
+	bool has_code = len >= CLOSE_CODE_LEN;
+	conn->flags |= CONN_PEER_DONE;
+	if (conn->state == CONN_LIVE) {
+		say_close(conns, conn, CLOSE_REASON_PEER_CLOSE,
+			has_code ? load_be16(payload) : CLOSE_CODE_NONE, payload,
+			has_code ? CLOSE_CODE_LEN : 0);
+	}
 }
 
 static void send_http(struct conns *conns, const char *answer, size_t len)
@@ -162,7 +182,7 @@ void conn_refuse(struct conns *conns, struct conn *conn, const char *answer, siz
 {
 	ASSERT(conn->state == CONN_OPENING);
 	send_http(conns, answer, answer_len);
-	begin_closing(conns, conn, reason);
+	begin_closing(conns, conn, reason, 0);
 	conn->flags |= CONN_DISCARD;
 }
 
@@ -187,24 +207,23 @@ static void closing_sent(struct conns *conns, struct conn *conn)
 	} else if ((conn->flags & (CONN_DISCARD | CONN_FIN_SENT)) == CONN_DISCARD) {
 		/* Not close(): bytes unread would turn it into a reset, which can overtake the
 		 * answer. */
-		if (shutdown(conn->fd, SHUT_WR) < 0) {
+		if (transport_shutdown(conn) < 0) {
 			conn_die(conns, conn);
 		}
 		conn->flags |= CONN_FIN_SENT;
 	}
 }
 
-/* --- visits ---------------------------------------------------------------------------------- */
-
-static void flush(struct conns *conns, struct conn *conn)
+void conn_mute(struct conn *conn, bool is_muted)
 {
-	enum close_reason reason = outbox_flush(conns->outbox);
-	if (reason == CLOSE_REASON_SLOW_READER) {
-		conn_overload(conns, conn, reason);
-	} else if (reason != CLOSE_REASON_NONE) {
-		conn_vanish(conns, conn, reason);
+	if (is_muted) {
+		conn->flags |= CONN_MUTED;
+	} else {
+		conn->flags &= (uint16_t)~CONN_MUTED;
 	}
 }
+
+/* --- visits ---------------------------------------------------------------------------------- */
 
 void conn_resume_writing(struct conns *conns, struct conn *conn)
 {
@@ -261,7 +280,7 @@ static bool make_room(struct conns *conns, struct conn *conn)
 
 static bool is_in_read_buffer(const struct conns *conns, const uint8_t *data)
 {
-	return (uintptr_t)data - (uintptr_t)conns->read_buffer < CONN_READ_BUFFER;
+	return (uintptr_t)data - (uintptr_t)conns->reading.buffer < CONN_READ_BUFFER;
 }
 
 /* Header and payload are appended as one: whatever ends a connection finds whole frames. */
@@ -374,99 +393,4 @@ void conn_drop_reader(struct conns *conns, struct conn *conn)
 {
 	message_reader_destroy(&conn->rx);
 	conn_charge_reader(conns, conn);
-}
-
-/* --- from the accept to the reap ----------------------------------------------------------------
- */
-
-/* The last thing done with a socket. */
-static void close_socket(struct conns *conns, int fd, unsigned flags)
-{
-	if (flags & CONN_RESET) {
-		struct linger linger = {.l_onoff = 1, .l_linger = 0};
-		setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
-	}
-	close(fd);
-	if (flags & CONN_REFUSED) {
-		atomic_fetch_sub_explicit(conns->refusals, 1, memory_order_relaxed);
-	}
-	atomic_fetch_sub_explicit(conns->load, 1, memory_order_relaxed);
-}
-
-int conn_open(struct conns *conns, int fd, const struct remote *remote, bool refuse)
-{
-	struct conn *conn;
-	unsigned flags = refuse ? CONN_REFUSED : 0;
-	int err = conn_table_take(conns->table, &conn);
-	if (err) {
-		close_socket(conns, fd, flags);
-		return err;
-	}
-	err = timer_wheel_reserve(conns->wheel, conn->index + 1);
-	if (!err) {
-		err = loop_watch(conns->loop, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-			conn_table_handle(conns->table, conn));
-	}
-	if (err) {
-		conn_table_give(conns->table, conn);
-		close_socket(conns, fd, flags);
-		return err;
-	}
-	conn->fd = fd;
-	conn->remote = *remote;
-	conn->flags = (uint16_t)flags;
-	conn->state_tick = conn->last_read_tick = conns->loop->now_tick;
-	conn->wheel_tick = UINT32_MAX;
-	conn_rearm(conns, conn);
-	stats_add(&conns->stats->accepted, 1);
-	stats_add(&conns->stats->connections, 1);
-	return 0;
-}
-
-static void reap(struct conns *conns, struct conn *conn)
-{
-	close_socket(conns, conn->fd, conn->flags);
-	conn->fd = -1;
-	timer_wheel_unlink(conns->wheel, conn->index);
-	outbox_drop_queue(conns->outbox, conn);
-	conn_drop_reader(conns, conn);
-	free(conn->opening);
-	conn->opening = NULL;
-	stats_sub(&conns->stats->connections, 1);
-	/* One that is on a list is given back when the list lets go of it. */
-	if (!(conn->flags & (CONN_READY | CONN_PAUSED))) {
-		conn_table_give(conns->table, conn);
-	}
-}
-
-void conns_reap(struct conns *conns)
-{
-	while (conns->dead_head != CONN_NONE) {
-		struct conn *conn = conn_table_at(conns->table, conns->dead_head);
-		conns->dead_head = conn->dead_next;
-		reap(conns, conn);
-	}
-}
-
-void conns_finish(struct conns *conns)
-{
-	if (!conns->ops) {
-		return; /* Never begun. */
-	}
-	uint32_t size = conns->table ? conn_table_size(conns->table) : 0;
-	for (uint32_t i = 0; i < size; i++) {
-		struct conn *conn = conn_table_at(conns->table, i);
-		if (conn->state != CONN_FREE && conn->state != CONN_DEAD) {
-			conn_vanish(conns, conn, CLOSE_REASON_SHUTDOWN);
-		}
-	}
-	conns_reap(conns);
-	while (conns->spare_count > 0) {
-		message_reader_destroy(&conns->spare[--conns->spare_count]);
-	}
-	outbox_destroy(&conns->outbox);
-	timer_wheel_destroy(&conns->wheel);
-	conn_table_destroy(&conns->table);
-	free(conns->read_buffer);
-	conns->read_buffer = NULL;
 }

@@ -1,4 +1,4 @@
-/* The connections of one worker: 120 bytes each, addressed by handle.
+/* Where the records of one worker's connections lie, addressed by handle.
  *
  * Records live in chunks that are never moved or freed before the table: a pointer stays good for a
  * turn whatever is accepted meanwhile, and a stale handle finds a newer generation, not freed
@@ -6,71 +6,10 @@
 #ifndef TIDEGATE_CONN_TABLE_H
 #define TIDEGATE_CONN_TABLE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
-#include "../../proto/close_reason.h"
 #include "../base/handle.h"
-#include "../base/remote.h"
-
-enum conn_state {
-	CONN_FREE,    /* no connection */
-	CONN_OPENING, /* its opening request is awaited */
-	CONN_LIVE,    /* 101 queued: frames flow */
-	CONN_CLOSING, /* its end has a reason: the last bytes are on their way */
-	CONN_DEAD,    /* to be reaped at the end of the turn */
-};
-
-enum conn_flag {
-	CONN_REFUSED = 1 << 0,   /* opened over the limit: answered 503 */
-	CONN_READY = 1 << 1,     /* on the ready list: there may be more to read */
-	CONN_PAUSED = 1 << 2,    /* not read from while the fan-out is congested */
-	CONN_FEEDER = 1 << 3,    /* the last thing it sent was for others */
-	CONN_HUNG_UP = 1 << 4,   /* the peer has sent its FIN or worse: read to the end */
-	CONN_DISCARD = 1 << 5,   /* what still arrives is read and thrown away */
-	CONN_PEER_DONE = 1 << 6, /* the peer's Close has arrived */
-	CONN_FIN_SENT = 1 << 7,  /* everything is said: only the peer's end is awaited */
-	CONN_RESET = 1 << 8,     /* end with a reset, not with a FIN */
-	CONN_MUTED = 1 << 9,     /* for a demonstration: what it would be sent is dropped */
-};
-
-struct message_reader;
-struct opening;
-struct tx_queue;
-struct user_entry;
-
-/* Owner:  the worker whose table it is in.
- * Shared: never; others hold a handle.
- * Freed:  its slot in the reap step of the owner's turn, its memory with the table. */
-struct conn {
-	int fd;
-	uint32_t index;
-	uint32_t generation;
-	uint16_t flags;            /* enum conn_flag */
-	uint8_t state;             /* enum conn_state */
-	uint8_t reason;            /* enum close_reason: the first one given wins */
-	uint32_t last_read_tick;   /* the last complete frame; while opening, the accept */
-	uint32_t last_ping_tick;   /* the gateway's own last Ping */
-	uint32_t state_tick;       /* when it came into its state: accept, login, Close queued */
-	uint32_t wheel_tick;       /* where the wheel looks at it next */
-	uint32_t ready_next;       /* link of the ready or of the paused list, by index */
-	uint32_t dead_next;        /* link of the reap list */
-	struct message_reader *rx; /* lent while a frame or message is in flight */
-	struct opening *opening;   /* an opening request that has arrived in part */
-	struct tx_queue *tx;       /* what the peer has not taken; NULL while it keeps up */
-	uint32_t rx_held;          /* bytes charged to the memory budget for rx */
-	uint32_t receiver_pos;     /* fan-out: its place in the array of receivers */
-	uint64_t log_next;         /* fan-out: the next batch it needs */
-	struct user_entry *user;   /* NULL before the login and after the end */
-	uint32_t user_hash;        /* of the user's name */
-	uint32_t fed_tick;         /* fan-out: when it last said something to others */
-	uint32_t fed_bytes;        /* and how much that was, in this tick, for each of them */
-	struct remote remote;
-};
-
-_Static_assert(sizeof(struct conn) <= 128, "what an idle connection may cost");
-
-#define CONN_NONE UINT32_MAX /* the end of an index-linked list */
+#include "conn.h"
 
 /* Owner:  one worker.
  * Shared: never. */

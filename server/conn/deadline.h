@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#include "conn_table.h"
+#include "conn.h"
 
 /* In ticks. Owner: the worker; rewritten at a reload. */
 struct deadlines {

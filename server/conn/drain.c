@@ -8,7 +8,7 @@ enum {
 
 void drain_begin(struct drain *drain, struct conns *conns, uint64_t length_ms)
 {
-	conns->refuse_all = true;
+	conns_refuse_all(conns);
 	*drain = (struct drain){
 		.active = true,
 		.started_ms = conns->loop->now_ms,

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "conn.h"
+#include "conns.h"
 
 /* Owner:  one worker.
  * Shared: never. */

@@ -16,7 +16,7 @@ static void refuse_status(
 	struct conns *conns, struct conn *conn, uint16_t status, enum close_reason reason)
 {
 	char answer[HANDSHAKE_ANSWER_MAX];
-	size_t len = handshake_refusal(status, conns->retry_s, answer);
+	size_t len = handshake_refusal(status, conns->limits.retry_s, answer);
 	conn_refuse(conns, conn, answer, len, reason);
 }
 
@@ -35,10 +35,16 @@ static void on_head(struct conns *conns, struct conn *conn, const char *head, si
 	}
 }
 
+/* NULL while nothing is kept. */
+static struct opening *kept(const struct conn *conn)
+{
+	return conn->flags & CONN_HEAD_KEPT ? conn->opening : NULL;
+}
+
 /* Keeps what has come of a head for its next piece. */
 static int keep(struct conn *conn, const uint8_t *data, size_t len)
 {
-	struct opening *opening = conn->opening;
+	struct opening *opening = kept(conn);
 	size_t used = opening ? opening->len : 0;
 	if (!opening || opening->capacity - used < len) {
 		size_t capacity = opening ? opening->capacity : 512;
@@ -54,6 +60,7 @@ static int keep(struct conn *conn, const uint8_t *data, size_t len)
 		}
 		grown->capacity = capacity;
 		conn->opening = opening = grown;
+		conn->flags |= CONN_HEAD_KEPT;
 	}
 	memcpy(opening->head + used, data, len);
 	opening->len += len;
@@ -64,14 +71,15 @@ static void drop(struct conn *conn)
 {
 	free(conn->opening);
 	conn->opening = NULL;
+	conn->flags &= (uint16_t)~CONN_HEAD_KEPT;
 }
 
 /* Where the head stands, wherever its bytes are. */
 static enum handshake_progress scan(
 	struct conn *conn, const uint8_t *data, size_t len, size_t *ret_head_len)
 {
-	if (conn->opening) {
-		struct opening *opening = conn->opening;
+	struct opening *opening = kept(conn);
+	if (opening) {
 		return handshake_scan(&opening->scan, opening->head, opening->len, ret_head_len);
 	}
 	struct handshake_scan fresh = {0};
@@ -80,8 +88,8 @@ static enum handshake_progress scan(
 
 size_t opening_on_bytes(struct conns *conns, struct conn *conn, const uint8_t *data, size_t len)
 {
-	size_t before = conn->opening ? conn->opening->len : 0;
-	if (conn->opening) {
+	size_t before = kept(conn) ? conn->opening->len : 0;
+	if (kept(conn)) {
 		/* One byte more than a head may have, for the scan to tell that it is too long. */
 		size_t most = HANDSHAKE_HEAD_MAX + 1 - before;
 		if (keep(conn, data, len < most ? len : most) < 0) {
@@ -92,9 +100,11 @@ size_t opening_on_bytes(struct conns *conns, struct conn *conn, const uint8_t *d
 	size_t head_len = 0;
 	switch (scan(conn, data, len, &head_len)) {
 	case HANDSHAKE_COMPLETE:
-		on_head(conns, conn, conn->opening ? conn->opening->head : (const char *)data,
+		on_head(conns, conn, kept(conn) ? conn->opening->head : (const char *)data,
 			head_len);
-		drop(conn);
+		if (kept(conn)) {
+			drop(conn);
+		}
 		return head_len - before;
 	case HANDSHAKE_MALFORMED:
 		refuse_status(conns, conn, 400, CLOSE_REASON_HTTP_REFUSED);
@@ -103,7 +113,7 @@ size_t opening_on_bytes(struct conns *conns, struct conn *conn, const uint8_t *d
 		refuse_status(conns, conn, 431, CLOSE_REASON_HTTP_REFUSED);
 		break;
 	case HANDSHAKE_MORE:
-		if (!conn->opening && keep(conn, data, len) < 0) {
+		if (!kept(conn) && keep(conn, data, len) < 0) {
 			conn_vanish(conns, conn, CLOSE_REASON_INTERNAL_ERROR);
 		}
 		break;

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "conn.h"
+#include "conns.h"
 
 /* Takes in bytes of a connection that is opening. Returns how many belonged to the head; what
  * follows are frames. Inside a visit. Thread: the owner. */

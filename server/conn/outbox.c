@@ -1,14 +1,11 @@
 #include "outbox.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 
 #include "../../proto/assert.h"
-#include "direct_io.h"
+#include "transport.h"
 
 enum {
 	SHARE_MIN = 4096, /* bytes from which a reference is cheaper than a copy */
@@ -223,16 +220,7 @@ static enum close_reason stall(struct outbox *outbox, size_t sent)
 /* Full or short of memory: the kernel may take it later. */
 static bool is_passing(int err)
 {
-	return err == EAGAIN || err == EINTR || err == ENOBUFS || err == ENOMEM;
-}
-
-static ssize_t write_pieces(int fd, struct iovec *iov, int count)
-{
-	if (count == 1) {
-		return direct_send(fd, iov->iov_base, iov->iov_len);
-	}
-	struct msghdr message = {.msg_iov = iov, .msg_iovlen = (size_t)count};
-	return sendmsg(fd, &message, MSG_NOSIGNAL);
+	return err == -EAGAIN || err == -EINTR || err == -ENOBUFS || err == -ENOMEM;
 }
 
 static enum close_reason queue_gathered(struct outbox *outbox)
@@ -252,19 +240,20 @@ static enum close_reason queue_gathered(struct outbox *outbox)
 
 static enum close_reason write_gathered(struct outbox *outbox)
 {
-	ssize_t sent = write_pieces(outbox->conn->fd, outbox->iov, outbox->pieces);
-	if (sent == (ssize_t)outbox->bytes) {
-		outbox->bytes_out += (uint64_t)sent;
+	struct conn *conn = outbox->conn;
+	ssize_t taken = transport_sendv(conn, outbox->iov, outbox->pieces);
+	if (taken == (ssize_t)outbox->bytes && !transport_is_pending(conn)) {
+		outbox->bytes_out += (uint64_t)taken;
 		return CLOSE_REASON_NONE;
 	}
-	if (sent < 0) {
-		if (!is_passing(errno)) {
+	if (taken < 0) {
+		if (!is_passing((int)taken)) {
 			return CLOSE_REASON_PEER_RESET;
 		}
-		sent = 0;
+		taken = 0;
 	}
-	outbox->bytes_out += (uint64_t)sent;
-	return stall(outbox, (size_t)sent);
+	outbox->bytes_out += (uint64_t)taken;
+	return stall(outbox, (size_t)taken);
 }
 
 enum close_reason outbox_flush(struct outbox *outbox)
@@ -282,25 +271,35 @@ enum close_reason outbox_flush(struct outbox *outbox)
 	return reason;
 }
 
+/* Writes from the queue once, or a residue of what was written. Returns whether the socket may take
+ * more. */
+static bool write_queued(struct outbox *outbox, enum close_reason *ret_reason)
+{
+	struct conn *conn = outbox->conn;
+	int count = tx_queue_peek(conn->tx, outbox->iov, OUTBOX_PIECES);
+	size_t offered = 0;
+	for (int i = 0; i < count; i++) {
+		offered += outbox->iov[i].iov_len;
+	}
+	ssize_t taken = transport_sendv(conn, outbox->iov, count);
+	if (taken < 0) {
+		*ret_reason = is_passing((int)taken) ? CLOSE_REASON_NONE : CLOSE_REASON_PEER_RESET;
+		return false;
+	}
+	outbox->bytes_out += (uint64_t)taken;
+	tx_queue_consume(conn->tx, (size_t)taken);
+	note_lag(outbox, conn->tx);
+	return (size_t)taken == offered && !transport_is_pending(conn);
+}
+
 enum close_reason outbox_resume(struct outbox *outbox)
 {
 	ASSERT(outbox->pieces == 0);
 	struct conn *conn = outbox->conn;
-	while (conn->tx && conn->tx->bytes > 0) {
-		int count = tx_queue_peek(conn->tx, outbox->iov, OUTBOX_PIECES);
-		size_t offered = 0;
-		for (int i = 0; i < count; i++) {
-			offered += outbox->iov[i].iov_len;
-		}
-		ssize_t sent = write_pieces(conn->fd, outbox->iov, count);
-		if (sent < 0) {
-			return is_passing(errno) ? CLOSE_REASON_NONE : CLOSE_REASON_PEER_RESET;
-		}
-		outbox->bytes_out += (uint64_t)sent;
-		tx_queue_consume(conn->tx, (size_t)sent);
-		note_lag(outbox, conn->tx);
-		if ((size_t)sent < offered) {
-			return CLOSE_REASON_NONE;
+	enum close_reason reason = CLOSE_REASON_NONE;
+	while (conn->tx && (conn->tx->bytes > 0 || transport_is_pending(conn))) {
+		if (!write_queued(outbox, &reason)) {
+			return reason;
 		}
 	}
 	outbox_drop_queue(outbox, conn);
@@ -314,12 +313,11 @@ uint32_t outbox_last_progress(struct outbox *outbox, struct conn *conn)
 	if (!queue) {
 		return now;
 	}
-	int in_kernel = 0;
-	if (ioctl(conn->fd, SIOCOUTQ, &in_kernel) < 0) {
+	int64_t taken;
+	if (!transport_progress(conn, queue->sent, &taken)) {
 		return queue->progress_tick;
 	}
 	/* What was in the kernel before the queue began counts below zero, hence signed. */
-	int64_t taken = (int64_t)queue->sent - in_kernel;
 	if (!queue->measured || taken != queue->taken) {
 		queue->measured = true;
 		queue->taken = taken;
@@ -328,11 +326,18 @@ uint32_t outbox_last_progress(struct outbox *outbox, struct conn *conn)
 	return queue->progress_tick;
 }
 
+uint64_t outbox_take_bytes_out(struct outbox *outbox)
+{
+	uint64_t bytes = outbox->bytes_out;
+	outbox->bytes_out = 0;
+	return bytes;
+}
+
 uint32_t outbox_largest(const struct outbox *outbox, size_t *ret_bytes)
 {
 	const struct tx_queue *largest = NULL;
 	for (const struct tx_queue *queue = outbox->stalled; queue; queue = queue->next) {
-		if (!queue->is_final && (!largest || queue->bytes > largest->bytes)) {
+		if (!queue->is_final && queue->bytes > (largest ? largest->bytes : 0)) {
 			largest = queue;
 		}
 	}

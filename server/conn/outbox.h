@@ -16,7 +16,7 @@
 #include "../../proto/close_reason.h"
 #include "../base/buf.h"
 #include "../base/loop.h"
-#include "conn_table.h"
+#include "conn.h"
 #include "tx_queue.h"
 
 enum {
@@ -40,7 +40,7 @@ struct outbox {
 	size_t queue_limit;     /* bytes per connection */
 	struct memory_budget *budget;
 	const struct loop *loop; /* for the time */
-	uint64_t bytes_out;      /* taken by sockets, ever */
+	uint64_t bytes_out;      /* taken by sockets since they were last counted */
 	struct iovec iov[OUTBOX_PIECES];
 	struct buf
 		*shared[OUTBOX_PIECES]; /* whose bytes a piece is; NULL for scratch and lent ones */
@@ -122,16 +122,18 @@ void outbox_finalize(struct outbox *outbox, struct conn *conn);
 void outbox_drop_queue(struct outbox *outbox, struct conn *conn);
 
 /* The tick at which the peer was last seen to take a byte of its queue; now, when nothing is
- * queued. Asks the kernel (SIOCOUTQ), since EPOLLOUT alone comes too late: 24 s for a reader at 64
- * KB/s. */
+ * queued. Asks the transport, since EPOLLOUT alone comes too late: 24 s for a reader at 64 KB/s. */
 uint32_t outbox_last_progress(struct outbox *outbox, struct conn *conn);
 
 /* Stops counting a connection among the lagging that has been for too long: it does not keep up,
  * and must not hold back those who send for ever. */
 void outbox_give_up_on(struct outbox *outbox, struct conn *conn);
 
-/* The connection with the most bytes queued, of those that are not closing; CONN_NONE when none is
- * stalled. */
+/* Bytes that sockets have taken since the last call. */
+uint64_t outbox_take_bytes_out(struct outbox *outbox);
+
+/* The connection with the most bytes queued, of those that are not closing; CONN_NONE when nothing
+ * is queued. */
 uint32_t outbox_largest(const struct outbox *outbox, size_t *ret_bytes);
 
 #endif

@@ -1,36 +1,17 @@
 #include "reader.h"
 
-#include <errno.h>
-#include <sys/types.h>
-
 #include "../../proto/bytes.h"
 #include "../../proto/frame.h"
-#include "direct_io.h"
 #include "opening.h"
-
-enum {
-	CLOSE_CODE_LEN = 2,
-	CLOSE_CODE_NONE = 1005, /* what a Close without a code counts as: RFC 6455 section 7.1.5 */
-};
+#include "transport.h"
 
 /* --- messages -------------------------------------------------------------------------------- */
-
-static void on_peer_close(struct conns *conns, struct conn *conn, const struct message *message)
-{
-	conn->flags |= CONN_PEER_DONE;
-	if (conn->state == CONN_LIVE) {
-		conn_end(conns, conn, CLOSE_REASON_PEER_CLOSE,
-			message->len < CLOSE_CODE_LEN ? CLOSE_CODE_NONE : load_be16(message->data));
-		conn_send(conns, conn, FRAME_CLOSE, message->data,
-			message->len < CLOSE_CODE_LEN ? 0 : CLOSE_CODE_LEN, 0);
-	}
-}
 
 static void on_message(struct conns *conns, struct conn *conn, const struct message *message)
 {
 	switch (message->kind) {
 	case MESSAGE_CLOSE:
-		on_peer_close(conns, conn, message);
+		conn_answer_close(conns, conn, message->data, message->len);
 		break;
 	case MESSAGE_BROKEN:
 		conn_close(conns, conn, message->broken, 0);
@@ -63,33 +44,11 @@ static bool is_listened_to(const struct conn *conn)
 /* --- the lent reader ---------------------------------------------------------------------------
  */
 
-static int lend_reader(struct conns *conns, struct conn *conn)
-{
-	if (conn->rx) {
-		return 0;
-	}
-	if (conns->spare_count > 0) {
-		conn->rx = conns->spare[--conns->spare_count];
-		return 0;
-	}
-	return message_reader_create(&conns->rules, &conn->rx);
-}
-
-static void return_reader(struct conns *conns, struct conn *conn)
-{
-	if (conns->spare_count < CONNS_SPARE_READERS) {
-		conns->spare[conns->spare_count++] = conn->rx;
-		conn->rx = NULL;
-	} else {
-		message_reader_destroy(&conn->rx);
-	}
-}
-
 /* The bytes are used up: a frame or message under way keeps its reader, at the node's expense. */
 static void settle_reader(struct conns *conns, struct conn *conn)
 {
 	if (message_reader_is_idle(conn->rx)) {
-		return_reader(conns, conn);
+		reader_pool_return(&conns->reading.pool, &conn->rx);
 		if (conn->rx_held > 0) {
 			conn_charge_reader(conns, conn);
 		}
@@ -120,7 +79,7 @@ static void note_arrived(
 
 static void on_frame_bytes(struct conns *conns, struct conn *conn, uint8_t *data, size_t len)
 {
-	if (lend_reader(conns, conn) < 0) {
+	if (!conn->rx && reader_pool_lend(&conns->reading.pool, &conn->rx) < 0) {
 		conn_vanish(conns, conn, CLOSE_REASON_INTERNAL_ERROR);
 		return;
 	}
@@ -160,16 +119,16 @@ static void put_ready(struct conns *conns, struct conn *conn)
 {
 	if (!(conn->flags & (CONN_READY | CONN_PAUSED))) {
 		conn->flags |= CONN_READY;
-		conn->ready_next = conns->ready_head;
-		conns->ready_head = conn->index;
+		conn->ready_next = conns->reading.ready_head;
+		conns->reading.ready_head = conn->index;
 	}
 }
 
 static void pause_reading(struct conns *conns, struct conn *conn)
 {
 	conn->flags |= CONN_PAUSED;
-	conn->ready_next = conns->paused_head;
-	conns->paused_head = conn->index;
+	conn->ready_next = conns->reading.paused_head;
+	conns->reading.paused_head = conn->index;
 }
 
 /* How much may be read at once; nothing from those that the fan-out waits to be rid of. */
@@ -195,19 +154,28 @@ static void read_once(struct conns *conns, struct conn *conn)
 		pause_reading(conns, conn);
 		return;
 	}
-	ssize_t len = direct_recv(conn->fd, conns->read_buffer, most);
-	if (len > 0) {
-		on_bytes(conns, conn, conns->read_buffer, (size_t)len);
-		if (conn->state != CONN_DEAD &&
-			((size_t)len == most || conn->flags & CONN_HUNG_UP)) {
+	struct transport_read got = transport_recv(conn, conns->reading.buffer, most);
+	switch (got.status) {
+	case TRANSPORT_DATA:
+		if (got.len > 0) {
+			on_bytes(conns, conn, got.data, got.len);
+		}
+		if (conn->state != CONN_DEAD && (got.more || conn->flags & CONN_HUNG_UP)) {
 			put_ready(conns, conn);
 		}
-	} else if (len == 0) {
+		break;
+	case TRANSPORT_NOTHING:
+		if (got.more) {
+			put_ready(conns, conn);
+		}
+		break;
+	case TRANSPORT_EOF:
+	case TRANSPORT_TRUNCATED:
 		conn_vanish(conns, conn, CLOSE_REASON_PEER_EOF);
-	} else if (errno == EINTR) {
-		put_ready(conns, conn);
-	} else if (errno != EAGAIN) {
+		break;
+	case TRANSPORT_BROKEN:
 		conn_vanish(conns, conn, CLOSE_REASON_PEER_RESET);
+		break;
 	}
 }
 
@@ -246,8 +214,8 @@ static bool let_go(struct conns *conns, struct conn *conn)
 bool reader_read_ready(struct conns *conns, uint32_t max)
 {
 	/* Who comes back to the list meanwhile waits for the next turn. */
-	uint32_t index = conns->ready_head;
-	conns->ready_head = CONN_NONE;
+	uint32_t index = conns->reading.ready_head;
+	conns->reading.ready_head = CONN_NONE;
 	while (index != CONN_NONE) {
 		struct conn *conn = conn_table_at(conns->table, index);
 		index = conn->ready_next;
@@ -263,18 +231,28 @@ bool reader_read_ready(struct conns *conns, uint32_t max)
 		read_once(conns, conn);
 		conn_visit_end(conns, conn);
 	}
-	return conns->ready_head != CONN_NONE;
+	return reader_has_ready(conns);
 }
 
 void reader_unpause(struct conns *conns)
 {
-	while (conns->paused_head != CONN_NONE) {
-		struct conn *conn = conn_table_at(conns->table, conns->paused_head);
-		conns->paused_head = conn->ready_next;
+	while (conns->reading.paused_head != CONN_NONE) {
+		struct conn *conn = conn_table_at(conns->table, conns->reading.paused_head);
+		conns->reading.paused_head = conn->ready_next;
 		if (let_go(conns, conn)) {
 			/* The silence was ours, not the client's. */
 			conn->last_read_tick = conns->loop->now_tick;
 			put_ready(conns, conn);
 		}
 	}
+}
+
+bool reader_has_ready(const struct conns *conns)
+{
+	return conns->reading.ready_head != CONN_NONE;
+}
+
+bool reader_has_paused(const struct conns *conns)
+{
+	return conns->reading.paused_head != CONN_NONE;
 }

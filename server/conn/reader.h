@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "conn.h"
+#include "conns.h"
 
 /* What epoll has said of a handle; stale ones are dropped. Thread: the owner. */
 void reader_on_events(struct conns *conns, handle_t handle, uint32_t events);
@@ -20,5 +20,10 @@ bool reader_read_ready(struct conns *conns, uint32_t max);
 
 /* Goes back to reading from all paused connections. Thread: the owner. */
 void reader_unpause(struct conns *conns);
+
+/* Whether there are connections that may have more to read, or that are paused. Thread: the owner.
+ */
+bool reader_has_ready(const struct conns *conns);
+bool reader_has_paused(const struct conns *conns);
 
 #endif

@@ -1,12 +1,11 @@
 #include "timeouts.h"
 
-#include <sys/ioctl.h>
-
 #include "../../proto/frame.h"
+#include "transport.h"
 
 static void handshake_passed(struct conns *conns, struct conn *conn)
 {
-	if (!conn->opening) {
+	if (!(conn->flags & CONN_HEAD_KEPT)) {
 		/* It never said a word: neither do we. */
 		conn_vanish(conns, conn, CLOSE_REASON_HANDSHAKE_TIMEOUT);
 		return;
@@ -19,7 +18,7 @@ static void handshake_passed(struct conns *conns, struct conn *conn)
 static void check_stalled(struct conns *conns, struct conn *conn)
 {
 	uint32_t progress = outbox_last_progress(conns->outbox, conn);
-	if (deadline_write_passed(&conns->deadlines, progress, conns->loop->now_tick)) {
+	if (deadline_write_passed(&conns->limits.deadlines, progress, conns->loop->now_tick)) {
 		conn_overload(conns, conn, CLOSE_REASON_WRITE_TIMEOUT);
 		return;
 	}
@@ -56,9 +55,7 @@ static void act_on(struct conns *conns, struct conn *conn, enum deadline_due due
  * tell. */
 static bool is_unheard(const struct conn *conn, enum deadline_due due)
 {
-	int waiting = 0;
-	return (due == DEADLINE_READ || due == DEADLINE_HANDSHAKE) &&
-	       ioctl(conn->fd, FIONREAD, &waiting) == 0 && waiting > 0;
+	return (due == DEADLINE_READ || due == DEADLINE_HANDSHAKE) && transport_unread(conn) > 0;
 }
 
 static uint32_t on_wheel(void *context, uint32_t index)
@@ -72,7 +69,7 @@ static uint32_t on_wheel(void *context, uint32_t index)
 		return TIMER_WHEEL_NONE;
 	}
 	enum deadline_due due =
-		deadline_check(&conns->deadlines, conn, conns->loop->now_tick, &next);
+		deadline_check(&conns->limits.deadlines, conn, conns->loop->now_tick, &next);
 	if (is_unheard(conn, due)) {
 		due = DEADLINE_NONE;
 		next = conns->loop->now_tick + 1;
@@ -91,7 +88,7 @@ static uint32_t on_wheel(void *context, uint32_t index)
 		if (conn->state == CONN_DEAD) {
 			return TIMER_WHEEL_NONE;
 		}
-		deadline_check(&conns->deadlines, conn, conns->loop->now_tick, &next);
+		deadline_check(&conns->limits.deadlines, conn, conns->loop->now_tick, &next);
 	}
 	conn->wheel_tick = next;
 	return next;

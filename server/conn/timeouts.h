@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "conn.h"
+#include "conns.h"
 
 /* Visits the deadlines that have come up, at most `visits_max`. Returns whether there are more.
  * Thread: the owner. */

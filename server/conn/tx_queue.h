@@ -1,6 +1,7 @@
 /* What one peer has not taken yet: bytes of our own frames, in order.
  *
- * Exists only for a connection whose socket is full. Small pieces are copied into chunks of its
+ * Exists only for a connection that is stalled: whose socket is full, or whose transport has a
+ * residue to write; then it may be empty. Small pieces are copied into chunks of its
  * own, so that eight bytes do not pin a buffer of thousands; large ones are shared by reference.
  *
  *   sent │ frame under way │ whole frames behind it │

@@ -516,7 +516,7 @@ static void read_gauges(struct fanout *fanout)
 		lagging += load32(&gauge->lagging);
 		stalled |= load32(&gauge->stalled) > 0;
 	}
-	fanout->conns->others_can_give = stalled;
+	conns_set_others_can_give(fanout->conns, stalled);
 	fanout->is_lagging = lagging > 0;
 	/* Half of them are most: who sends is a receiver too, of what others say. */
 	fanout->is_congested = backlog_is_over(fanout) || (lagging > 0 && lagging * 2 >= receivers);
@@ -569,7 +569,7 @@ static void shed(struct fanout *fanout)
 void fanout_settle(struct fanout *fanout)
 {
 	uint32_t now = fanout->conns->loop->now_tick;
-	if (fanout->conns->paused_head != CONN_NONE) {
+	if (reader_has_paused(fanout->conns)) {
 		/* Another worker, content with less, may have rung and so taken the claim back.
 		 * Before the gauges are read, for one that lowers them from now on to see it. */
 		atomic_store(&fanout->node->gauges[fanout->worker].holds_back, true);

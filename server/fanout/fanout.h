@@ -29,7 +29,7 @@
 
 #include "../base/buf.h"
 #include "../base/mailbox.h"
-#include "../conn/conn.h"
+#include "../conn/conns.h"
 #include "../user/user_table.h"
 
 enum fanout_format {

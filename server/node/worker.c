@@ -10,7 +10,7 @@
 #include "../../proto/assert.h"
 #include "../base/log.h"
 #include "../base/loop.h"
-#include "../conn/conn.h"
+#include "../conn/conns.h"
 #include "../conn/drain.h"
 #include "../conn/reader.h"
 #include "../conn/timeouts.h"
@@ -59,16 +59,17 @@ struct worker {
 
 static void take_limits(struct worker *worker, const struct config *config)
 {
-	worker->conns.deadlines = (struct deadlines){
-		.handshake = loop_ticks(config->handshake_deadline * 1000),
-		.read = loop_ticks(config->read_deadline * 1000),
-		.write = loop_ticks(config->write_deadline * 1000),
-		.close = loop_ticks(config->close_deadline * 1000),
-		.ping = loop_ticks(config->ping_interval * 1000),
+	const struct conns_limits limits = {
+		.deadlines.handshake = loop_ticks(config->handshake_deadline * 1000),
+		.deadlines.read = loop_ticks(config->read_deadline * 1000),
+		.deadlines.write = loop_ticks(config->write_deadline * 1000),
+		.deadlines.close = loop_ticks(config->close_deadline * 1000),
+		.deadlines.ping = loop_ticks(config->ping_interval * 1000),
+		.max_message = (uint32_t)config->max_message,
+		.retry_s = (uint32_t)config->drain + DRAIN_RETRY_S,
+		.queue_limit = config->tx_queue_limit,
 	};
-	worker->conns.rules.max_message = (uint32_t)config->max_message;
-	worker->conns.outbox->queue_limit = config->tx_queue_limit;
-	worker->conns.retry_s = (uint32_t)config->drain + DRAIN_RETRY_S;
+	conns_set_limits(&worker->conns, &limits);
 }
 
 static void on_reload(struct worker *worker, const struct config *config)
@@ -204,10 +205,8 @@ static int turn(struct worker *worker, int wait_ms)
 	}
 	fanout_settle(worker->fanout);
 	conns_reap(conns);
-	stats_add(&worker->stats.bytes_out, conns->outbox->bytes_out);
-	conns->outbox->bytes_out = 0;
 	stats_note(&worker->stats.turn_us, loop_spent_us(&worker->loop), 1);
-	if (conns->ready_head != CONN_NONE) {
+	if (reader_has_ready(conns)) {
 		return 0;
 	}
 	return loop_sooner(next_ms, loop_ms_to_next_tick(&worker->loop));

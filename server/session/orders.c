@@ -149,8 +149,7 @@ static enum order_result cut(struct orders *orders, struct order *order)
 	if (!conn) {
 		return ORDER_GONE;
 	}
-	conn->flags |= CONN_RESET;
-	conn_vanish(orders->conns, conn, CLOSE_REASON_DEMO_CUT);
+	conn_cut(orders->conns, conn, CLOSE_REASON_DEMO_CUT);
 	return ORDER_DONE;
 }
 
@@ -160,11 +159,7 @@ static enum order_result mute(struct orders *orders, struct order *order)
 	if (!conn) {
 		return ORDER_GONE;
 	}
-	if (order->is_muted) {
-		conn->flags |= CONN_MUTED;
-	} else {
-		conn->flags &= (uint16_t)~CONN_MUTED;
-	}
+	conn_mute(conn, order->is_muted);
 	return ORDER_DONE;
 }
 

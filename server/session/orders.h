@@ -10,7 +10,7 @@
 #include "../../proto/user_name.h"
 #include "../base/mailbox.h"
 #include "../base/remote.h"
-#include "../conn/conn.h"
+#include "../conn/conns.h"
 #include "../fanout/fanout.h"
 #include "../user/user_table.h"
 #include "ended.h"

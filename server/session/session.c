@@ -7,6 +7,7 @@
 #include "../../proto/packet.h"
 #include "../../proto/utf8.h"
 #include "../base/log.h"
+#include "../conn/transport.h"
 
 enum {
 	SHOWN_BYTES = 64, /* of a message, in the log */
@@ -86,8 +87,10 @@ static void log_end(const struct sessions *sessions, const struct conn *conn)
 		return;
 	}
 	if (reason != CLOSE_REASON_PEER_CLOSE) {
-		char name[REMOTE_SOCKET_NAME_MAX];
-		remote_socket_name(conn->fd, &conn->remote, name);
+		char name[REMOTE_PAIR_NAME_MAX];
+		struct remote local;
+		transport_local(conn, &local);
+		remote_pair_name(&local, &conn->remote, name);
 		log_info(id, "readloop - read %s: %s", name, close_reason_log(reason));
 	}
 	if (conn->user) {
@@ -97,7 +100,7 @@ static void log_end(const struct sessions *sessions, const struct conn *conn)
 	}
 }
 
-static void remember_end(struct sessions *sessions, const struct conn *conn)
+static void remember_end(struct sessions *sessions, const struct conn *conn, uint16_t code)
 {
 	const struct loop *loop = sessions->conns->loop;
 	size_t name_len = 0;
@@ -106,19 +109,19 @@ static void remember_end(struct sessions *sessions, const struct conn *conn)
 	entry->ended_us = loop->now_us + loop_spent_us(loop);
 	entry->age_ms = (uint64_t)(loop->now_tick - conn->state_tick) * LOOP_TICK_MS;
 	entry->remote = conn->remote;
-	entry->code = sessions->conns->end_code;
+	entry->code = code;
 	entry->reason = conn->reason;
 	entry->worker = handle_worker(id_of(sessions, conn));
 	entry->name_len = (uint8_t)name_len;
 	memcpy(entry->name, name, name_len);
 }
 
-static void on_ended(void *owner, struct conn *conn)
+static void on_ended(void *owner, struct conn *conn, uint16_t code)
 {
 	struct sessions *sessions = owner;
 	log_end(sessions, conn);
 	if (sessions->ended) {
-		remember_end(sessions, conn);
+		remember_end(sessions, conn, code);
 	}
 	fanout_leave(sessions->fanout, conn);
 	if (conn->user) {

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "../base/mailbox.h"
-#include "../conn/conn.h"
+#include "../conn/conns.h"
 #include "../fanout/fanout.h"
 #include "../user/user_table.h"
 #include "ended.h"

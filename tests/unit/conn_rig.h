@@ -33,7 +33,7 @@
 #include "../../proto/packet.h"
 #include "../../server/base/log.h"
 #include "../../server/base/loop.h"
-#include "../../server/conn/conn.h"
+#include "../../server/conn/conns.h"
 #include "../../server/conn/drain.h"
 #include "../../server/conn/reader.h"
 #include "../../server/conn/timeouts.h"
@@ -107,15 +107,16 @@ static inline void bench_init_worker(struct bench *bench, uint32_t id, const str
 		conns_init(&worker->conns, (uint8_t)id, &worker->loop, &worker->stats,
 			&bench->budget, &worker->load, &bench->refusals, ops, &worker->sessions),
 		0);
-	worker->conns.deadlines = (struct deadlines){
-		.handshake = loop_ticks(5000),
-		.read = loop_ticks(120000),
-		.write = loop_ticks(10000),
-		.close = loop_ticks(5000),
+	const struct conns_limits limits = {
+		.deadlines.handshake = loop_ticks(5000),
+		.deadlines.read = loop_ticks(120000),
+		.deadlines.write = loop_ticks(10000),
+		.deadlines.close = loop_ticks(5000),
+		.max_message = 65536,
+		.retry_s = 6,
+		.queue_limit = 1 << 20,
 	};
-	worker->conns.rules.max_message = 65536;
-	worker->conns.outbox->queue_limit = 1 << 20;
-	worker->conns.retry_s = 6;
+	conns_set_limits(&worker->conns, &limits);
 	assert_int_equal(
 		fanout_create(&bench->node, (uint8_t)id, &worker->conns, &worker->fanout), 0);
 	assert_int_equal(mailbox_create(&bench->mailboxes[id]), 0);
@@ -219,8 +220,7 @@ static inline bool bench_turn(struct bench *bench, uint32_t worker)
 	busy |= timeouts_tick(&w->conns, 1024);
 	fanout_settle(w->fanout);
 	conns_reap(&w->conns);
-	w->conns.outbox->bytes_out = 0;
-	return busy || w->conns.ready_head != CONN_NONE;
+	return busy || reader_has_ready(&w->conns);
 }
 
 /* --- the clients' side -------------------------------------------------------------------------

@@ -241,7 +241,7 @@ static void test_the_first_reason_wins(void **state)
 	conn_close(conns, conn, CLOSE_REASON_DRAIN, 1234);
 	conn_close(conns, conn, CLOSE_REASON_KICKED, 0);
 	conn_overload(conns, conn, CLOSE_REASON_OVERLOADED);
-	conn_end(conns, conn, CLOSE_REASON_PEER_CLOSE, 1000);
+	conn_answer_close(conns, conn, (const uint8_t[]){0x03, 0xe8}, 2);
 	conn_vanish(conns, conn, CLOSE_REASON_PEER_RESET);
 	conn_vanish(conns, conn, CLOSE_REASON_PEER_EOF);
 	conn_visit_end(conns, conn);

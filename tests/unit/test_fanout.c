@@ -296,7 +296,7 @@ static void test_feeders_are_paused_and_go_on(void **state)
 	assert_true(conn->flags & CONN_PAUSED);
 	assert_in_range(bench->node.backlog, 4000, 4000 + 2100);
 	/* Silence that is ours is not counted against it. */
-	bench->workers[1].loop.now_tick += 10 * bench_conns(bench, 1)->deadlines.read;
+	bench->workers[1].loop.now_tick += 10 * bench_conns(bench, 1)->limits.deadlines.read;
 	bench_turn(bench, 1);
 	assert_int_equal(conn->state, CONN_LIVE);
 	bench_run(bench);
@@ -307,7 +307,7 @@ static void test_feeders_are_paused_and_go_on(void **state)
 		assert_true(client_frame(r, &frame));
 		assert_int_equal(frame.len, 2000 + 10);
 	}
-	bench_pass(bench, bench_conns(bench, 1)->deadlines.read);
+	bench_pass(bench, bench_conns(bench, 1)->limits.deadlines.read);
 	bench_run(bench);
 	assert_int_equal(conn->state, CONN_LIVE);
 }
@@ -350,7 +350,7 @@ static void test_most_receivers_lagging_pause_feeders_for_a_while(void **state)
 {
 	struct bench *bench = *state;
 	bench_conns(bench, 0)->outbox->queue_limit = 40000;
-	bench_conns(bench, 0)->deadlines.write = 1000;
+	bench_conns(bench, 0)->limits.deadlines.write = 1000;
 	struct client *slow[3];
 	char name[8];
 	for (int i = 0; i < 3; i++) {

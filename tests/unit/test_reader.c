@@ -103,7 +103,7 @@ static void test_readers_are_lent(void **state)
 	client_send(a, FRAME_PONG, NULL, 0);
 	client_send(b, FRAME_PONG, NULL, 0);
 	bench_run(bench);
-	assert_int_equal(conns->spare_count, 1); /* one served both */
+	assert_int_equal(conns->reading.pool.spare_count, 1); /* one served both */
 	assert_null(client_conn(bench, a)->rx);
 	assert_int_equal(bench->budget.used, 0);
 	client_write(a, "\x81\x85\0\0\0\0he", 8);
@@ -120,7 +120,7 @@ static void test_readers_are_lent(void **state)
 	assert_null(client_conn(bench, a)->rx);
 	assert_int_equal(client_conn(bench, a)->rx_held, 0);
 	assert_int_equal(client_conn(bench, b)->rx_held, 0);
-	assert_int_equal(conns->spare_count, 2);
+	assert_int_equal(conns->reading.pool.spare_count, 2);
 }
 
 /* Over the node's limit: who is in mid-message is sent away, and what it held is free at once. */
@@ -218,7 +218,7 @@ static void test_flooders_take_turns(void **state)
 	bench_events(bench, 0);
 	assert_true(reader_read_ready(conns, 2));
 	/* One that dies while it waits there is let go of, not looked for. */
-	struct conn *dying = conn_table_at(conns->table, conns->ready_head);
+	struct conn *dying = conn_table_at(conns->table, conns->reading.ready_head);
 	assert_true(dying->flags & CONN_READY);
 	uint32_t dead_index = dying->index;
 	conn_visit_begin(conns, dying);
@@ -229,7 +229,7 @@ static void test_flooders_take_turns(void **state)
 	struct client *late = bench_connect(bench, 0, 0, false);
 	assert_int_not_equal(handle_index(late->handle), dead_index);
 	bench_run(bench);
-	assert_int_equal(conns->ready_head, CONN_NONE);
+	assert_int_equal(conns->reading.ready_head, CONN_NONE);
 	struct client *later = bench_connect(bench, 0, 0, false);
 	assert_int_equal(handle_index(later->handle), dead_index);
 	uint64_t total = 0;

@@ -52,7 +52,7 @@ static void test_read_deadline_is_renewed_by_frames_only(void **state)
 	struct bench *bench = *state;
 	struct client *a = bench_login(bench, 0, "a");
 	struct client *b = bench_login(bench, 0, "b");
-	uint32_t read = bench_conns(bench, 0)->deadlines.read;
+	uint32_t read = bench_conns(bench, 0)->limits.deadlines.read;
 
 	bench_pass(bench, read - 1);
 	client_send(a, FRAME_PONG, NULL, 0);
@@ -85,7 +85,7 @@ static void test_what_waits_unread_is_heard_before_the_deadline_counts(void **st
 	bench_run(bench);
 	client_packet(a, PACKET_PING, NULL, 0);
 	client_write(half, "TP/1.1\r\n", 8);
-	bench_pass(bench, conns->deadlines.read + 100);
+	bench_pass(bench, conns->limits.deadlines.read + 100);
 	/* The wheel comes first, as it does when one wait cannot bring all events. */
 	timeouts_tick(conns, 1024);
 	bench_run(bench);
@@ -102,7 +102,7 @@ static void test_ping_interval(void **state)
 {
 	struct bench *bench = *state;
 	struct conns *conns = bench_conns(bench, 0);
-	conns->deadlines.ping = 40;
+	conns->limits.deadlines.ping = 40;
 	struct client *a = bench_login(bench, 0, "a");
 	assert_in_range(ticks_until_heard(bench, a, 60), 41, 44);
 	expect_frame(a, FRAME_PING, NULL, 0);
@@ -113,7 +113,7 @@ static void test_ping_interval(void **state)
 	assert_in_range(ticks_until_heard(bench, a, 60), 41, 44);
 	expect_frame(a, FRAME_PING, NULL, 0);
 	/* The Pong has renewed the read deadline, Pings do not. */
-	uint32_t left = conns->deadlines.read - 42;
+	uint32_t left = conns->limits.deadlines.read - 42;
 	for (uint32_t ticks = 0; ticks < left; ticks += 20) {
 		bench_pass(bench, 20);
 		bench_run(bench);
@@ -131,8 +131,8 @@ static void test_ping_of_a_stalled_connection(void **state)
 {
 	struct bench *bench = *state;
 	struct conns *conns = bench_conns(bench, 0);
-	conns->deadlines.ping = 8;
-	conns->deadlines.write = 1000;
+	conns->limits.deadlines.ping = 8;
+	conns->limits.deadlines.write = 1000;
 	struct client *a = bench_login_with(bench, 0, "a", 4096);
 	struct client *b = bench_login(bench, 0, "b");
 	stall(bench, a, b);
@@ -157,7 +157,7 @@ static void test_write_deadline(void **state)
 	struct bench *bench = *state;
 	struct client *a = bench_login_with(bench, 0, "a", 4096);
 	struct client *b = bench_login(bench, 0, "b");
-	uint32_t write = bench_conns(bench, 0)->deadlines.write;
+	uint32_t write = bench_conns(bench, 0)->limits.deadlines.write;
 	stall(bench, a, b);
 	for (uint32_t i = 0; i <= write; i++) {
 		assert_int_equal(bench_ends(bench, CLOSE_REASON_WRITE_TIMEOUT), 0);
@@ -187,7 +187,7 @@ static void test_who_reads_slowly_but_reads_is_kept(void **state)
 	struct bench *bench = *state;
 	struct client *a = bench_login_with(bench, 0, "a", 4096);
 	struct client *b = bench_login(bench, 0, "b");
-	uint32_t write = bench_conns(bench, 0)->deadlines.write;
+	uint32_t write = bench_conns(bench, 0)->limits.deadlines.write;
 	stall(bench, a, b);
 	for (int i = 0; i < 10; i++) {
 		char scrap[4096];
@@ -213,7 +213,7 @@ static void test_shortened_deadlines_are_swept_lengthened_ones_seen_later(void *
 		snprintf(name, sizeof(name), "u%d", i);
 		clients[i] = bench_login(bench, 0, name);
 	}
-	conns->deadlines.read = 20;
+	conns->limits.deadlines.read = 20;
 	uint32_t cursor = 0;
 	assert_true(timeouts_sweep(conns, &cursor, 15));
 	assert_false(timeouts_sweep(conns, &cursor, 15));
@@ -221,7 +221,7 @@ static void test_shortened_deadlines_are_swept_lengthened_ones_seen_later(void *
 	bench_run(bench);
 	assert_int_equal(bench_ends(bench, CLOSE_REASON_READ_TIMEOUT), 0);
 	/* Lengthened before it has passed: the wheel asks again and finds the later one. */
-	conns->deadlines.read = 40;
+	conns->limits.deadlines.read = 40;
 	bench_pass(bench, 10);
 	bench_run(bench);
 	assert_int_equal(bench_ends(bench, CLOSE_REASON_READ_TIMEOUT), 0);

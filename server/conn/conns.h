@@ -1,0 +1,191 @@
+/* The connections of one worker: opened, written to, ended, reaped.
+ *
+ * Knows RFC 6455 and the deadlines, not what a user is: that is told to the floor above by
+ * callbacks.
+ *
+ * Every end has one reason, the first one given, and is counted under it. Whatever happens to a
+ * connection happens inside a visit to it (events, a deadline, a message for it), at whose end what
+ * it is to be sent is written at once. Everything here belongs to the worker's own thread. Others
+ * read the fields of struct conns and call its functions; only this folder writes them. */
+#ifndef TIDEGATE_CONNS_H
+#define TIDEGATE_CONNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../proto/close_reason.h"
+#include "../../proto/handshake.h"
+#include "../../proto/message.h"
+#include "../base/buf.h"
+#include "../base/loop.h"
+#include "../base/stats.h"
+#include "../base/timer_wheel.h"
+#include "conn.h"
+#include "conn_table.h"
+#include "deadline.h"
+#include "outbox.h"
+#include "reader_pool.h"
+
+enum {
+	CONN_READ_BUFFER = 262144, /* bytes of one read, and so of one connection's turn */
+};
+
+/* What the floor above does. `owner` is conns->owner. */
+struct conn_ops {
+	/* A valid upgrade has come: answer with conn_accept, perhaps followed by conn_close. */
+	void (*request)(void *owner, struct conn *conn, const struct handshake_request *request);
+	/* A text or binary message has come; borrowed until the call returns. */
+	void (*message)(void *owner, struct conn *conn, const struct message *message);
+	/* Append what the connection is owed from before, ahead of what comes now. */
+	void (*catch_up)(void *owner, struct conn *conn);
+	/* A live connection has got its end, with conn->reason; `code` is that of the Close, ours
+	 * or the peer's, 0 without one. Called once for each; its socket is still open, its
+	 * state_tick still that of the login. */
+	void (*ended)(void *owner, struct conn *conn, uint16_t code);
+	/* How many bytes may be read from one that feeds the fan-out; 0 pauses it. */
+	size_t (*may_read)(void *owner, const struct conn *conn);
+};
+
+/* What may change while running. Plain data. */
+struct conns_limits {
+	struct deadlines deadlines;
+	uint32_t max_message; /* bytes */
+	uint32_t retry_s;     /* what a 503 says */
+	size_t queue_limit;   /* bytes that may be queued for one connection */
+};
+
+/* What reader.c works with, and nobody else. */
+struct conns_reading {
+	uint8_t *buffer;      /* CONN_READ_BUFFER bytes */
+	uint32_t ready_head;  /* those with more to read, by index */
+	uint32_t paused_head; /* those not read from for now */
+	struct reader_pool pool;
+};
+
+/* Owner:  one worker.
+ * Shared: never; the budget, the load, the refusals and the stats it points to are. */
+struct conns {
+	const struct conn_ops *ops;
+	void *owner;
+	struct loop *loop;
+	struct stats *stats;
+	struct memory_budget *budget;
+	/* Sockets this worker was given and has not closed: the acceptors' measure. */
+	_Atomic uint32_t *load;
+	/* On all workers: those of them that were opened to be refused. */
+	_Atomic uint32_t *refusals;
+	struct conn_table *table;
+	struct timer_wheel *wheel;
+	struct outbox *outbox;
+	struct conns_limits limits;
+	struct conns_reading reading;
+	uint32_t dead_head;   /* those to be reaped */
+	bool caught_up;       /* in this visit */
+	bool refuse_all;      /* draining: every opening is answered 503 */
+	bool others_can_give; /* over the memory limit there are queues to be cut off first */
+};
+
+/* `worker` is the id in handles. Errors: -ENOMEM; conns_finish is due all the same. */
+int conns_init(struct conns *conns, uint8_t worker, struct loop *loop, struct stats *stats,
+	struct memory_budget *budget, _Atomic uint32_t *load, _Atomic uint32_t *refusals,
+	const struct conn_ops *ops, void *owner);
+
+/* Ends all connections at once, without a word, under SHUTDOWN, and frees everything. */
+void conns_finish(struct conns *conns);
+
+/* Without limits, as after conns_init, no connection may be opened. Deadlines that became shorter
+ * are for timeouts_sweep to find. */
+void conns_set_limits(struct conns *conns, const struct conns_limits *limits);
+
+/* From now on every opening is answered 503. */
+void conns_refuse_all(struct conns *conns);
+
+/* Says whether, over the memory limit, there are queues on the node that can be cut off before
+ * anybody is refused. */
+void conns_set_others_can_give(struct conns *conns, bool can_give);
+
+/* Takes over a socket: non-blocking, connected, counted in the load. With `refuse`, which is
+ * counted in the refusals, its request will be answered 503. Errors: -ENOMEM, -ENOSPC, -errno of
+ * epoll_ctl; the socket is closed then. */
+int conn_open(struct conns *conns, int fd, const struct remote *remote, bool refuse);
+
+/* Closes the sockets of the dead, gives their records back and counts what was sent. The end of a
+ * turn. */
+void conns_reap(struct conns *conns);
+
+/* Begins and ends a visit. Visits do not nest. */
+void conn_visit_begin(struct conns *conns, struct conn *conn);
+void conn_visit_end(struct conns *conns, struct conn *conn);
+
+/* --- inside a visit --- */
+
+/* Queues the 101. The connection is live from here on. */
+void conn_accept(struct conns *conns, struct conn *conn, const char *answer, size_t answer_len);
+
+/* Queues an HTTP answer that is no 101 and ends the connection. */
+void conn_refuse(struct conns *conns, struct conn *conn, const char *answer, size_t answer_len,
+	enum close_reason reason);
+
+/* Queues a frame that is no Close. `data` is copied or sent before the call returns; but a large
+ * payload with headroom for a header in front of it (see struct message) that lies in the read
+ * buffer is sent from there. */
+void conn_send(struct conns *conns, struct conn *conn, uint8_t opcode, uint8_t *data, size_t len,
+	size_t headroom);
+
+/* Queues whole frames that many share. */
+void conn_share(
+	struct conns *conns, struct conn *conn, struct buf *buf, const uint8_t *data, size_t len);
+
+/* Brings the connection up to date: what it is owed from before is appended and sent, or queued. */
+void conn_settle(struct conns *conns, struct conn *conn);
+
+/* Answers a Ping, ahead of what is queued where a frame boundary allows. */
+void conn_pong(struct conns *conns, struct conn *conn, const struct message *message);
+
+/* The socket can take more of what is queued. */
+void conn_resume_writing(struct conns *conns, struct conn *conn);
+
+/* Ends a live connection and says why: what is queued behind the frame under way is dropped, a
+ * Close with the reason's code goes out, and the socket is reset when the peer has not closed
+ * within the close deadline. `retry_ms` is for reasons that carry one. Without effect on one that
+ * has ended. */
+void conn_close(
+	struct conns *conns, struct conn *conn, enum close_reason reason, uint32_t retry_ms);
+
+/* The same, with a payload for the Close that is not the reason's own: at least a code. */
+void conn_close_with(struct conns *conns, struct conn *conn, enum close_reason reason,
+	const uint8_t *payload, size_t len);
+
+/* The same, for one that was too much for us; it is told a time to come back of its own. */
+void conn_overload(struct conns *conns, struct conn *conn, enum close_reason reason);
+
+/* The peer's Close has come, with its payload: it is answered in kind. */
+void conn_answer_close(struct conns *conns, struct conn *conn, const uint8_t *payload, size_t len);
+
+/* --- anywhere --- */
+
+/* Ends a connection in any state without a word: the peer is gone, or its stream is broken. */
+void conn_vanish(struct conns *conns, struct conn *conn, enum close_reason reason);
+
+/* The same with a reset, as if the network were cut. */
+void conn_cut(struct conns *conns, struct conn *conn, enum close_reason reason);
+
+/* Drops all that it is sent from now on, or no more. For a demonstration. */
+void conn_mute(struct conn *conn, bool is_muted);
+
+/* --- for this folder --- */
+
+/* All is said and done: to be reaped at the end of the turn. */
+void conn_die(struct conns *conns, struct conn *conn);
+
+/* Brings the wheel's next look forward where a deadline has become an earlier one. */
+void conn_rearm(struct conns *conns, struct conn *conn);
+
+/* Charges what the lent reader holds to the memory budget. */
+void conn_charge_reader(struct conns *conns, struct conn *conn);
+
+/* Frees the lent reader, whatever is in it. */
+void conn_drop_reader(struct conns *conns, struct conn *conn);
+
+#endif

@@ -1,0 +1,60 @@
+#include "transport.h"
+
+#include <stdlib.h>
+
+int transport_layer(struct conn *conn, const struct transport_ops *ops, void *state)
+{
+	if (!conn->extra) {
+		conn->extra = calloc(1, sizeof(*conn->extra));
+		if (!conn->extra) {
+			return -ENOMEM;
+		}
+	}
+	conn->extra->transport = ops;
+	conn->extra->transport_state = state;
+	conn->flags |= CONN_LAYERED;
+	return 0;
+}
+
+static const struct transport_ops *layer_of(const struct conn *conn)
+{
+	return conn->flags & CONN_LAYERED ? conn->extra->transport : NULL;
+}
+
+size_t transport_unread(const struct conn *conn)
+{
+	const struct transport_ops *layer = layer_of(conn);
+	return layer ? layer->unread(conn) : transport_plain_unread(conn);
+}
+
+bool transport_progress(const struct conn *conn, uint64_t sent, int64_t *ret_taken)
+{
+	const struct transport_ops *layer = layer_of(conn);
+	return layer ? layer->progress(conn, sent, ret_taken)
+		     : transport_plain_progress(conn, sent, ret_taken);
+}
+
+int transport_shutdown(struct conn *conn)
+{
+	const struct transport_ops *layer = layer_of(conn);
+	return layer ? layer->shutdown(conn) : transport_plain_shutdown(conn);
+}
+
+void transport_close(struct conn *conn, bool reset)
+{
+	const struct transport_ops *layer = layer_of(conn);
+	if (layer) {
+		layer->close(conn, reset);
+	} else {
+		transport_plain_close(conn, reset);
+	}
+	conn->fd = -1;
+}
+
+void transport_local(const struct conn *conn, struct remote *ret_local)
+{
+	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+	socklen_t len = sizeof(address);
+	getsockname(conn->fd, (struct sockaddr *)&address, &len);
+	remote_from_sockaddr(ret_local, &address);
+}

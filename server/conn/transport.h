@@ -1,0 +1,77 @@
+/* The seam for bytes: what a connection's plain bytes go through to its socket. All else in the
+ * gateway reads, writes, ends and asks after a client's socket here; nobody above makes a system
+ * call on its descriptor.
+ *
+ * Plain lines are inlined (transport_plain.h) and cost one test of a flag. What is layered over the
+ * socket (records that are sealed and opened) is a table of functions in conn->extra. So nobody
+ * above may believe that a short read is the end of what there is, that a read without bytes is an
+ * end, or that everything has left when everything was taken.
+ *
+ * Thread: the connection's worker. */
+#ifndef TIDEGATE_TRANSPORT_H
+#define TIDEGATE_TRANSPORT_H
+
+#include "transport_plain.h"
+
+/* A layer over the socket. Each function does what the function transport_NAME below says. */
+struct transport_ops {
+	struct transport_read (*recv)(struct conn *conn, uint8_t *buffer, size_t most);
+	ssize_t (*sendv)(struct conn *conn, struct iovec *iov, int count);
+	bool (*is_pending)(const struct conn *conn);
+	size_t (*unread)(const struct conn *conn);
+	bool (*progress)(const struct conn *conn, uint64_t sent, int64_t *ret_taken);
+	int (*shutdown)(struct conn *conn);
+	/* Also frees what it keeps in extra->transport_state. */
+	void (*close)(struct conn *conn, bool reset);
+};
+
+/* Puts a layer over the socket of a connection that has not been read from. The layer frees `state`
+ * when it closes. Errors: -ENOMEM, the connection as it was. */
+int transport_layer(struct conn *conn, const struct transport_ops *ops, void *state);
+
+/* Reads once, at most `most` bytes into `buffer`. Part of a record is the layer's to keep. */
+static inline struct transport_read transport_recv(struct conn *conn, uint8_t *buffer, size_t most)
+{
+	if (__builtin_expect(conn->flags & CONN_LAYERED, 0)) {
+		return conn->extra->transport->recv(conn, buffer, most);
+	}
+	return transport_plain_recv(conn, buffer, most);
+}
+
+/* Writes once. Returns how many plain bytes were taken: they will not be offered again, though some
+ * may still be a residue. With `count` 0 it writes a residue only. Errors: -errno; -EAGAIN, -EINTR,
+ * -ENOBUFS and -ENOMEM pass. */
+static inline ssize_t transport_sendv(struct conn *conn, struct iovec *iov, int count)
+{
+	if (__builtin_expect(conn->flags & CONN_LAYERED, 0)) {
+		return conn->extra->transport->sendv(conn, iov, count);
+	}
+	return transport_plain_sendv(conn, iov, count);
+}
+
+/* Whether bytes that were taken, or a record of the layer's own, have not left: the line is stalled
+ * until the socket takes more. */
+static inline bool transport_is_pending(const struct conn *conn)
+{
+	return __builtin_expect(conn->flags & CONN_LAYERED, 0) &&
+	       conn->extra->transport->is_pending(conn);
+}
+
+/* Bytes that have come and were not read. */
+size_t transport_unread(const struct conn *conn);
+
+/* How much the peer has taken, in the transport's own unit: to be compared with earlier answers
+ * only. `sent` is what it was given since the line stalled, in bytes. Returns false when it cannot
+ * tell. */
+bool transport_progress(const struct conn *conn, uint64_t sent, int64_t *ret_taken);
+
+/* Ends our half of the stream; reading goes on. Errors: -errno. */
+int transport_shutdown(struct conn *conn);
+
+/* The last thing done with a socket; with `reset`, so that what is unread or unsent is dropped. */
+void transport_close(struct conn *conn, bool reset);
+
+/* Our own end of the line. */
+void transport_local(const struct conn *conn, struct remote *ret_local);
+
+#endif
