@@ -1,13 +1,13 @@
 /* Two or three "workers" on one thread: real connections, sessions, fan-out and mailboxes, driven
  *by hand, with a clock that moves when the test says so. So interleavings can be scripted.
  *
- *	struct bench bench;
- *	bench_init(&bench, 2, &session_ops);
- *	struct client *a = bench_login(&bench, 0, "aaa");
+ *	struct rig rig;
+ *	rig_init(&rig, 2, &session_ops);
+ *	struct client *a = rig_login(&rig, 0, "aaa");
  *	client_text(a, "hello");
- *	bench_run(&bench);
+ *	rig_run(&rig);
  *	...
- *	bench_finish(&bench);  // checks that every account is back at zero
+ *	rig_finish(&rig);  // checks that every account is back at zero
  */
 #ifndef TIDEGATE_CONN_RIG_H
 #define TIDEGATE_CONN_RIG_H
@@ -41,12 +41,12 @@
 #include "../../server/session/session.h"
 
 enum {
-	BENCH_WORKERS = 3,
-	BENCH_CLIENTS = 1200,
-	BENCH_START_TICK = 100000,
-	BENCH_MAIL_FANOUT = 1,
-	BENCH_MAIL_KICK = 2,
-	BENCH_ROUNDS_MAX = 100000, /* a run that is not quiet by then never will be */
+	RIG_WORKERS = 3,
+	RIG_CLIENTS = 1200,
+	RIG_START_TICK = 100000,
+	RIG_MAIL_FANOUT = 1,
+	RIG_MAIL_KICK = 2,
+	RIG_ROUNDS_MAX = 100000, /* a run that is not quiet by then never will be */
 };
 
 /* One end of a connection; the other one belongs to a worker. */
@@ -54,7 +54,7 @@ struct client {
 	int fd;
 	uint32_t worker;
 	handle_t handle; /* of the gateway's end */
-	bool deaf;       /* bench_run does not read for it */
+	bool deaf;       /* rig_run does not read for it */
 	bool at_end;     /* FIN or reset has been read */
 	bool was_reset;
 	uint8_t *in; /* what was read */
@@ -67,7 +67,7 @@ struct seen_frame {
 	size_t len;
 };
 
-struct bench_worker {
+struct rig_worker {
 	struct stats stats;
 	_Atomic uint32_t load;
 	struct loop loop;
@@ -76,36 +76,36 @@ struct bench_worker {
 	struct sessions sessions;
 };
 
-struct bench {
+struct rig {
 	uint32_t worker_count;
-	struct bench_worker *workers;
-	struct mailbox *mailboxes[BENCH_WORKERS];
-	struct fanout_gauge gauges[BENCH_WORKERS];
+	struct rig_worker *workers;
+	struct mailbox *mailboxes[RIG_WORKERS];
+	struct fanout_gauge gauges[RIG_WORKERS];
 	struct memory_budget budget;
 	_Atomic uint32_t refusals;
 	struct fanout_node node;
 	struct user_table *users;
-	struct client clients[BENCH_CLIENTS];
+	struct client clients[RIG_CLIENTS];
 	uint32_t client_count;
 };
 
 /* --- the gateway's side ------------------------------------------------------------------------
  */
 
-static inline struct conns *bench_conns(struct bench *bench, uint32_t worker)
+static inline struct conns *rig_conns(struct rig *rig, uint32_t worker)
 {
-	return &bench->workers[worker].conns;
+	return &rig->workers[worker].conns;
 }
 
-static inline void bench_init_worker(struct bench *bench, uint32_t id, const struct conn_ops *ops)
+static inline void rig_init_worker(struct rig *rig, uint32_t id, const struct conn_ops *ops)
 {
-	struct bench_worker *worker = &bench->workers[id];
+	struct rig_worker *worker = &rig->workers[id];
 	assert_int_equal(loop_init(&worker->loop, 256), 0);
-	worker->loop.now_tick = BENCH_START_TICK;
-	worker->loop.now_ms = (uint64_t)BENCH_START_TICK * LOOP_TICK_MS;
+	worker->loop.now_tick = RIG_START_TICK;
+	worker->loop.now_ms = (uint64_t)RIG_START_TICK * LOOP_TICK_MS;
 	assert_int_equal(
-		conns_init(&worker->conns, (uint8_t)id, &worker->loop, &worker->stats,
-			&bench->budget, &worker->load, &bench->refusals, ops, &worker->sessions),
+		conns_init(&worker->conns, (uint8_t)id, &worker->loop, &worker->stats, &rig->budget,
+			&worker->load, &rig->refusals, ops, &worker->sessions),
 		0);
 	const struct conns_limits limits = {
 		.deadlines.handshake = loop_ticks(5000),
@@ -118,58 +118,57 @@ static inline void bench_init_worker(struct bench *bench, uint32_t id, const str
 	};
 	conns_set_limits(&worker->conns, &limits);
 	assert_int_equal(
-		fanout_create(&bench->node, (uint8_t)id, &worker->conns, &worker->fanout), 0);
-	assert_int_equal(mailbox_create(&bench->mailboxes[id]), 0);
-	assert_int_equal(loop_watch(&worker->loop, mailbox_bell_fd(bench->mailboxes[id]),
+		fanout_create(&rig->node, (uint8_t)id, &worker->conns, &worker->fanout), 0);
+	assert_int_equal(mailbox_create(&rig->mailboxes[id]), 0);
+	assert_int_equal(loop_watch(&worker->loop, mailbox_bell_fd(rig->mailboxes[id]),
 				 EPOLLIN | EPOLLET, handle_make(HANDLE_WORKER_RESERVED, 0, 0)),
 		0);
 	worker->sessions = (struct sessions){
 		.conns = &worker->conns,
 		.fanout = worker->fanout,
-		.users = bench->users,
-		.mailboxes = bench->mailboxes,
-		.kick_kind = BENCH_MAIL_KICK,
+		.users = rig->users,
+		.mailboxes = rig->mailboxes,
+		.kick_kind = RIG_MAIL_KICK,
 	};
 }
 
-static inline void bench_init(
-	struct bench *bench, uint32_t worker_count, const struct conn_ops *ops)
+static inline void rig_init(struct rig *rig, uint32_t worker_count, const struct conn_ops *ops)
 {
 	log_set_level(LOG_LEVEL_ERROR);
-	memset(bench, 0, sizeof(*bench));
-	bench->worker_count = worker_count;
-	bench->workers = aligned_alloc(64, worker_count * sizeof(struct bench_worker));
-	assert_non_null(bench->workers);
-	memset(bench->workers, 0, worker_count * sizeof(struct bench_worker));
-	bench->budget.limit = SIZE_MAX;
-	bench->node = (struct fanout_node){
+	memset(rig, 0, sizeof(*rig));
+	rig->worker_count = worker_count;
+	rig->workers = aligned_alloc(64, worker_count * sizeof(struct rig_worker));
+	assert_non_null(rig->workers);
+	memset(rig->workers, 0, worker_count * sizeof(struct rig_worker));
+	rig->budget.limit = SIZE_MAX;
+	rig->node = (struct fanout_node){
 		.worker_count = worker_count,
-		.mailboxes = bench->mailboxes,
-		.gauges = bench->gauges,
-		.budget = &bench->budget,
+		.mailboxes = rig->mailboxes,
+		.gauges = rig->gauges,
+		.budget = &rig->budget,
 		.backlog_limit = 1 << 20,
-		.mail_kind = BENCH_MAIL_FANOUT,
+		.mail_kind = RIG_MAIL_FANOUT,
 	};
 	user_table_thread_begin();
-	assert_int_equal(user_table_create(16, &bench->users), 0);
+	assert_int_equal(user_table_create(16, &rig->users), 0);
 	for (uint32_t i = 0; i < worker_count; i++) {
-		bench_init_worker(bench, i, ops);
+		rig_init_worker(rig, i, ops);
 	}
 }
 
 /* Moves the clock of all workers on. */
-static inline void bench_pass(struct bench *bench, uint32_t ticks)
+static inline void rig_pass(struct rig *rig, uint32_t ticks)
 {
-	for (uint32_t i = 0; i < bench->worker_count; i++) {
-		bench->workers[i].loop.now_tick += ticks;
-		bench->workers[i].loop.now_ms += (uint64_t)ticks * LOOP_TICK_MS;
+	for (uint32_t i = 0; i < rig->worker_count; i++) {
+		rig->workers[i].loop.now_tick += ticks;
+		rig->workers[i].loop.now_ms += (uint64_t)ticks * LOOP_TICK_MS;
 	}
 }
 
 /* The parts of a worker's turn. Each returns how much it found to do. */
-static inline int bench_events(struct bench *bench, uint32_t worker)
+static inline int rig_events(struct rig *rig, uint32_t worker)
 {
-	struct bench_worker *w = &bench->workers[worker];
+	struct rig_worker *w = &rig->workers[worker];
 	/* Not loop_wait: the clock is ours. */
 	int count = epoll_wait(w->loop.epoll_fd, w->loop.events, w->loop.capacity, 0);
 	for (int i = 0; i < count; i++) {
@@ -181,25 +180,25 @@ static inline int bench_events(struct bench *bench, uint32_t worker)
 	return count > 0 ? count : 0;
 }
 
-static inline int bench_mail(struct bench *bench, uint32_t worker)
+static inline int rig_mail(struct rig *rig, uint32_t worker)
 {
 	struct mail *mail;
 	int count = 0;
-	while (mailbox_take(bench->mailboxes[worker], &mail) == MAILBOX_MAIL) {
-		if (mail->kind == BENCH_MAIL_FANOUT) {
-			fanout_receive(bench->workers[worker].fanout, mail);
+	while (mailbox_take(rig->mailboxes[worker], &mail) == MAILBOX_MAIL) {
+		if (mail->kind == RIG_MAIL_FANOUT) {
+			fanout_receive(rig->workers[worker].fanout, mail);
 		} else {
-			assert_int_equal(mail->kind, BENCH_MAIL_KICK);
-			session_on_kick(&bench->workers[worker].sessions, mail);
+			assert_int_equal(mail->kind, RIG_MAIL_KICK);
+			session_on_kick(&rig->workers[worker].sessions, mail);
 		}
 		count++;
 	}
 	return count;
 }
 
-static inline bool bench_has_rung(struct bench *bench, uint32_t worker)
+static inline bool rig_has_rung(struct rig *rig, uint32_t worker)
 {
-	struct bench_worker *w = &bench->workers[worker];
+	struct rig_worker *w = &rig->workers[worker];
 	int count = epoll_wait(w->loop.epoll_fd, w->loop.events, w->loop.capacity, 0);
 	bool rung = false;
 	for (int i = 0; i < count; i++) {
@@ -209,13 +208,13 @@ static inline bool bench_has_rung(struct bench *bench, uint32_t worker)
 }
 
 /* One turn, in the order of worker.c. Returns whether there was anything to do. */
-static inline bool bench_turn(struct bench *bench, uint32_t worker)
+static inline bool rig_turn(struct rig *rig, uint32_t worker)
 {
-	struct bench_worker *w = &bench->workers[worker];
-	bool busy = bench_events(bench, worker) > 0;
+	struct rig_worker *w = &rig->workers[worker];
+	bool busy = rig_events(rig, worker) > 0;
 	busy |= reader_read_ready(&w->conns, 256);
 	fanout_publish(w->fanout);
-	busy |= bench_mail(bench, worker) > 0;
+	busy |= rig_mail(rig, worker) > 0;
 	busy |= fanout_step(w->fanout, 256);
 	busy |= timeouts_tick(&w->conns, 1024);
 	fanout_settle(w->fanout);
@@ -249,17 +248,17 @@ static inline bool client_pump(struct client *client)
 }
 
 /* Lets everybody work until nobody has anything to do. */
-static inline void bench_run(struct bench *bench)
+static inline void rig_run(struct rig *rig)
 {
 	bool busy = true;
 	for (int round = 0; busy; round++) {
-		assert_true(round < BENCH_ROUNDS_MAX);
+		assert_true(round < RIG_ROUNDS_MAX);
 		busy = false;
-		for (uint32_t i = 0; i < bench->worker_count; i++) {
-			busy |= bench_turn(bench, i);
+		for (uint32_t i = 0; i < rig->worker_count; i++) {
+			busy |= rig_turn(rig, i);
 		}
-		for (uint32_t i = 0; i < bench->client_count; i++) {
-			struct client *client = &bench->clients[i];
+		for (uint32_t i = 0; i < rig->client_count; i++) {
+			struct client *client = &rig->clients[i];
 			if (client->fd >= 0 && !client->deaf) {
 				busy |= client_pump(client);
 			}
@@ -267,16 +266,16 @@ static inline void bench_run(struct bench *bench)
 	}
 }
 
-static inline struct client *bench_add(
-	struct bench *bench, uint32_t worker, int ours, int theirs, bool refuse)
+static inline struct client *rig_add(
+	struct rig *rig, uint32_t worker, int ours, int theirs, bool refuse)
 {
-	struct bench_worker *w = &bench->workers[worker];
+	struct rig_worker *w = &rig->workers[worker];
 	struct remote remote = {.is_inet = false};
-	assert_true(bench->client_count < BENCH_CLIENTS);
-	struct client *client = &bench->clients[bench->client_count++];
+	assert_true(rig->client_count < RIG_CLIENTS);
+	struct client *client = &rig->clients[rig->client_count++];
 	*client = (struct client){.fd = theirs, .worker = worker};
 	w->load++;
-	bench->refusals += refuse;
+	rig->refusals += refuse;
 	assert_int_equal(conn_open(&w->conns, ours, &remote, refuse), 0);
 	/* The newest of those that have this descriptor: a record keeps none when it is free. */
 	for (uint32_t i = 0; i < conn_table_size(w->conns.table); i++) {
@@ -290,8 +289,8 @@ static inline struct client *bench_add(
 
 /* A connection that has said nothing yet. `send_buffer` is the gateway's, in bytes; 0: the
  * system's. */
-static inline struct client *bench_connect(
-	struct bench *bench, uint32_t worker, int send_buffer, bool refuse)
+static inline struct client *rig_connect(
+	struct rig *rig, uint32_t worker, int send_buffer, bool refuse)
 {
 	int fds[2];
 	assert_int_equal(
@@ -299,11 +298,11 @@ static inline struct client *bench_connect(
 	if (send_buffer > 0) {
 		setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer));
 	}
-	return bench_add(bench, worker, fds[0], fds[1], refuse);
+	return rig_add(rig, worker, fds[0], fds[1], refuse);
 }
 
 /* The same over the loopback, for what only TCP has: resets, half-closes, windows. */
-static inline struct client *bench_connect_tcp(struct bench *bench, uint32_t worker)
+static inline struct client *rig_connect_tcp(struct rig *rig, uint32_t worker)
 {
 	struct sockaddr_in address = {
 		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -320,13 +319,13 @@ static inline struct client *bench_connect_tcp(struct bench *bench, uint32_t wor
 	close(listener);
 	setsockopt(theirs, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	setsockopt(ours, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	return bench_add(bench, worker, ours, theirs, false);
+	return rig_add(rig, worker, ours, theirs, false);
 }
 
 /* The gateway's end; NULL when it is gone. */
-static inline struct conn *client_conn(struct bench *bench, const struct client *client)
+static inline struct conn *client_conn(struct rig *rig, const struct client *client)
 {
-	return conn_table_find(bench_conns(bench, client->worker)->table, client->handle);
+	return conn_table_find(rig_conns(rig, client->worker)->table, client->handle);
 }
 
 static inline void client_write(struct client *client, const void *data, size_t len)
@@ -475,21 +474,21 @@ static inline void expect_nothing(struct client *client)
 	assert_int_equal(client->in_len - client->in_at, 0);
 }
 
-static inline struct client *bench_login_with(
-	struct bench *bench, uint32_t worker, const char *user, int send_buffer)
+static inline struct client *rig_login_with(
+	struct rig *rig, uint32_t worker, const char *user, int send_buffer)
 {
 	char target[256];
-	struct client *client = bench_connect(bench, worker, send_buffer, false);
+	struct client *client = rig_connect(rig, worker, send_buffer, false);
 	snprintf(target, sizeof(target), "/?user=%s", user);
 	client_request(client, target);
-	bench_run(bench);
+	rig_run(rig);
 	assert_int_equal(client_status(client), 101);
 	return client;
 }
 
-static inline struct client *bench_login(struct bench *bench, uint32_t worker, const char *user)
+static inline struct client *rig_login(struct rig *rig, uint32_t worker, const char *user)
 {
-	return bench_login_with(bench, worker, user, 0);
+	return rig_login_with(rig, worker, user, 0);
 }
 
 static inline void client_leave(struct client *client)
@@ -511,59 +510,59 @@ static inline void client_reset(struct client *client)
 /* --- the end -----------------------------------------------------------------------------------
  */
 
-static inline uint64_t bench_ends(struct bench *bench, enum close_reason reason)
+static inline uint64_t rig_ends(struct rig *rig, enum close_reason reason)
 {
 	uint64_t total = 0;
-	for (uint32_t i = 0; i < bench->worker_count; i++) {
-		total += stats_read(&bench->workers[i].stats.ends[reason]);
+	for (uint32_t i = 0; i < rig->worker_count; i++) {
+		total += stats_read(&rig->workers[i].stats.ends[reason]);
 	}
 	return total;
 }
 
 /* Takes everything down, and checks that every account is back at zero. */
-static inline void bench_finish(struct bench *bench)
+static inline void rig_finish(struct rig *rig)
 {
 	uint64_t accepted = 0;
 	uint64_t ended = 0;
-	for (uint32_t i = 0; i < bench->client_count; i++) {
-		client_leave(&bench->clients[i]);
-		free(bench->clients[i].in);
+	for (uint32_t i = 0; i < rig->client_count; i++) {
+		client_leave(&rig->clients[i]);
+		free(rig->clients[i].in);
 	}
-	if (bench_conns(bench, 0)->table) {
-		bench_run(bench);
+	if (rig_conns(rig, 0)->table) {
+		rig_run(rig);
 	}
-	for (uint32_t i = 0; i < bench->worker_count; i++) {
-		conns_finish(&bench->workers[i].conns);
-		fanout_destroy(&bench->workers[i].fanout);
+	for (uint32_t i = 0; i < rig->worker_count; i++) {
+		conns_finish(&rig->workers[i].conns);
+		fanout_destroy(&rig->workers[i].fanout);
 	}
-	for (uint32_t i = 0; i < bench->worker_count; i++) {
+	for (uint32_t i = 0; i < rig->worker_count; i++) {
 		struct mail *mail;
-		while (mailbox_take(bench->mailboxes[i], &mail) == MAILBOX_MAIL) {
-			if (mail->kind == BENCH_MAIL_FANOUT) {
-				fanout_dispose(&bench->node, (uint8_t)i, mail);
+		while (mailbox_take(rig->mailboxes[i], &mail) == MAILBOX_MAIL) {
+			if (mail->kind == RIG_MAIL_FANOUT) {
+				fanout_dispose(&rig->node, (uint8_t)i, mail);
 			} else {
-				session_dispose_kick(bench->users, mail);
+				session_dispose_kick(rig->users, mail);
 			}
 		}
-		mailbox_destroy(&bench->mailboxes[i]);
-		loop_finish(&bench->workers[i].loop);
-		assert_int_equal(bench->workers[i].load, 0);
-		assert_int_equal(stats_read(&bench->workers[i].stats.connections), 0);
-		assert_int_equal(stats_read(&bench->workers[i].stats.sessions), 0);
-		accepted += stats_read(&bench->workers[i].stats.accepted);
+		mailbox_destroy(&rig->mailboxes[i]);
+		loop_finish(&rig->workers[i].loop);
+		assert_int_equal(rig->workers[i].load, 0);
+		assert_int_equal(stats_read(&rig->workers[i].stats.connections), 0);
+		assert_int_equal(stats_read(&rig->workers[i].stats.sessions), 0);
+		accepted += stats_read(&rig->workers[i].stats.accepted);
 	}
-	assert_int_equal(bench->refusals, 0);
+	assert_int_equal(rig->refusals, 0);
 	for (int reason = CLOSE_REASON_NONE + 1; reason < CLOSE_REASON_COUNT; reason++) {
-		ended += bench_ends(bench, (enum close_reason)reason);
+		ended += rig_ends(rig, (enum close_reason)reason);
 	}
-	assert_int_equal(accepted, bench->client_count);
+	assert_int_equal(accepted, rig->client_count);
 	assert_int_equal(ended, accepted);
-	assert_int_equal(bench->budget.used, 0);
-	assert_int_equal(bench->node.backlog, 0);
-	assert_int_equal(user_table_count(bench->users), 0);
-	user_table_destroy(&bench->users);
+	assert_int_equal(rig->budget.used, 0);
+	assert_int_equal(rig->node.backlog, 0);
+	assert_int_equal(user_table_count(rig->users), 0);
+	user_table_destroy(&rig->users);
 	user_table_thread_end();
-	free(bench->workers);
+	free(rig->workers);
 }
 
 #endif

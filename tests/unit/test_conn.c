@@ -34,76 +34,76 @@ static void expect_last_close(struct client *client, uint16_t code, int frames_b
 	expect_nothing(client);
 }
 
-static void send_big(struct bench *bench, struct client *from, int count)
+static void send_big(struct rig *rig, struct client *from, int count)
 {
 	char *text = big_text(BIG, 'x');
 	for (int i = 0; i < count; i++) {
 		client_text(from, text);
-		bench_run(bench);
+		rig_run(rig);
 	}
 	free(text);
 }
 
 static void test_close_follows_the_frame_under_way(void **state)
 {
-	struct bench *bench = *state;
-	struct client *slow = bench_login_with(bench, 0, "slow", 4096);
-	struct client *b = bench_login(bench, 0, "b");
+	struct rig *rig = *state;
+	struct client *slow = rig_login_with(rig, 0, "slow", 4096);
+	struct client *b = rig_login(rig, 0, "b");
 	slow->deaf = true;
-	send_big(bench, b, 5);
-	struct conn *conn = client_conn(bench, slow);
+	send_big(rig, b, 5);
+	struct conn *conn = client_conn(rig, slow);
 	assert_true(conn->tx->bytes > 4 * BIG);
-	bench_login(bench, 0, "slow"); /* kicks it */
+	rig_login(rig, 0, "slow"); /* kicks it */
 	assert_int_equal(conn->state, CONN_CLOSING);
 	assert_in_range(conn->tx->bytes, 10, BIG + 100);
 	slow->deaf = false;
-	bench_run(bench);
+	rig_run(rig);
 	expect_last_close(slow, 4001, 1);
 	assert_null(conn->tx);
 	/* It answers, and is gone. */
 	client_send(slow, FRAME_CLOSE, "\x0f\xa1", 2);
-	bench_run(bench);
-	assert_null(client_conn(bench, slow));
+	rig_run(rig);
+	assert_null(client_conn(rig, slow));
 	assert_true(slow->at_end);
 	assert_false(slow->was_reset);
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_KICKED), 1);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_KICKED), 1);
 }
 
 /* One frame can be larger than what may be queued: what is left of it is, and the Close behind it.
  */
 static void test_close_behind_a_frame_over_the_limit(void **state)
 {
-	struct bench *bench = *state;
-	bench_conns(bench, 0)->outbox->queue_limit = 8192;
-	struct client *slow = bench_login_with(bench, 0, "slow", 4096);
-	struct client *b = bench_login(bench, 0, "b");
+	struct rig *rig = *state;
+	rig_conns(rig, 0)->outbox->queue_limit = 8192;
+	struct client *slow = rig_login_with(rig, 0, "slow", 4096);
+	struct client *b = rig_login(rig, 0, "b");
 	slow->deaf = true;
-	send_big(bench, b, 1);
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_SLOW_READER), 1);
+	send_big(rig, b, 1);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_SLOW_READER), 1);
 	slow->deaf = false;
-	bench_run(bench);
+	rig_run(rig);
 	expect_last_close(slow, 1013, 1);
 }
 
 /* One that has been cut off is no receiver any more, and nobody to wait for. */
 static void test_closing_ones_hold_nobody_back(void **state)
 {
-	struct bench *bench = *state;
-	bench_conns(bench, 0)->outbox->queue_limit = 100000;
-	struct client *slow = bench_login_with(bench, 0, "slow", 4096);
-	struct client *b = bench_login(bench, 0, "b");
-	struct client *c = bench_login(bench, 0, "c");
+	struct rig *rig = *state;
+	rig_conns(rig, 0)->outbox->queue_limit = 100000;
+	struct client *slow = rig_login_with(rig, 0, "slow", 4096);
+	struct client *b = rig_login(rig, 0, "b");
+	struct client *c = rig_login(rig, 0, "c");
 	slow->deaf = true;
-	send_big(bench, b, 1); /* more than a quarter of the limit */
-	assert_int_equal(bench_conns(bench, 0)->outbox->lagging_count, 1);
+	send_big(rig, b, 1); /* more than a quarter of the limit */
+	assert_int_equal(rig_conns(rig, 0)->outbox->lagging_count, 1);
 	client_send(slow, FRAME_BINARY, "?", 1); /* bad packet */
 	client_leave(c);
-	bench_run(bench);
-	assert_int_equal(client_conn(bench, slow)->state, CONN_CLOSING);
-	assert_non_null(client_conn(bench, slow)->tx);
+	rig_run(rig);
+	assert_int_equal(client_conn(rig, slow)->state, CONN_CLOSING);
+	assert_non_null(client_conn(rig, slow)->tx);
 	/* Only b is left to receive: a pong shows that it is read from. */
 	client_packet(b, PACKET_PING, "1", 1);
-	bench_run(bench);
+	rig_run(rig);
 	expect_frame(b, FRAME_BINARY,
 		"\0\x65\0\0\0\x01"
 		"1",
@@ -112,31 +112,31 @@ static void test_closing_ones_hold_nobody_back(void **state)
 
 static void test_close_deadline_resets(void **state)
 {
-	struct bench *bench = *state;
-	struct client *a = bench_connect_tcp(bench, 0);
+	struct rig *rig = *state;
+	struct client *a = rig_connect_tcp(rig, 0);
 	client_request(a, "/?user=a");
-	bench_run(bench);
+	rig_run(rig);
 	assert_int_equal(client_status(a), 101);
 	/* So that the wheel has nothing to look at before the read deadline. */
-	bench_pass(bench, 100);
-	bench_run(bench);
+	rig_pass(rig, 100);
+	rig_run(rig);
 	client_send(a, FRAME_BINARY, "?", 1);
-	bench_run(bench);
+	rig_run(rig);
 	expect_close(a, 4002, "bad packet");
-	bench_pass(bench, loop_ticks(5000));
-	bench_run(bench);
+	rig_pass(rig, loop_ticks(5000));
+	rig_run(rig);
 	assert_false(a->at_end);
-	bench_pass(bench, 3);
-	bench_run(bench);
+	rig_pass(rig, 3);
+	rig_run(rig);
 	client_pump(a);
 	assert_true(a->was_reset);
-	assert_null(client_conn(bench, a));
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_BAD_PACKET), 1);
+	assert_null(client_conn(rig, a));
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_BAD_PACKET), 1);
 }
 
 static void test_peer_close_is_answered_with_its_code(void **state)
 {
-	struct bench *bench = *state;
+	struct rig *rig = *state;
 	static const struct {
 		const char *payload;
 		size_t len;
@@ -147,58 +147,58 @@ static void test_peer_close_is_answered_with_its_code(void **state)
 			12, 1001},
 		{"\x13\x87", 2, 4999}};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct client *a = bench_login(bench, 0, "a");
+		struct client *a = rig_login(rig, 0, "a");
 		client_send(a, FRAME_CLOSE, cases[i].payload, cases[i].len);
 		client_text(a, "after the end"); /* counts for nothing */
-		bench_run(bench);
+		rig_run(rig);
 		expect_close(a, cases[i].code, "");
 		expect_nothing(a);
 		assert_true(a->at_end);
-		assert_null(client_conn(bench, a));
+		assert_null(client_conn(rig, a));
 	}
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_PEER_CLOSE), 4);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_PEER_CLOSE), 4);
 	/* A Close that breaks the rules. */
-	struct client *a = bench_login(bench, 0, "a");
+	struct client *a = rig_login(rig, 0, "a");
 	client_send(a, FRAME_CLOSE, "\x03", 1);
-	bench_run(bench);
+	rig_run(rig);
 	expect_close(a, 1002, "");
 }
 
 static void test_peer_close_while_stalled(void **state)
 {
-	struct bench *bench = *state;
-	struct client *slow = bench_login_with(bench, 0, "slow", 4096);
-	struct client *b = bench_login(bench, 0, "b");
+	struct rig *rig = *state;
+	struct client *slow = rig_login_with(rig, 0, "slow", 4096);
+	struct client *b = rig_login(rig, 0, "b");
 	slow->deaf = true;
-	send_big(bench, b, 3);
+	send_big(rig, b, 3);
 	client_send(slow, FRAME_CLOSE, "\x03\xe9", 2);
-	bench_run(bench);
-	assert_int_equal(client_conn(bench, slow)->state, CONN_CLOSING);
+	rig_run(rig);
+	assert_int_equal(client_conn(rig, slow)->state, CONN_CLOSING);
 	slow->deaf = false;
-	bench_run(bench);
+	rig_run(rig);
 	expect_last_close(slow, 1001, 1);
 	assert_true(slow->at_end);
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_PEER_CLOSE), 1);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_PEER_CLOSE), 1);
 }
 
 static void test_pong_goes_ahead_and_only_the_newest(void **state)
 {
-	struct bench *bench = *state;
-	struct client *slow = bench_login_with(bench, 0, "slow", 4096);
-	struct client *b = bench_login(bench, 0, "b");
+	struct rig *rig = *state;
+	struct client *slow = rig_login_with(rig, 0, "slow", 4096);
+	struct client *b = rig_login(rig, 0, "b");
 	slow->deaf = true;
-	send_big(bench, b, 3);
-	size_t queued = client_conn(bench, slow)->tx->bytes;
+	send_big(rig, b, 3);
+	size_t queued = client_conn(rig, slow)->tx->bytes;
 	for (int i = 0; i < 1000; i++) {
 		char number[8];
 		snprintf(number, sizeof(number), "%d", i);
 		client_send(slow, FRAME_PING, number, strlen(number));
-		bench_run(bench);
+		rig_run(rig);
 	}
 	/* However many, they cost what one costs. */
-	assert_int_equal(client_conn(bench, slow)->tx->bytes, queued + 5);
+	assert_int_equal(client_conn(rig, slow)->tx->bytes, queued + 5);
 	slow->deaf = false;
-	bench_run(bench);
+	rig_run(rig);
 	struct seen_frame frame = {0};
 	assert_true(client_frame(slow, &frame));
 	assert_int_equal(frame.opcode, FRAME_TEXT);
@@ -210,7 +210,7 @@ static void test_pong_goes_ahead_and_only_the_newest(void **state)
 	/* With nothing queued each is answered, in order. */
 	client_send(slow, FRAME_PING, "one", 3);
 	client_send(slow, FRAME_PING, "two", 3);
-	bench_run(bench);
+	rig_run(rig);
 	expect_frame(slow, FRAME_PONG, "one", 3);
 	expect_frame(slow, FRAME_PONG, "two", 3);
 }
@@ -218,25 +218,25 @@ static void test_pong_goes_ahead_and_only_the_newest(void **state)
 /* The owner of the record has gone from it while handles to it are still about. */
 static void test_stale_handles_find_nothing(void **state)
 {
-	struct bench *bench = *state;
-	struct client *a = bench_login(bench, 0, "a");
+	struct rig *rig = *state;
+	struct client *a = rig_login(rig, 0, "a");
 	uint32_t index = handle_index(a->handle);
 	client_leave(a);
-	bench_run(bench);
-	struct client *b = bench_login(bench, 0, "b");
+	rig_run(rig);
+	struct client *b = rig_login(rig, 0, "b");
 	assert_int_equal(handle_index(b->handle), index);
 	assert_int_not_equal(b->handle, a->handle);
-	reader_on_events(bench_conns(bench, 0), a->handle, EPOLLIN | EPOLLHUP | EPOLLERR);
-	assert_null(client_conn(bench, a));
-	assert_int_equal(client_conn(bench, b)->state, CONN_LIVE);
+	reader_on_events(rig_conns(rig, 0), a->handle, EPOLLIN | EPOLLHUP | EPOLLERR);
+	assert_null(client_conn(rig, a));
+	assert_int_equal(client_conn(rig, b)->state, CONN_LIVE);
 }
 
 static void test_the_first_reason_wins(void **state)
 {
-	struct bench *bench = *state;
-	struct conns *conns = bench_conns(bench, 0);
-	struct client *a = bench_login(bench, 0, "a");
-	struct conn *conn = client_conn(bench, a);
+	struct rig *rig = *state;
+	struct conns *conns = rig_conns(rig, 0);
+	struct client *a = rig_login(rig, 0, "a");
+	struct conn *conn = client_conn(rig, a);
 	conn_visit_begin(conns, conn);
 	conn_close(conns, conn, CLOSE_REASON_DRAIN, 1234);
 	conn_close(conns, conn, CLOSE_REASON_KICKED, 0);
@@ -248,19 +248,19 @@ static void test_the_first_reason_wins(void **state)
 	assert_int_equal(conn->reason, CLOSE_REASON_DRAIN);
 	conns_reap(conns);
 	expect_close(a, 1012, "retry_ms=1234");
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_DRAIN), 1);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_DRAIN), 1);
 }
 
 static void test_overload_spreads_the_return(void **state)
 {
-	struct bench *bench = *state;
-	struct conns *conns = bench_conns(bench, 0);
+	struct rig *rig = *state;
+	struct conns *conns = rig_conns(rig, 0);
 	uint32_t times[50];
 	char name[8];
 	for (uint32_t i = 0; i < 50; i++) {
 		snprintf(name, sizeof(name), "u%u", i);
-		struct client *client = bench_login(bench, 0, name);
-		struct conn *conn = client_conn(bench, client);
+		struct client *client = rig_login(rig, 0, name);
+		struct conn *conn = client_conn(rig, client);
 		conn_visit_begin(conns, conn);
 		conn_overload(conns, conn, CLOSE_REASON_OVERLOADED);
 		conn_visit_end(conns, conn);
@@ -279,37 +279,37 @@ static void test_overload_spreads_the_return(void **state)
 /* Many ends at once, in every state: what is left is what was there before. */
 static void test_finish_with_everything_in_the_air(void **state)
 {
-	struct bench *bench = *state;
-	struct client *slow = bench_login_with(bench, 0, "slow", 4096);
-	struct client *b = bench_login(bench, 0, "b");
-	struct client *half = bench_connect(bench, 0, 0, false);
+	struct rig *rig = *state;
+	struct client *slow = rig_login_with(rig, 0, "slow", 4096);
+	struct client *b = rig_login(rig, 0, "b");
+	struct client *half = rig_connect(rig, 0, 0, false);
 	client_write(half, "GET /", 5);
 	client_write(b, "\x81\xfe", 2);
 	slow->deaf = true;
-	struct client *c = bench_login(bench, 0, "c");
-	send_big(bench, c, 2);
-	bench_login(bench, 0, "slow");
-	bench_connect(bench, 0, 0, false);
-	assert_true(bench->budget.used > 0);
-	struct conns *conns = bench_conns(bench, 0);
-	/* Not read any more by bench_finish: the conns themselves must let go. */
+	struct client *c = rig_login(rig, 0, "c");
+	send_big(rig, c, 2);
+	rig_login(rig, 0, "slow");
+	rig_connect(rig, 0, 0, false);
+	assert_true(rig->budget.used > 0);
+	struct conns *conns = rig_conns(rig, 0);
+	/* Not read any more by rig_finish: the conns themselves must let go. */
 	conns_finish(conns);
 	conns_finish(conns);
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_SHUTDOWN), 5);
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_KICKED), 1);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_SHUTDOWN), 5);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_KICKED), 1);
 }
 
 static int setup(void **state)
 {
-	struct bench *bench = malloc(sizeof(*bench));
-	bench_init(bench, 1, &session_ops);
-	*state = bench;
+	struct rig *rig = malloc(sizeof(*rig));
+	rig_init(rig, 1, &session_ops);
+	*state = rig;
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	bench_finish(*state);
+	rig_finish(*state);
 	free(*state);
 	return 0;
 }

@@ -11,9 +11,9 @@ struct told {
 	uint32_t retry_ms;
 };
 
-static void pass_ms(struct bench *bench, uint64_t ms)
+static void pass_ms(struct rig *rig, uint64_t ms)
 {
-	struct loop *loop = &bench->workers[0].loop;
+	struct loop *loop = &rig->workers[0].loop;
 	loop->now_ms += ms;
 	loop->now_tick = (uint32_t)(loop->now_ms / LOOP_TICK_MS);
 }
@@ -34,8 +34,8 @@ static bool hear(struct client *client, uint32_t *ret_retry_ms)
 
 static void test_all_are_told_one_by_one(void **state)
 {
-	struct bench *bench = *state;
-	struct conns *conns = bench_conns(bench, 0);
+	struct rig *rig = *state;
+	struct conns *conns = rig_conns(rig, 0);
 	struct client *clients[COUNT];
 	struct told told[COUNT] = {{0}};
 	struct drain drain;
@@ -43,7 +43,7 @@ static void test_all_are_told_one_by_one(void **state)
 	int next = 0;
 	for (int i = 0; i < COUNT; i++) {
 		snprintf(name, sizeof(name), "u%d", i);
-		clients[i] = bench_login(bench, 0, name);
+		clients[i] = rig_login(rig, 0, name);
 	}
 	drain_begin(&drain, conns, LENGTH_MS);
 	int next_ms = 0;
@@ -58,7 +58,7 @@ static void test_all_are_told_one_by_one(void **state)
 		}
 		/* Evenly, not in a rush at the end. */
 		assert_in_range(next, COUNT * elapsed / LENGTH_MS, COUNT * elapsed / LENGTH_MS + 1);
-		pass_ms(bench, STEP_MS);
+		pass_ms(rig, STEP_MS);
 		elapsed += STEP_MS;
 		assert_true(elapsed <= LENGTH_MS + STEP_MS);
 	}
@@ -75,26 +75,26 @@ static void test_all_are_told_one_by_one(void **state)
 		assert_true(back > before);
 		before = back;
 	}
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_DRAIN), COUNT);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_DRAIN), COUNT);
 }
 
 static void test_at_once_but_in_bounded_steps(void **state)
 {
-	struct bench *bench = *state;
-	struct conns *conns = bench_conns(bench, 0);
+	struct rig *rig = *state;
+	struct conns *conns = rig_conns(rig, 0);
 	struct client *clients[20];
 	struct drain drain;
 	char name[8];
 	for (int i = 0; i < 20; i++) {
 		snprintf(name, sizeof(name), "u%d", i);
-		clients[i] = bench_login(bench, 0, name);
+		clients[i] = rig_login(rig, 0, name);
 	}
 	drain_begin(&drain, conns, 0);
 	assert_int_equal(drain_step(&drain, conns, 8), 0);
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_DRAIN), 8);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_DRAIN), 8);
 	assert_int_equal(drain_step(&drain, conns, 8), 0);
 	assert_int_equal(drain_step(&drain, conns, 8), -1);
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_DRAIN), 20);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_DRAIN), 20);
 	/* Even then they do not come back as one herd. */
 	uint32_t before = 0;
 	for (int i = 0; i < 20; i++) {
@@ -109,60 +109,60 @@ static void test_at_once_but_in_bounded_steps(void **state)
 
 static void test_nobody_to_tell(void **state)
 {
-	struct bench *bench = *state;
+	struct rig *rig = *state;
 	struct drain drain;
-	drain_begin(&drain, bench_conns(bench, 0), LENGTH_MS);
-	assert_int_equal(drain_step(&drain, bench_conns(bench, 0), 8), -1);
+	drain_begin(&drain, rig_conns(rig, 0), LENGTH_MS);
+	assert_int_equal(drain_step(&drain, rig_conns(rig, 0), 8), -1);
 }
 
 /* Some are gone, some not yet live, some come during it. */
 static void test_newcomers_get_503(void **state)
 {
-	struct bench *bench = *state;
-	struct conns *conns = bench_conns(bench, 0);
+	struct rig *rig = *state;
+	struct conns *conns = rig_conns(rig, 0);
 	struct drain drain;
-	struct client *gone = bench_login(bench, 0, "gone");
-	struct client *a = bench_login(bench, 0, "a");
-	struct client *half = bench_connect(bench, 0, 0, false);
+	struct client *gone = rig_login(rig, 0, "gone");
+	struct client *a = rig_login(rig, 0, "a");
+	struct client *half = rig_connect(rig, 0, 0, false);
 	client_write(half, "GET /?user=half HTTP/1.1\r\n", 26);
 	client_leave(gone);
-	bench_run(bench);
+	rig_run(rig);
 	drain_begin(&drain, conns, 1000);
-	struct client *late = bench_connect(bench, 0, 0, false);
+	struct client *late = rig_connect(rig, 0, 0, false);
 	client_request(late, "/?user=late");
 	static const char rest[] = "Host: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 				   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 				   "Sec-WebSocket-Version: 13\r\n\r\n";
 	client_write(half, rest, strlen(rest));
-	bench_run(bench);
+	rig_run(rig);
 	/* A broken request is told so all the same. */
-	struct client *broken = bench_connect(bench, 0, 0, false);
+	struct client *broken = rig_connect(rig, 0, 0, false);
 	client_write(broken, "GET / HTTP/1.1\r\n\r\n", 18);
-	bench_run(bench);
+	rig_run(rig);
 	assert_int_equal(client_status(broken), 400);
 	assert_int_equal(client_status(late), 503);
 	assert_int_equal(client_status(half), 503);
 	assert_non_null(memmem(late->in, late->in_len, "Retry-After: 6\r\n", 16));
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_UNAVAILABLE), 2);
-	pass_ms(bench, 1000);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_UNAVAILABLE), 2);
+	pass_ms(rig, 1000);
 	assert_int_equal(drain_step(&drain, conns, 256), -1);
 	uint32_t retry_ms;
 	assert_true(hear(a, &retry_ms));
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_DRAIN), 1);
-	assert_int_equal(user_table_count(bench->users), 0);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_DRAIN), 1);
+	assert_int_equal(user_table_count(rig->users), 0);
 }
 
 static int setup(void **state)
 {
-	struct bench *bench = malloc(sizeof(*bench));
-	bench_init(bench, 1, &session_ops);
-	*state = bench;
+	struct rig *rig = malloc(sizeof(*rig));
+	rig_init(rig, 1, &session_ops);
+	*state = rig;
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	bench_finish(*state);
+	rig_finish(*state);
 	free(*state);
 	return 0;
 }

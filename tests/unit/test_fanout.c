@@ -14,14 +14,14 @@ static void expect_from(struct client *client, const char *text, const char *use
 
 static void test_both_kinds_reach_everybody_else(void **state)
 {
-	struct bench *bench = *state;
-	struct client *a = bench_login(bench, 0, "a");
-	struct client *b = bench_login(bench, 0, "b");
-	struct client *c = bench_login(bench, 1, "c");
+	struct rig *rig = *state;
+	struct client *a = rig_login(rig, 0, "a");
+	struct client *b = rig_login(rig, 0, "b");
+	struct client *c = rig_login(rig, 1, "c");
 	client_text(a, "one");
 	client_packet(a, PACKET_TEXT, "two", 3);
 	client_text(a, "");
-	bench_run(bench);
+	rig_run(rig);
 	expect_nothing(a);
 	for (int i = 0; i < 2; i++) {
 		struct client *client = i ? c : b;
@@ -30,29 +30,29 @@ static void test_both_kinds_reach_everybody_else(void **state)
 		expect_from(client, "", "a");
 		expect_nothing(client);
 	}
-	assert_int_equal(stats_read(&bench->workers[0].stats.deliveries), 3);
-	assert_int_equal(stats_read(&bench->workers[1].stats.deliveries), 3);
+	assert_int_equal(stats_read(&rig->workers[0].stats.deliveries), 3);
+	assert_int_equal(stats_read(&rig->workers[1].stats.deliveries), 3);
 }
 
 /* By user and not by connection: a text still under way must not come back to the successor of the
  * session that sent it. */
 static void test_sender_is_excluded_by_user(void **state)
 {
-	struct bench *bench = *state;
-	struct client *a = bench_login(bench, 0, "a");
-	struct client *b = bench_login(bench, 1, "b");
+	struct rig *rig = *state;
+	struct client *a = rig_login(rig, 0, "a");
+	struct client *b = rig_login(rig, 1, "b");
 	client_text(a, "last words");
-	bench_events(bench, 0);
+	rig_events(rig, 0);
 	/* Encoded, not yet on its way: the successor is there before the batch. */
-	struct client *same = bench_connect(bench, 0, 0, false);
+	struct client *same = rig_connect(rig, 0, 0, false);
 	client_request(same, "/?user=a");
-	bench_events(bench, 0);
-	fanout_publish(bench->workers[0].fanout);
+	rig_events(rig, 0);
+	fanout_publish(rig->workers[0].fanout);
 	/* In the mailbox of the worker to which the next successor goes. */
-	struct client *other = bench_connect(bench, 1, 0, false);
+	struct client *other = rig_connect(rig, 1, 0, false);
 	client_request(other, "/?user=a");
-	bench_events(bench, 1);
-	bench_run(bench);
+	rig_events(rig, 1);
+	rig_run(rig);
 	assert_int_equal(client_status(same), 101);
 	assert_int_equal(client_status(other), 101);
 	expect_nothing(other);
@@ -64,10 +64,10 @@ static void test_sender_is_excluded_by_user(void **state)
 
 static void test_many_in_one_turn_take_several_batches(void **state)
 {
-	struct bench *bench = *state;
-	struct client *a = bench_login(bench, 0, "a");
-	struct client *b = bench_login(bench, 0, "b");
-	struct client *c = bench_login(bench, 1, "c");
+	struct rig *rig = *state;
+	struct client *a = rig_login(rig, 0, "a");
+	struct client *b = rig_login(rig, 0, "b");
+	struct client *c = rig_login(rig, 1, "c");
 	char text[32];
 	static uint8_t from_a[700 * 32];
 	static uint8_t from_b[700 * 32];
@@ -82,7 +82,7 @@ static void test_many_in_one_turn_take_several_batches(void **state)
 	}
 	client_write(a, from_a, len_a);
 	client_write(b, from_b, len_b);
-	bench_run(bench);
+	rig_run(rig);
 	struct seen_frame frame = {0};
 	int next_a = 0;
 	int next_b = 0;
@@ -108,15 +108,15 @@ static void test_many_in_one_turn_take_several_batches(void **state)
 
 static void test_large_messages(void **state)
 {
-	struct bench *bench = *state;
-	struct client *a = bench_login(bench, 0, "a");
-	struct client *b = bench_login(bench, 1, "b");
+	struct rig *rig = *state;
+	struct client *a = rig_login(rig, 0, "a");
+	struct client *b = rig_login(rig, 1, "b");
 	static char text[65537];
 	static const size_t sizes[] = {1, 16370, 16384, 65536, 2, 40000, 100};
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		memset(text, 'a' + (int)i, sizes[i]);
 		client_send(a, FRAME_TEXT, text, sizes[i]);
-		bench_run(bench); /* the socket between holds less than all of them */
+		rig_run(rig); /* the socket between holds less than all of them */
 		struct seen_frame frame = {0};
 		assert_true(client_frame(b, &frame));
 		assert_int_equal(frame.len, sizes[i] + strlen(" -- FROM a"));
@@ -128,53 +128,53 @@ static void test_large_messages(void **state)
 
 static void test_batches_are_used_again(void **state)
 {
-	struct bench *bench = *state;
-	struct client *a = bench_login(bench, 0, "a");
-	struct client *b = bench_login(bench, 1, "b");
+	struct rig *rig = *state;
+	struct client *a = rig_login(rig, 0, "a");
+	struct client *b = rig_login(rig, 1, "b");
 	size_t pooled = 0;
 	for (int i = 0; i < 300; i++) {
 		char text[32];
 		number_text(text, sizeof(text), "t", i);
 		client_text(a, text);
-		bench_run(bench);
+		rig_run(rig);
 		expect_from(b, text, "a");
 		if (i == 0) {
-			pooled = bench->node.pooled.used;
+			pooled = rig->node.pooled.used;
 			assert_true(pooled > 0);
 		}
-		assert_int_equal(bench->node.pooled.used, pooled);
-		assert_int_equal(bench->budget.used, 0); /* as nobody waits for anything */
+		assert_int_equal(rig->node.pooled.used, pooled);
+		assert_int_equal(rig->budget.used, 0); /* as nobody waits for anything */
 	}
-	assert_int_equal(bench->node.backlog, 0);
+	assert_int_equal(rig->node.backlog, 0);
 }
 
 /* Who comes in the middle of a pass starts with what is posted from then on; who leaves takes
  * nobody's turn away. */
 static void test_joining_and_leaving_during_a_pass(void **state)
 {
-	struct bench *bench = *state;
-	struct fanout *fanout = bench->workers[0].fanout;
+	struct rig *rig = *state;
+	struct fanout *fanout = rig->workers[0].fanout;
 	for (uint32_t step = 0; step <= 8; step++) {
 		for (uint32_t leaver = 0; leaver < 8; leaver++) {
 			struct client *receivers[8];
 			char name[8];
 			for (int i = 0; i < 8; i++) {
 				snprintf(name, sizeof(name), "r%d", i);
-				receivers[i] = bench_login(bench, 0, name);
+				receivers[i] = rig_login(rig, 0, name);
 			}
-			struct client *sender = bench_login(bench, 1, "s");
+			struct client *sender = rig_login(rig, 1, "s");
 			client_text(sender, "before");
-			bench_turn(bench, 1);
-			bench_mail(bench, 0);
+			rig_turn(rig, 1);
+			rig_mail(rig, 0);
 			fanout_step(fanout, step);
 			client_leave(receivers[leaver]);
-			bench_events(bench, 0);
+			rig_events(rig, 0);
 			fanout_step(fanout, step % 3);
-			struct client *joiner = bench_connect(bench, 0, 0, false);
+			struct client *joiner = rig_connect(rig, 0, 0, false);
 			client_request(joiner, "/?user=j");
-			bench_events(bench, 0);
+			rig_events(rig, 0);
 			client_text(sender, "after");
-			bench_run(bench);
+			rig_run(rig);
 			assert_int_equal(client_status(joiner), 101);
 			expect_from(joiner, "after", "s");
 			expect_nothing(joiner);
@@ -188,8 +188,8 @@ static void test_joining_and_leaving_during_a_pass(void **state)
 			}
 			client_leave(joiner);
 			client_leave(sender);
-			bench_run(bench);
-			assert_int_equal(bench->node.backlog, 0);
+			rig_run(rig);
+			assert_int_equal(rig->node.backlog, 0);
 		}
 	}
 }
@@ -197,20 +197,20 @@ static void test_joining_and_leaving_during_a_pass(void **state)
 /* In whatever order others leave, who is still there hears everything. */
 static void test_leaving_in_any_order(void **state)
 {
-	struct bench *bench = *state;
+	struct rig *rig = *state;
 	uint32_t random = 99;
-	struct client *sender = bench_login(bench, 1, "s");
+	struct client *sender = rig_login(rig, 1, "s");
 	for (int round = 0; round < 20; round++) {
 		struct client *receivers[9];
 		char text[16];
 		for (int i = 0; i < 9; i++) {
 			number_text(text, sizeof(text), "r", i);
-			receivers[i] = bench_login(bench, 0, text);
+			receivers[i] = rig_login(rig, 0, text);
 		}
 		for (int left = 9; left > 0; left--) {
 			number_text(text, sizeof(text), "left", left);
 			client_text(sender, text);
-			bench_run(bench);
+			rig_run(rig);
 			for (int i = 0; i < left; i++) {
 				expect_from(receivers[i], text, "s");
 			}
@@ -218,56 +218,56 @@ static void test_leaving_in_any_order(void **state)
 			uint32_t leaver = (random >> 16) % (uint32_t)left;
 			client_leave(receivers[leaver]);
 			receivers[leaver] = receivers[left - 1];
-			bench_run(bench);
+			rig_run(rig);
 		}
 	}
 }
 
 static void test_what_is_owed_comes_before_an_answer(void **state)
 {
-	struct bench *bench = *state;
-	struct client *a = bench_login(bench, 0, "a");
-	struct client *b = bench_login(bench, 1, "b");
+	struct rig *rig = *state;
+	struct client *a = rig_login(rig, 0, "a");
+	struct client *b = rig_login(rig, 1, "b");
 	client_text(b, "first");
-	bench_turn(bench, 1);
-	bench_mail(bench, 0);
+	rig_turn(rig, 1);
+	rig_mail(rig, 0);
 	client_packet(a, PACKET_PING, NULL, 0);
-	bench_events(bench, 0); /* before the pass has come by */
+	rig_events(rig, 0); /* before the pass has come by */
 	expect_from(a, "first", "b");
 	expect_frame(a, FRAME_BINARY, "\0\x65\0\0\0\0", 6);
-	bench_run(bench);
+	rig_run(rig);
 	expect_nothing(a);
 }
 
 /* Catching up can end a connection, with its Close on the way: nothing may follow that. */
 static void test_nothing_follows_a_close_found_in_catching_up(void **state)
 {
-	struct bench *bench = *state;
-	struct conns *conns = bench_conns(bench, 0);
-	struct client *slow = bench_login_with(bench, 0, "slow", 4096);
-	struct client *b = bench_login(bench, 0, "b");
+	struct rig *rig = *state;
+	struct conns *conns = rig_conns(rig, 0);
+	struct client *slow = rig_login_with(rig, 0, "slow", 4096);
+	struct client *b = rig_login(rig, 0, "b");
 	static char text[3001];
 	memset(text, 'x', sizeof(text) - 1);
 	slow->deaf = true;
-	for (int i = 0; i < 100 && !client_conn(bench, slow)->tx; i++) {
+	for (int i = 0; i < 100 && !client_conn(rig, slow)->tx; i++) {
 		client_text(b, text);
-		bench_run(bench);
+		rig_run(rig);
 	}
-	assert_non_null(client_conn(bench, slow)->tx);
-	conns->outbox->queue_limit = client_conn(bench, slow)->tx->bytes + 500;
+	assert_non_null(client_conn(rig, slow)->tx);
+	conns->outbox->queue_limit = client_conn(rig, slow)->tx->bytes + 500;
 	/* Its own texts between those of the other: each of these is a piece by itself. */
 	for (int i = 0; i < 100; i++) {
 		client_text(b, "............");
-		bench_events(bench, 0);
+		rig_events(rig, 0);
 		client_text(slow, "-");
-		bench_events(bench, 0);
+		rig_events(rig, 0);
 	}
-	fanout_publish(bench->workers[0].fanout);
+	fanout_publish(rig->workers[0].fanout);
 	client_packet(slow, PACKET_PING, NULL, 0);
-	bench_run(bench);
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_SLOW_READER), 1);
+	rig_run(rig);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_SLOW_READER), 1);
 	slow->deaf = false;
-	bench_run(bench);
+	rig_run(rig);
 	struct seen_frame frame = {0};
 	do {
 		assert_true(client_frame(slow, &frame));
@@ -282,33 +282,33 @@ static void test_nothing_follows_a_close_found_in_catching_up(void **state)
 
 static void test_feeders_are_paused_and_go_on(void **state)
 {
-	struct bench *bench = *state;
+	struct rig *rig = *state;
 	static char text[2001];
 	memset(text, 'x', sizeof(text) - 1);
-	bench->node.backlog_limit = 4000;
-	struct client *feeder = bench_login(bench, 1, "f");
-	struct client *r = bench_login(bench, 0, "r");
-	struct conn *conn = client_conn(bench, feeder);
+	rig->node.backlog_limit = 4000;
+	struct client *feeder = rig_login(rig, 1, "f");
+	struct client *r = rig_login(rig, 0, "r");
+	struct conn *conn = client_conn(rig, feeder);
 	for (int i = 0; i < 10; i++) {
 		client_text(feeder, text);
-		bench_turn(bench, 1); /* the other worker does not come to it */
+		rig_turn(rig, 1); /* the other worker does not come to it */
 	}
 	assert_true(conn->flags & CONN_PAUSED);
-	assert_in_range(bench->node.backlog, 4000, 4000 + 2100);
+	assert_in_range(rig->node.backlog, 4000, 4000 + 2100);
 	/* Silence that is ours is not counted against it. */
-	bench->workers[1].loop.now_tick += 10 * bench_conns(bench, 1)->limits.deadlines.read;
-	bench_turn(bench, 1);
+	rig->workers[1].loop.now_tick += 10 * rig_conns(rig, 1)->limits.deadlines.read;
+	rig_turn(rig, 1);
 	assert_int_equal(conn->state, CONN_LIVE);
-	bench_run(bench);
+	rig_run(rig);
 	assert_false(conn->flags & CONN_PAUSED);
-	assert_int_equal(bench->node.backlog, 0);
+	assert_int_equal(rig->node.backlog, 0);
 	for (int i = 0; i < 10; i++) {
 		struct seen_frame frame = {0};
 		assert_true(client_frame(r, &frame));
 		assert_int_equal(frame.len, 2000 + 10);
 	}
-	bench_pass(bench, bench_conns(bench, 1)->limits.deadlines.read);
-	bench_run(bench);
+	rig_pass(rig, rig_conns(rig, 1)->limits.deadlines.read);
+	rig_run(rig);
 	assert_int_equal(conn->state, CONN_LIVE);
 }
 
@@ -316,133 +316,133 @@ static void test_feeders_are_paused_and_go_on(void **state)
  * must not take away another's claim to be woken when it is low for that one as well. */
 static void test_who_holds_back_is_woken(void **state)
 {
-	struct bench *bench = *state;
+	struct rig *rig = *state;
 	static char text[3001];
 	memset(text, 'x', sizeof(text) - 1);
-	bench->node.backlog_limit = 4000;
-	struct client *feeder = bench_login(bench, 1, "f");
-	bench_login(bench, 0, "r");
-	struct fanout *other = bench->workers[0].fanout;
+	rig->node.backlog_limit = 4000;
+	struct client *feeder = rig_login(rig, 1, "f");
+	rig_login(rig, 0, "r");
+	struct fanout *other = rig->workers[0].fanout;
 	client_send(feeder, FRAME_TEXT, text, 3000);
-	bench_turn(bench, 1);
-	bench_mail(bench, 0);
+	rig_turn(rig, 1);
+	rig_mail(rig, 0);
 	fanout_step(other, 0); /* a pass for the first batch alone */
 	client_send(feeder, FRAME_TEXT, text, 2000);
-	bench_turn(bench, 1);
+	rig_turn(rig, 1);
 	client_send(feeder, FRAME_TEXT, text, 1);
-	bench_turn(bench, 1);
-	assert_true(client_conn(bench, feeder)->flags & CONN_PAUSED);
-	bench_mail(bench, 0);
+	rig_turn(rig, 1);
+	assert_true(client_conn(rig, feeder)->flags & CONN_PAUSED);
+	rig_mail(rig, 0);
 	fanout_step(other, 100);
-	assert_in_range(bench->node.backlog, 2001, 4000); /* between the marks */
+	assert_in_range(rig->node.backlog, 2001, 4000); /* between the marks */
 	fanout_settle(other);
-	bench_turn(bench, 1);
-	assert_true(client_conn(bench, feeder)->flags & CONN_PAUSED);
+	rig_turn(rig, 1);
+	assert_true(client_conn(rig, feeder)->flags & CONN_PAUSED);
 	fanout_step(other, 100);
-	assert_int_equal(bench->node.backlog, 0);
+	assert_int_equal(rig->node.backlog, 0);
 	fanout_settle(other);
-	assert_true(bench_has_rung(bench, 1));
-	bench_turn(bench, 1);
-	assert_false(client_conn(bench, feeder)->flags & CONN_PAUSED);
+	assert_true(rig_has_rung(rig, 1));
+	rig_turn(rig, 1);
+	assert_false(client_conn(rig, feeder)->flags & CONN_PAUSED);
 }
 
 static void test_most_receivers_lagging_pause_feeders_for_a_while(void **state)
 {
-	struct bench *bench = *state;
-	bench_conns(bench, 0)->outbox->queue_limit = 40000;
-	bench_conns(bench, 0)->limits.deadlines.write = 1000;
+	struct rig *rig = *state;
+	rig_conns(rig, 0)->outbox->queue_limit = 40000;
+	rig_conns(rig, 0)->limits.deadlines.write = 1000;
 	struct client *slow[3];
 	char name[8];
 	for (int i = 0; i < 3; i++) {
 		snprintf(name, sizeof(name), "s%d", i);
-		slow[i] = bench_login_with(bench, 0, name, 4096);
+		slow[i] = rig_login_with(rig, 0, name, 4096);
 		slow[i]->deaf = true;
 	}
-	struct client *feeder = bench_login(bench, 1, "f");
-	struct conn *conn = client_conn(bench, feeder);
+	struct client *feeder = rig_login(rig, 1, "f");
+	struct conn *conn = client_conn(rig, feeder);
 	static char text[3001];
 	memset(text, 'x', sizeof(text) - 1);
 	for (int i = 0; i < 40; i++) {
 		client_text(feeder, text);
-		bench_run(bench);
+		rig_run(rig);
 	}
 	/* Held back before anybody is cut off. */
 	assert_true(conn->flags & CONN_PAUSED);
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_SLOW_READER), 0);
-	assert_int_equal(bench_conns(bench, 0)->outbox->lagging_count, 3);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_SLOW_READER), 0);
+	assert_int_equal(rig_conns(rig, 0)->outbox->lagging_count, 3);
 	/* But not for ever: those who do not read at all are given up on. */
 	for (int i = 0; i < 20; i++) {
-		bench_pass(bench, 1);
-		bench_run(bench);
+		rig_pass(rig, 1);
+		rig_run(rig);
 	}
-	assert_int_equal(bench_conns(bench, 0)->outbox->lagging_count, 0);
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_SLOW_READER), 3);
+	assert_int_equal(rig_conns(rig, 0)->outbox->lagging_count, 0);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_SLOW_READER), 3);
 	assert_false(conn->flags & CONN_PAUSED);
 }
 
 static void test_memory_limit_cuts_the_largest_queue(void **state)
 {
-	struct bench *bench = *state;
+	struct rig *rig = *state;
 	static char text[20001]; /* no batch for the pool */
 	memset(text, 'x', sizeof(text) - 1);
-	struct client *s0 = bench_login_with(bench, 0, "s0", 4096);
-	struct client *feeder = bench_login(bench, 0, "f");
-	struct client *s1 = bench_login_with(bench, 1, "s1", 4096);
+	struct client *s0 = rig_login_with(rig, 0, "s0", 4096);
+	struct client *feeder = rig_login(rig, 0, "f");
+	struct client *s1 = rig_login_with(rig, 1, "s1", 4096);
 	s1->deaf = true;
 	for (int i = 0; i < 5; i++) {
 		client_text(feeder, text);
-		bench_run(bench);
+		rig_run(rig);
 	}
 	s0->deaf = true;
 	for (int i = 0; i < 3; i++) {
 		client_text(feeder, text);
-		bench_run(bench);
+		rig_run(rig);
 	}
-	assert_true(client_conn(bench, s1)->tx->bytes > client_conn(bench, s0)->tx->bytes);
-	assert_true(client_conn(bench, s0)->tx->bytes > 0);
-	bench->budget.limit = bench->budget.used - 10000;
+	assert_true(client_conn(rig, s1)->tx->bytes > client_conn(rig, s0)->tx->bytes);
+	assert_true(client_conn(rig, s0)->tx->bytes > 0);
+	rig->budget.limit = rig->budget.used - 10000;
 	/* The worker with the smaller one asks the other, by its bell. */
 	for (int i = 0; i < 4; i++) {
-		bench_turn(bench, (uint32_t)i % 2);
+		rig_turn(rig, (uint32_t)i % 2);
 	}
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_OVERLOADED), 1);
-	assert_int_equal(client_conn(bench, s1)->state, CONN_CLOSING);
-	assert_int_equal(client_conn(bench, s0)->state, CONN_LIVE);
-	assert_int_equal(client_conn(bench, feeder)->state, CONN_LIVE);
-	bench->budget.limit = SIZE_MAX;
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_OVERLOADED), 1);
+	assert_int_equal(client_conn(rig, s1)->state, CONN_CLOSING);
+	assert_int_equal(client_conn(rig, s0)->state, CONN_LIVE);
+	assert_int_equal(client_conn(rig, feeder)->state, CONN_LIVE);
+	rig->budget.limit = SIZE_MAX;
 }
 
 static void test_memory_limit_refuses_the_sender_else(void **state)
 {
-	struct bench *bench = *state;
-	struct client *a = bench_login(bench, 0, "a");
-	struct client *b = bench_login(bench, 1, "b");
+	struct rig *rig = *state;
+	struct client *a = rig_login(rig, 0, "a");
+	struct client *b = rig_login(rig, 1, "b");
 	client_text(a, "fits");
-	bench_run(bench);
-	bench->budget.limit = 1;
-	memory_budget_take(&bench->budget, 2);
+	rig_run(rig);
+	rig->budget.limit = 1;
+	memory_budget_take(&rig->budget, 2);
 	client_text(a, "does not");
-	bench_run(bench);
-	memory_budget_give(&bench->budget, 2);
+	rig_run(rig);
+	memory_budget_give(&rig->budget, 2);
 	expect_close(a, 1013, "retry_ms=");
 	expect_from(b, "fits", "a");
 	expect_nothing(b); /* and lives */
-	assert_int_equal(client_conn(bench, b)->state, CONN_LIVE);
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_OVERLOADED), 1);
-	bench->budget.limit = SIZE_MAX;
+	assert_int_equal(client_conn(rig, b)->state, CONN_LIVE);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_OVERLOADED), 1);
+	rig->budget.limit = SIZE_MAX;
 }
 
 static int setup(void **state)
 {
-	struct bench *bench = malloc(sizeof(*bench));
-	bench_init(bench, 2, &session_ops);
-	*state = bench;
+	struct rig *rig = malloc(sizeof(*rig));
+	rig_init(rig, 2, &session_ops);
+	*state = rig;
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	bench_finish(*state);
+	rig_finish(*state);
 	free(*state);
 	return 0;
 }

@@ -1,63 +1,63 @@
 #include "conn_rig.h"
 
-static void expect_refused(struct bench *bench, const char *head, size_t len, int status)
+static void expect_refused(struct rig *rig, const char *head, size_t len, int status)
 {
-	struct client *client = bench_connect_tcp(bench, 0);
+	struct client *client = rig_connect_tcp(rig, 0);
 	client_write(client, head, len);
-	bench_run(bench);
+	rig_run(rig);
 	assert_int_equal(client_status(client), status);
 	/* The answer, then the FIN: no reset, which could overtake the answer. */
 	client_pump(client);
 	assert_true(client->at_end);
 	assert_false(client->was_reset);
-	struct conn *conn = client_conn(bench, client);
+	struct conn *conn = client_conn(rig, client);
 	assert_non_null(conn);
 	assert_int_equal(conn->state, CONN_CLOSING);
 	assert_true(conn->flags & CONN_FIN_SENT);
 	client_write(client, "and on it goes", 14);
-	bench_run(bench);
-	assert_non_null(client_conn(bench, client));
+	rig_run(rig);
+	assert_non_null(client_conn(rig, client));
 	client_leave(client);
-	bench_run(bench);
-	assert_null(client_conn(bench, client));
+	rig_run(rig);
+	assert_null(client_conn(rig, client));
 }
 
 static void test_refusals_linger(void **state)
 {
-	struct bench *bench = *state;
+	struct rig *rig = *state;
 	static char long_head[20000] = "GET / HTTP/1.1\r\nX: ";
 	memset(long_head + 19, 'x', sizeof(long_head) - 19);
-	expect_refused(bench, "\x16\x03\x01\x02", 4, 400);
-	expect_refused(bench, "GET / HTTP/1.1\r\n\r\n", 18, 400);
-	expect_refused(bench, "GET / HTTP/1.1\r\nHost: h\r\n\r\n", 27, 426);
-	expect_refused(bench, "POST / HTTP/1.1\r\nHost: h\r\n\r\n", 28, 405);
-	expect_refused(bench, long_head, 8193, 431);
-	expect_refused(bench, long_head, sizeof(long_head), 431);
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_HTTP_REFUSED), 6);
+	expect_refused(rig, "\x16\x03\x01\x02", 4, 400);
+	expect_refused(rig, "GET / HTTP/1.1\r\n\r\n", 18, 400);
+	expect_refused(rig, "GET / HTTP/1.1\r\nHost: h\r\n\r\n", 27, 426);
+	expect_refused(rig, "POST / HTTP/1.1\r\nHost: h\r\n\r\n", 28, 405);
+	expect_refused(rig, long_head, 8193, 431);
+	expect_refused(rig, long_head, sizeof(long_head), 431);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_HTTP_REFUSED), 6);
 }
 
 static void test_who_is_refused_and_stays_is_reset(void **state)
 {
-	struct bench *bench = *state;
-	struct client *client = bench_connect_tcp(bench, 0);
+	struct rig *rig = *state;
+	struct client *client = rig_connect_tcp(rig, 0);
 	client_write(client, "HELO\r\n\r\n", 8);
-	bench_run(bench);
+	rig_run(rig);
 	assert_int_equal(client_status(client), 400);
 	for (int i = 0; i < 30; i++) {
 		/* However much it says meanwhile. */
 		static const char noise[10000];
 		ssize_t sent = send(client->fd, noise, sizeof(noise), MSG_NOSIGNAL | MSG_DONTWAIT);
 		(void)sent;
-		bench_pass(bench, 1);
-		bench_run(bench);
+		rig_pass(rig, 1);
+		rig_run(rig);
 	}
-	assert_null(client_conn(bench, client));
+	assert_null(client_conn(rig, client));
 }
 
 /* A head that grows byte by byte to the limit and over it. */
 static void test_a_long_head_in_pieces(void **state)
 {
-	struct bench *bench = *state;
+	struct rig *rig = *state;
 	static const size_t pieces[] = {1, 7, 511, 512, 4096, 8191, 8192};
 	static char head[9000];
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
@@ -68,61 +68,61 @@ static void test_a_long_head_in_pieces(void **state)
 			at += (size_t)sprintf(head + at, "X: ");
 			memset(head + at, 'x', len - at - 4);
 			memcpy(head + len - 4, "\r\n\r\n", 4);
-			struct client *client = bench_connect(bench, 0, 0, false);
+			struct client *client = rig_connect(rig, 0, 0, false);
 			for (size_t done = 0; done < len; done += pieces[i]) {
 				size_t piece = len - done < pieces[i] ? len - done : pieces[i];
 				client_write(client, head + done, piece);
-				bench_turn(bench, 0);
+				rig_turn(rig, 0);
 			}
-			bench_run(bench);
+			rig_run(rig);
 			assert_int_equal(client_status(client), over ? 431 : 101);
 			client_leave(client);
-			bench_run(bench);
+			rig_run(rig);
 		}
 	}
 }
 
 static void test_at_the_limit_and_draining(void **state)
 {
-	struct bench *bench = *state;
-	struct client *refused = bench_connect(bench, 0, 0, true);
+	struct rig *rig = *state;
+	struct client *refused = rig_connect(rig, 0, 0, true);
 	client_request(refused, "/?user=a");
 	client_text(refused, "right behind");
-	bench_run(bench);
+	rig_run(rig);
 	assert_int_equal(client_status(refused), 503);
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_UNAVAILABLE), 1);
-	assert_int_equal(user_table_count(bench->users), 0);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_UNAVAILABLE), 1);
+	assert_int_equal(user_table_count(rig->users), 0);
 }
 
 static void test_peers_that_go_in_the_middle(void **state)
 {
-	struct bench *bench = *state;
-	struct client *silent = bench_connect_tcp(bench, 0);
-	struct client *half = bench_connect_tcp(bench, 0);
-	struct client *reset = bench_connect_tcp(bench, 0);
+	struct rig *rig = *state;
+	struct client *silent = rig_connect_tcp(rig, 0);
+	struct client *half = rig_connect_tcp(rig, 0);
+	struct client *reset = rig_connect_tcp(rig, 0);
 	client_write(half, "GET / HTTP", 10);
 	client_write(reset, "GET / HTTP", 10);
-	bench_run(bench);
+	rig_run(rig);
 	client_leave(silent);
 	client_leave(half);
 	client_reset(reset);
-	bench_run(bench);
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_PEER_EOF), 2);
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_PEER_RESET), 1);
-	assert_int_equal(stats_read(&bench->workers[0].stats.connections), 0);
+	rig_run(rig);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_PEER_EOF), 2);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_PEER_RESET), 1);
+	assert_int_equal(stats_read(&rig->workers[0].stats.connections), 0);
 }
 
 static int setup(void **state)
 {
-	struct bench *bench = malloc(sizeof(*bench));
-	bench_init(bench, 1, &session_ops);
-	*state = bench;
+	struct rig *rig = malloc(sizeof(*rig));
+	rig_init(rig, 1, &session_ops);
+	*state = rig;
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	bench_finish(*state);
+	rig_finish(*state);
 	free(*state);
 	return 0;
 }

@@ -3,7 +3,7 @@
 #include "../../server/session/orders.h"
 
 enum {
-	BENCH_MAIL_BACK = 77,
+	RIG_MAIL_BACK = 77,
 };
 
 /* Somebody who gives orders, and where they come back to. */
@@ -17,11 +17,11 @@ struct giver {
 
 static struct giver giver;
 
-static struct order order_for(struct bench *bench, enum order_action action, const char *user)
+static struct order order_for(struct rig *rig, enum order_action action, const char *user)
 {
 	struct order order = {
 		.back = giver.mailbox,
-		.back_kind = BENCH_MAIL_BACK,
+		.back_kind = RIG_MAIL_BACK,
 		.action = action,
 		.users = giver.users,
 		.capacity = 64,
@@ -29,79 +29,79 @@ static struct order order_for(struct bench *bench, enum order_action action, con
 		.name_len = strlen(user),
 	};
 	if (*user) {
-		user_table_find(bench->users, user, strlen(user), &order.handle);
+		user_table_find(rig->users, user, strlen(user), &order.handle);
 	}
 	return order;
 }
 
 /* Has a worker carry it out, and takes it back. */
-static enum order_result carry_out(struct bench *bench, uint32_t worker, struct order *order)
+static enum order_result carry_out(struct rig *rig, uint32_t worker, struct order *order)
 {
 	struct mail *mail;
 	struct orders orders = {
 		.worker = (uint8_t)worker,
-		.conns = bench_conns(bench, worker),
-		.fanout = bench->workers[worker].fanout,
-		.users = bench->users,
+		.conns = rig_conns(rig, worker),
+		.fanout = rig->workers[worker].fanout,
+		.users = rig->users,
 		.ended = &giver.ended,
 	};
 	orders_carry_out(&orders, order);
 	assert_int_equal(mailbox_take(giver.mailbox, &mail), MAILBOX_MAIL);
-	assert_int_equal(mail->kind, BENCH_MAIL_BACK);
+	assert_int_equal(mail->kind, RIG_MAIL_BACK);
 	assert_ptr_equal(order_of(mail), order);
 	return order->result;
 }
 
 static enum order_result push(
-	struct bench *bench, uint32_t worker, struct order *order, const char *text)
+	struct rig *rig, uint32_t worker, struct order *order, const char *text)
 {
 	order->opcode = FRAME_TEXT;
 	order->payload = (uint8_t *)(uintptr_t)text;
 	order->payload_len = strlen(text);
-	return carry_out(bench, worker, order);
+	return carry_out(rig, worker, order);
 }
 
 static void test_a_push_follows_what_is_owed(void **state)
 {
-	struct bench *bench = *state;
-	struct client *a = bench_login(bench, 0, "a");
-	struct client *b = bench_login(bench, 1, "b");
+	struct rig *rig = *state;
+	struct client *a = rig_login(rig, 0, "a");
+	struct client *b = rig_login(rig, 1, "b");
 	client_text(b, "said before");
-	bench_events(bench, 1);
-	fanout_publish(bench->workers[1].fanout);
+	rig_events(rig, 1);
+	fanout_publish(rig->workers[1].fanout);
 	/* In the log of the user's worker, and handed out to nobody yet. */
-	assert_int_equal(bench_mail(bench, 0), 1);
-	struct order order = order_for(bench, ORDER_PUSH, "a");
-	assert_int_equal(push(bench, 0, &order, "pushed"), ORDER_DONE);
+	assert_int_equal(rig_mail(rig, 0), 1);
+	struct order order = order_for(rig, ORDER_PUSH, "a");
+	assert_int_equal(push(rig, 0, &order, "pushed"), ORDER_DONE);
 	expect_text(a, "said before -- FROM b");
 	expect_text(a, "pushed");
 	expect_nothing(a);
-	bench_run(bench);
+	rig_run(rig);
 	expect_nothing(a);
 	expect_nothing(b);
-	assert_int_equal(stats_read(&bench->workers[0].stats.pushes), 1);
+	assert_int_equal(stats_read(&rig->workers[0].stats.pushes), 1);
 }
 
 /* A session that a newer login has replaced: its kick has not come yet, and still it is stale. */
 static void test_a_replaced_session_is_gone(void **state)
 {
-	struct bench *bench = *state;
-	struct client *old = bench_login(bench, 0, "a");
-	struct order order = order_for(bench, ORDER_PUSH, "a");
-	struct client *fresh = bench_connect(bench, 1, 0, false);
+	struct rig *rig = *state;
+	struct client *old = rig_login(rig, 0, "a");
+	struct order order = order_for(rig, ORDER_PUSH, "a");
+	struct client *fresh = rig_connect(rig, 1, 0, false);
 	client_request(fresh, "/?user=a");
-	bench_events(bench, 1);
-	assert_int_equal(client_conn(bench, old)->state, CONN_LIVE);
-	assert_int_equal(push(bench, 0, &order, "x"), ORDER_GONE);
+	rig_events(rig, 1);
+	assert_int_equal(client_conn(rig, old)->state, CONN_LIVE);
+	assert_int_equal(push(rig, 0, &order, "x"), ORDER_GONE);
 	for (int action = ORDER_SHOW; action <= ORDER_MUTE; action++) {
 		if (action != ORDER_LIST) {
 			order.action = (enum order_action)action;
-			assert_int_equal(carry_out(bench, 0, &order), ORDER_GONE);
+			assert_int_equal(carry_out(rig, 0, &order), ORDER_GONE);
 		}
 	}
-	order = order_for(bench, ORDER_PUSH, "a");
-	assert_int_equal(push(bench, 1, &order, "to the newer one"), ORDER_DONE);
-	bench_run(bench);
+	order = order_for(rig, ORDER_PUSH, "a");
+	assert_int_equal(push(rig, 1, &order, "to the newer one"), ORDER_DONE);
+	rig_run(rig);
 	expect_close(old, 4001, "kicked");
 	assert_int_equal(client_status(fresh), 101);
 	expect_text(fresh, "to the newer one");
@@ -110,35 +110,35 @@ static void test_a_replaced_session_is_gone(void **state)
 /* Over a limit nothing is appended and nobody cut off, whatever is queued already. */
 static void test_limits_are_looked_at_first(void **state)
 {
-	struct bench *bench = *state;
+	struct rig *rig = *state;
 	static char text[16384];
 	memset(text, 'x', sizeof(text) - 1);
-	struct client *a = bench_login_with(bench, 0, "a", 4096);
+	struct client *a = rig_login_with(rig, 0, "a", 4096);
 	a->deaf = true;
-	bench_conns(bench, 0)->outbox->queue_limit = 100000;
-	struct order order = order_for(bench, ORDER_PUSH, "a");
+	rig_conns(rig, 0)->outbox->queue_limit = 100000;
+	struct order order = order_for(rig, ORDER_PUSH, "a");
 	int queued = 0;
-	while (push(bench, 0, &order, text) == ORDER_DONE) {
+	while (push(rig, 0, &order, text) == ORDER_DONE) {
 		queued++;
 	}
 	assert_int_equal(order.result, ORDER_OVERFLOW);
-	struct conn *conn = client_conn(bench, a);
+	struct conn *conn = client_conn(rig, a);
 	size_t bytes = conn->tx->bytes;
 	assert_in_range(bytes, 100000 - sizeof(text) - 10, 100000);
-	assert_int_equal(push(bench, 0, &order, text), ORDER_OVERFLOW);
+	assert_int_equal(push(rig, 0, &order, text), ORDER_OVERFLOW);
 	assert_int_equal(conn->tx->bytes, bytes);
 	assert_int_equal(conn->state, CONN_LIVE);
 	/* A small one still fits. */
-	assert_int_equal(push(bench, 0, &order, "small"), ORDER_DONE);
+	assert_int_equal(push(rig, 0, &order, "small"), ORDER_DONE);
 	/* The node's limit. */
-	bench->budget.limit = bench->budget.used;
-	assert_int_equal(push(bench, 0, &order, "small"), ORDER_OVERFLOW);
-	order = order_for(bench, ORDER_SHOW, "a");
-	assert_int_equal(carry_out(bench, 0, &order), ORDER_DONE);
+	rig->budget.limit = rig->budget.used;
+	assert_int_equal(push(rig, 0, &order, "small"), ORDER_OVERFLOW);
+	order = order_for(rig, ORDER_SHOW, "a");
+	assert_int_equal(carry_out(rig, 0, &order), ORDER_DONE);
 	assert_int_equal(giver.users[0].queue_bytes, bytes + 7);
-	bench->budget.limit = SIZE_MAX;
+	rig->budget.limit = SIZE_MAX;
 	a->deaf = false;
-	bench_run(bench);
+	rig_run(rig);
 	for (int i = 0; i < queued; i++) {
 		expect_text(a, text);
 	}
@@ -148,19 +148,19 @@ static void test_limits_are_looked_at_first(void **state)
 
 static void test_a_broadcast_knows_its_receivers(void **state)
 {
-	struct bench *bench = *state;
+	struct rig *rig = *state;
 	struct client *clients[4];
-	const struct stats_histogram *sizes = &bench->workers[0].stats.fanout_receivers;
+	const struct stats_histogram *sizes = &rig->workers[0].stats.fanout_receivers;
 	for (uint32_t i = 0; i < 4; i++) {
 		char name[2] = {(char)('a' + i), '\0'};
-		clients[i] = bench_login(bench, i % 2, name);
+		clients[i] = rig_login(rig, i % 2, name);
 	}
-	struct order order = order_for(bench, ORDER_BROADCAST, "");
+	struct order order = order_for(rig, ORDER_BROADCAST, "");
 	client_text(clients[0], "before");
-	bench_events(bench, 0);
-	assert_int_equal(push(bench, 0, &order, "to all"), ORDER_DONE);
+	rig_events(rig, 0);
+	assert_int_equal(push(rig, 0, &order, "to all"), ORDER_DONE);
 	assert_int_equal(order.receivers, 4);
-	bench_run(bench);
+	rig_run(rig);
 	for (uint32_t i = 0; i < 4; i++) {
 		if (i > 0) {
 			expect_text(clients[i], "before -- FROM a");
@@ -168,7 +168,7 @@ static void test_a_broadcast_knows_its_receivers(void **state)
 		expect_text(clients[i], "to all");
 		expect_nothing(clients[i]);
 	}
-	assert_int_equal(stats_read(&bench->workers[0].stats.fanout_messages), 2);
+	assert_int_equal(stats_read(&rig->workers[0].stats.fanout_messages), 2);
 	/* Three for the one with a sender, four for the other. */
 	assert_int_equal(stats_read(&sizes->sum), 7);
 	assert_int_equal(stats_read(&sizes->counts[stats_bucket(3)]), 2);
@@ -176,39 +176,39 @@ static void test_a_broadcast_knows_its_receivers(void **state)
 
 static void test_a_broadcast_is_refused_while_senders_are_held_back(void **state)
 {
-	struct bench *bench = *state;
-	struct client *a = bench_login(bench, 0, "a");
-	struct order order = order_for(bench, ORDER_BROADCAST, "");
-	bench->node.backlog_limit = 100;
-	bench->node.backlog = 101;
-	assert_int_equal(push(bench, 0, &order, "x"), ORDER_OVERFLOW);
-	bench->node.backlog = 0;
-	size_t limit = bench->budget.limit;
-	bench->budget.limit = 0;
-	bench->budget.used += 1;
-	assert_int_equal(push(bench, 0, &order, "x"), ORDER_OVERFLOW);
-	bench->budget.used -= 1;
-	bench->budget.limit = limit;
-	assert_int_equal(push(bench, 0, &order, "y"), ORDER_DONE);
-	bench_run(bench);
+	struct rig *rig = *state;
+	struct client *a = rig_login(rig, 0, "a");
+	struct order order = order_for(rig, ORDER_BROADCAST, "");
+	rig->node.backlog_limit = 100;
+	rig->node.backlog = 101;
+	assert_int_equal(push(rig, 0, &order, "x"), ORDER_OVERFLOW);
+	rig->node.backlog = 0;
+	size_t limit = rig->budget.limit;
+	rig->budget.limit = 0;
+	rig->budget.used += 1;
+	assert_int_equal(push(rig, 0, &order, "x"), ORDER_OVERFLOW);
+	rig->budget.used -= 1;
+	rig->budget.limit = limit;
+	assert_int_equal(push(rig, 0, &order, "y"), ORDER_DONE);
+	rig_run(rig);
 	expect_text(a, "y");
 	expect_nothing(a);
 }
 
 static void test_a_list_in_pieces(void **state)
 {
-	struct bench *bench = *state;
+	struct rig *rig = *state;
 	uint32_t seen = 0;
 	for (int i = 0; i < 300; i++) {
 		char name[8];
 		snprintf(name, sizeof(name), "u%03d", i);
-		bench_login(bench, 0, name);
+		rig_login(rig, 0, name);
 	}
-	struct order order = order_for(bench, ORDER_LIST, "");
+	struct order order = order_for(rig, ORDER_LIST, "");
 	order.capacity = 40;
 	do {
 		order.count = 0;
-		carry_out(bench, 0, &order);
+		carry_out(rig, 0, &order);
 		for (uint32_t i = 0; i < order.count; i++) {
 			char name[8];
 			snprintf(name, sizeof(name), "u%03u", seen + i);
@@ -219,26 +219,26 @@ static void test_a_list_in_pieces(void **state)
 	} while (order.cursor != CONN_NONE);
 	assert_int_equal(seen, 300);
 	/* With a prefix that few have, one order looks at no more than its share of records. */
-	order = order_for(bench, ORDER_LIST, "u29");
+	order = order_for(rig, ORDER_LIST, "u29");
 	order.handle = 0;
-	carry_out(bench, 0, &order);
+	carry_out(rig, 0, &order);
 	assert_int_equal(order.count, 0);
 	assert_int_equal(order.cursor, ORDER_SLOTS_MAX);
-	carry_out(bench, 0, &order);
+	carry_out(rig, 0, &order);
 	assert_int_equal(order.count, 10);
 	assert_int_equal(order.cursor, CONN_NONE);
 }
 
 static void test_times_are_told(void **state)
 {
-	struct bench *bench = *state;
-	struct client *a = bench_login(bench, 0, "a");
-	bench_pass(bench, loop_ticks(2000));
+	struct rig *rig = *state;
+	struct client *a = rig_login(rig, 0, "a");
+	rig_pass(rig, loop_ticks(2000));
 	client_text(a, "x");
-	bench_run(bench);
-	bench_pass(bench, loop_ticks(1000));
-	struct order order = order_for(bench, ORDER_SHOW, "a");
-	assert_int_equal(carry_out(bench, 0, &order), ORDER_DONE);
+	rig_run(rig);
+	rig_pass(rig, loop_ticks(1000));
+	struct order order = order_for(rig, ORDER_SHOW, "a");
+	assert_int_equal(carry_out(rig, 0, &order), ORDER_DONE);
 	assert_int_equal(giver.users[0].connected_ms, 3000);
 	assert_int_equal(giver.users[0].idle_ms, 1000);
 	assert_int_equal(giver.users[0].queue_bytes, 0);
@@ -246,20 +246,20 @@ static void test_times_are_told(void **state)
 
 static void test_a_close_says_what_it_is_told(void **state)
 {
-	struct bench *bench = *state;
-	struct client *a = bench_login(bench, 0, "a");
-	bench->workers[0].sessions.ended = &giver.ended;
-	bench_pass(bench, loop_ticks(500));
-	struct order order = order_for(bench, ORDER_CLOSE, "a");
+	struct rig *rig = *state;
+	struct client *a = rig_login(rig, 0, "a");
+	rig->workers[0].sessions.ended = &giver.ended;
+	rig_pass(rig, loop_ticks(500));
+	struct order order = order_for(rig, ORDER_CLOSE, "a");
 	order.payload = (uint8_t *)(uintptr_t) "\x11\x5cgo";
 	order.payload_len = 4;
-	assert_int_equal(carry_out(bench, 0, &order), ORDER_DONE);
-	assert_int_equal(carry_out(bench, 0, &order), ORDER_GONE);
+	assert_int_equal(carry_out(rig, 0, &order), ORDER_DONE);
+	assert_int_equal(carry_out(rig, 0, &order), ORDER_GONE);
 	expect_close(a, 4444, "go");
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_DISCONNECTED), 1);
-	struct order ended = order_for(bench, ORDER_ENDED, "");
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_DISCONNECTED), 1);
+	struct order ended = order_for(rig, ORDER_ENDED, "");
 	ended.ended = giver.entries;
-	carry_out(bench, 0, &ended);
+	carry_out(rig, 0, &ended);
 	assert_int_equal(ended.count, 1);
 	assert_int_equal(giver.entries[0].code, 4444);
 	assert_int_equal(giver.entries[0].reason, CLOSE_REASON_DISCONNECTED);
@@ -284,65 +284,65 @@ static void test_only_the_last_ends_are_kept(void **state)
 /* What is queued already goes out; whatever comes while it is muted does not, a Close neither. */
 static void test_a_mute(void **state)
 {
-	struct bench *bench = *state;
-	struct client *a = bench_login(bench, 0, "a");
-	struct client *b = bench_login(bench, 0, "b");
-	struct order order = order_for(bench, ORDER_MUTE, "a");
+	struct rig *rig = *state;
+	struct client *a = rig_login(rig, 0, "a");
+	struct client *b = rig_login(rig, 0, "b");
+	struct order order = order_for(rig, ORDER_MUTE, "a");
 	order.is_muted = true;
-	assert_int_equal(carry_out(bench, 0, &order), ORDER_DONE);
+	assert_int_equal(carry_out(rig, 0, &order), ORDER_DONE);
 	client_send(a, FRAME_PING, "1", 1);
 	client_packet(a, PACKET_PING, "", 0);
 	client_text(a, "heard");
 	client_text(b, "unheard");
-	bench_run(bench);
+	rig_run(rig);
 	expect_text(b, "heard -- FROM a");
 	expect_nothing(a);
-	struct order pushed = order_for(bench, ORDER_PUSH, "a");
-	assert_int_equal(push(bench, 0, &pushed, "would be dropped"), ORDER_OVERFLOW);
-	assert_int_equal(stats_read(&bench->workers[0].stats.pushes), 0);
+	struct order pushed = order_for(rig, ORDER_PUSH, "a");
+	assert_int_equal(push(rig, 0, &pushed, "would be dropped"), ORDER_OVERFLOW);
+	assert_int_equal(stats_read(&rig->workers[0].stats.pushes), 0);
 	order.is_muted = false;
-	assert_int_equal(carry_out(bench, 0, &order), ORDER_DONE);
+	assert_int_equal(carry_out(rig, 0, &order), ORDER_DONE);
 	client_send(a, FRAME_PING, "2", 1);
-	bench_run(bench);
+	rig_run(rig);
 	expect_frame(a, FRAME_PONG, "2", 1);
 	order.is_muted = true;
-	carry_out(bench, 0, &order);
-	bench_pass(bench, loop_ticks(120000) + 3);
-	bench_run(bench);
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_READ_TIMEOUT), 2);
+	carry_out(rig, 0, &order);
+	rig_pass(rig, loop_ticks(120000) + 3);
+	rig_run(rig);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_READ_TIMEOUT), 2);
 	expect_nothing(a);
 }
 
 static void test_a_cut(void **state)
 {
-	struct bench *bench = *state;
-	struct client *a = bench_login(bench, 0, "a");
-	struct order order = order_for(bench, ORDER_CUT, "a");
-	assert_int_equal(carry_out(bench, 0, &order), ORDER_DONE);
-	assert_int_equal(carry_out(bench, 0, &order), ORDER_GONE);
-	bench_run(bench);
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_DEMO_CUT), 1);
+	struct rig *rig = *state;
+	struct client *a = rig_login(rig, 0, "a");
+	struct order order = order_for(rig, ORDER_CUT, "a");
+	assert_int_equal(carry_out(rig, 0, &order), ORDER_DONE);
+	assert_int_equal(carry_out(rig, 0, &order), ORDER_GONE);
+	rig_run(rig);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_DEMO_CUT), 1);
 	expect_nothing(a);
 	assert_true(a->at_end);
 }
 
 static int setup(void **state)
 {
-	struct bench *bench = aligned_alloc(64, sizeof(*bench));
-	assert_non_null(bench);
+	struct rig *rig = aligned_alloc(64, sizeof(*rig));
+	assert_non_null(rig);
 	memset(&giver, 0, sizeof(giver));
 	assert_int_equal(mailbox_create(&giver.mailbox), 0);
-	bench_init(bench, 2, &session_ops);
-	*state = bench;
+	rig_init(rig, 2, &session_ops);
+	*state = rig;
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	struct bench *bench = *state;
-	bench_finish(bench);
+	struct rig *rig = *state;
+	rig_finish(rig);
 	mailbox_destroy(&giver.mailbox);
-	free(bench);
+	free(rig);
 	return 0;
 }
 

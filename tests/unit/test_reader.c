@@ -2,15 +2,15 @@
 
 static void test_frames_right_behind_the_head(void **state)
 {
-	struct bench *bench = *state;
-	struct client *b = bench_login(bench, 0, "b");
-	struct client *a = bench_connect(bench, 0, 0, false);
+	struct rig *rig = *state;
+	struct client *b = rig_login(rig, 0, "b");
+	struct client *a = rig_connect(rig, 0, 0, false);
 	char bytes[1024];
 	size_t len = make_request("/?user=a", bytes);
 	len += make_frame((uint8_t *)bytes + len, FRAME_PING, "1", 1);
 	len += make_frame((uint8_t *)bytes + len, FRAME_TEXT, "at once", 7);
 	client_write(a, bytes, len);
-	bench_run(bench);
+	rig_run(rig);
 	assert_int_equal(client_status(a), 101);
 	expect_frame(a, FRAME_PONG, "1", 1);
 	expect_text(b, "at once -- FROM a");
@@ -19,33 +19,33 @@ static void test_frames_right_behind_the_head(void **state)
 /* Head and frames together, at every split and byte by byte. */
 static void test_every_split(void **state)
 {
-	struct bench *bench = *state;
-	struct client *b = bench_login(bench, 0, "b");
+	struct rig *rig = *state;
+	struct client *b = rig_login(rig, 0, "b");
 	uint8_t bytes[1024];
 	size_t len = make_request("/?user=a", (char *)bytes);
 	len += make_frame(bytes + len, FRAME_TEXT, "first", 5);
 	len += make_frame(bytes + len, FRAME_PING, "2", 1);
 	len += make_frame(bytes + len, FRAME_CLOSE, "\x03\xe8", 2);
 	for (size_t split = 0; split <= len; split++) {
-		struct client *a = bench_connect(bench, 0, 0, false);
-		size_t used = bench->budget.used;
+		struct client *a = rig_connect(rig, 0, 0, false);
+		size_t used = rig->budget.used;
 		for (size_t at = 0; split == 0 && at < len; at++) {
 			client_write(a, bytes + at, 1);
-			bench_turn(bench, 0);
+			rig_turn(rig, 0);
 		}
 		client_write(a, bytes, split);
-		bench_run(bench);
+		rig_run(rig);
 		client_write(a, bytes + split, split ? len - split : 0);
-		bench_run(bench);
+		rig_run(rig);
 		assert_int_equal(client_status(a), 101);
 		expect_frame(a, FRAME_PONG, "2", 1);
 		expect_close(a, 1000, "");
 		expect_nothing(a);
 		expect_text(b, "first -- FROM a");
 		expect_nothing(b);
-		assert_null(client_conn(bench, a));
+		assert_null(client_conn(rig, a));
 		if (split != 0) {
-			assert_int_equal(bench->budget.used, used > 0 ? used : bench->budget.used);
+			assert_int_equal(rig->budget.used, used > 0 ? used : rig->budget.used);
 		}
 		client_leave(a);
 	}
@@ -54,99 +54,99 @@ static void test_every_split(void **state)
 /* After its FIN a peer may still read: what it has sent is answered first. */
 static void test_half_close(void **state)
 {
-	struct bench *bench = *state;
-	struct client *a = bench_connect_tcp(bench, 0);
+	struct rig *rig = *state;
+	struct client *a = rig_connect_tcp(rig, 0);
 	client_request(a, "/?user=a");
 	client_packet(a, PACKET_PING, "x", 1);
 	shutdown(a->fd, SHUT_WR);
-	bench_run(bench);
+	rig_run(rig);
 	assert_int_equal(client_status(a), 101);
 	expect_frame(a, FRAME_BINARY, "\0\x65\0\0\0\x01x", 7);
 	assert_true(a->at_end);
-	assert_null(client_conn(bench, a));
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_PEER_EOF), 1);
+	assert_null(client_conn(rig, a));
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_PEER_EOF), 1);
 	/* A Close and a FIN together are a clean end. */
-	struct client *b = bench_connect_tcp(bench, 0);
+	struct client *b = rig_connect_tcp(rig, 0);
 	client_request(b, "/?user=b");
 	client_send(b, FRAME_CLOSE, "\x03\xe8", 2);
 	shutdown(b->fd, SHUT_WR);
-	bench_run(bench);
+	rig_run(rig);
 	assert_int_equal(client_status(b), 101);
 	expect_close(b, 1000, "");
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_PEER_CLOSE), 1);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_PEER_CLOSE), 1);
 }
 
 static void test_reset_in_mid_frame(void **state)
 {
-	struct bench *bench = *state;
-	struct client *a = bench_connect_tcp(bench, 0);
+	struct rig *rig = *state;
+	struct client *a = rig_connect_tcp(rig, 0);
 	client_request(a, "/?user=a");
 	client_write(a, "\x82\xfe\xff\xff\0\0\0\0....", 12);
-	bench_run(bench);
+	rig_run(rig);
 	assert_int_equal(client_status(a), 101);
 	/* What it has declared is not held, only what has come. */
-	assert_in_range(bench->budget.used, 1, 16384);
+	assert_in_range(rig->budget.used, 1, 16384);
 	client_reset(a);
-	bench_run(bench);
-	assert_null(client_conn(bench, a));
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_PEER_RESET), 1);
-	assert_int_equal(bench->budget.used, 0);
-	assert_int_equal(user_table_count(bench->users), 0);
+	rig_run(rig);
+	assert_null(client_conn(rig, a));
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_PEER_RESET), 1);
+	assert_int_equal(rig->budget.used, 0);
+	assert_int_equal(user_table_count(rig->users), 0);
 }
 
 static void test_readers_are_lent(void **state)
 {
-	struct bench *bench = *state;
-	struct conns *conns = bench_conns(bench, 0);
-	struct client *a = bench_login(bench, 0, "a");
-	struct client *b = bench_login(bench, 0, "b");
+	struct rig *rig = *state;
+	struct conns *conns = rig_conns(rig, 0);
+	struct client *a = rig_login(rig, 0, "a");
+	struct client *b = rig_login(rig, 0, "b");
 	client_send(a, FRAME_PONG, NULL, 0);
 	client_send(b, FRAME_PONG, NULL, 0);
-	bench_run(bench);
+	rig_run(rig);
 	assert_int_equal(conns->reading.pool.spare_count, 1); /* one served both */
-	assert_null(client_conn(bench, a)->rx);
-	assert_int_equal(bench->budget.used, 0);
+	assert_null(client_conn(rig, a)->rx);
+	assert_int_equal(rig->budget.used, 0);
 	client_write(a, "\x81\x85\0\0\0\0he", 8);
 	client_write(b, "\x81", 1);
-	bench_run(bench);
-	assert_non_null(client_conn(bench, a)->rx);
-	assert_non_null(client_conn(bench, b)->rx);
-	assert_true(bench->budget.used > 0);
+	rig_run(rig);
+	assert_non_null(client_conn(rig, a)->rx);
+	assert_non_null(client_conn(rig, b)->rx);
+	assert_true(rig->budget.used > 0);
 	client_write(a, "llo", 3);
 	client_write(b, "\x80\0\0\0\0", 5);
-	bench_run(bench);
+	rig_run(rig);
 	expect_text(a, " -- FROM b");
 	expect_text(b, "hello -- FROM a");
-	assert_null(client_conn(bench, a)->rx);
-	assert_int_equal(client_conn(bench, a)->rx_held, 0);
-	assert_int_equal(client_conn(bench, b)->rx_held, 0);
+	assert_null(client_conn(rig, a)->rx);
+	assert_int_equal(client_conn(rig, a)->rx_held, 0);
+	assert_int_equal(client_conn(rig, b)->rx_held, 0);
 	assert_int_equal(conns->reading.pool.spare_count, 2);
 }
 
 /* Over the node's limit: who is in mid-message is sent away, and what it held is free at once. */
 static void test_memory_limit_of_unfinished_messages(void **state)
 {
-	struct bench *bench = *state;
-	struct client *a = bench_login(bench, 0, "a");
-	struct client *b = bench_login(bench, 0, "b");
+	struct rig *rig = *state;
+	struct client *a = rig_login(rig, 0, "a");
+	struct client *b = rig_login(rig, 0, "b");
 	static uint8_t part[20000] = {0x82, 0xfe, 0xff, 0xff};
-	bench->budget.limit = 15000;
+	rig->budget.limit = 15000;
 	client_write(a, part, sizeof(part));
-	bench_run(bench);
+	rig_run(rig);
 	expect_close(a, 1013, "retry_ms=");
-	assert_true(bench->budget.used <= bench->budget.limit);
+	assert_true(rig->budget.used <= rig->budget.limit);
 	/* So that the next one does not pay for it. */
 	client_write(b, part, 10);
-	bench_run(bench);
+	rig_run(rig);
 	expect_nothing(b);
-	assert_int_equal(client_conn(bench, b)->state, CONN_LIVE);
-	bench->budget.limit = SIZE_MAX;
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_OVERLOADED), 1);
+	assert_int_equal(client_conn(rig, b)->state, CONN_LIVE);
+	rig->budget.limit = SIZE_MAX;
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_OVERLOADED), 1);
 }
 
 static void test_broken_frames_end_in_their_code(void **state)
 {
-	struct bench *bench = *state;
+	struct rig *rig = *state;
 	static const struct {
 		const char *bytes;
 		size_t len;
@@ -162,11 +162,11 @@ static void test_broken_frames_end_in_their_code(void **state)
 		{"\x82\xff\0\0\0\0\0\x01\0\x01\0\0\0\0", 14, 1009}, /* 65537 */
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct client *a = bench_connect_tcp(bench, 0);
+		struct client *a = rig_connect_tcp(rig, 0);
 		client_request(a, "/?user=a");
 		client_write(a, cases[i].bytes, cases[i].len);
 		client_text(a, "more");
-		bench_run(bench);
+		rig_run(rig);
 		assert_int_equal(client_status(a), 101);
 		expect_close(a, cases[i].code, "");
 		expect_nothing(a);
@@ -174,20 +174,20 @@ static void test_broken_frames_end_in_their_code(void **state)
 		assert_true(a->at_end && !a->was_reset);
 		static const char junk[100000];
 		client_write(a, junk, sizeof(junk));
-		bench_run(bench);
-		assert_non_null(client_conn(bench, a));
+		rig_run(rig);
+		assert_non_null(client_conn(rig, a));
 		client_leave(a);
-		bench_run(bench);
-		assert_null(client_conn(bench, a));
+		rig_run(rig);
+		assert_null(client_conn(rig, a));
 	}
-	assert_int_equal(bench->budget.used, 0);
+	assert_int_equal(rig->budget.used, 0);
 }
 
 /* A full read buffer is no end: the ready list goes on, at most so many each time. */
 static void test_flooders_take_turns(void **state)
 {
-	struct bench *bench = *state;
-	struct conns *conns = bench_conns(bench, 0);
+	struct rig *rig = *state;
+	struct conns *conns = rig_conns(rig, 0);
 	struct client *clients[5];
 	char name[8];
 	static uint8_t frame[65536 + 14];
@@ -196,7 +196,7 @@ static void test_flooders_take_turns(void **state)
 	size_t len = make_frame(frame, FRAME_PING, payload, 125);
 	for (int i = 0; i < 5; i++) {
 		snprintf(name, sizeof(name), "f%d", i);
-		clients[i] = bench_login(bench, 0, name);
+		clients[i] = rig_login(rig, 0, name);
 		setsockopt(clients[i]->fd, SOL_SOCKET, SO_SNDBUF, &big, sizeof(big));
 	}
 	/* More than one read takes, in large pieces, of frames that ask for nothing. */
@@ -215,7 +215,7 @@ static void test_flooders_take_turns(void **state)
 		}
 	}
 	assert_true(sent[0] > CONN_READ_BUFFER);
-	bench_events(bench, 0);
+	rig_events(rig, 0);
 	assert_true(reader_read_ready(conns, 2));
 	/* One that dies while it waits there is let go of, not looked for. */
 	struct conn *dying = conn_table_at(conns->table, conns->reading.ready_head);
@@ -226,42 +226,42 @@ static void test_flooders_take_turns(void **state)
 	conn_visit_end(conns, dying);
 	conns_reap(conns);
 	/* Its record is not free as long as the list leads through it. */
-	struct client *late = bench_connect(bench, 0, 0, false);
+	struct client *late = rig_connect(rig, 0, 0, false);
 	assert_int_not_equal(handle_index(late->handle), dead_index);
-	bench_run(bench);
+	rig_run(rig);
 	assert_int_equal(conns->reading.ready_head, CONN_NONE);
-	struct client *later = bench_connect(bench, 0, 0, false);
+	struct client *later = rig_connect(rig, 0, 0, false);
 	assert_int_equal(handle_index(later->handle), dead_index);
 	uint64_t total = 0;
 	for (int i = 0; i < 5; i++) {
 		total += sent[i];
 	}
-	assert_in_range(stats_read(&bench->workers[0].stats.bytes_in), total - 3 * CONN_READ_BUFFER,
+	assert_in_range(stats_read(&rig->workers[0].stats.bytes_in), total - 3 * CONN_READ_BUFFER,
 		total + 5 * 512);
 }
 
 /* Ends of a connection that is not read from. */
 static void test_paused_ones_can_end(void **state)
 {
-	struct bench *bench = *state;
-	struct conns *conns = bench_conns(bench, 0);
+	struct rig *rig = *state;
+	struct conns *conns = rig_conns(rig, 0);
 	struct client *clients[3];
 	struct conn *records[3];
 	char name[8];
-	bench->node.backlog_limit = 100;
+	rig->node.backlog_limit = 100;
 	for (int i = 0; i < 3; i++) {
 		snprintf(name, sizeof(name), "p%d", i);
-		clients[i] = bench_login(bench, 0, name);
-		records[i] = client_conn(bench, clients[i]);
+		clients[i] = rig_login(rig, 0, name);
+		records[i] = client_conn(rig, clients[i]);
 		client_text(clients[i], ".");
 	}
-	bench_run(bench);
-	bench->node.backlog = 1000; /* as if another worker were far behind */
-	bench_turn(bench, 0);
+	rig_run(rig);
+	rig->node.backlog = 1000; /* as if another worker were far behind */
+	rig_turn(rig, 0);
 	for (int i = 0; i < 3; i++) {
 		client_text(clients[i], "held back");
 	}
-	bench_turn(bench, 0);
+	rig_turn(rig, 0);
 	for (int i = 0; i < 3; i++) {
 		assert_true(records[i]->flags & CONN_PAUSED);
 	}
@@ -272,58 +272,58 @@ static void test_paused_ones_can_end(void **state)
 		conn_visit_end(conns, records[i]);
 	}
 	client_send(clients[0], FRAME_CLOSE, "\x0f\xa1", 2);
-	bench_turn(bench, 0);
-	bench_pass(bench, loop_ticks(5000) + 3);
-	bench_turn(bench, 0);
-	assert_null(client_conn(bench, clients[0]));
-	assert_null(client_conn(bench, clients[1]));
+	rig_turn(rig, 0);
+	rig_pass(rig, loop_ticks(5000) + 3);
+	rig_turn(rig, 0);
+	assert_null(client_conn(rig, clients[0]));
+	assert_null(client_conn(rig, clients[1]));
 	/* Their records are still on the list. */
-	struct client *fresh = bench_connect(bench, 0, 0, false);
+	struct client *fresh = rig_connect(rig, 0, 0, false);
 	assert_int_equal(handle_index(fresh->handle), 3);
-	bench->node.backlog = 0;
-	bench_run(bench);
+	rig->node.backlog = 0;
+	rig_run(rig);
 	assert_false(records[2]->flags & CONN_PAUSED);
 	assert_int_equal(records[2]->state, CONN_LIVE);
-	fresh = bench_connect(bench, 0, 0, false);
+	fresh = rig_connect(rig, 0, 0, false);
 	assert_in_range(handle_index(fresh->handle), 0, 1);
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_KICKED), 2);
-	assert_int_equal(stats_read(&bench->workers[0].stats.messages_in), 5);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_KICKED), 2);
+	assert_int_equal(stats_read(&rig->workers[0].stats.messages_in), 5);
 }
 
 /* A kicked one that was paused is listened to again: its Close ends it, not the deadline. */
 static void test_paused_ones_that_are_closing_are_heard(void **state)
 {
-	struct bench *bench = *state;
-	struct client *a = bench_login(bench, 0, "a");
+	struct rig *rig = *state;
+	struct client *a = rig_login(rig, 0, "a");
 	client_text(a, ".");
-	bench_run(bench);
-	bench->node.backlog_limit = 100;
-	bench->node.backlog = 1000;
-	bench_turn(bench, 0);
+	rig_run(rig);
+	rig->node.backlog_limit = 100;
+	rig->node.backlog = 1000;
+	rig_turn(rig, 0);
 	client_text(a, "held back");
-	bench_turn(bench, 0);
-	assert_true(client_conn(bench, a)->flags & CONN_PAUSED);
-	bench_login(bench, 0, "a");
+	rig_turn(rig, 0);
+	assert_true(client_conn(rig, a)->flags & CONN_PAUSED);
+	rig_login(rig, 0, "a");
 	expect_close(a, 4001, "kicked");
 	client_send(a, FRAME_CLOSE, "\x0f\xa1", 2);
-	bench_run(bench);
-	bench->node.backlog = 0;
-	assert_null(client_conn(bench, a));
+	rig_run(rig);
+	rig->node.backlog = 0;
+	assert_null(client_conn(rig, a));
 	client_pump(a);
 	assert_true(a->at_end);
 }
 
 static int setup(void **state)
 {
-	struct bench *bench = malloc(sizeof(*bench));
-	bench_init(bench, 1, &session_ops);
-	*state = bench;
+	struct rig *rig = malloc(sizeof(*rig));
+	rig_init(rig, 1, &session_ops);
+	*state = rig;
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	bench_finish(*state);
+	rig_finish(*state);
 	free(*state);
 	return 0;
 }

@@ -1,152 +1,152 @@
 #include "conn_rig.h"
 
-static handle_t whereabouts(struct bench *bench, const char *user)
+static handle_t whereabouts(struct rig *rig, const char *user)
 {
 	handle_t handle = 0;
-	return user_table_find(bench->users, user, strlen(user), &handle) ? 0 : handle;
+	return user_table_find(rig->users, user, strlen(user), &handle) ? 0 : handle;
 }
 
 /* Sends the request without letting anybody work. */
-static struct client *ask(struct bench *bench, uint32_t worker, const char *user)
+static struct client *ask(struct rig *rig, uint32_t worker, const char *user)
 {
 	char target[128];
 	snprintf(target, sizeof(target), "/?user=%s", user);
-	struct client *client = bench_connect(bench, worker, 0, false);
+	struct client *client = rig_connect(rig, worker, 0, false);
 	client_request(client, target);
 	return client;
 }
 
-static void expect_kicked(struct bench *bench, struct client *client)
+static void expect_kicked(struct rig *rig, struct client *client)
 {
 	assert_int_equal(client_status(client), 101);
 	expect_close(client, 4001, "kicked");
 	expect_nothing(client);
 	client_send(client, FRAME_CLOSE, "\x0f\xa1", 2);
-	bench_run(bench);
-	assert_null(client_conn(bench, client));
+	rig_run(rig);
+	assert_null(client_conn(rig, client));
 }
 
 static void test_newest_login_wins(void **state)
 {
-	struct bench *bench = *state;
-	struct client *first = ask(bench, 0, "a");
-	bench_events(bench, 0);
-	assert_int_equal(whereabouts(bench, "a"), first->handle);
-	struct client *second = ask(bench, 1, "a");
-	bench_events(bench, 1);
+	struct rig *rig = *state;
+	struct client *first = ask(rig, 0, "a");
+	rig_events(rig, 0);
+	assert_int_equal(whereabouts(rig, "a"), first->handle);
+	struct client *second = ask(rig, 1, "a");
+	rig_events(rig, 1);
 	/* In one step, before the old one knows. */
-	assert_int_equal(whereabouts(bench, "a"), second->handle);
-	assert_int_equal(client_conn(bench, first)->state, CONN_LIVE);
-	bench_run(bench);
-	expect_kicked(bench, first);
-	assert_int_equal(whereabouts(bench, "a"), second->handle);
-	assert_int_equal(user_table_count(bench->users), 1);
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_KICKED), 1);
+	assert_int_equal(whereabouts(rig, "a"), second->handle);
+	assert_int_equal(client_conn(rig, first)->state, CONN_LIVE);
+	rig_run(rig);
+	expect_kicked(rig, first);
+	assert_int_equal(whereabouts(rig, "a"), second->handle);
+	assert_int_equal(user_table_count(rig->users), 1);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_KICKED), 1);
 	client_leave(second);
-	bench_run(bench);
-	assert_int_equal(whereabouts(bench, "a"), 0);
+	rig_run(rig);
+	assert_int_equal(whereabouts(rig, "a"), 0);
 }
 
 /* Three logins before any kick is delivered, in all orders of delivery. */
 static void test_chain_of_logins(void **state)
 {
-	struct bench *bench = *state;
+	struct rig *rig = *state;
 	static const uint32_t orders[6][3] = {
 		{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
 	for (int i = 0; i < 6; i++) {
 		struct client *clients[4];
 		for (uint32_t k = 0; k < 4; k++) {
-			clients[k] = ask(bench, k % 3, "a");
-			bench_events(bench, k % 3);
+			clients[k] = ask(rig, k % 3, "a");
+			rig_events(rig, k % 3);
 		}
 		for (int k = 0; k < 3; k++) {
-			bench_turn(bench, orders[i][k]);
+			rig_turn(rig, orders[i][k]);
 		}
-		assert_int_equal(whereabouts(bench, "a"), clients[3]->handle);
-		bench_run(bench);
+		assert_int_equal(whereabouts(rig, "a"), clients[3]->handle);
+		rig_run(rig);
 		for (int k = 0; k < 3; k++) {
-			expect_kicked(bench, clients[k]);
+			expect_kicked(rig, clients[k]);
 		}
-		assert_int_equal(client_conn(bench, clients[3])->state, CONN_LIVE);
-		assert_int_equal(user_table_count(bench->users), 1);
+		assert_int_equal(client_conn(rig, clients[3])->state, CONN_LIVE);
+		assert_int_equal(user_table_count(rig->users), 1);
 		client_leave(clients[3]);
-		bench_run(bench);
-		assert_int_equal(user_table_count(bench->users), 0);
+		rig_run(rig);
+		assert_int_equal(user_table_count(rig->users), 0);
 	}
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_KICKED), 18);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_KICKED), 18);
 }
 
 static void test_kick_for_one_that_has_gone(void **state)
 {
-	struct bench *bench = *state;
+	struct rig *rig = *state;
 	/* Gone, reaped and its record used again, or gone in the same turn, before the kick comes.
 	 */
 	for (int is_reaped = 0; is_reaped < 2; is_reaped++) {
-		struct client *old = bench_login(bench, 0, "a");
+		struct client *old = rig_login(rig, 0, "a");
 		client_leave(old);
-		struct client *fresh = ask(bench, 1, "a");
-		bench_events(bench, 1);
-		bench_events(bench, 0);
+		struct client *fresh = ask(rig, 1, "a");
+		rig_events(rig, 1);
+		rig_events(rig, 0);
 		struct client *other = NULL;
 		if (is_reaped) {
-			conns_reap(bench_conns(bench, 0));
-			other = ask(bench, 0, "b");
-			bench_events(bench, 0);
+			conns_reap(rig_conns(rig, 0));
+			other = ask(rig, 0, "b");
+			rig_events(rig, 0);
 			assert_int_equal(handle_index(other->handle), handle_index(old->handle));
 		}
-		assert_int_equal(bench_mail(bench, 0), 1);
-		bench_run(bench);
-		assert_int_equal(whereabouts(bench, "a"), fresh->handle);
+		assert_int_equal(rig_mail(rig, 0), 1);
+		rig_run(rig);
+		assert_int_equal(whereabouts(rig, "a"), fresh->handle);
 		if (other) {
 			assert_int_equal(client_status(other), 101);
 			expect_nothing(other);
-			assert_int_equal(client_conn(bench, other)->state, CONN_LIVE);
+			assert_int_equal(client_conn(rig, other)->state, CONN_LIVE);
 		}
 		client_leave(fresh);
-		bench_run(bench);
+		rig_run(rig);
 	}
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_KICKED), 0);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_KICKED), 0);
 }
 
 static void test_kick_for_one_that_is_closing(void **state)
 {
-	struct bench *bench = *state;
-	struct client *old = bench_login(bench, 0, "a");
-	struct client *fresh = ask(bench, 1, "a");
-	bench_events(bench, 1);
+	struct rig *rig = *state;
+	struct client *old = rig_login(rig, 0, "a");
+	struct client *fresh = ask(rig, 1, "a");
+	rig_events(rig, 1);
 	client_send(old, FRAME_CLOSE, "\x03\xe8", 2);
 	client_send(old, FRAME_TEXT, "x", 1);
-	bench_events(bench, 0);
-	bench_run(bench);
+	rig_events(rig, 0);
+	rig_run(rig);
 	expect_close(old, 1000, "");
 	expect_nothing(old);
-	assert_int_equal(whereabouts(bench, "a"), fresh->handle);
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_PEER_CLOSE), 1);
+	assert_int_equal(whereabouts(rig, "a"), fresh->handle);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_PEER_CLOSE), 1);
 	/* One that has not been answered yet is still there, and no less at its end. */
 	client_send(fresh, FRAME_BINARY, "?", 1);
-	struct client *newest = ask(bench, 2, "a");
-	bench_events(bench, 2);
-	bench_events(bench, 1);
-	assert_int_equal(client_conn(bench, fresh)->state, CONN_CLOSING);
-	bench_run(bench);
+	struct client *newest = ask(rig, 2, "a");
+	rig_events(rig, 2);
+	rig_events(rig, 1);
+	assert_int_equal(client_conn(rig, fresh)->state, CONN_CLOSING);
+	rig_run(rig);
 	assert_int_equal(client_status(fresh), 101);
 	expect_close(fresh, 4002, "bad packet");
 	expect_nothing(fresh);
-	assert_int_equal(whereabouts(bench, "a"), newest->handle);
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_KICKED), 0);
+	assert_int_equal(whereabouts(rig, "a"), newest->handle);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_KICKED), 0);
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(stats_read(&bench->workers[i].stats.kicks), 0);
+		assert_int_equal(stats_read(&rig->workers[i].stats.kicks), 0);
 	}
 }
 
 static void test_a_kick_follows_the_last_words(void **state)
 {
-	struct bench *bench = *state;
-	struct client *a = bench_login(bench, 0, "a");
-	struct client *b = bench_login(bench, 0, "b");
+	struct rig *rig = *state;
+	struct client *a = rig_login(rig, 0, "a");
+	struct client *b = rig_login(rig, 0, "b");
 	client_text(a, "last words");
-	struct client *same = ask(bench, 0, "a");
-	bench_run(bench);
+	struct client *same = ask(rig, 0, "a");
+	rig_run(rig);
 	expect_text(b, "last words -- FROM a");
 	expect_close(a, 4001, "kicked");
 	assert_int_equal(client_status(same), 101);
@@ -155,21 +155,21 @@ static void test_a_kick_follows_the_last_words(void **state)
 
 static void test_whoever_has_its_101_gets_what_follows(void **state)
 {
-	struct bench *bench = *state;
-	struct client *b = bench_login(bench, 1, "b");
-	struct client *a = ask(bench, 0, "a");
-	bench_events(bench, 0);
+	struct rig *rig = *state;
+	struct client *b = rig_login(rig, 1, "b");
+	struct client *a = ask(rig, 0, "a");
+	rig_events(rig, 0);
 	assert_int_equal(client_status(a), 101);
 	client_text(b, "hello");
-	bench_turn(bench, 1);
-	bench_run(bench);
+	rig_turn(rig, 1);
+	rig_run(rig);
 	expect_text(a, "hello -- FROM b");
 }
 
 static void test_packets(void **state)
 {
-	struct bench *bench = *state;
-	struct client *b = bench_login(bench, 0, "b");
+	struct rig *rig = *state;
+	struct client *b = rig_login(rig, 0, "b");
 	static const struct {
 		const char *packet;
 		size_t len;
@@ -182,14 +182,14 @@ static void test_packets(void **state)
 		{"\0\x66\xff\xff\xff\xff?", 7},
 	};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		struct client *a = bench_login(bench, 0, "a");
+		struct client *a = rig_login(rig, 0, "a");
 		client_send(a, FRAME_BINARY, bad[i].packet, bad[i].len);
 		client_packet(a, PACKET_PING, NULL, 0); /* counts for nothing */
-		bench_run(bench);
+		rig_run(rig);
 		expect_close(a, 4002, "bad packet");
 		expect_nothing(a);
 	}
-	struct client *a = bench_login(bench, 0, "a");
+	struct client *a = rig_login(rig, 0, "a");
 	uint8_t pong[6 + 126] = {0, 101, 0, 0, 0, 125};
 	memset(pong + 6, 'p', 126);
 	client_packet(a, PACKET_PONG, "ignored", 7);
@@ -197,50 +197,50 @@ static void test_packets(void **state)
 	client_packet(a, 65535, NULL, 0);
 	client_packet(a, PACKET_PING, NULL, 0);
 	client_packet(a, PACKET_PING, pong + 6, 125);
-	bench_run(bench);
+	rig_run(rig);
 	expect_frame(a, FRAME_BINARY, "\0\x65\0\0\0\0", 6);
 	expect_frame(a, FRAME_BINARY, pong, 6 + 125);
 	expect_nothing(a);
-	assert_int_equal(stats_read(&bench->workers[0].stats.unknown_commands), 2);
+	assert_int_equal(stats_read(&rig->workers[0].stats.unknown_commands), 2);
 	client_packet(a, PACKET_PING, pong + 6, 126);
-	bench_run(bench);
+	rig_run(rig);
 	expect_close(a, 4002, "bad packet");
 	expect_nothing(b);
 }
 
 static void test_bad_logins(void **state)
 {
-	struct bench *bench = *state;
+	struct rig *rig = *state;
 	static const char *targets[] = {
 		"/", "/?user=", "/?user=a&user=b", "/?user=%00", "/?user=%ff"};
 	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
-		struct client *client = bench_connect(bench, 0, 0, false);
+		struct client *client = rig_connect(rig, 0, 0, false);
 		client_request(client, targets[i]);
-		bench_run(bench);
+		rig_run(rig);
 		assert_int_equal(client_status(client), 101);
 		expect_close(client, 4000, "bad login");
 	}
-	assert_int_equal(user_table_count(bench->users), 0);
-	assert_int_equal(stats_read(&bench->workers[0].stats.logins), 0);
+	assert_int_equal(user_table_count(rig->users), 0);
+	assert_int_equal(stats_read(&rig->workers[0].stats.logins), 0);
 }
 
 /* Random logins, leavings, texts and turns; at every moment that is quiet the newest has the name.
  */
 static void test_random_walk(void **state)
 {
-	struct bench *bench = *state;
+	struct rig *rig = *state;
 	struct client *newest[4] = {NULL};
 	char name[2] = "A";
 	uint32_t random = 12345;
 	for (int step = 0; step < 1000; step++) {
 		random = random * 1664525 + 1013904223;
 		uint32_t user = random >> 28 & 3;
-		uint32_t worker = (random >> 20 & 0xff) % bench->worker_count;
+		uint32_t worker = (random >> 20 & 0xff) % rig->worker_count;
 		name[0] = (char)('A' + user);
 		switch (random >> 16 & 7) {
 		case 0:
-			newest[user] = ask(bench, worker, name);
-			bench_events(bench, worker);
+			newest[user] = ask(rig, worker, name);
+			rig_events(rig, worker);
 			break;
 		case 1:
 			if (newest[user] && newest[user]->fd >= 0) {
@@ -253,38 +253,38 @@ static void test_random_walk(void **state)
 			}
 			break;
 		case 3:
-			bench_mail(bench, worker);
+			rig_mail(rig, worker);
 			break;
 		case 4:
-			fanout_publish(bench->workers[worker].fanout);
-			fanout_step(bench->workers[worker].fanout, random >> 24 & 3);
+			fanout_publish(rig->workers[worker].fanout);
+			fanout_step(rig->workers[worker].fanout, random >> 24 & 3);
 			break;
 		case 5:
-			bench_events(bench, worker);
-			conns_reap(bench_conns(bench, worker));
+			rig_events(rig, worker);
+			conns_reap(rig_conns(rig, worker));
 			break;
 		case 6:
-			bench_turn(bench, worker);
+			rig_turn(rig, worker);
 			break;
 		default:
 			if (step % 50 == 0) {
-				bench_run(bench);
+				rig_run(rig);
 			}
 			break;
 		}
 	}
-	bench_run(bench);
+	rig_run(rig);
 	size_t live = 0;
 	for (uint32_t user = 0; user < 4; user++) {
 		name[0] = (char)('A' + user);
 		bool is_there = newest[user] && newest[user]->fd >= 0;
-		assert_int_equal(whereabouts(bench, name), is_there ? newest[user]->handle : 0);
+		assert_int_equal(whereabouts(rig, name), is_there ? newest[user]->handle : 0);
 		live += is_there;
 	}
-	assert_int_equal(user_table_count(bench->users), live);
+	assert_int_equal(user_table_count(rig->users), live);
 	/* Each sender's texts came to each reader whole: a stream out of step would have failed. */
-	for (uint32_t i = 0; i < bench->client_count; i++) {
-		struct client *client = &bench->clients[i];
+	for (uint32_t i = 0; i < rig->client_count; i++) {
+		struct client *client = &rig->clients[i];
 		struct seen_frame frame = {0};
 		if (client->fd >= 0 && client_status(client) == 101) {
 			while (client_frame(client, &frame)) {
@@ -299,26 +299,26 @@ static void test_random_walk(void **state)
 /* The same connections, with the manners that conformance suites need. */
 static void test_echo(void **state)
 {
-	struct bench *bench = *state;
+	struct rig *rig = *state;
 	static uint8_t data[60000];
 	static const size_t sizes[] = {0, 1, 125, 126, 1023, 1024, 1025, 40000, 60000};
 	memset(data, 'e', sizeof(data));
-	bench_conns(bench, 0)->ops = &session_echo_ops;
-	struct client *client = bench_connect_tcp(bench, 0);
+	rig_conns(rig, 0)->ops = &session_echo_ops;
+	struct client *client = rig_connect_tcp(rig, 0);
 	client_request(client, "/no?name=needed");
-	bench_run(bench);
+	rig_run(rig);
 	assert_int_equal(client_status(client), 101);
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		uint8_t opcode = i % 2 ? FRAME_TEXT : FRAME_BINARY;
 		client_send(client, opcode, data, sizes[i]);
-		bench_run(bench);
+		rig_run(rig);
 		expect_frame(client, opcode, data, sizes[i]);
 	}
 	/* Fragments come back as one message. */
 	client_write(client, "\x01\x83\0\0\0\0abc", 9);
 	client_write(client, "\x89\x81\0\0\0\0p", 7);
 	client_write(client, "\x80\x83\0\0\0\0def", 9);
-	bench_run(bench);
+	rig_run(rig);
 	expect_frame(client, FRAME_PONG, "p", 1);
 	expect_text(client, "abcdef");
 	/* A large one in fragments does not lie in the read buffer. */
@@ -326,26 +326,26 @@ static void test_echo(void **state)
 	size_t len = make_frame(frame, FRAME_BINARY, data, 30000);
 	frame[0] = FRAME_BINARY;
 	client_write(client, frame, len);
-	bench_run(bench);
+	rig_run(rig);
 	frame[0] = 0x80;
 	client_write(client, frame, len);
 	free(frame);
-	bench_run(bench);
+	rig_run(rig);
 	expect_frame(client, FRAME_BINARY, data, 60000);
-	assert_int_equal(user_table_count(bench->users), 0);
+	assert_int_equal(user_table_count(rig->users), 0);
 }
 
 static int setup(void **state)
 {
-	struct bench *bench = malloc(sizeof(*bench));
-	bench_init(bench, 3, &session_ops);
-	*state = bench;
+	struct rig *rig = malloc(sizeof(*rig));
+	rig_init(rig, 3, &session_ops);
+	*state = rig;
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	bench_finish(*state);
+	rig_finish(*state);
 	free(*state);
 	return 0;
 }

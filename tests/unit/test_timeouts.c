@@ -1,24 +1,24 @@
 #include "conn_rig.h"
 
 /* Fills the gateway's queue for a client that does not read. */
-static void stall(struct bench *bench, struct client *client, struct client *sender)
+static void stall(struct rig *rig, struct client *client, struct client *sender)
 {
 	static char text[8192];
 	memset(text, 'x', sizeof(text) - 1);
 	client->deaf = true;
-	for (int i = 0; i < 64 && !client_conn(bench, client)->tx; i++) {
+	for (int i = 0; i < 64 && !client_conn(rig, client)->tx; i++) {
 		client_text(sender, text);
-		bench_run(bench);
+		rig_run(rig);
 	}
-	assert_non_null(client_conn(bench, client)->tx);
+	assert_non_null(client_conn(rig, client)->tx);
 }
 
 /* The tick after which the client has been sent anything, or been cut off. */
-static uint32_t ticks_until_heard(struct bench *bench, struct client *client, uint32_t most)
+static uint32_t ticks_until_heard(struct rig *rig, struct client *client, uint32_t most)
 {
 	for (uint32_t ticks = 1; ticks <= most; ticks++) {
-		bench_pass(bench, 1);
-		bench_run(bench);
+		rig_pass(rig, 1);
+		rig_run(rig);
 		if (client_pump(client) || client->in_len > client->in_at || client->at_end) {
 			return ticks;
 		}
@@ -28,150 +28,150 @@ static uint32_t ticks_until_heard(struct bench *bench, struct client *client, ui
 
 static void test_handshake_deadline(void **state)
 {
-	struct bench *bench = *state;
-	struct client *silent = bench_connect(bench, 0, 0, false);
-	struct client *slow = bench_connect(bench, 0, 0, false);
+	struct rig *rig = *state;
+	struct client *silent = rig_connect(rig, 0, 0, false);
+	struct client *slow = rig_connect(rig, 0, 0, false);
 	client_write(slow, "GET / HT", 8);
-	bench_run(bench);
+	rig_run(rig);
 	/* A tick more than five seconds at the least, two ticks at the most. */
-	bench_pass(bench, loop_ticks(5000));
-	bench_run(bench);
+	rig_pass(rig, loop_ticks(5000));
+	rig_run(rig);
 	client_pump(silent);
 	assert_false(silent->at_end);
 	client_write(slow, "TP", 2); /* changes nothing */
-	assert_in_range(ticks_until_heard(bench, silent, 10), 1, 3);
+	assert_in_range(ticks_until_heard(rig, silent, 10), 1, 3);
 	assert_int_equal(client_status(slow), 408);
-	bench_run(bench);
+	rig_run(rig);
 	expect_nothing(silent);
 	assert_true(silent->at_end);
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_HANDSHAKE_TIMEOUT), 2);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_HANDSHAKE_TIMEOUT), 2);
 }
 
 static void test_read_deadline_is_renewed_by_frames_only(void **state)
 {
-	struct bench *bench = *state;
-	struct client *a = bench_login(bench, 0, "a");
-	struct client *b = bench_login(bench, 0, "b");
-	uint32_t read = bench_conns(bench, 0)->limits.deadlines.read;
+	struct rig *rig = *state;
+	struct client *a = rig_login(rig, 0, "a");
+	struct client *b = rig_login(rig, 0, "b");
+	uint32_t read = rig_conns(rig, 0)->limits.deadlines.read;
 
-	bench_pass(bench, read - 1);
+	rig_pass(rig, read - 1);
 	client_send(a, FRAME_PONG, NULL, 0);
 	client_write(b, "\x81", 1); /* of an unfinished frame */
-	bench_run(bench);
-	uint32_t ticks = ticks_until_heard(bench, b, read);
+	rig_run(rig);
+	uint32_t ticks = ticks_until_heard(rig, b, read);
 	assert_in_range(ticks, 2, 5); /* never early, within a second after */
 	expect_close(b, 3008, "i/o timeout");
-	ticks += ticks_until_heard(bench, a, 2 * read);
+	ticks += ticks_until_heard(rig, a, 2 * read);
 	assert_in_range(ticks, read + 1, read + 4);
 	expect_close(a, 3008, "i/o timeout");
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_READ_TIMEOUT), 2);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_READ_TIMEOUT), 2);
 	/* Who does not answer the Close is reset after the close deadline. */
-	bench_pass(bench, loop_ticks(5000));
-	bench_run(bench);
-	assert_non_null(client_conn(bench, a));
-	bench_pass(bench, 3);
-	bench_run(bench);
-	assert_null(client_conn(bench, a));
+	rig_pass(rig, loop_ticks(5000));
+	rig_run(rig);
+	assert_non_null(client_conn(rig, a));
+	rig_pass(rig, 3);
+	rig_run(rig);
+	assert_null(client_conn(rig, a));
 }
 
 /* After the process was stopped for a while, everybody's heartbeat waits in the sockets. */
 static void test_what_waits_unread_is_heard_before_the_deadline_counts(void **state)
 {
-	struct bench *bench = *state;
-	struct conns *conns = bench_conns(bench, 0);
-	struct client *a = bench_login(bench, 0, "a");
-	struct client *half = bench_connect(bench, 0, 0, false);
+	struct rig *rig = *state;
+	struct conns *conns = rig_conns(rig, 0);
+	struct client *a = rig_login(rig, 0, "a");
+	struct client *half = rig_connect(rig, 0, 0, false);
 	client_write(half, "GET /?user=h HT", 15);
-	bench_run(bench);
+	rig_run(rig);
 	client_packet(a, PACKET_PING, NULL, 0);
 	client_write(half, "TP/1.1\r\n", 8);
-	bench_pass(bench, conns->limits.deadlines.read + 100);
+	rig_pass(rig, conns->limits.deadlines.read + 100);
 	/* The wheel comes first, as it does when one wait cannot bring all events. */
 	timeouts_tick(conns, 1024);
-	bench_run(bench);
+	rig_run(rig);
 	expect_frame(a, FRAME_BINARY, "\0\x65\0\0\0\0", 6);
-	bench_pass(bench, 1);
-	bench_run(bench);
+	rig_pass(rig, 1);
+	rig_run(rig);
 	expect_nothing(a);
-	assert_int_equal(client_conn(bench, a)->state, CONN_LIVE);
+	assert_int_equal(client_conn(rig, a)->state, CONN_LIVE);
 	/* The head is late all the same once it has been read. */
 	assert_int_equal(client_status(half), 408);
 }
 
 static void test_ping_interval(void **state)
 {
-	struct bench *bench = *state;
-	struct conns *conns = bench_conns(bench, 0);
+	struct rig *rig = *state;
+	struct conns *conns = rig_conns(rig, 0);
 	conns->limits.deadlines.ping = 40;
-	struct client *a = bench_login(bench, 0, "a");
-	assert_in_range(ticks_until_heard(bench, a, 60), 41, 44);
+	struct client *a = rig_login(rig, 0, "a");
+	assert_in_range(ticks_until_heard(rig, a, 60), 41, 44);
 	expect_frame(a, FRAME_PING, NULL, 0);
-	assert_in_range(ticks_until_heard(bench, a, 60), 41, 44);
+	assert_in_range(ticks_until_heard(rig, a, 60), 41, 44);
 	expect_frame(a, FRAME_PING, NULL, 0);
 	client_send(a, FRAME_PONG, NULL, 0);
-	bench_run(bench);
-	assert_in_range(ticks_until_heard(bench, a, 60), 41, 44);
+	rig_run(rig);
+	assert_in_range(ticks_until_heard(rig, a, 60), 41, 44);
 	expect_frame(a, FRAME_PING, NULL, 0);
 	/* The Pong has renewed the read deadline, Pings do not. */
 	uint32_t left = conns->limits.deadlines.read - 42;
 	for (uint32_t ticks = 0; ticks < left; ticks += 20) {
-		bench_pass(bench, 20);
-		bench_run(bench);
+		rig_pass(rig, 20);
+		rig_run(rig);
 	}
 	struct seen_frame frame = {0};
 	while (client_frame(a, &frame) && frame.opcode == FRAME_PING) {
 	}
-	bench_pass(bench, 30);
-	bench_run(bench);
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_READ_TIMEOUT), 1);
+	rig_pass(rig, 30);
+	rig_run(rig);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_READ_TIMEOUT), 1);
 }
 
 /* A Ping of ours is due for a peer whose socket is full. */
 static void test_ping_of_a_stalled_connection(void **state)
 {
-	struct bench *bench = *state;
-	struct conns *conns = bench_conns(bench, 0);
+	struct rig *rig = *state;
+	struct conns *conns = rig_conns(rig, 0);
 	conns->limits.deadlines.ping = 8;
 	conns->limits.deadlines.write = 1000;
-	struct client *a = bench_login_with(bench, 0, "a", 4096);
-	struct client *b = bench_login(bench, 0, "b");
-	stall(bench, a, b);
+	struct client *a = rig_login_with(rig, 0, "a", 4096);
+	struct client *b = rig_login(rig, 0, "b");
+	stall(rig, a, b);
 	for (int i = 0; i < 12; i++) {
-		bench_pass(bench, 1);
-		bench_run(bench);
+		rig_pass(rig, 1);
+		rig_run(rig);
 	}
 	a->deaf = false;
-	bench_run(bench);
+	rig_run(rig);
 	struct seen_frame frame = {0};
 	int pings = 0;
 	while (client_frame(a, &frame)) {
 		pings += frame.opcode == FRAME_PING;
 	}
 	assert_int_equal(pings, 1);
-	assert_null(client_conn(bench, a)->tx);
-	assert_int_equal(client_conn(bench, a)->state, CONN_LIVE);
+	assert_null(client_conn(rig, a)->tx);
+	assert_int_equal(client_conn(rig, a)->state, CONN_LIVE);
 }
 
 static void test_write_deadline(void **state)
 {
-	struct bench *bench = *state;
-	struct client *a = bench_login_with(bench, 0, "a", 4096);
-	struct client *b = bench_login(bench, 0, "b");
-	uint32_t write = bench_conns(bench, 0)->limits.deadlines.write;
-	stall(bench, a, b);
+	struct rig *rig = *state;
+	struct client *a = rig_login_with(rig, 0, "a", 4096);
+	struct client *b = rig_login(rig, 0, "b");
+	uint32_t write = rig_conns(rig, 0)->limits.deadlines.write;
+	stall(rig, a, b);
 	for (uint32_t i = 0; i <= write; i++) {
-		assert_int_equal(bench_ends(bench, CLOSE_REASON_WRITE_TIMEOUT), 0);
-		bench_pass(bench, 1);
-		bench_run(bench);
+		assert_int_equal(rig_ends(rig, CLOSE_REASON_WRITE_TIMEOUT), 0);
+		rig_pass(rig, 1);
+		rig_run(rig);
 	}
 	for (uint32_t i = 0; i < 8; i++) {
-		bench_pass(bench, 1);
-		bench_run(bench);
+		rig_pass(rig, 1);
+		rig_run(rig);
 	}
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_WRITE_TIMEOUT), 1);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_WRITE_TIMEOUT), 1);
 	/* What it had begun to take, then the Close. */
 	a->deaf = false;
-	bench_run(bench);
+	rig_run(rig);
 	struct seen_frame frame = {0};
 	do {
 		assert_true(client_frame(a, &frame));
@@ -184,62 +184,62 @@ static void test_write_deadline(void **state)
 
 static void test_who_reads_slowly_but_reads_is_kept(void **state)
 {
-	struct bench *bench = *state;
-	struct client *a = bench_login_with(bench, 0, "a", 4096);
-	struct client *b = bench_login(bench, 0, "b");
-	uint32_t write = bench_conns(bench, 0)->limits.deadlines.write;
-	stall(bench, a, b);
+	struct rig *rig = *state;
+	struct client *a = rig_login_with(rig, 0, "a", 4096);
+	struct client *b = rig_login(rig, 0, "b");
+	uint32_t write = rig_conns(rig, 0)->limits.deadlines.write;
+	stall(rig, a, b);
 	for (int i = 0; i < 10; i++) {
 		char scrap[4096];
-		bench_pass(bench, write / 2);
-		bench_run(bench);
+		rig_pass(rig, write / 2);
+		rig_run(rig);
 		client_send(a, FRAME_PONG, NULL, 0);
 		client_text(b, "more");
 		ssize_t len = recv(a->fd, scrap, sizeof(scrap), MSG_DONTWAIT);
 		assert_true(len > 0);
-		stall(bench, a, b);
+		stall(rig, a, b);
 	}
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_WRITE_TIMEOUT), 0);
-	assert_int_equal(client_conn(bench, a)->state, CONN_LIVE);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_WRITE_TIMEOUT), 0);
+	assert_int_equal(client_conn(rig, a)->state, CONN_LIVE);
 }
 
 static void test_shortened_deadlines_are_swept_lengthened_ones_seen_later(void **state)
 {
-	struct bench *bench = *state;
-	struct conns *conns = bench_conns(bench, 0);
+	struct rig *rig = *state;
+	struct conns *conns = rig_conns(rig, 0);
 	struct client *clients[20];
 	char name[8];
 	for (int i = 0; i < 20; i++) {
 		snprintf(name, sizeof(name), "u%d", i);
-		clients[i] = bench_login(bench, 0, name);
+		clients[i] = rig_login(rig, 0, name);
 	}
 	conns->limits.deadlines.read = 20;
 	uint32_t cursor = 0;
 	assert_true(timeouts_sweep(conns, &cursor, 15));
 	assert_false(timeouts_sweep(conns, &cursor, 15));
-	bench_pass(bench, 21);
-	bench_run(bench);
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_READ_TIMEOUT), 0);
+	rig_pass(rig, 21);
+	rig_run(rig);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_READ_TIMEOUT), 0);
 	/* Lengthened before it has passed: the wheel asks again and finds the later one. */
 	conns->limits.deadlines.read = 40;
-	bench_pass(bench, 10);
-	bench_run(bench);
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_READ_TIMEOUT), 0);
-	assert_int_equal(ticks_until_heard(bench, clients[0], 20), 42 - 31);
-	assert_int_equal(bench_ends(bench, CLOSE_REASON_READ_TIMEOUT), 20);
+	rig_pass(rig, 10);
+	rig_run(rig);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_READ_TIMEOUT), 0);
+	assert_int_equal(ticks_until_heard(rig, clients[0], 20), 42 - 31);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_READ_TIMEOUT), 20);
 }
 
 static int setup(void **state)
 {
-	struct bench *bench = malloc(sizeof(*bench));
-	bench_init(bench, 1, &session_ops);
-	*state = bench;
+	struct rig *rig = malloc(sizeof(*rig));
+	rig_init(rig, 1, &session_ops);
+	*state = rig;
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	bench_finish(*state);
+	rig_finish(*state);
 	free(*state);
 	return 0;
 }
