@@ -275,7 +275,7 @@ static int make_admin(struct gateway *gateway)
 
 static int start_admin(struct gateway *gateway)
 {
-	char name[CONFIG_ADDRESS_MAX + 16];
+	char name[ADDRESS_MAX + 16];
 	if (!gateway->admin) {
 		return 0;
 	}

@@ -13,6 +13,8 @@
 
 #include <sodium.h>
 
+#include "../config/address.h"
+
 enum {
 	CREDIT = 1000, /* of one request */
 };
@@ -20,26 +22,13 @@ enum {
 /* --- Host --------------------------------------------------------------------------------------
  */
 
-/* `:PORT`, or nothing. */
-static bool is_port(const char *text)
-{
-	return text[0] == '\0' ||
-	       (text[0] == ':' && text[1] && text[1 + strspn(text + 1, "0123456789")] == '\0');
-}
-
 int admin_guard_hostname(const char *host, char ret_name[ADMIN_HOST_MAX])
 {
-	/* What a name or an address is made of, so that it can stand in a header of ours. */
-	size_t len = host[0] == '[' ? strspn(host + 1, "0123456789abcdefABCDEF:.") + 1
-				    : strspn(host, "abcdefghijklmnopqrstuvwxyz"
-						   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._");
-	if (host[0] == '[') {
-		if (host[len] != ']') {
-			return -EINVAL;
-		}
-		len++;
-	}
-	if (len == 0 || len >= ADMIN_HOST_MAX || !is_port(host + len)) {
+	uint16_t port;
+	size_t len = address_host_len(host);
+	bool is_whole =
+		host[len] == '\0' || (host[len] == ':' && address_port(host + len + 1, &port) == 0);
+	if (len == 0 || len >= ADMIN_HOST_MAX || !is_whole) {
 		return -EINVAL;
 	}
 	memcpy(ret_name, host, len);

@@ -55,7 +55,7 @@ static json_t *listen_to_json(const struct admin_context *context, json_t **ret_
 	json_t *list = json_array();
 	*ret_port = json_null();
 	for (size_t row = 0; row < context->listeners->count; row++) {
-		char name[CONFIG_ADDRESS_MAX + 8];
+		char name[ADDRESS_MAX + 8];
 		uint16_t port = listeners_port(context->listeners, row);
 		listeners_name_row(context->listeners, row, name, sizeof(name));
 		json_array_append_new(
