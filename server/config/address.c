@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../../proto/ascii.h"
+
 static const char UNIX_PREFIX[] = "unix:";
 
 static size_t bracketed_len(const char *text)
@@ -28,12 +30,8 @@ size_t address_host_len(const char *text)
 
 int address_port(const char *text, uint16_t *ret_port)
 {
-	uint32_t port = 0;
-	const char *at = text;
-	for (; *at >= '0' && *at <= '9' && port <= ADDRESS_PORT_MAX; at++) {
-		port = port * 10 + (uint32_t)(*at - '0');
-	}
-	if (at == text || *at || port > ADDRESS_PORT_MAX) {
+	uint64_t port;
+	if (!ascii_number(text, strlen(text), ADDRESS_PORT_MAX, &port)) {
 		return -EINVAL;
 	}
 	*ret_port = (uint16_t)port;

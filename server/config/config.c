@@ -8,6 +8,8 @@
 
 #include "build_config.h"
 
+#include "../../proto/ascii.h"
+
 enum {
 	NAME_MAX_LEN = 32, /* bytes of an option's name; longer ones resemble none */
 	/* Each queued message is charged with its header and its entry in the queue. */
@@ -102,17 +104,13 @@ static unsigned suffix_shift(char suffix)
 
 static bool parse_number(const char *text, bool is_bytes, uint64_t *ret_number)
 {
-	uint64_t number = 0;
+	size_t len = strspn(text, "0123456789");
+	uint64_t number;
 
-	if (!isdigit((unsigned char)*text)) {
+	if (!ascii_number(text, len, UINT64_MAX, &number)) {
 		return false;
 	}
-	for (; isdigit((unsigned char)*text); text++) {
-		if (__builtin_mul_overflow(number, 10, &number) ||
-			__builtin_add_overflow(number, (uint64_t)(*text - '0'), &number)) {
-			return false;
-		}
-	}
+	text += len;
 	if (is_bytes && suffix_shift(*text) > 0) {
 		if (__builtin_mul_overflow(number, UINT64_C(1) << suffix_shift(*text), &number)) {
 			return false;
