@@ -16,6 +16,8 @@
 #include "../../proto/handshake.h"
 #include "../base/log.h"
 #include "../base/loop.h"
+#include "newcomers.h"
+#include "worker.h"
 
 #define STOP UINT64_MAX /* what the stop bell is watched as; listeners are by their row */
 

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "listener.h"
-#include "worker.h"
+#include "node.h"
 
 struct acceptor;
 

@@ -16,6 +16,7 @@
 #include "../conn/timeouts.h"
 #include "../session/orders.h"
 #include "../session/session.h"
+#include "newcomers.h"
 
 /* The most of each part of a turn. */
 enum {

@@ -12,11 +12,9 @@
 #include <stdint.h>
 
 #include "../base/mailbox.h"
-#include "../base/remote.h"
 #include "../base/stats.h"
 #include "../config/config.h"
-#include "../fanout/fanout.h"
-#include "../user/user_table.h"
+#include "node.h"
 
 enum worker_mail {
 	WORKER_MAIL_SOCKETS, /* struct socket_batch, from an acceptor */
@@ -28,42 +26,12 @@ enum worker_mail {
 	WORKER_MAIL_STOP,    /* the worker's own: end now */
 };
 
-/* A socket on its way from an acceptor to a worker. */
-struct accepted_socket {
-	int fd;      /* non-blocking, close-on-exec */
-	bool refuse; /* over the limit: answer 503 */
-	struct remote remote;
-};
-
-/* Owner:  the acceptor until posted, then the worker, which frees it. */
-struct socket_batch {
-	struct mail mail;
-	uint32_t count;
-	struct accepted_socket sockets[];
-};
-
 /* What changes while running; counted in orders_pending by who posts it.
  * Owner:  the gateway until posted, then the worker, which frees it. */
 struct worker_order {
 	struct mail mail;
 	uint64_t drain_ms;    /* of WORKER_MAIL_DRAIN: over how long */
 	struct config config; /* of WORKER_MAIL_RELOAD */
-};
-
-/* What all threads of the gateway share.
- * Owner:  the gateway.
- * Shared: all its threads. */
-struct node {
-	struct fanout_node fanout; /* with the mailboxes */
-	struct memory_budget budget;
-	struct user_table *users;
-	struct worker **workers;
-	uint32_t worker_count;
-	_Atomic uint32_t orders_pending; /* posted, and not yet carried out by their workers */
-	_Atomic uint32_t max_connections;
-	_Atomic uint32_t refusals_max; /* sockets beyond it that may wait for their 503 */
-	_Atomic uint32_t refusals;     /* those that do, in the workers' load like all others */
-	atomic_bool is_draining;       /* newcomers are sent away: the node is not ready any more */
 };
 
 struct worker;

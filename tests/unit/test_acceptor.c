@@ -20,6 +20,7 @@
 
 #include "../../server/base/log.h"
 #include "../../server/node/acceptor.h"
+#include "../../server/node/worker.h"
 
 enum {
 	WORKERS = 2,

@@ -19,6 +19,7 @@
 
 #include "../../proto/frame.h"
 #include "../../server/base/log.h"
+#include "../../server/node/newcomers.h"
 #include "../../server/node/worker.h"
 #include "split.h"
 

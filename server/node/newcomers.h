@@ -1,0 +1,24 @@
+/* Sockets on their way from an acceptor to a worker. */
+#ifndef TIDEGATE_NEWCOMERS_H
+#define TIDEGATE_NEWCOMERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../base/mailbox.h"
+#include "../base/remote.h"
+
+struct accepted_socket {
+	int fd;      /* non-blocking, close-on-exec */
+	bool refuse; /* over the limit: answer 503 */
+	struct remote remote;
+};
+
+/* Owner:  the acceptor until posted, then the worker, which frees it. */
+struct socket_batch {
+	struct mail mail;
+	uint32_t count;
+	struct accepted_socket sockets[];
+};
+
+#endif

@@ -1,0 +1,29 @@
+/* What all threads of the gateway share. */
+#ifndef TIDEGATE_NODE_H
+#define TIDEGATE_NODE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../fanout/fanout.h"
+#include "../user/user_table.h"
+
+struct worker;
+
+/* Owner:  the gateway.
+ * Shared: all its threads. */
+struct node {
+	struct fanout_node fanout; /* with the mailboxes */
+	struct memory_budget budget;
+	struct user_table *users;
+	struct worker **workers;
+	uint32_t worker_count;
+	_Atomic uint32_t orders_pending; /* posted, and not yet carried out by their workers */
+	_Atomic uint32_t max_connections;
+	_Atomic uint32_t refusals_max; /* sockets beyond it that may wait for their 503 */
+	_Atomic uint32_t refusals;     /* those that do, in the workers' load like all others */
+	atomic_bool is_draining;       /* newcomers are sent away: the node is not ready any more */
+};
+
+#endif
