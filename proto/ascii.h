@@ -3,6 +3,8 @@
 #define TIDEGATE_ASCII_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 static inline bool ascii_is_digit(char c)
 {
@@ -27,6 +29,23 @@ static inline int ascii_hex_value(char c)
 		return c - 'A' + 10;
 	}
 	return -1;
+}
+
+/* Reads a text of digits only, a number of at most `max`. */
+static inline bool ascii_number(const char *text, size_t len, uint64_t max, uint64_t *ret_number)
+{
+	uint64_t number = 0;
+	for (size_t i = 0; i < len; i++) {
+		if (!ascii_is_digit(text[i]) || __builtin_mul_overflow(number, 10, &number) ||
+			__builtin_add_overflow(number, (uint64_t)(text[i] - '0'), &number)) {
+			return false;
+		}
+	}
+	if (len == 0 || number > max) {
+		return false;
+	}
+	*ret_number = number;
+	return true;
 }
 
 #endif

@@ -18,28 +18,21 @@
 #endif
 
 #include "admin/admin.h"
-#include "advice.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/machine.h"
 #include "config/cli.h"
+#include "limits.h"
 #include "node/acceptor.h"
 #include "node/listener.h"
 #include "node/worker.h"
 #include "user/user_table.h"
 
 enum {
-	HOUSEKEEP_MS = 1000,  /* between looks at the size of the user table */
-	ORDER_WAIT_MS = 1000, /* for all workers to carry out an order */
-	DRAIN_LOOK_MS = 50,   /* between looks whether everybody has gone */
-	FILES_SPARE = 8,      /* descriptors for the config file, the log, getaddrinfo */
-	REFUSALS_SHARE = 16,  /* a part of the connections' descriptors is for those refused */
-	REFUSALS_MOST = 256,
-	ADMIN_SHARE = 16,      /* a part of the descriptors is for the admin port */
-	ADMIN_CLIENTS_MIN = 4, /* connections to it */
-	ADMIN_CLIENTS_MOST = 256,
-	TABLE_AT_ONCE = 65536,  /* users provided for at the start, at most */
-	BACKLOG_MOST = 4 << 20, /* bytes of fan-out in hand before senders are held back */
+	HOUSEKEEP_MS = 1000,   /* between looks at the size of the user table */
+	ORDER_WAIT_MS = 1000,  /* for all workers to carry out an order */
+	DRAIN_LOOK_MS = 50,    /* between looks whether everybody has gone */
+	TABLE_AT_ONCE = 65536, /* users provided for at the start, at most */
 };
 
 /* Owner:  main.
@@ -51,8 +44,8 @@ struct gateway {
 	struct acceptor **acceptors;
 	struct admin *admin; /* NULL without an admin port */
 	int signal_fd;
-	int drain_fd;            /* eventfd: the admin port asks for a drain */
-	uint64_t files_overhead; /* descriptors that are no connections */
+	int drain_fd;         /* eventfd: the admin port asks for a drain */
+	uint64_t files_taken; /* descriptors that are no connections */
 	int argc;
 	char **argv;
 };
@@ -86,89 +79,28 @@ static void warn_config(const char *message)
 /* --- limits ------------------------------------------------------------------------------------
  */
 
-static void say_advice(const char *line)
-{
-	log_warn(0, "%s", line);
-}
-
-/* Says what the machine lacks for the connections that are asked for. */
-static void advise(const struct gateway *gateway, uint64_t files, bool is_start)
-{
-	uint64_t wanted = gateway->config.max_connections;
-	uint64_t refusals = wanted / (REFUSALS_SHARE - 1) + 1;
-	struct advice_goal goal = {
-		.root = "",
-		.connections = wanted,
-		.files = wanted + (refusals < REFUSALS_MOST ? refusals : REFUSALS_MOST) +
-			 gateway->files_overhead,
-		.files_limit = files,
-		.queue_bytes = gateway->node.budget.limit,
-		.threads = is_start ? gateway->node.worker_count + gateway->config.acceptors : 0,
-		.is_inet = listeners_has_inet(&gateway->listeners),
-	};
-	advice_give(&goal, say_advice);
-}
-
-/* Nobody has said how many are wanted, but those that the files allow may be too many. */
-static void tell_memory_room(const struct gateway *gateway, uint64_t connections)
-{
-	uint64_t room = advice_memory_room("", gateway->node.budget.limit);
-	if (room < connections) {
-		log_info(0, "memory has room for about %llu connections only: set max_connections",
-			(unsigned long long)room);
-	}
-}
-
-/* Connections to the admin port, of which there are descriptors for few where there are few. */
-static uint32_t admin_clients_max(void)
-{
-	uint64_t share = machine_raise_files() / ADMIN_SHARE;
-	if (share < ADMIN_CLIENTS_MIN) {
-		return ADMIN_CLIENTS_MIN;
-	}
-	return share < ADMIN_CLIENTS_MOST ? (uint32_t)share : ADMIN_CLIENTS_MOST;
-}
-
-/* Divides what the file limit leaves: connections, and newcomers who wait for their 503. */
-static void set_connection_limits(struct gateway *gateway, bool is_start)
-{
-	uint64_t files = machine_raise_files();
-	if (is_start) {
-		/* Counted while there are no connections, which come and go during the count. */
-		gateway->files_overhead = machine_used_files() + FILES_SPARE;
-		if (gateway->admin) {
-			gateway->files_overhead += admin_clients_max();
-		}
-	}
-	uint64_t overhead = gateway->files_overhead;
-	uint64_t room = files > overhead ? files - overhead : 1;
-	uint64_t refusals =
-		room / REFUSALS_SHARE < REFUSALS_MOST ? room / REFUSALS_SHARE : REFUSALS_MOST;
-	room -= refusals;
-	uint64_t wanted = gateway->config.max_connections;
-	uint64_t most = (uint64_t)gateway->node.worker_count * HANDLE_INDEX_MAX;
-	uint64_t limit = wanted > 0 && wanted < room ? wanted : room;
-	limit = limit < most ? limit : most;
-	gateway->node.max_connections = (uint32_t)limit;
-	gateway->node.refusals_max = (uint32_t)refusals;
-	if (is_start) {
-		log_info(0, "file limit %llu: room for %llu connections", (unsigned long long)files,
-			(unsigned long long)limit);
-	}
-	if (wanted > 0) {
-		advise(gateway, files, is_start);
-	} else {
-		tell_memory_room(gateway, limit);
-	}
-}
-
-static void set_memory_limits(struct gateway *gateway)
+/* At the start, while there are no connections yet, and after a reload. */
+static void set_limits(struct gateway *gateway, bool is_start)
 {
 	const struct config *config = &gateway->config;
-	size_t backlog = config->tx_queue_limit / 2;
-	gateway->node.budget.limit =
-		config->tx_memory_limit ? config->tx_memory_limit : machine_quarter_of_memory();
-	gateway->node.fanout.backlog_limit = backlog < BACKLOG_MOST ? backlog : BACKLOG_MOST;
+	struct node *node = &gateway->node;
+	struct limits_supply supply = {
+		.files = machine_raise_files(),
+		.files_taken = gateway->files_taken,
+		.memory = machine_quarter_of_memory(),
+	};
+	struct limits limits = limits_share(config, &supply, node->worker_count);
+	node->max_connections = limits.connections;
+	node->refusals_max = limits.refusals;
+	node->budget.limit = limits.memory;
+	node->fanout.backlog_limit = limits.backlog;
+	if (is_start) {
+		log_info(0, "file limit %llu: room for %u connections",
+			(unsigned long long)supply.files, limits.connections);
+	}
+	limits_advise(config, &supply, &limits,
+		is_start ? node->worker_count + (uint32_t)config->acceptors : 0,
+		listeners_has_inet(&gateway->listeners));
 }
 
 /* --- start -------------------------------------------------------------------------------------
@@ -205,11 +137,7 @@ static int open_listeners(struct gateway *gateway)
 static int make_node(struct gateway *gateway)
 {
 	struct node *node = &gateway->node;
-	uint64_t wanted = gateway->config.workers;
-	node->worker_count = wanted ? (uint32_t)wanted : machine_cpus();
-	if (node->worker_count >= HANDLE_WORKERS_MAX) {
-		node->worker_count = HANDLE_WORKERS_MAX - 1;
-	}
+	node->worker_count = limits_workers(&gateway->config, machine_cpus());
 	node->workers = calloc(node->worker_count, sizeof(struct worker *));
 	node->fanout.mailboxes = calloc(node->worker_count, sizeof(struct mailbox *));
 	node->fanout.gauges = aligned_alloc(64, node->worker_count * sizeof(struct fanout_gauge));
@@ -261,7 +189,7 @@ static int make_admin(struct gateway *gateway)
 		.acceptors = gateway->acceptors,
 		.listeners = &gateway->listeners,
 		.drain_fd = gateway->drain_fd,
-		.clients_max = admin_clients_max(),
+		.clients_max = limits_admin_clients(machine_raise_files()),
 	};
 	if (gateway->config.admin[0] == '\0') {
 		return 0;
@@ -275,7 +203,7 @@ static int make_admin(struct gateway *gateway)
 
 static int start_admin(struct gateway *gateway)
 {
-	char name[CONFIG_ADDRESS_MAX + 16];
+	char name[ADDRESS_MAX + 16];
 	if (!gateway->admin) {
 		return 0;
 	}
@@ -343,7 +271,6 @@ static int start(struct gateway *gateway)
 		err = make_user_table(gateway);
 	}
 	if (!err) {
-		set_memory_limits(gateway);
 		err = make_threads(gateway);
 	}
 	if (!err) {
@@ -359,7 +286,9 @@ static int start(struct gateway *gateway)
 		complain("%s", error);
 		return -EINVAL;
 	}
-	set_connection_limits(gateway, true);
+	gateway->files_taken = limits_files_taken(
+		gateway->admin ? limits_admin_clients(machine_raise_files()) : 0);
+	set_limits(gateway, true);
 	err = start_threads(gateway);
 	if (!err) {
 		err = start_admin(gateway);
@@ -411,8 +340,7 @@ static void reload(struct gateway *gateway)
 	}
 	size_t changed = config_reload(&gateway->config, &fresh, warn_refused);
 	log_set_level(gateway->config.log_level);
-	set_memory_limits(gateway);
-	set_connection_limits(gateway, false);
+	set_limits(gateway, false);
 	order_all(gateway, WORKER_MAIL_RELOAD);
 	if (gateway->admin && admin_reload(gateway->admin, &gateway->config, error) < 0) {
 		log_error(0, "reload: %s; the admin port goes on as before", error);

@@ -244,7 +244,7 @@ int admin_reload(struct admin *admin, const struct config *config, char ret_erro
 
 void admin_name(const struct admin *admin, char *ret_name, size_t size)
 {
-	char name[CONFIG_ADDRESS_MAX + 8];
+	char name[ADDRESS_MAX + 8];
 	listeners_name_row(&admin->listeners, 0, name, sizeof(name));
 	if (listeners_port(&admin->listeners, 0) == 0) {
 		snprintf(ret_name, size, "%s", name);

@@ -28,7 +28,7 @@ void admin_order_on_mail(struct mail *mail)
 		(struct admin_request *)((uint8_t *)order - offsetof(struct admin_request, order));
 	request->context->orders--;
 	request->then(request);
-	if (request->answer) {
+	if (admin_answer_is_made(&request->answer)) {
 		request->is_waiting = false;
 		MHD_resume_connection(request->connection);
 	}
@@ -56,8 +56,8 @@ static void send_to_user(struct admin_request *request)
 	/* The same as before: he is on his way out there. */
 	bool is_new = !err && (request->tries == 0 || handle != request->order.handle);
 	if (!is_new || request->tries == TRIES_MAX) {
-		admin_answer_problem(
-			request, ADMIN_PROBLEM_OFFLINE, "nobody of that name is logged in");
+		admin_answer_problem(&request->answer, ADMIN_PROBLEM_OFFLINE,
+			"nobody of that name is logged in");
 		return;
 	}
 	request->tries++;

@@ -21,8 +21,8 @@ static size_t body_max(const struct admin_context *context)
 
 static void refuse(struct admin_request *request)
 {
-	if (!request->answer) {
-		admin_answer_problem(request, ADMIN_PROBLEM_TOO_LARGE,
+	if (!admin_answer_is_made(&request->answer)) {
+		admin_answer_problem(&request->answer, ADMIN_PROBLEM_TOO_LARGE,
 			"a body may have %zu bytes here", body_max(request->context));
 	}
 }
@@ -34,7 +34,7 @@ bool admin_body_is_not_worth_waiting(struct admin_request *request)
 	if (declared > body_max(request->context)) {
 		refuse(request);
 	}
-	return request->answer &&
+	return admin_answer_is_made(&request->answer) &&
 	       (request->ends_connection || admin_request_header(request, "Expect") ||
 		       declared > SKIPPED_MAX * body_max(request->context));
 }
@@ -65,14 +65,14 @@ static bool reserve(struct admin_request *request, size_t len, size_t most)
 
 void admin_body_take(struct admin_request *request, const char *data, size_t len)
 {
-	if (request->answer || !request->route->takes_body) {
+	if (admin_answer_is_made(&request->answer) || !request->route->takes_body) {
 		return; /* Read to its end, so that the answer is not overtaken by a reset. */
 	}
 	size_t most = body_max(request->context);
 	if (len > most - request->body_len) {
 		refuse(request);
 	} else if (!reserve(request, len, most)) {
-		admin_answer_problem(request, ADMIN_PROBLEM_NO_MEMORY, "for the body");
+		admin_answer_problem(&request->answer, ADMIN_PROBLEM_NO_MEMORY, "for the body");
 	} else {
 		memcpy(request->body + request->body_len, data, len);
 		request->body_len += len;

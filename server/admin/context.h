@@ -13,6 +13,7 @@
 #include "../node/listener.h"
 #include "../node/worker.h"
 #include "origin.h"
+#include "rate.h"
 
 enum admin_mail {
 	ADMIN_MAIL_RELOAD, /* from main */

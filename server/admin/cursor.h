@@ -2,16 +2,11 @@
 #ifndef TIDEGATE_ADMIN_CURSOR_H
 #define TIDEGATE_ADMIN_CURSOR_H
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 enum {
 	ADMIN_CURSOR_MAX = 24, /* bytes, NUL included */
 };
-
-/* Digits only, at most `max`. Thread: any. */
-bool admin_cursor_number(const char *text, size_t len, uint32_t max, uint32_t *ret_number);
 
 void admin_cursor_write(uint8_t worker, uint32_t index, char ret_cursor[ADMIN_CURSOR_MAX]);
 

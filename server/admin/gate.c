@@ -38,9 +38,9 @@ static bool pass_framing(struct admin_request *request, const struct framing *fr
 	if (framing->lengths + framing->encodings <= 1 && !framing->is_odd) {
 		return true;
 	}
-	admin_answer_problem(request, ADMIN_PROBLEM_BAD_REQUEST,
+	admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_REQUEST,
 		"one Content-Length, or the Transfer-Encoding chunked, and header names without blanks");
-	admin_answer_header(request, "Connection", "close");
+	admin_answer_header(&request->answer, "Connection", "close");
 	request->ends_connection = true;
 	return false;
 }
@@ -62,25 +62,25 @@ static bool pass_guard(struct admin_request *request, unsigned host_count)
 	case ADMIN_WELCOME:
 		return true;
 	case ADMIN_BAD_HOST:
-		admin_answer_problem(
-			request, ADMIN_PROBLEM_BAD_HOST, "one Host header with a host is needed");
+		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_HOST,
+			"one Host header with a host is needed");
 		break;
 	case ADMIN_WRONG_HOST:
-		admin_answer_problem(request, ADMIN_PROBLEM_WRONG_HOST,
+		admin_answer_problem(&request->answer, ADMIN_PROBLEM_WRONG_HOST,
 			"without a token this port answers to localhost, loopback addresses and the "
 			"host in --admin");
 		break;
 	case ADMIN_FOREIGN_ORIGIN:
-		admin_answer_problem(request, ADMIN_PROBLEM_FOREIGN_ORIGIN,
+		admin_answer_problem(&request->answer, ADMIN_PROBLEM_FOREIGN_ORIGIN,
 			"the request comes from a page that was not served here");
 		break;
 	case ADMIN_NO_TOKEN:
-		admin_answer_problem(request, ADMIN_PROBLEM_UNAUTHORIZED,
+		admin_answer_problem(&request->answer, ADMIN_PROBLEM_UNAUTHORIZED,
 			"this request needs \"Authorization: Bearer TOKEN\"");
 		break;
 	case ADMIN_WRONG_TOKEN:
-		admin_answer_problem(
-			request, ADMIN_PROBLEM_UNAUTHORIZED, "this is not the gateway's token");
+		admin_answer_problem(&request->answer, ADMIN_PROBLEM_UNAUTHORIZED,
+			"this is not the gateway's token");
 		break;
 	}
 	return false;
@@ -114,11 +114,11 @@ static bool pass_rate(struct admin_request *request)
 	if (wait_ms == 0) {
 		return true;
 	}
-	admin_answer_problem(request, ADMIN_PROBLEM_RATE,
+	admin_answer_problem(&request->answer, ADMIN_PROBLEM_RATE,
 		"more than %llu a second (--admin-rate); come back in %llu ms",
 		(unsigned long long)context->config.admin_rate, (unsigned long long)wait_ms);
 	snprintf(seconds, sizeof(seconds), "%llu", (unsigned long long)(wait_ms + 999) / 1000);
-	admin_answer_header(request, "Retry-After", seconds);
+	admin_answer_header(&request->answer, "Retry-After", seconds);
 	return false;
 }
 
@@ -126,8 +126,8 @@ static void take_name(struct admin_request *request, const char *name, size_t na
 {
 	if (admin_request_decode(
 		    name, name_len, request->name, sizeof(request->name), &request->name_len) < 0 ||
-		!admin_request_name_is_valid(request->name, request->name_len)) {
-		admin_answer_problem(request, ADMIN_PROBLEM_BAD_NAME,
+		!user_name_is_valid(request->name, request->name_len)) {
+		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_NAME,
 			"a name is 1 to %d bytes of percent-encoded UTF-8 without control characters",
 			USER_NAME_MAX);
 	}
@@ -147,14 +147,15 @@ void admin_gate_judge(struct admin_request *request, const char *path, const cha
 		return;
 	}
 	if (!request->route && allow[0]) {
-		admin_answer_problem(request, ADMIN_PROBLEM_METHOD, "this path takes %s", allow);
-		admin_answer_header(request, "Allow", allow);
+		admin_answer_problem(
+			&request->answer, ADMIN_PROBLEM_METHOD, "this path takes %s", allow);
+		admin_answer_header(&request->answer, "Allow", allow);
 	} else if (!request->route) {
-		admin_answer_problem(request, ADMIN_PROBLEM_NOT_FOUND,
+		admin_answer_problem(&request->answer, ADMIN_PROBLEM_NOT_FOUND,
 			"the paths of this port are described in /openapi.json");
 	} else if (request->route->takes_body &&
 		   !is_json(admin_request_header(request, "Content-Type"))) {
-		admin_answer_problem(request, ADMIN_PROBLEM_MEDIA_TYPE,
+		admin_answer_problem(&request->answer, ADMIN_PROBLEM_MEDIA_TYPE,
 			"the header Content-Type must be application/json");
 	} else if (request->route->is_limited && !pass_rate(request)) {
 		return;

@@ -63,14 +63,6 @@ static struct admin_client *client_of(struct MHD_Connection *connection)
 /* --- a request ---------------------------------------------------------------------------------
  */
 
-static enum MHD_Result send_answer(struct admin_request *request)
-{
-	if (!request->answer) {
-		return MHD_NO; /* There was no memory even for saying so. */
-	}
-	return MHD_queue_response(request->connection, request->status, request->answer);
-}
-
 static enum MHD_Result make_request(struct admin_front *front, struct MHD_Connection *connection,
 	const char *path, const char *method, void **ret_request)
 {
@@ -84,7 +76,9 @@ static enum MHD_Result make_request(struct admin_front *front, struct MHD_Connec
 	request->connection = connection;
 	snprintf(request->path, sizeof(request->path), "%s", path);
 	admin_gate_judge(request, path, method);
-	return admin_body_is_not_worth_waiting(request) ? send_answer(request) : MHD_YES;
+	return admin_body_is_not_worth_waiting(request)
+		       ? admin_answer_send(&request->answer, connection)
+		       : MHD_YES;
 }
 
 static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection, const char *path,
@@ -101,7 +95,7 @@ static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection
 		*data_len = 0;
 		return MHD_YES;
 	}
-	if (!request->answer) {
+	if (!admin_answer_is_made(&request->answer)) {
 		struct admin_client *client = client_of(connection);
 		request->route->handle(request);
 		if (request->is_waiting) {
@@ -111,7 +105,7 @@ static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection
 			return MHD_YES;
 		}
 	}
-	return send_answer(request);
+	return admin_answer_send(&request->answer, connection);
 }
 
 static void on_completed(void *owner, struct MHD_Connection *connection, void **context,
@@ -131,9 +125,7 @@ static void on_completed(void *owner, struct MHD_Connection *connection, void **
 		/* Only now, as the port is gone when nobody is left to be sent away. */
 		eventfd_write(front->context->drain_fd, 1);
 	}
-	if (request->answer) {
-		MHD_destroy_response(request->answer);
-	}
+	admin_answer_finish(&request->answer);
 	admin_body_drop(request);
 	free(request->state);
 	free(request);

@@ -13,33 +13,18 @@
 
 #include <sodium.h>
 
-enum {
-	CREDIT = 1000, /* of one request */
-};
+#include "../config/address.h"
 
 /* --- Host --------------------------------------------------------------------------------------
  */
 
-/* `:PORT`, or nothing. */
-static bool is_port(const char *text)
-{
-	return text[0] == '\0' ||
-	       (text[0] == ':' && text[1] && text[1 + strspn(text + 1, "0123456789")] == '\0');
-}
-
 int admin_guard_hostname(const char *host, char ret_name[ADMIN_HOST_MAX])
 {
-	/* What a name or an address is made of, so that it can stand in a header of ours. */
-	size_t len = host[0] == '[' ? strspn(host + 1, "0123456789abcdefABCDEF:.") + 1
-				    : strspn(host, "abcdefghijklmnopqrstuvwxyz"
-						   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._");
-	if (host[0] == '[') {
-		if (host[len] != ']') {
-			return -EINVAL;
-		}
-		len++;
-	}
-	if (len == 0 || len >= ADMIN_HOST_MAX || !is_port(host + len)) {
+	uint16_t port;
+	size_t len = address_host_len(host);
+	bool is_whole =
+		host[len] == '\0' || (host[len] == ':' && address_port(host + len + 1, &port) == 0);
+	if (len == 0 || len >= ADMIN_HOST_MAX || !is_whole) {
 		return -EINVAL;
 	}
 	memcpy(ret_name, host, len);
@@ -192,30 +177,5 @@ int admin_guard_read_token(
 			"its first line must be a token of 16 to 256 printable characters without a space "
 			"(head -c 24 /dev/urandom | base64 makes one)");
 	}
-	return 0;
-}
-
-/* --- the rate ----------------------------------------------------------------------------------
- */
-
-uint64_t admin_rate_take(struct admin_rate *rate, uint64_t per_second, uint64_t now_ms)
-{
-	if (per_second == 0) {
-		return 0;
-	}
-	uint64_t most = per_second * CREDIT;
-	/* A thousandth of a request per ms for each one per second. */
-	uint64_t earned = (now_ms - rate->at_ms) * per_second;
-	if (!rate->has_started || now_ms - rate->at_ms >= 1000 || rate->credit + earned > most) {
-		rate->credit = most;
-	} else {
-		rate->credit += earned;
-	}
-	rate->has_started = true;
-	rate->at_ms = now_ms;
-	if (rate->credit < CREDIT) {
-		return (CREDIT - rate->credit + per_second - 1) / per_second;
-	}
-	rate->credit -= CREDIT;
 	return 0;
 }

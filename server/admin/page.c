@@ -14,13 +14,12 @@ static void serve(struct admin_request *request, const struct admin_asset *asset
 {
 	const char *known = admin_request_header(request, "If-None-Match");
 	if (known && strstr(known, asset->etag)) {
-		admin_answer_static(request, NULL, NULL, 0);
-		request->status = 304;
+		admin_answer_static(&request->answer, 304, NULL, NULL, 0);
 	} else {
-		admin_answer_static(request, asset->type, asset->data, asset->len);
+		admin_answer_static(&request->answer, 200, asset->type, asset->data, asset->len);
 	}
-	admin_answer_header(request, "ETag", asset->etag);
-	admin_answer_header(request, "Cache-Control", "no-cache");
+	admin_answer_header(&request->answer, "ETag", asset->etag);
+	admin_answer_header(&request->answer, "Cache-Control", "no-cache");
 }
 
 /* The page may load what is served beside it, and connect to the gateway's own port. */
@@ -43,14 +42,14 @@ static void set_policy(struct admin_request *request)
 		"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
 		"connect-src 'self'%s; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
 		sockets);
-	admin_answer_header(request, "Content-Security-Policy", policy);
+	admin_answer_header(&request->answer, "Content-Security-Policy", policy);
 }
 
 void admin_page_console(struct admin_request *request)
 {
 	const struct admin_asset *page = admin_asset_find("/");
 	if (!page) {
-		admin_answer_text(request, 200, NO_CONSOLE);
+		admin_answer_text(&request->answer, 200, NO_CONSOLE);
 		return;
 	}
 	serve(request, page);
@@ -61,11 +60,11 @@ void admin_page_file(struct admin_request *request)
 {
 	const struct admin_asset *asset = admin_asset_find(request->path);
 	if (!asset) {
-		admin_answer_problem(request, ADMIN_PROBLEM_NOT_FOUND,
+		admin_answer_problem(&request->answer, ADMIN_PROBLEM_NOT_FOUND,
 			"this gateway was built without its console");
 		return;
 	}
 	serve(request, asset);
-	admin_answer_header(
-		request, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+	admin_answer_header(&request->answer, "Content-Security-Policy",
+		"default-src 'none'; frame-ancestors 'none'");
 }

@@ -25,14 +25,14 @@ static bool take_message(struct admin_request *request, enum order_action action
 		request->order.payload_len = message.len;
 		return true;
 	case -EINVAL:
-		admin_answer_problem(request, ADMIN_PROBLEM_BAD_BODY, "%s", fault);
+		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_BODY, "%s", fault);
 		break;
 	case -EMSGSIZE:
-		admin_answer_problem(request, ADMIN_PROBLEM_TOO_LARGE,
+		admin_answer_problem(&request->answer, ADMIN_PROBLEM_TOO_LARGE,
 			"a message may have %zu bytes (--max-message)", most);
 		break;
 	default:
-		admin_answer_problem(request, ADMIN_PROBLEM_NO_MEMORY, "for the message");
+		admin_answer_problem(&request->answer, ADMIN_PROBLEM_NO_MEMORY, "for the message");
 		break;
 	}
 	return false;
@@ -41,12 +41,12 @@ static bool take_message(struct admin_request *request, enum order_action action
 static void on_pushed(struct admin_request *request)
 {
 	if (request->order.result == ORDER_OVERFLOW) {
-		admin_answer_problem(request, ADMIN_PROBLEM_OVERFLOW,
+		admin_answer_problem(&request->answer, ADMIN_PROBLEM_OVERFLOW,
 			"the user's connection, or the node, holds as much as it may, or is muted: "
 			"nothing was queued");
 		return;
 	}
-	admin_answer_json(request, 202, json_pack("{s:s}", "result", "queued"));
+	admin_answer_json(&request->answer, 202, json_pack("{s:s}", "result", "queued"));
 }
 
 void admin_push_to_user(struct admin_request *request)
@@ -59,12 +59,12 @@ void admin_push_to_user(struct admin_request *request)
 static void on_broadcast(struct admin_request *request)
 {
 	if (request->order.result == ORDER_OVERFLOW) {
-		admin_answer_problem(request, ADMIN_PROBLEM_OVERFLOW,
+		admin_answer_problem(&request->answer, ADMIN_PROBLEM_OVERFLOW,
 			"the fan-out is behind, or the node holds as much as it may: nothing was "
 			"queued");
 		return;
 	}
-	admin_answer_json(request, 202,
+	admin_answer_json(&request->answer, 202,
 		json_pack("{s:s, s:I}", "result", "queued", "receivers",
 			(json_int_t)request->order.receivers));
 }

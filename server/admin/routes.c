@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "ended.h"
 #include "page.h"
 #include "push.h"
 #include "status.h"
@@ -27,7 +28,7 @@ static const struct admin_route routes[] = {
 	{ADMIN_POST, "/v1/broadcast", .is_limited = true, .takes_body = true,
 		.handle = admin_push_to_all},
 	{ADMIN_POST, "/v1/drain", .handle = admin_status_drain},
-	{ADMIN_GET, "/v1/ended", .handle = admin_users_ended},
+	{ADMIN_GET, "/v1/ended", .handle = admin_ended_list},
 	{ADMIN_POST, "/v1/demo/users/NAME/cut", .is_demo = true, .is_limited = true,
 		.handle = admin_users_cut},
 	{ADMIN_POST, "/v1/demo/users/NAME/mute", .is_demo = true, .is_limited = true,

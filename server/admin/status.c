@@ -9,15 +9,15 @@
 
 void admin_status_health(struct admin_request *request)
 {
-	admin_answer_text(request, 200, "ok\n");
+	admin_answer_text(&request->answer, 200, "ok\n");
 }
 
 void admin_status_ready(struct admin_request *request)
 {
 	if (request->context->node->is_draining) {
-		admin_answer_text(request, 503, "draining\n");
+		admin_answer_text(&request->answer, 503, "draining\n");
 	} else {
-		admin_answer_text(request, 200, "ready\n");
+		admin_answer_text(&request->answer, 200, "ready\n");
 	}
 }
 
@@ -29,7 +29,7 @@ void admin_status_metrics(struct admin_request *request)
 	admin_sample_take(request->context, &sample);
 	admin_metrics_write(&text, request->context, &sample);
 	char *data = admin_text_take(&text, &len);
-	admin_answer_data(request, "text/plain; version=0.0.4; charset=utf-8", data, len);
+	admin_answer_data(&request->answer, "text/plain; version=0.0.4; charset=utf-8", data, len);
 }
 
 /* The same as SIGTERM, once. */
@@ -38,7 +38,7 @@ void admin_status_drain(struct admin_request *request)
 	struct admin_context *context = request->context;
 	context->node->is_draining = true;
 	request->asks_for_drain = true;
-	admin_answer_json(request, 202,
+	admin_answer_json(&request->answer, 202,
 		json_pack("{s:I}", "drain_ms", (json_int_t)(context->config.drain * 1000)));
 }
 
@@ -55,7 +55,7 @@ static json_t *listen_to_json(const struct admin_context *context, json_t **ret_
 	json_t *list = json_array();
 	*ret_port = json_null();
 	for (size_t row = 0; row < context->listeners->count; row++) {
-		char name[CONFIG_ADDRESS_MAX + 8];
+		char name[ADDRESS_MAX + 8];
 		uint16_t port = listeners_port(context->listeners, row);
 		listeners_name_row(context->listeners, row, name, sizeof(name));
 		json_array_append_new(
@@ -200,5 +200,5 @@ void admin_status_show(struct admin_request *request)
 	json_object_set_new(status, "memory", memory_to_json(&sample.process));
 	json_object_set_new(status, "fds", files_to_json(&sample.process));
 	json_object_set_new(status, "workers", workers_to_json(context));
-	admin_answer_json(request, 200, status);
+	admin_answer_json(&request->answer, 200, status);
 }

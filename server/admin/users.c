@@ -6,7 +6,6 @@
 
 #include "../../proto/bytes.h"
 #include "../../proto/utf8.h"
-#include "../base/clock.h"
 #include "asks.h"
 #include "cursor.h"
 #include "message.h"
@@ -15,41 +14,7 @@ enum {
 	LIMIT_DEFAULT = 100, /* users of a page */
 	LIMIT_MAX = 1000,
 	ROUNDS_MAX = 64, /* orders for one page: it may hold fewer, or none */
-	ENDED_DEFAULT = 50,
 };
-
-/* --- parameters --------------------------------------------------------------------------------
- */
-
-/* A number that may be left out, or empty; makes a problem when it is none from `min` to `max`. */
-static bool take_number(struct admin_request *request, const char *name, uint32_t min, uint32_t max,
-	uint32_t *number)
-{
-	const char *text = admin_request_query(request, name);
-	if (!text || !text[0]) {
-		return true;
-	}
-	if (!admin_cursor_number(text, strlen(text), max, number) || *number < min) {
-		admin_answer_problem(request, ADMIN_PROBLEM_BAD_QUERY,
-			"\"%s\" must be a number from %u to %u", name, min, max);
-		return false;
-	}
-	return true;
-}
-
-/* A text that may be left out, decoded; makes a problem when it has more than `max` bytes. */
-static bool take_text(struct admin_request *request, const char *name, size_t max, char *ret_text,
-	size_t *ret_len)
-{
-	const char *text = admin_request_query(request, name);
-	*ret_len = 0;
-	if (text && admin_request_decode(text, strlen(text), ret_text, max + 1, ret_len) < 0) {
-		admin_answer_problem(request, ADMIN_PROBLEM_BAD_QUERY,
-			"\"%s\" must be percent-encoded and have at most %zu bytes", name, max);
-		return false;
-	}
-	return true;
-}
 
 /* --- one user ----------------------------------------------------------------------------------
  */
@@ -66,14 +31,14 @@ static json_t *user_to_json(const struct order_user *user)
 
 static void on_shown(struct admin_request *request)
 {
-	admin_answer_json(request, 200, user_to_json(&request->order.users[0]));
+	admin_answer_json(&request->answer, 200, user_to_json(&request->order.users[0]));
 }
 
 void admin_users_show(struct admin_request *request)
 {
 	request->state = malloc(sizeof(struct order_user));
 	if (!request->state) {
-		admin_answer_problem(request, ADMIN_PROBLEM_NO_MEMORY, "for the user");
+		admin_answer_problem(&request->answer, ADMIN_PROBLEM_NO_MEMORY, "for the user");
 		return;
 	}
 	request->order.action = ORDER_SHOW;
@@ -102,7 +67,7 @@ static void answer_page(struct admin_request *request, bool has_more)
 		json_array_append_new(users, user_to_json(&page->users[i]));
 	}
 	admin_cursor_write(page->worker, request->order.cursor, cursor);
-	admin_answer_json(request, 200,
+	admin_answer_json(&request->answer, 200,
 		json_pack("{s:o*, s:o}", "users", users, "cursor",
 			has_more ? json_string(cursor) : json_null()));
 }
@@ -133,26 +98,27 @@ void admin_users_list(struct admin_request *request)
 	uint32_t limit = LIMIT_DEFAULT;
 	uint8_t worker = 0;
 	if (!admin_request_check_query(request, names) ||
-		!take_number(request, "limit", 1, LIMIT_MAX, &limit)) {
+		!admin_request_take_number(request, "limit", 1, LIMIT_MAX, &limit)) {
 		return;
 	}
 	/* An empty one is the first page's. */
 	if (cursor && cursor[0] &&
 		admin_cursor_read(cursor, request->context->node->worker_count, &worker,
 			&request->order.cursor) < 0) {
-		admin_answer_problem(request, ADMIN_PROBLEM_BAD_QUERY,
+		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_QUERY,
 			"\"cursor\" must be one that a page came with");
 		return;
 	}
 	struct page *page = malloc(sizeof(*page) + limit * sizeof(page->users[0]));
 	if (!page) {
-		admin_answer_problem(request, ADMIN_PROBLEM_NO_MEMORY, "for the page");
+		admin_answer_problem(&request->answer, ADMIN_PROBLEM_NO_MEMORY, "for the page");
 		return;
 	}
 	request->state = page;
 	page->worker = worker;
 	page->rounds = 0;
-	if (!take_text(request, "prefix", USER_NAME_MAX, page->prefix, &request->order.name_len)) {
+	if (!admin_request_take_text(
+		    request, "prefix", USER_NAME_MAX, page->prefix, &request->order.name_len)) {
 		return;
 	}
 	request->order.action = ORDER_LIST;
@@ -174,7 +140,7 @@ static bool is_backends_code(uint32_t code)
 
 static void on_done(struct admin_request *request)
 {
-	admin_answer_nothing(request);
+	admin_answer_nothing(&request->answer);
 }
 
 void admin_users_close(struct admin_request *request)
@@ -189,21 +155,23 @@ void admin_users_close(struct admin_request *request)
 	size_t len = 0;
 	request->state = payload;
 	if (!payload) {
-		admin_answer_problem(request, ADMIN_PROBLEM_NO_MEMORY, "for the Close");
+		admin_answer_problem(&request->answer, ADMIN_PROBLEM_NO_MEMORY, "for the Close");
 		return;
 	}
 	if (!admin_request_check_query(request, names) ||
-		!take_number(request, "code", 1000, 4999, &code) ||
-		!take_text(request, "reason", CLOSE_PAYLOAD_MAX - 2, (char *)payload + 2, &len)) {
+		!admin_request_take_number(request, "code", 1000, 4999, &code) ||
+		!admin_request_take_text(
+			request, "reason", CLOSE_PAYLOAD_MAX - 2, (char *)payload + 2, &len)) {
 		return;
 	}
 	if (!is_backends_code(code)) {
-		admin_answer_problem(request, ADMIN_PROBLEM_BAD_QUERY,
+		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_QUERY,
 			"\"code\" must be 1000, 1008, 1012, 1013, 3000, 3008 or one from 4000 to 4999");
 		return;
 	}
 	if (!utf8_valid(payload + 2, len)) {
-		admin_answer_problem(request, ADMIN_PROBLEM_BAD_QUERY, "\"reason\" must be UTF-8");
+		admin_answer_problem(
+			&request->answer, ADMIN_PROBLEM_BAD_QUERY, "\"reason\" must be UTF-8");
 		return;
 	}
 	store_be16(payload, (uint16_t)code);
@@ -212,89 +180,6 @@ void admin_users_close(struct admin_request *request)
 	request->order.payload_len =
 		is_default ? close_reason_payload(reason, 0, payload) : 2 + len;
 	admin_order_send_to_user(request, on_done);
-}
-
-/* --- who has ended -----------------------------------------------------------------------------
- */
-
-/* Owner: its request. The best so far, and room for as many of the next worker. */
-struct ends {
-	uint8_t worker; /* being asked */
-	uint32_t limit;
-	uint32_t count;
-	struct ended_entry entries[];
-};
-
-static int compare_ends(const void *a, const void *b)
-{
-	const struct ended_entry *left = a;
-	const struct ended_entry *right = b;
-	return (left->ended_us < right->ended_us) - (left->ended_us > right->ended_us);
-}
-
-static json_t *end_to_json(const struct ended_entry *entry, uint64_t now)
-{
-	char address[REMOTE_NAME_MAX];
-	remote_name(&entry->remote, address);
-	uint64_t ago_ms = (now - entry->ended_us) / 1000;
-	json_t *user = entry->name_len ? json_stringn(entry->name, entry->name_len) : json_null();
-	return json_pack("{s:o, s:s, s:s, s:i, s:I, s:I, s:i}", "user", user, "address", address,
-		"reason", close_reason_counter((enum close_reason)entry->reason), "code",
-		entry->code, "age_ms", (json_int_t)entry->age_ms, "ended_ms_ago",
-		(json_int_t)ago_ms, "worker", entry->worker);
-}
-
-static void answer_ends(struct admin_request *request)
-{
-	const struct ends *ends = request->state;
-	uint64_t now = clock_us();
-	json_t *list = json_array();
-	for (uint32_t i = 0; i < ends->count; i++) {
-		json_array_append_new(list, end_to_json(&ends->entries[i], now));
-	}
-	admin_answer_json(request, 200, json_pack("{s:o*}", "ended", list));
-}
-
-static void ask_for_ends(struct admin_request *request);
-
-static void on_ends(struct admin_request *request)
-{
-	struct ends *ends = request->state;
-	ends->count += request->order.count;
-	qsort(ends->entries, ends->count, sizeof(ends->entries[0]), compare_ends);
-	ends->count = ends->count < ends->limit ? ends->count : ends->limit;
-	if (++ends->worker == request->context->node->worker_count) {
-		answer_ends(request);
-	} else {
-		ask_for_ends(request);
-	}
-}
-
-static void ask_for_ends(struct admin_request *request)
-{
-	struct ends *ends = request->state;
-	request->order.action = ORDER_ENDED;
-	request->order.ended = ends->entries + ends->count;
-	request->order.capacity = ends->limit;
-	admin_order_send(request, ends->worker, on_ends);
-}
-
-void admin_users_ended(struct admin_request *request)
-{
-	static const char *const names[] = {"limit", NULL};
-	uint32_t limit = ENDED_DEFAULT;
-	if (!admin_request_check_query(request, names) ||
-		!take_number(request, "limit", 1, ENDED_MAX, &limit)) {
-		return;
-	}
-	struct ends *ends = malloc(sizeof(*ends) + 2 * limit * sizeof(ends->entries[0]));
-	if (!ends) {
-		admin_answer_problem(request, ADMIN_PROBLEM_NO_MEMORY, "for the list");
-		return;
-	}
-	*ends = (struct ends){.limit = limit};
-	request->state = ends;
-	ask_for_ends(request);
 }
 
 /* --- faults, for a demonstration ---------------------------------------------------------------
@@ -312,7 +197,7 @@ void admin_users_mute(struct admin_request *request)
 	int is_muted;
 	if (admin_message_read_flag(request->body, request->body_len, "muted", &is_muted, fault) <
 		0) {
-		admin_answer_problem(request, ADMIN_PROBLEM_BAD_BODY, "%s", fault);
+		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_BODY, "%s", fault);
 		return;
 	}
 	request->order.action = ORDER_MUTE;

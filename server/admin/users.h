@@ -7,7 +7,6 @@
 void admin_users_list(struct admin_request *request);
 void admin_users_show(struct admin_request *request);
 void admin_users_close(struct admin_request *request);
-void admin_users_ended(struct admin_request *request);
 void admin_users_cut(struct admin_request *request);
 void admin_users_mute(struct admin_request *request);
 

@@ -1,18 +1,17 @@
 #include "config.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/un.h>
 
 #include "build_config.h"
 
+#include "../../proto/ascii.h"
+
 enum {
 	NAME_MAX_LEN = 32, /* bytes of an option's name; longer ones resemble none */
-	PORT_MAX = 65535,
 	/* Each queued message is charged with its header and its entry in the queue. */
 	QUEUE_OVERHEAD = 4096,
 	/* Browsers run the timers of a hidden page once a minute. */
@@ -105,17 +104,13 @@ static unsigned suffix_shift(char suffix)
 
 static bool parse_number(const char *text, bool is_bytes, uint64_t *ret_number)
 {
-	uint64_t number = 0;
+	size_t len = strspn(text, "0123456789");
+	uint64_t number;
 
-	if (!isdigit((unsigned char)*text)) {
+	if (!ascii_number(text, len, UINT64_MAX, &number)) {
 		return false;
 	}
-	for (; isdigit((unsigned char)*text); text++) {
-		if (__builtin_mul_overflow(number, 10, &number) ||
-			__builtin_add_overflow(number, (uint64_t)(*text - '0'), &number)) {
-			return false;
-		}
-	}
+	text += len;
 	if (is_bytes && suffix_shift(*text) > 0) {
 		if (__builtin_mul_overflow(number, UINT64_C(1) << suffix_shift(*text), &number)) {
 			return false;
@@ -146,51 +141,22 @@ static int set_number(struct config *config, const struct number *number, const 
 /* --- words -------------------------------------------------------------------------------------
  */
 
-static bool is_port(const char *text)
+/* `*:PORT` is another way to write `:PORT`. */
+static const char *without_star(const char *address)
 {
-	uint64_t port;
-	return parse_number(text, false, &port) && port <= PORT_MAX;
-}
-
-/* [IPv6]:PORT */
-static bool is_bracketed_address(const char *text)
-{
-	char host[INET6_ADDRSTRLEN];
-	struct in6_addr address;
-	size_t len = strcspn(text + 1, "]");
-
-	if (len >= sizeof(host) || text[1 + len] != ']' || text[2 + len] != ':') {
-		return false;
-	}
-	memcpy(host, text + 1, len);
-	host[len] = '\0';
-	return inet_pton(AF_INET6, host, &address) == 1 && is_port(text + len + 3);
-}
-
-static bool is_address(const char *text)
-{
-	if (strncmp(text, "unix:", 5) == 0) {
-		return text[5] != '\0' &&
-		       strlen(text + 5) < sizeof(((struct sockaddr_un *)0)->sun_path);
-	}
-	if (*text == '[') {
-		return is_bracketed_address(text);
-	}
-	size_t host_len = strspn(text, "abcdefghijklmnopqrstuvwxyz"
-				       "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._");
-	return text[host_len] == ':' && is_port(text + host_len + 1);
+	return strncmp(address, "*:", 2) == 0 ? address + 1 : address;
 }
 
 static int set_listen(struct config *config, const char *value, char *ret_error)
 {
-	/* Another way to say "all addresses". */
-	const char *address = strncmp(value, "*:", 2) == 0 ? value + 1 : value;
+	const char *address = without_star(value);
+	struct address parsed;
 
-	if (!is_address(address) || strlen(address) >= CONFIG_ADDRESS_MAX) {
+	if (address_parse(address, &parsed) < 0) {
 		return fail(ret_error, -EINVAL,
 			"listen: \"%.64s\" is not HOST:PORT, [IPv6]:PORT, :PORT or unix:PATH (ports go to "
 			"%d, paths to %zu bytes)",
-			value, PORT_MAX, sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+			value, ADDRESS_PORT_MAX, (size_t)ADDRESS_PATH_MAX - 1);
 	}
 	for (size_t i = 0; i < config->listen_count; i++) {
 		if (strcmp(config->listen[i], address) == 0) {
@@ -285,13 +251,14 @@ static int set_demo(struct config *config, const char *value, char *ret_error)
 static int set_admin(struct config *config, const char *value, char *ret_error)
 {
 	const char *host = value[0] == ':' ? ADMIN_HOST : "";
-	const char *address = strncmp(value, "*:", 2) == 0 ? value + 1 : value;
+	const char *address = without_star(value);
+	struct address parsed;
 
 	if (strcmp(value, NONE) == 0) {
 		config->admin[0] = '\0';
 		return 0;
 	}
-	if (!is_address(address) || strlen(host) + strlen(address) >= CONFIG_ADDRESS_MAX) {
+	if (address_parse(address, &parsed) < 0 || strlen(host) + strlen(address) >= ADDRESS_MAX) {
 		return fail(ret_error, -EINVAL,
 			"admin: \"%.64s\" is not HOST:PORT, [IPv6]:PORT, :PORT, *:PORT, unix:PATH or "
 			"none",

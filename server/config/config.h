@@ -8,13 +8,13 @@
 #include <stdint.h>
 
 #include "../base/log.h"
+#include "address.h"
 
 enum {
-	CONFIG_LISTEN_MAX = 16,   /* listeners */
-	CONFIG_ADDRESS_MAX = 128, /* bytes of one listener's address, NUL included */
-	CONFIG_ID_MAX = 64,       /* bytes of the node's name, NUL included */
-	CONFIG_PATH_MAX = 256,    /* bytes of a file's path, NUL included */
-	CONFIG_ERROR_MAX = 512,   /* bytes of an error message, NUL included */
+	CONFIG_LISTEN_MAX = 16, /* listeners */
+	CONFIG_ID_MAX = 64,     /* bytes of the node's name, NUL included */
+	CONFIG_PATH_MAX = 256,  /* bytes of a file's path, NUL included */
+	CONFIG_ERROR_MAX = 512, /* bytes of an error message, NUL included */
 };
 
 /* Owner: whoever declared it; plain data, copied by assignment. */
@@ -23,11 +23,11 @@ struct config {
 #include "options.def"
 #undef OPTION
 	char id[CONFIG_ID_MAX];
-	char listen[CONFIG_LISTEN_MAX][CONFIG_ADDRESS_MAX]; /* HOST:PORT, [IPv6]:PORT, :PORT for
-							     * all addresses, or unix:PATH */
+	char listen[CONFIG_LISTEN_MAX][ADDRESS_MAX]; /* HOST:PORT, [IPv6]:PORT, :PORT for
+						      * all addresses, or unix:PATH */
 	size_t listen_count;
-	char admin[CONFIG_ADDRESS_MAX]; /* of the admin port, as those above; empty: there is none
-					 */
+	char admin[ADDRESS_MAX]; /* of the admin port, as those above; empty: there is none
+				  */
 	char admin_token[CONFIG_PATH_MAX]; /* the file that holds its token; empty: none is asked
 					      for */
 	enum log_format log_format;

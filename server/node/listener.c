@@ -25,7 +25,6 @@ enum {
 		65536, /* bytes: else the kernel swallows 4 MB for a peer that does not read */
 };
 
-static const char UNIX_PREFIX[] = "unix:";
 static const mode_t ADMIN_MODE = 0660;
 
 /* --- rows --------------------------------------------------------------------------------------
@@ -188,32 +187,15 @@ static int open_any(struct listeners *listeners, uint16_t port)
 	return err;
 }
 
-/* Splits `[HOST]:PORT`, `HOST:PORT`, `[::1]:PORT`, `:PORT`. The config has checked the form. */
-static void split_address(const char *text, char *ret_host, size_t host_size, const char **ret_port)
+static int open_host(
+	struct listeners *listeners, const struct address *address, const char **ret_why)
 {
-	const char *colon = strrchr(text, ':');
-	const char *begin = text;
-	const char *end = colon;
-	if (*begin == '[') {
-		begin++;
-		end--;
-	}
-	snprintf(ret_host, host_size, "%.*s", (int)(end > begin ? end - begin : 0), begin);
-	*ret_port = colon + 1;
-}
-
-static int open_host(struct listeners *listeners, const char *text, const char **ret_why)
-{
-	char host[CONFIG_ADDRESS_MAX];
-	const char *port;
-	split_address(text, host, sizeof(host), &port);
-	if (host[0] == '\0' || strcmp(host, "*") == 0) {
-		return open_any(listeners, (uint16_t)strtoul(port, NULL, 10));
-	}
+	char port[8];
+	snprintf(port, sizeof(port), "%u", address->port);
 	struct addrinfo hints = {
 		.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
 	struct addrinfo *found;
-	int code = getaddrinfo(host, port, &hints, &found);
+	int code = getaddrinfo(address->host, port, &hints, &found);
 	if (code) {
 		*ret_why = gai_strerror(code);
 		return -EADDRNOTAVAIL;
@@ -338,10 +320,16 @@ static void advise(int err, const char *option, char *ret_advice, size_t size)
 static int open_address(struct listeners *listeners, const char *option, const char *text,
 	char ret_error[CONFIG_ERROR_MAX])
 {
+	struct address address;
 	const char *why = NULL;
-	int err = strncmp(text, UNIX_PREFIX, sizeof(UNIX_PREFIX) - 1) == 0
-			  ? open_unix(listeners, text + sizeof(UNIX_PREFIX) - 1)
-			  : open_host(listeners, text, &why);
+	int err = address_parse(text, &address);
+	if (!err && address.path) {
+		err = open_unix(listeners, address.path);
+	} else if (!err && address.host[0] == '\0') {
+		err = open_any(listeners, address.port);
+	} else if (!err) {
+		err = open_host(listeners, &address, &why);
+	}
 	if (err) {
 		char advice[160] = "";
 		if (!why) {
@@ -453,7 +441,7 @@ void listeners_name(const struct listeners *listeners, char *ret_name, size_t si
 	size_t at = 0;
 	ret_name[0] = '\0';
 	for (size_t row = 0; row < listeners->count && at + 1 < size; row++) {
-		char name[CONFIG_ADDRESS_MAX + 8];
+		char name[ADDRESS_MAX + 8];
 		listeners_name_row(listeners, row, name, sizeof(name));
 		at += (size_t)snprintf(ret_name + at, size - at, "%s%s", row ? "," : "", name);
 	}

@@ -41,26 +41,11 @@ static void test_what_is_no_cursor(void **state)
 	}
 }
 
-static void test_numbers(void **state)
-{
-	uint32_t number = 7;
-	assert_true(admin_cursor_number("1000", 4, 1000, &number));
-	assert_int_equal(number, 1000);
-	assert_true(admin_cursor_number("12", 1, 1000, &number));
-	assert_int_equal(number, 1);
-	assert_false(admin_cursor_number("1001", 4, 1000, &number));
-	assert_false(admin_cursor_number("", 0, 1000, &number));
-	assert_false(admin_cursor_number("1e3", 3, 1000, &number));
-	assert_false(admin_cursor_number("18446744073709551617", 20, UINT32_MAX, &number));
-	assert_int_equal(number, 1);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_there_and_back),
 		cmocka_unit_test(test_what_is_no_cursor),
-		cmocka_unit_test(test_numbers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -147,7 +147,7 @@ static void check_listen(const char *value, const char *expected)
 
 static void test_listen_addresses(void **state)
 {
-	char path[CONFIG_ADDRESS_MAX] = "unix:";
+	char path[ADDRESS_MAX] = "unix:";
 
 	check_listen(":8000", ":8000");
 	check_listen("*:8000", ":8000");
@@ -165,7 +165,7 @@ static void test_what_is_no_address(void **state)
 	static const char *const junk[] = {"", "8000", ":", "host:", ":65536", ":-1", ":80a",
 		"::1:8000", "[::1]", "[::1]8000", "[::1:8000", "[]:80", "[127.0.0.1]:80",
 		"[::1%lo]:80", "a b:80", "http://a:80", "unix:", "*", "**:80", "host:80 "};
-	char path[CONFIG_ADDRESS_MAX] = "unix:";
+	char path[ADDRESS_MAX] = "unix:";
 
 	for (size_t i = 0; i < sizeof(junk) / sizeof(junk[0]); i++) {
 		char expected[CONFIG_ERROR_MAX];
@@ -184,10 +184,10 @@ static void test_host_too_long_is_refused(void **state)
 	char host[300];
 
 	memset(host, 'h', sizeof(host));
-	strcpy(host + CONFIG_ADDRESS_MAX - 4, ":80"); /* with its NUL just fits */
+	strcpy(host + ADDRESS_MAX - 4, ":80"); /* with its NUL just fits */
 	check_set("listen", host);
 	memset(host, 'h', sizeof(host));
-	strcpy(host + CONFIG_ADDRESS_MAX - 3, ":80");
+	strcpy(host + ADDRESS_MAX - 3, ":80");
 	assert_int_equal(config_set(&config, "listen", host, error), -EINVAL);
 }
 

@@ -61,7 +61,7 @@ static int listen_on(struct rig *rig, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
-	vsnprintf(rig->config.listen[rig->config.listen_count++], CONFIG_ADDRESS_MAX, format, args);
+	vsnprintf(rig->config.listen[rig->config.listen_count++], ADDRESS_MAX, format, args);
 	va_end(args);
 	listeners_close(&rig->listeners);
 	rig->error[0] = '\0';

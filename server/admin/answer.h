@@ -1,0 +1,63 @@
+/* The answer to a request of the admin port. */
+#ifndef TIDEGATE_ADMIN_ANSWER_H
+#define TIDEGATE_ADMIN_ANSWER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <jansson.h>
+#include <microhttpd.h>
+
+enum admin_problem {
+#define PROBLEM(name, status, type, title) ADMIN_PROBLEM_##name,
+#include "problem.def"
+#undef PROBLEM
+};
+
+/* Owner:  its request. Zero-initialised: it is not made yet.
+ * Freed:  by admin_answer_finish. */
+struct admin_answer {
+	struct MHD_Response *response;
+	unsigned status;
+};
+
+static inline bool admin_answer_is_made(const struct admin_answer *answer)
+{
+	return answer->response != NULL;
+}
+
+/* --- making it; a second one takes the place of the first --- */
+
+/* Takes over `json`; of NULL it makes a problem. */
+void admin_answer_json(struct admin_answer *answer, unsigned status, json_t *json);
+
+/* `text` is copied. */
+void admin_answer_text(struct admin_answer *answer, unsigned status, const char *text);
+
+/* 200. Takes over `data`, allocated by malloc; of NULL it makes a problem. */
+void admin_answer_data(struct admin_answer *answer, const char *type, char *data, size_t len);
+
+/* Borrows `data`, which stays. `type` may be NULL. */
+void admin_answer_static(struct admin_answer *answer, unsigned status, const char *type,
+	const void *data, size_t len);
+
+/* 204. */
+void admin_answer_nothing(struct admin_answer *answer);
+
+/* A problem detail (RFC 9457); `detail` says what is wrong with this request. */
+void admin_answer_problem(struct admin_answer *answer, enum admin_problem problem,
+	const char *detail, ...) __attribute__((format(printf, 3, 4)));
+
+/* Adds a header to the answer that was made. */
+void admin_answer_header(struct admin_answer *answer, const char *name, const char *value);
+
+/* --- giving it --- */
+
+/* Errors: MHD_NO, which ends the connection: there was no memory even for saying so. */
+enum MHD_Result admin_answer_send(
+	const struct admin_answer *answer, struct MHD_Connection *connection);
+
+/* Fine for one that was not made. */
+void admin_answer_finish(struct admin_answer *answer);
+
+#endif

@@ -1,0 +1,71 @@
+#include "address.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#include "../../proto/ascii.h"
+
+static const char UNIX_PREFIX[] = "unix:";
+
+static size_t bracketed_len(const char *text)
+{
+	char ip[INET6_ADDRSTRLEN];
+	struct in6_addr in6;
+	size_t len = strcspn(text + 1, "]");
+	if (len >= sizeof(ip) || text[1 + len] != ']') {
+		return 0;
+	}
+	memcpy(ip, text + 1, len);
+	ip[len] = '\0';
+	return inet_pton(AF_INET6, ip, &in6) == 1 ? len + 2 : 0;
+}
+
+size_t address_host_len(const char *text)
+{
+	return text[0] == '[' ? bracketed_len(text)
+			      : strspn(text, "abcdefghijklmnopqrstuvwxyz"
+					     "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._");
+}
+
+int address_port(const char *text, uint16_t *ret_port)
+{
+	uint64_t port;
+	if (!ascii_number(text, strlen(text), ADDRESS_PORT_MAX, &port)) {
+		return -EINVAL;
+	}
+	*ret_port = (uint16_t)port;
+	return 0;
+}
+
+static int parse_inet(const char *text, struct address *address)
+{
+	size_t len = address_host_len(text);
+	if (text[len] != ':' || address_port(text + len + 1, &address->port) < 0) {
+		return -EINVAL;
+	}
+	bool is_bracketed = text[0] == '[';
+	memcpy(address->host, text + is_bracketed, len - 2 * is_bracketed);
+	return 0;
+}
+
+int address_parse(const char *text, struct address *ret_address)
+{
+	struct address address = {0};
+	size_t prefix_len = sizeof(UNIX_PREFIX) - 1;
+	size_t len = strnlen(text, ADDRESS_MAX);
+	int err = 0;
+	if (len == ADDRESS_MAX) {
+		return -EINVAL;
+	}
+	if (strncmp(text, UNIX_PREFIX, prefix_len) == 0) {
+		address.path = text + prefix_len;
+		err = len == prefix_len || len - prefix_len >= ADDRESS_PATH_MAX ? -EINVAL : 0;
+	} else {
+		err = parse_inet(text, &address);
+	}
+	if (!err) {
+		*ret_address = address;
+	}
+	return err;
+}

@@ -1,0 +1,34 @@
+/* Where to listen, as people write it: HOST:PORT, [IPv6]:PORT, :PORT for all addresses, unix:PATH.
+ */
+#ifndef TIDEGATE_ADDRESS_H
+#define TIDEGATE_ADDRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/un.h>
+
+enum {
+	ADDRESS_MAX = 128, /* bytes of its text, NUL included */
+	ADDRESS_PORT_MAX = 65535,
+	ADDRESS_PATH_MAX = sizeof(((struct sockaddr_un *)0)->sun_path), /* NUL included */
+};
+
+/* Plain data. */
+struct address {
+	const char *path;       /* of a Unix socket, in the text; NULL for the others */
+	char host[ADDRESS_MAX]; /* without brackets; empty for all addresses */
+	uint16_t port;
+};
+
+/* Reads a whole text. Names are not looked up. Thread: any. Errors: -EINVAL. */
+int address_parse(const char *text, struct address *ret_address);
+
+/* How many bytes at the beginning of a text are a host: a name, an IPv4 address, or an IPv6 address
+ * in its brackets. 0 for none. Thread: any. */
+size_t address_host_len(const char *text);
+
+/* Reads a whole text, digits only, up to ADDRESS_PORT_MAX. Thread: any. Errors: -EINVAL. */
+int address_port(const char *text, uint16_t *ret_port);
+
+#endif

@@ -1,0 +1,88 @@
+#include "limits.h"
+
+#include "advice.h"
+#include "base/handle.h"
+#include "base/log.h"
+#include "base/machine.h"
+
+enum {
+	FILES_SPARE = 8,     /* descriptors for the config file, the log, getaddrinfo */
+	REFUSALS_SHARE = 16, /* a part of the connections' descriptors is for those refused */
+	REFUSALS_MOST = 256,
+	ADMIN_SHARE = 16,      /* a part of the descriptors is for the admin port */
+	ADMIN_CLIENTS_MIN = 4, /* connections to it */
+	ADMIN_CLIENTS_MOST = 256,
+	BACKLOG_MOST = 4 << 20,
+};
+
+static uint64_t min_of(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+uint32_t limits_workers(const struct config *config, uint32_t cpus)
+{
+	uint64_t wanted = config->workers > 0 ? config->workers : cpus;
+	return (uint32_t)min_of(wanted, HANDLE_WORKERS_MAX - 1);
+}
+
+uint32_t limits_admin_clients(uint64_t files)
+{
+	uint64_t share = files / ADMIN_SHARE;
+	return share < ADMIN_CLIENTS_MIN ? ADMIN_CLIENTS_MIN
+					 : (uint32_t)min_of(share, ADMIN_CLIENTS_MOST);
+}
+
+uint64_t limits_files_taken(uint32_t admin_clients)
+{
+	return machine_used_files() + FILES_SPARE + admin_clients;
+}
+
+struct limits limits_share(
+	const struct config *config, const struct limits_supply *supply, uint32_t workers)
+{
+	uint64_t room =
+		supply->files > supply->files_taken ? supply->files - supply->files_taken : 1;
+	uint64_t refusals = min_of(room / REFUSALS_SHARE, REFUSALS_MOST);
+	uint64_t connections = min_of(room - refusals, (uint64_t)workers * HANDLE_INDEX_MAX);
+	if (config->max_connections > 0) {
+		connections = min_of(connections, config->max_connections);
+	}
+	return (struct limits){
+		.connections = (uint32_t)connections,
+		.refusals = (uint32_t)refusals,
+		.memory = config->tx_memory_limit > 0 ? config->tx_memory_limit : supply->memory,
+		.backlog = min_of(config->tx_queue_limit / 2, BACKLOG_MOST),
+	};
+}
+
+static void say_advice(const char *line)
+{
+	log_warn(0, "%s", line);
+}
+
+void limits_advise(const struct config *config, const struct limits_supply *supply,
+	const struct limits *limits, uint32_t threads, bool is_inet)
+{
+	uint64_t wanted = config->max_connections;
+	if (wanted == 0) {
+		uint64_t room = advice_memory_room("", limits->memory);
+		if (room < limits->connections) {
+			log_info(0,
+				"memory has room for about %llu connections only: set max_connections",
+				(unsigned long long)room);
+		}
+		return;
+	}
+	struct advice_goal goal = {
+		.root = "",
+		.connections = wanted,
+		.files = wanted + min_of(wanted / (REFUSALS_SHARE - 1) + 1, REFUSALS_MOST) +
+			 supply->files_taken,
+		.files_limit = supply->files,
+		.queue_bytes = limits->memory,
+		.threads = threads,
+		.is_inet = is_inet,
+	};
+	advice_give(&goal, say_advice);
+}

@@ -1,0 +1,49 @@
+/* How much the gateway takes on: what the config asks for, as far as the machine gives it. */
+#ifndef TIDEGATE_LIMITS_H
+#define TIDEGATE_LIMITS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/config.h"
+
+/* What the machine gives.
+ * Owner: whoever declared it; plain data. */
+struct limits_supply {
+	uint64_t files;       /* descriptors that the process may have */
+	uint64_t files_taken; /* of them, those that are no clients' connections */
+	size_t memory;        /* bytes that all queues may take, unless the config says */
+};
+
+/* Plain data. */
+struct limits {
+	uint32_t connections; /* that are served */
+	uint32_t refusals;    /* beyond them, that wait for their 503 */
+	size_t memory;        /* bytes that all queues may take */
+	size_t backlog;       /* bytes of fan-out in hand before senders are held back */
+};
+
+/* Threads to serve with, on a machine of that many CPUs. Thread: any. */
+uint32_t limits_workers(const struct config *config, uint32_t cpus);
+
+/* Connections to the admin port, of which there are descriptors for few where there are few.
+ * Thread: any. */
+uint32_t limits_admin_clients(uint64_t files);
+
+/* Descriptors that are no clients' connections: those in use, and those that may yet be needed,
+ * with so many connections to the admin port. To be called before there are clients, who come and
+ * go while it counts. Thread: main. */
+uint64_t limits_files_taken(uint32_t admin_clients);
+
+/* Shares out what there is. Thread: any. */
+struct limits limits_share(
+	const struct config *config, const struct limits_supply *supply, uint32_t workers);
+
+/* Logs what falls short for the connections that the config asks for, or, where it does not say how
+ * many, that there is memory for fewer than descriptors. `threads` are still to be started;
+ * `is_inet` as for advice. Thread: main. */
+void limits_advise(const struct config *config, const struct limits_supply *supply,
+	const struct limits *limits, uint32_t threads, bool is_inet);
+
+#endif
