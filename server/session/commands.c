@@ -46,20 +46,48 @@ static void post(struct sessions *sessions, struct conn *conn, enum fanout_forma
 	}
 }
 
+/* --- one on_NAME for each row of packet.def ----------------------------------------------------
+ */
+
 /* The answer is the ping itself with another command: built where the ping lies. To an empty ping
  * it is always the same, and need not wait for what was just written to be read back. */
-static void answer_ping(struct sessions *sessions, struct conn *conn, const struct message *message,
+static void on_ping(struct sessions *sessions, struct conn *conn, const struct message *message,
 	const struct packet *packet)
 {
-	stats_add(&sessions->conns->stats->pings_packet, 1);
 	static uint8_t empty_pong[PACKET_HEADER_LEN] = {0, PACKET_PONG};
+	conn->flags &= (uint16_t)~CONN_FEEDER;
+	if (packet->payload_len > PACKET_PING_PAYLOAD_MAX) {
+		conn_close(sessions->conns, conn, CLOSE_REASON_BAD_PACKET, 0);
+		return;
+	}
+	stats_add(&sessions->conns->stats->pings_packet, 1);
 	if (packet->payload_len == 0) {
 		conn_send(sessions->conns, conn, FRAME_BINARY, empty_pong, sizeof(empty_pong), 0);
 		return;
 	}
 	packet_header_write(message->data, PACKET_PONG, packet->payload_len);
-	conn_send(sessions->conns, conn, FRAME_BINARY, message->data, message->len, message->headroom);
+	conn_send(sessions->conns, conn, FRAME_BINARY, message->data, message->len,
+		message->headroom);
 }
+
+static void on_text(struct sessions *sessions, struct conn *conn, const struct message *message,
+	const struct packet *packet)
+{
+	if (!utf8_valid(packet->payload, packet->payload_len)) {
+		conn_close(sessions->conns, conn, CLOSE_REASON_BAD_PACKET, 0);
+		return;
+	}
+	post(sessions, conn, FANOUT_PACKET, packet->payload, packet->payload_len);
+}
+
+/* What only the gateway sends. */
+static void ignore(struct sessions *sessions, struct conn *conn, const struct message *message,
+	const struct packet *packet)
+{
+}
+
+/* --- messages ----------------------------------------------------------------------------------
+ */
 
 static void on_packet(struct sessions *sessions, struct conn *conn, const struct message *message)
 {
@@ -71,23 +99,12 @@ static void on_packet(struct sessions *sessions, struct conn *conn, const struct
 	log_debug(sessions_id(sessions, conn), "command: %u payloadLen: %u", packet.command,
 		packet.payload_len);
 	switch (packet.command) {
-	case PACKET_PING:
-		conn->flags &= (uint16_t)~CONN_FEEDER;
-		if (packet.payload_len > PACKET_PING_PAYLOAD_MAX) {
-			conn_close(sessions->conns, conn, CLOSE_REASON_BAD_PACKET, 0);
-			return;
-		}
-		answer_ping(sessions, conn, message, &packet);
+#define PACKET(name, number, from, on, payload, meaning)                                           \
+	case PACKET_##name:                                                                        \
+		on(sessions, conn, message, &packet);                                              \
 		break;
-	case PACKET_PONG:
-		break;
-	case PACKET_TEXT:
-		if (!utf8_valid(packet.payload, packet.payload_len)) {
-			conn_close(sessions->conns, conn, CLOSE_REASON_BAD_PACKET, 0);
-			return;
-		}
-		post(sessions, conn, FANOUT_PACKET, packet.payload, packet.payload_len);
-		break;
+#include "../../proto/packet.def"
+#undef PACKET
 	default:
 		/* From a client newer than this gateway. */
 		stats_add(&sessions->conns->stats->unknown_commands, 1);
