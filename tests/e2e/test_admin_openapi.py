@@ -15,14 +15,14 @@ ROUTE = re.compile(r'\{\s*ADMIN_(GET|POST|DELETE),\s*"([^"]+)"')
 
 
 def test_every_route_is_described():
-    source = (ROOT / "server/admin/admin_routes.c").read_text(encoding="utf-8")
+    source = (ROOT / "server/admin/routes.c").read_text(encoding="utf-8")
     routes = {(path.replace("NAME", "{NAME}"), method.lower()) for method, path in ROUTE.findall(source)}
     assert len(routes) > 15
     assert routes == set(operations())
 
 
 def test_every_problem_is_described():
-    source = (ROOT / "server/admin/admin_problem.def").read_text(encoding="utf-8")
+    source = (ROOT / "server/admin/problem.def").read_text(encoding="utf-8")
     names = set(re.findall(r'PROBLEM\(\w+, \d+, "([a-z-]+)"', source))
     text = json.dumps(DESCRIPTION)
     assert len(names) > 10
