@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 enum packet_command {
-	PACKET_PING = 100, /* client: keep-alive where protocol pings are out of reach */
-	PACKET_PONG = 101, /* gateway: the answer, with the same payload */
-	PACKET_TEXT = 102, /* both: UTF-8 text for everybody else */
+#define PACKET(name, number, from, on, payload, meaning) PACKET_##name = (number),
+#include "packet.def"
+#undef PACKET
 };
 
 enum {

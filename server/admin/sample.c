@@ -12,39 +12,34 @@ static void add_histogram(struct admin_histogram *sum, const struct stats_histog
 	}
 }
 
-/* Every message out is the answer to a packet ping, an echo, a delivery or a push; the other frames
- * are answers to pings, pings of our own and Closes. */
-static void add_sent(struct admin_sample *sample, const struct stats *stats, bool is_echo)
+static void add_ends(uint64_t *sums, const _Atomic uint64_t *ends)
 {
-	uint64_t messages = stats_read(&stats->pings_packet) + stats_read(&stats->deliveries) +
-			    stats_read(&stats->pushes) +
-			    (is_echo ? stats_read(&stats->messages_in) : 0);
-	sample->messages_out += messages;
-	sample->frames_out += messages + stats_read(&stats->pings_protocol) +
-			      stats_read(&stats->pings_out) + stats_read(&stats->closes_out);
+	for (int i = 0; i < CLOSE_REASON_COUNT; i++) {
+		sums[i] += stats_read(&ends[i]);
+	}
 }
 
 static void add_worker(struct admin_sample *sample, const struct stats *stats)
 {
-	sample->connections += stats_read(&stats->connections);
-	sample->accepted += stats_read(&stats->accepted);
-	sample->logins += stats_read(&stats->logins);
-	sample->kicks += stats_read(&stats->kicks);
-	sample->frames_in += stats_read(&stats->frames_in);
-	sample->messages_in += stats_read(&stats->messages_in);
-	sample->bytes_in += stats_read(&stats->bytes_in);
-	sample->bytes_out += stats_read(&stats->bytes_out);
-	sample->pings_protocol += stats_read(&stats->pings_protocol);
-	sample->pings_packet += stats_read(&stats->pings_packet);
-	sample->fanout_messages += stats_read(&stats->fanout_messages);
-	sample->deliveries += stats_read(&stats->deliveries);
-	sample->pushes += stats_read(&stats->pushes);
-	sample->unknown_commands += stats_read(&stats->unknown_commands);
-	for (int i = 0; i < CLOSE_REASON_COUNT; i++) {
-		sample->ends[i] += stats_read(&stats->ends[i]);
-	}
-	add_histogram(&sample->turn_us, &stats->turn_us);
-	add_histogram(&sample->fanout_receivers, &stats->fanout_receivers);
+#define WORKER(field, kind, metric, json, help)    sample->field += stats_read(&stats->field);
+#define PART(field, help)                          sample->field += stats_read(&stats->field);
+#define ENDS(field, metric, json, help)            add_ends(sample->field, stats->field);
+#define HISTOGRAM(field, metric, json, unit, help) add_histogram(&sample->field, &stats->field);
+#include "../base/stats.def"
+}
+
+/* What is made of other figures, so that it costs nothing to count. Every message out is the answer
+ * to a packet ping, an echo, a delivery or a push; the other frames are answers to pings, pings of
+ * our own and Closes. */
+static void derive(struct admin_sample *sample, bool is_echo)
+{
+	sample->messages_out = sample->pings_packet + sample->deliveries + sample->pushes +
+			       (is_echo ? sample->messages_in : 0);
+	sample->frames_out = sample->messages_out + sample->pings_protocol + sample->pings_out +
+			     sample->closes_out;
+	sample->read_timeouts = sample->ends[CLOSE_REASON_READ_TIMEOUT];
+	sample->slow_readers =
+		sample->ends[CLOSE_REASON_SLOW_READER] + sample->ends[CLOSE_REASON_WRITE_TIMEOUT];
 }
 
 void admin_sample_take(const struct admin_context *context, struct admin_sample *ret_sample)
@@ -52,6 +47,8 @@ void admin_sample_take(const struct admin_context *context, struct admin_sample 
 	struct node *node = context->node;
 	*ret_sample = (struct admin_sample){
 		.uptime_ms = clock_ms() - context->started_ms,
+		.ready = !node->is_draining,
+		.workers = node->worker_count,
 		.users = user_table_count(node->users),
 		.queue_bytes = atomic_load_explicit(&node->budget.used, memory_order_relaxed),
 		.queue_limit = atomic_load_explicit(&node->budget.limit, memory_order_relaxed),
@@ -60,16 +57,13 @@ void admin_sample_take(const struct admin_context *context, struct admin_sample 
 	};
 	uint64_t files = context->files_base + context->clients;
 	for (uint32_t i = 0; i < node->worker_count; i++) {
-		const struct stats *stats = worker_stats(node->workers[i]);
-		add_worker(ret_sample, stats);
-		add_sent(ret_sample, stats, context->config.echo);
+		add_worker(ret_sample, worker_stats(node->workers[i]));
 		files += atomic_load_explicit(worker_load(node->workers[i]), memory_order_relaxed);
 	}
 	for (uint64_t i = 0; i < context->config.acceptors; i++) {
 		ret_sample->accept_errors += acceptor_errors(context->acceptors[i]);
 		ret_sample->accept_refused += acceptor_refused(context->acceptors[i]);
 	}
-	ret_sample->slow_readers = ret_sample->ends[CLOSE_REASON_SLOW_READER] +
-				   ret_sample->ends[CLOSE_REASON_WRITE_TIMEOUT];
+	derive(ret_sample, context->config.echo);
 	admin_process_read(files, &ret_sample->process);
 }

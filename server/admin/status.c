@@ -82,38 +82,27 @@ static json_t *limits_to_json(
 	return limits;
 }
 
+static void put_total(json_t *totals, const char *name, uint64_t value)
+{
+	if (name) {
+		put(totals, name, value);
+	}
+}
+
 static json_t *totals_to_json(const struct admin_sample *sample)
 {
 	json_t *totals = json_object();
-	put(totals, "connections", sample->connections);
-	put(totals, "users", sample->users);
-	put(totals, "accepted", sample->accepted);
-	put(totals, "logins", sample->logins);
-	put(totals, "kicks", sample->kicks);
-	put(totals, "frames_in", sample->frames_in);
-	put(totals, "frames_out", sample->frames_out);
-	put(totals, "messages_in", sample->messages_in);
-	put(totals, "messages_out", sample->messages_out);
-	put(totals, "bytes_in", sample->bytes_in);
-	put(totals, "bytes_out", sample->bytes_out);
-	put(totals, "pings_protocol", sample->pings_protocol);
-	put(totals, "pings_packet", sample->pings_packet);
-	put(totals, "fanout_messages", sample->fanout_messages);
-	put(totals, "deliveries", sample->deliveries);
-	put(totals, "pushes", sample->pushes);
-	put(totals, "unknown_commands", sample->unknown_commands);
-	put(totals, "queue_bytes", sample->queue_bytes);
-	put(totals, "slow_readers_cut", sample->slow_readers);
-	put(totals, "accept_errors", sample->accept_errors);
-	put(totals, "accept_refused", sample->accept_refused);
+#define WORKER(field, kind, metric, json, help) put_total(totals, json, sample->field);
+#define NODE(field, kind, metric, json, help)   put_total(totals, json, sample->field);
+#include "../base/stats.def"
 	return totals;
 }
 
-static json_t *ends_to_json(const struct admin_sample *sample)
+static json_t *ends_to_json(const uint64_t *counts)
 {
 	json_t *ends = json_object();
 	for (int i = CLOSE_REASON_NONE + 1; i < CLOSE_REASON_COUNT; i++) {
-		put(ends, close_reason_counter((enum close_reason)i), sample->ends[i]);
+		put(ends, close_reason_counter((enum close_reason)i), counts[i]);
 	}
 	return ends;
 }
@@ -193,10 +182,11 @@ void admin_status_show(struct admin_request *request)
 	json_object_set_new(status, "ws_port", port);
 	json_object_set_new(status, "limits", limits_to_json(context, &sample));
 	json_object_set_new(status, "totals", totals_to_json(&sample));
-	json_object_set_new(status, "ends", ends_to_json(&sample));
-	json_object_set_new(status, "turn_us", histogram_to_json(&sample.turn_us));
-	json_object_set_new(
-		status, "fanout_receivers", histogram_to_json(&sample.fanout_receivers));
+#define ENDS(field, metric, json, help)                                                            \
+	json_object_set_new(status, json, ends_to_json(sample.field));
+#define HISTOGRAM(field, metric, json, unit, help)                                                 \
+	json_object_set_new(status, json, histogram_to_json(&sample.field));
+#include "../base/stats.def"
 	json_object_set_new(status, "memory", memory_to_json(&sample.process));
 	json_object_set_new(status, "fds", files_to_json(&sample.process));
 	json_object_set_new(status, "workers", workers_to_json(context));

@@ -19,29 +19,15 @@ struct stats_histogram {
 	_Atomic uint64_t counts[STATS_BUCKETS];
 };
 
-/* Owner:  one worker, the only one to write.
+/* The figures of stats.def that a worker counts.
+ * Owner:  one worker, the only one to write.
  * Shared: any thread reads, relaxed; sums are made at reading. */
 struct stats {
-	_Alignas(64) _Atomic uint64_t connections; /* sockets held now */
-	_Atomic uint64_t accepted;                 /* sockets taken over, in total */
-	_Atomic uint64_t sessions; /* users logged in now, as this worker knows them */
-	_Atomic uint64_t logins;
-	_Atomic uint64_t kicks;
-	_Atomic uint64_t frames_in;   /* of all kinds */
-	_Atomic uint64_t messages_in; /* text and binary */
-	_Atomic uint64_t bytes_in;
-	_Atomic uint64_t bytes_out;
-	_Atomic uint64_t pings_protocol; /* of clients, each with one answer */
-	_Atomic uint64_t pings_packet;   /* the same */
-	_Atomic uint64_t pings_out;      /* of our own */
-	_Atomic uint64_t closes_out;
-	_Atomic uint64_t fanout_messages; /* given to the fan-out */
-	_Atomic uint64_t deliveries;      /* messages appended to a receiver by fan-out */
-	_Atomic uint64_t pushes;          /* messages appended to a user on a backend's behalf */
-	_Atomic uint64_t unknown_commands;
-	_Atomic uint64_t ends[CLOSE_REASON_COUNT];
-	struct stats_histogram turn_us;          /* one value for each turn */
-	struct stats_histogram fanout_receivers; /* one for each message given to the fan-out */
+#define WORKER(field, kind, metric, json, help)    _Atomic uint64_t field;
+#define PART(field, help)                          _Atomic uint64_t field;
+#define ENDS(field, metric, json, help)            _Atomic uint64_t field[CLOSE_REASON_COUNT];
+#define HISTOGRAM(field, metric, json, unit, help) struct stats_histogram field;
+#include "stats.def"
 };
 
 /* Thread: the owner. A plain add in effect: the owner is the only writer. */

@@ -14,6 +14,7 @@
 #include "../conn/drain.h"
 #include "../conn/reader.h"
 #include "../conn/timeouts.h"
+#include "../session/echo.h"
 #include "../session/orders.h"
 #include "../session/session.h"
 #include "newcomers.h"
@@ -248,7 +249,7 @@ static int init(struct worker *worker, const struct config *config)
 	if (!err) {
 		err = conns_init(&worker->conns, worker->id, &worker->loop, &worker->stats,
 			&node->budget, &worker->load, &node->refusals,
-			config->echo ? &session_echo_ops : &session_ops, &worker->sessions);
+			config->echo ? &echo_ops : &session_ops, &worker->sessions);
 	}
 	if (!err) {
 		err = fanout_create(&node->fanout, worker->id, &worker->conns, &worker->fanout);

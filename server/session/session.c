@@ -1,22 +1,10 @@
 #include "session.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#include "../../proto/frame.h"
-#include "../../proto/packet.h"
-#include "../../proto/utf8.h"
 #include "../base/log.h"
 #include "../conn/transport.h"
-
-enum {
-	SHOWN_BYTES = 64, /* of a message, in the log */
-};
-
-static uint64_t id_of(const struct sessions *sessions, const struct conn *conn)
-{
-	return conn_table_handle(sessions->conns->table, conn);
-}
+#include "commands.h"
 
 /* --- login -------------------------------------------------------------------------------------
  */
@@ -28,14 +16,15 @@ static void log_login(const struct sessions *sessions, const struct conn *conn, 
 		return;
 	}
 	remote_name(&conn->remote, from);
-	log_info(id_of(sessions, conn), "user %s in from %s", user, from);
+	log_info(sessions_id(sessions, conn), "user %s in from %s", user, from);
 }
 
 static int make_session(
 	struct sessions *sessions, struct conn *conn, const char *user, size_t user_len)
 {
 	struct user_entry *entry;
-	int err = user_entry_create(sessions->users, user, user_len, id_of(sessions, conn), &entry);
+	int err = user_entry_create(
+		sessions->users, user, user_len, sessions_id(sessions, conn), &entry);
 	if (err) {
 		return err;
 	}
@@ -81,7 +70,7 @@ static void on_request(void *owner, struct conn *conn, const struct handshake_re
 
 static void log_end(const struct sessions *sessions, const struct conn *conn)
 {
-	uint64_t id = id_of(sessions, conn);
+	uint64_t id = sessions_id(sessions, conn);
 	enum close_reason reason = conn->reason;
 	if (!log_is_enabled(LOG_LEVEL_INFO)) {
 		return;
@@ -111,12 +100,12 @@ static void remember_end(struct sessions *sessions, const struct conn *conn, uin
 	entry->remote = conn->remote;
 	entry->code = code;
 	entry->reason = conn->reason;
-	entry->worker = handle_worker(id_of(sessions, conn));
+	entry->worker = handle_worker(sessions_id(sessions, conn));
 	entry->name_len = (uint8_t)name_len;
 	memcpy(entry->name, name, name_len);
 }
 
-static void on_ended(void *owner, struct conn *conn, uint16_t code)
+void session_on_ended(void *owner, struct conn *conn, uint16_t code)
 {
 	struct sessions *sessions = owner;
 	log_end(sessions, conn);
@@ -149,105 +138,8 @@ void session_dispose_kick(struct user_table *users, struct mail *mail)
 	user_entry_retire(users, &entry);
 }
 
-/* --- messages ----------------------------------------------------------------------------------
+/* --- the manners of users ----------------------------------------------------------------------
  */
-
-/* As Go prints a byte slice: [0 100 0 0 0 0]. */
-static void show_bytes(const uint8_t *data, size_t len, char *ret_text, size_t size)
-{
-	size_t at = (size_t)snprintf(ret_text, size, "[");
-	for (size_t i = 0; i < len && i < SHOWN_BYTES; i++) {
-		at += (size_t)snprintf(ret_text + at, size - at, i ? " %u" : "%u", data[i]);
-	}
-	snprintf(ret_text + at, size - at, len > SHOWN_BYTES ? " ...]" : "]");
-}
-
-static void log_message(
-	const struct sessions *sessions, const struct conn *conn, const struct message *message)
-{
-	char bytes[SHOWN_BYTES * 4 + 8];
-	size_t user_len;
-	const char *user = user_entry_name(conn->user, &user_len);
-	if (message->kind == MESSAGE_BINARY) {
-		show_bytes(message->data, message->len, bytes, sizeof(bytes));
-	} else {
-		snprintf(bytes, sizeof(bytes), "%.*s",
-			message->len < SHOWN_BYTES ? (int)message->len : SHOWN_BYTES,
-			(const char *)message->data);
-	}
-	log_debug(id_of(sessions, conn), "recv message %s from %.*s", bytes, (int)user_len, user);
-}
-
-static void post(struct sessions *sessions, struct conn *conn, enum fanout_format format,
-	const uint8_t *text, size_t len)
-{
-	if (fanout_post(sessions->fanout, format, conn, text, len) < 0) {
-		conn_overload(sessions->conns, conn, CLOSE_REASON_OVERLOADED);
-	}
-}
-
-/* The answer is the ping itself with another command: built where the ping lies. To an empty ping
- * it is always the same, and need not wait for what was just written to be read back. */
-static void answer_ping(struct sessions *sessions, struct conn *conn, const struct message *message,
-	const struct packet *packet)
-{
-	stats_add(&sessions->conns->stats->pings_packet, 1);
-	static uint8_t empty_pong[PACKET_HEADER_LEN] = {0, PACKET_PONG};
-	if (packet->payload_len == 0) {
-		conn_send(sessions->conns, conn, FRAME_BINARY, empty_pong, sizeof(empty_pong), 0);
-		return;
-	}
-	packet_header_write(message->data, PACKET_PONG, packet->payload_len);
-	conn_send(sessions->conns, conn, FRAME_BINARY, message->data, message->len,
-		message->headroom);
-}
-
-static void on_packet(struct sessions *sessions, struct conn *conn, const struct message *message)
-{
-	struct packet packet;
-	if (packet_decode(message->data, message->len, &packet) < 0) {
-		conn_close(sessions->conns, conn, CLOSE_REASON_BAD_PACKET, 0);
-		return;
-	}
-	log_debug(id_of(sessions, conn), "command: %u payloadLen: %u", packet.command,
-		packet.payload_len);
-	switch (packet.command) {
-	case PACKET_PING:
-		conn->flags &= (uint16_t)~CONN_FEEDER;
-		if (packet.payload_len > PACKET_PING_PAYLOAD_MAX) {
-			conn_close(sessions->conns, conn, CLOSE_REASON_BAD_PACKET, 0);
-			return;
-		}
-		answer_ping(sessions, conn, message, &packet);
-		break;
-	case PACKET_PONG:
-		break;
-	case PACKET_TEXT:
-		if (!utf8_valid(packet.payload, packet.payload_len)) {
-			conn_close(sessions->conns, conn, CLOSE_REASON_BAD_PACKET, 0);
-			return;
-		}
-		post(sessions, conn, FANOUT_PACKET, packet.payload, packet.payload_len);
-		break;
-	default:
-		/* From a client newer than this gateway. */
-		stats_add(&sessions->conns->stats->unknown_commands, 1);
-		break;
-	}
-}
-
-static void on_message(void *owner, struct conn *conn, const struct message *message)
-{
-	struct sessions *sessions = owner;
-	if (log_is_enabled(LOG_LEVEL_DEBUG)) {
-		log_message(sessions, conn, message);
-	}
-	if (message->kind == MESSAGE_TEXT) {
-		post(sessions, conn, FANOUT_TEXT, message->data, message->len);
-	} else {
-		on_packet(sessions, conn, message);
-	}
-}
 
 static void on_catch_up(void *owner, struct conn *conn)
 {
@@ -263,46 +155,8 @@ static size_t may_read(void *owner, const struct conn *conn)
 
 const struct conn_ops session_ops = {
 	.request = on_request,
-	.message = on_message,
+	.message = commands_on_message,
 	.catch_up = on_catch_up,
-	.ended = on_ended,
+	.ended = session_on_ended,
 	.may_read = may_read,
-};
-
-/* --- the echo ----------------------------------------------------------------------------------
- */
-
-static void echo_on_request(void *owner, struct conn *conn, const struct handshake_request *request)
-{
-	struct sessions *sessions = owner;
-	char answer[HANDSHAKE_ANSWER_MAX];
-	conn_accept(sessions->conns, conn, answer, handshake_answer(request, answer));
-}
-
-static void echo_on_message(void *owner, struct conn *conn, const struct message *message)
-{
-	struct sessions *sessions = owner;
-	conn_send(sessions->conns, conn, message->kind == MESSAGE_TEXT ? FRAME_TEXT : FRAME_BINARY,
-		message->data, message->len, message->headroom);
-}
-
-static void echo_on_catch_up(void *owner, struct conn *conn)
-{
-	(void)owner;
-	(void)conn;
-}
-
-static size_t echo_may_read(void *owner, const struct conn *conn)
-{
-	(void)owner;
-	(void)conn;
-	return SIZE_MAX;
-}
-
-const struct conn_ops session_echo_ops = {
-	.request = echo_on_request,
-	.message = echo_on_message,
-	.catch_up = echo_on_catch_up,
-	.ended = on_ended,
-	.may_read = echo_may_read,
 };

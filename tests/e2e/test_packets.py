@@ -1,7 +1,10 @@
 """Binary messages: PROTOCOL's section 2, over raw sockets."""
 
+import json
+
 import pytest
 
+from gateway import ROOT
 from raw import BINARY, CONTINUATION, PACKET_PING, PACKET_PONG, PACKET_TEXT, TEXT, frame, packet
 
 
@@ -20,6 +23,26 @@ def alice(gateway):
 def bob(gateway):
     with gateway.login("bob") as client:
         yield client
+
+
+VECTORS = json.loads((ROOT / "tests/vectors.json").read_text(encoding="utf-8"))["packets"]
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
+def test_the_gateway_does_what_the_vectors_say(alice, bob, vector):
+    alice.send_frame(BINARY, bytes.fromhex(vector["hex"]))
+    match vector["gateway"]:
+        case "pong":
+            alice.expect_binary(packet(PACKET_PONG, bytes.fromhex(vector["payload"])))
+        case "text":
+            bob.expect_binary(packet(PACKET_TEXT, bytes.fromhex(vector["payload"]) + b" -- FROM alice"))
+        case "close 4002":
+            alice.expect_close(4002, "bad packet")
+        case other:
+            assert other == "ignore"
+    if vector["gateway"] != "close 4002":
+        alice.round_trip()
+    bob.round_trip()
 
 
 BAD = {

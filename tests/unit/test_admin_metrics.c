@@ -62,7 +62,7 @@ static void test_a_text_grows(void **state)
 
 static char *render(const struct admin_sample *sample)
 {
-	struct node node = {.worker_count = 3};
+	struct node node = {.worker_count = 1};
 	struct admin_context context = {.node = &node, .config.id = "a\"b\\c"};
 	struct admin_text text = ADMIN_TEXT_EMPTY;
 	size_t len;
@@ -86,6 +86,7 @@ static void expect_line(const char *data, const char *line)
 static void test_values_stand_where_they_belong(void **state)
 {
 	struct admin_sample sample = {
+		.workers = 3,
 		.connections = 11,
 		.accepted = 12,
 		.pings_packet = 13,

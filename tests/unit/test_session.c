@@ -1,3 +1,4 @@
+#include "../../server/session/echo.h"
 #include "conn_rig.h"
 
 static handle_t whereabouts(struct rig *rig, const char *user)
@@ -303,7 +304,7 @@ static void test_echo(void **state)
 	static uint8_t data[60000];
 	static const size_t sizes[] = {0, 1, 125, 126, 1023, 1024, 1025, 40000, 60000};
 	memset(data, 'e', sizeof(data));
-	rig_conns(rig, 0)->ops = &session_echo_ops;
+	rig_conns(rig, 0)->ops = &echo_ops;
 	struct client *client = rig_connect_tcp(rig, 0);
 	client_request(client, "/no?name=needed");
 	rig_run(rig);

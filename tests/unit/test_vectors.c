@@ -72,6 +72,30 @@ static void packets_are_written(void **state)
 	}
 }
 
+static void every_packet_has_its_vectors(void **state)
+{
+	static const int commands[] = {
+#define PACKET(name, number, from, on, payload, meaning) PACKET_##name,
+#include "../../proto/packet.def"
+#undef PACKET
+	};
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		size_t index;
+		json_t *row;
+		int rows = 0;
+
+		json_array_foreach(vectors_section("packets"), index, row)
+		{
+			rows += json_is_true(json_object_get(row, "valid")) &&
+				vectors_number(row, "command") == commands[i];
+		}
+		if (rows == 0) {
+			fail_msg("tests/vectors.json has no packet %d", commands[i]);
+		}
+	}
+}
+
 static void texts_are_utf8(void **state)
 {
 	size_t index;
@@ -156,6 +180,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packets_are_read),
 		cmocka_unit_test(packets_are_written),
+		cmocka_unit_test(every_packet_has_its_vectors),
 		cmocka_unit_test(texts_are_utf8),
 		cmocka_unit_test(closes_are_those_of_the_table),
 		cmocka_unit_test(clients_know_the_codes),

@@ -1,0 +1,126 @@
+#include "commands.h"
+
+#include <stdio.h>
+
+#include "../../proto/frame.h"
+#include "../../proto/packet.h"
+#include "../../proto/utf8.h"
+#include "../base/log.h"
+
+enum {
+	SHOWN_BYTES = 64, /* of a message, in the log */
+};
+
+/* As Go prints a byte slice: [0 100 0 0 0 0]. */
+static void show_bytes(const uint8_t *data, size_t len, char *ret_text, size_t size)
+{
+	size_t at = (size_t)snprintf(ret_text, size, "[");
+	for (size_t i = 0; i < len && i < SHOWN_BYTES; i++) {
+		at += (size_t)snprintf(ret_text + at, size - at, i ? " %u" : "%u", data[i]);
+	}
+	snprintf(ret_text + at, size - at, len > SHOWN_BYTES ? " ...]" : "]");
+}
+
+static void log_message(
+	const struct sessions *sessions, const struct conn *conn, const struct message *message)
+{
+	char bytes[SHOWN_BYTES * 4 + 8];
+	size_t user_len;
+	const char *user = user_entry_name(conn->user, &user_len);
+	if (message->kind == MESSAGE_BINARY) {
+		show_bytes(message->data, message->len, bytes, sizeof(bytes));
+	} else {
+		snprintf(bytes, sizeof(bytes), "%.*s",
+			message->len < SHOWN_BYTES ? (int)message->len : SHOWN_BYTES,
+			(const char *)message->data);
+	}
+	log_debug(sessions_id(sessions, conn), "recv message %s from %.*s", bytes, (int)user_len,
+		user);
+}
+
+static void post(struct sessions *sessions, struct conn *conn, enum fanout_format format,
+	const uint8_t *text, size_t len)
+{
+	if (fanout_post(sessions->fanout, format, conn, text, len) < 0) {
+		conn_overload(sessions->conns, conn, CLOSE_REASON_OVERLOADED);
+	}
+}
+
+/* --- one on_NAME for each row of packet.def ----------------------------------------------------
+ */
+
+/* The answer is the ping itself with another command: built where the ping lies. To an empty ping
+ * it is always the same, and need not wait for what was just written to be read back. */
+static void on_ping(struct sessions *sessions, struct conn *conn, const struct message *message,
+	const struct packet *packet)
+{
+	static uint8_t empty_pong[PACKET_HEADER_LEN] = {0, PACKET_PONG};
+	conn->flags &= (uint16_t)~CONN_FEEDER;
+	if (packet->payload_len > PACKET_PING_PAYLOAD_MAX) {
+		conn_close(sessions->conns, conn, CLOSE_REASON_BAD_PACKET, 0);
+		return;
+	}
+	stats_add(&sessions->conns->stats->pings_packet, 1);
+	if (packet->payload_len == 0) {
+		conn_send(sessions->conns, conn, FRAME_BINARY, empty_pong, sizeof(empty_pong), 0);
+		return;
+	}
+	packet_header_write(message->data, PACKET_PONG, packet->payload_len);
+	conn_send(sessions->conns, conn, FRAME_BINARY, message->data, message->len,
+		message->headroom);
+}
+
+static void on_text(struct sessions *sessions, struct conn *conn, const struct message *message,
+	const struct packet *packet)
+{
+	if (!utf8_valid(packet->payload, packet->payload_len)) {
+		conn_close(sessions->conns, conn, CLOSE_REASON_BAD_PACKET, 0);
+		return;
+	}
+	post(sessions, conn, FANOUT_PACKET, packet->payload, packet->payload_len);
+}
+
+/* What only the gateway sends. */
+static void ignore(struct sessions *sessions, struct conn *conn, const struct message *message,
+	const struct packet *packet)
+{
+}
+
+/* --- messages ----------------------------------------------------------------------------------
+ */
+
+static void on_packet(struct sessions *sessions, struct conn *conn, const struct message *message)
+{
+	struct packet packet;
+	if (packet_decode(message->data, message->len, &packet) < 0) {
+		conn_close(sessions->conns, conn, CLOSE_REASON_BAD_PACKET, 0);
+		return;
+	}
+	log_debug(sessions_id(sessions, conn), "command: %u payloadLen: %u", packet.command,
+		packet.payload_len);
+	switch (packet.command) {
+#define PACKET(name, number, from, on, payload, meaning)                                           \
+	case PACKET_##name:                                                                        \
+		on(sessions, conn, message, &packet);                                              \
+		break;
+#include "../../proto/packet.def"
+#undef PACKET
+	default:
+		/* From a client newer than this gateway. */
+		stats_add(&sessions->conns->stats->unknown_commands, 1);
+		break;
+	}
+}
+
+void commands_on_message(void *owner, struct conn *conn, const struct message *message)
+{
+	struct sessions *sessions = owner;
+	if (log_is_enabled(LOG_LEVEL_DEBUG)) {
+		log_message(sessions, conn, message);
+	}
+	if (message->kind == MESSAGE_TEXT) {
+		post(sessions, conn, FANOUT_TEXT, message->data, message->len);
+	} else {
+		on_packet(sessions, conn, message);
+	}
+}

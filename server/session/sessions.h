@@ -1,0 +1,30 @@
+/* The sessions of one worker: what login, messages and ends work with. */
+#ifndef TIDEGATE_SESSIONS_H
+#define TIDEGATE_SESSIONS_H
+
+#include <stdint.h>
+
+#include "../base/mailbox.h"
+#include "../conn/conns.h"
+#include "../fanout/fanout.h"
+#include "../user/user_table.h"
+#include "ended.h"
+
+/* What conns->owner points to.
+ * Owner:  one worker.
+ * Shared: never; the user table is. */
+struct sessions {
+	struct conns *conns;
+	struct fanout *fanout;
+	struct user_table *users;
+	struct mailbox **mailboxes; /* of all workers, by id */
+	uint32_t kick_kind;         /* of the mail that carries a kick */
+	struct ended *ended;        /* where ends are kept; NULL: nowhere */
+};
+
+static inline uint64_t sessions_id(const struct sessions *sessions, const struct conn *conn)
+{
+	return conn_table_handle(sessions->conns->table, conn);
+}
+
+#endif
