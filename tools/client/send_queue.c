@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "../../proto/assert.h"
-#include "../../proto/bytes.h"
 #include "../../proto/frame.h"
 
 enum {
@@ -196,11 +195,7 @@ size_t send_queue_peek(struct send_queue *queue, const uint8_t **ret_data)
 static size_t first_frame_len(const struct send_queue *queue)
 {
 	const uint8_t *header = queue->data + queue->begin;
-	const uint8_t len7 = header[1] & 0x7f;
-	const uint64_t payload_len = len7 < 126    ? len7
-				     : len7 == 126 ? load_be16(header + 2)
-						   : load_be64(header + 2);
-	return frame_header_len(payload_len) + MASK_LEN + (size_t)payload_len;
+	return frame_header_len_at(header) + (size_t)frame_payload_len_at(header);
 }
 
 static void advance_data(struct send_queue *queue, size_t len)
