@@ -325,10 +325,7 @@ static void keep_rest(
 {
 	uint64_t wanted = HEAD_MAX;
 	if (client->state >= CLIENT_OPEN && len >= FRAME_HEADER_UNMASKED_MAX) {
-		uint64_t payload = data[1] < 126    ? data[1]
-				   : data[1] == 126 ? load_be16(data + 2)
-						    : load_be64(data + 2);
-		wanted = frame_header_len(payload) + payload;
+		wanted = frame_header_len_at(data) + frame_payload_len_at(data);
 		if (wanted > OPTIONS_PAYLOAD_MAX + HEAD_MAX) {
 			client_fail(generator, client, true);
 			return;

@@ -2,7 +2,6 @@
 
 #include <stdbool.h>
 
-#include "../proto/bytes.h"
 #include "../proto/frame.h"
 #include "../proto/packet.h"
 #include "crowd.h"
@@ -15,14 +14,12 @@ enum {
 /* The length of header and payload; false while they are not known. */
 static bool measure(const uint8_t *frame, size_t len, size_t *ret_header, uint64_t *ret_payload)
 {
-	const size_t header = frame[1] < 126 ? 2 : frame[1] == 126 ? 4 : 10;
+	const size_t header = frame_header_len_at(frame);
 	if (len < header) {
 		return false;
 	}
 	*ret_header = header;
-	*ret_payload = header == 2   ? frame[1]
-		       : header == 4 ? load_be16(frame + 2)
-				     : load_be64(frame + 2);
+	*ret_payload = frame_payload_len_at(frame);
 	return len - header >= *ret_payload;
 }
 

@@ -53,39 +53,21 @@ enum {
 	WSLAY_CONTEXT_SIZE = 4256
 };
 
-/* Bytes of a header, told by its second byte. */
-static inline size_t extended_len(uint8_t second)
-{
-	const uint8_t len7 = second & 0x7f;
-	return len7 < 126 ? 0 : len7 == 126 ? 2 : 8;
-}
-
-static inline size_t header_len(uint8_t second)
-{
-	return 2 + extended_len(second) + (second & 0x80 ? 4 : 0);
-}
-
 /* Writes the header without mask bit and key. */
 static inline size_t copy_unmasked(uint8_t *to, const uint8_t *header)
 {
-	const size_t extended = extended_len(header[1]);
 	to[0] = header[0];
 	to[1] = header[1] & 0x7f;
-	if (extended > 0) {
-		memcpy(to + 2, header + 2, extended);
+	const size_t len = frame_header_len_at(to);
+	if (len > 2) {
+		memcpy(to + 2, header + 2, len - 2);
 	}
-	return 2 + extended;
+	return len;
 }
 
 static inline bool header_is_whole(const uint8_t *data, size_t len)
 {
-	return len >= FRAME_HEADER_MAX || (len >= 2 && len >= header_len(data[1]));
-}
-
-static inline uint64_t declared_len(const uint8_t *header)
-{
-	const uint8_t len7 = header[1] & 0x7f;
-	return len7 < 126 ? len7 : len7 == 126 ? load_be16(header + 2) : load_be64(header + 2);
+	return len >= FRAME_HEADER_MAX || (len >= 2 && len >= frame_header_len_at(data));
 }
 
 /* The next header wslay is to be told of; NULL when there is none that is whole. */
@@ -99,7 +81,7 @@ static inline const uint8_t *next_untold(struct frame_reader *reader)
 	if (!header_is_whole(header, (size_t)(reader->fed_end - header))) {
 		return NULL;
 	}
-	reader->told = header + header_len(header[1]);
+	reader->told = header + frame_header_len_at(header);
 	return header;
 }
 
@@ -163,7 +145,7 @@ static ssize_t tell_wslay(uint8_t *ret_data, size_t size, int flags, void *user_
 			break;
 		}
 		at += copy_unmasked(ret_data + at, header);
-		reader->untold = declared_len(header);
+		reader->untold = frame_payload_len_at(header);
 	}
 	return (ssize_t)at;
 }
@@ -215,7 +197,7 @@ size_t frame_reader_footprint(void)
 /* Adds to a header that arrives in pieces. Returns whether it is whole. */
 static bool stash_header(struct frame_reader *reader)
 {
-	while (reader->stash_len < 2 || reader->stash_len < header_len(reader->stash[1])) {
+	while (reader->stash_len < 2 || reader->stash_len < frame_header_len_at(reader->stash)) {
 		if (reader->fed == reader->fed_end) {
 			return false;
 		}
@@ -227,8 +209,8 @@ static bool stash_header(struct frame_reader *reader)
 /* Opens the frame that a whole header begins. Returns the header's length. */
 static inline size_t open_frame(struct frame_reader *reader, const uint8_t *header)
 {
-	const size_t len = header_len(header[1]);
-	const uint64_t payload_len = declared_len(header);
+	const size_t len = frame_header_len_at(header);
+	const uint64_t payload_len = frame_payload_len_at(header);
 	if (header[1] & 0x80) {
 		memcpy(reader->mask, header + len - 4, 4);
 	}

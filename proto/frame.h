@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bytes.h"
+
 enum frame_opcode {
 	FRAME_CONTINUATION = 0x0,
 	FRAME_TEXT = 0x1,
@@ -93,6 +95,21 @@ size_t frame_reader_footprint(void);
 static inline size_t frame_header_len(uint64_t payload_len)
 {
 	return payload_len < 126 ? 2 : payload_len < 65536 ? 4 : 10;
+}
+
+/* Bytes of a header that is there, its mask included, told by its first two: 2 to 14.
+ * Thread: any. */
+static inline size_t frame_header_len_at(const uint8_t *header)
+{
+	const uint8_t len7 = header[1] & 0x7f;
+	return (len7 < 126 ? 2 : len7 == 126 ? 4 : 10) + (header[1] & 0x80 ? 4 : 0);
+}
+
+/* Bytes of payload that a whole header declares. Thread: any. */
+static inline uint64_t frame_payload_len_at(const uint8_t *header)
+{
+	const uint8_t len7 = header[1] & 0x7f;
+	return len7 < 126 ? len7 : len7 == 126 ? load_be16(header + 2) : load_be64(header + 2);
 }
 
 /* Writes the header of a final frame (FIN set, RSV zero). `mask` is NULL from a server, four random

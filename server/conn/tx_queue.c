@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../../proto/assert.h"
+#include "../../proto/frame.h"
 
 enum {
 	COPY_CHUNK_MIN = 2048, /* bytes; later small pieces share the chunk */
@@ -104,23 +105,7 @@ void tx_queue_destroy(struct tx_queue **queue)
 /* How long the header will be, as far as its bytes so far tell; our frames are never masked. */
 static size_t header_need(const struct frame_walk *walk)
 {
-	if (walk->header_len < 2) {
-		return 2;
-	}
-	return walk->header[1] < 126 ? 2 : walk->header[1] == 126 ? 4 : 10;
-}
-
-static uint64_t header_payload(const struct frame_walk *walk)
-{
-	size_t need = header_need(walk);
-	if (need == 2) {
-		return walk->header[1];
-	}
-	uint64_t len = 0;
-	for (size_t i = 2; i < need; i++) {
-		len = len << 8 | walk->header[i];
-	}
-	return len;
+	return walk->header_len < 2 ? 2 : frame_header_len_at(walk->header);
 }
 
 void tx_queue_walk(struct tx_queue *queue, const uint8_t *data, size_t len)
@@ -137,7 +122,7 @@ void tx_queue_walk(struct tx_queue *queue, const uint8_t *data, size_t len)
 		walk->header[walk->header_len++] = *data++;
 		len--;
 		if (walk->header_len >= 2 && walk->header_len == header_need(walk)) {
-			walk->left = header_payload(walk);
+			walk->left = frame_payload_len_at(walk->header);
 			walk->header_len = 0;
 		}
 	}

@@ -1,9 +1,9 @@
-/* The client's core under a script of orders, times, transports and bytes, from outside and from
+/* A client's login under a script of orders, times, transports and bytes, from outside and from
  * inside of its callbacks. Whatever comes:
  *
  * - each change of state begins where the one before it ended, and follows an arrow of the machine;
  * - what is sent is a request, then masked frames that the gateway's own reader takes;
- * - a core at rest wants nothing, and one that waits for a time is not late for it;
+ * - a login at rest wants nothing, and one that waits for a time is not late for it;
  * - bytes one by one lead to what the pieces lead to. */
 #include <assert.h>
 #include <stdlib.h>
@@ -13,7 +13,9 @@
 #include "../../proto/bytes.h"
 #include "../../proto/frame.h"
 #include "../../proto/message.h"
-#include "../../tools/client/core.h"
+#include "../../tools/client/clock.h"
+#include "../../tools/client/orders.h"
+#include "../../tools/client/wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -46,8 +48,8 @@ struct script {
 
 /* One run of a script. */
 struct run {
-	struct core *core;
-	struct core_options options;
+	struct login login;
+	struct login_options options;
 	uint64_t now_ms;
 	bool is_byte_by_byte;
 	bool is_halted;
@@ -99,14 +101,14 @@ static void digest(struct run *run, const void *data, size_t len)
 
 static void digest_number(struct run *run, uint64_t number)
 {
-	digest(run, &number, sizeof number);
+	digest(run, &number, sizeof(number));
 }
 
-/* ---- What the application is told. */
+/* --- what the application is told ------------------------------------------------------------ */
 
 static void login(struct run *run)
 {
-	core_login(run->core, &run->options, "/?user=a", "b", run->now_ms);
+	orders_log_in(&run->login, &run->options, "/?user=a", "b", run->now_ms);
 }
 
 static void act_inside(struct run *run)
@@ -117,30 +119,30 @@ static void act_inside(struct run *run)
 	run->inside = 0;
 	switch (inside % 8) {
 	case 1:
-		core_logout(run->core, run->now_ms);
+		orders_log_out(&run->login, run->now_ms);
 		break;
 	case 2:
 		login(run);
 		break;
 	case 3:
-		core_logout(run->core, run->now_ms);
+		orders_log_out(&run->login, run->now_ms);
 		login(run);
 		break;
 	case 4:
-		core_probe(run->core, run->now_ms);
+		orders_probe(&run->login, run->now_ms);
 		break;
 	case 5:
-		core_send_text(run->core, "inside", 6);
+		orders_send_text(&run->login, "inside", 6);
 		break;
 	case 6:
 		for (unsigned i = 0; i < 20; i++) {
 			login(run);
-			core_logout(run->core, run->now_ms);
+			orders_log_out(&run->login, run->now_ms);
 		}
 		break;
 	case 7:
 		run->is_halted = true;
-		core_halt(run->core);
+		notices_halt(&run->login.notices);
 		break;
 	}
 }
@@ -224,7 +226,7 @@ static int fetch(void *data, uint8_t *ret_bytes, size_t len)
 	return 0;
 }
 
-/* ---- What is sent. */
+/* --- what is sent ---------------------------------------------------------------------------- */
 
 static void read_frames(struct run *run, const uint8_t *data, size_t len)
 {
@@ -245,7 +247,7 @@ static void read_frames(struct run *run, const uint8_t *data, size_t len)
 
 static void read_sent(struct run *run, const uint8_t *data, size_t len)
 {
-	const uint32_t line = core_wanted_line(run->core);
+	const uint32_t line = wire_wanted_line(&run->login);
 
 	if (line != run->reading) {
 		message_reader_destroy(&run->reader);
@@ -255,7 +257,7 @@ static void read_sent(struct run *run, const uint8_t *data, size_t len)
 		run->has_head = false;
 	}
 	while (!run->has_head && len > 0) {
-		assert(run->head_len < sizeof run->head);
+		assert(run->head_len < sizeof(run->head));
 		run->head[run->head_len++] = (char)*data++;
 		len--;
 		run->has_head = run->head_len > 4 &&
@@ -271,26 +273,26 @@ static void take_sent(struct run *run, size_t most)
 	const uint8_t *data;
 	size_t len;
 
-	while (most > 0 && (len = core_peek(run->core, &data)) > 0) {
+	while (most > 0 && (len = wire_peek(&run->login, &data)) > 0) {
 		len = len < most ? len : most;
 		most -= len;
 		read_sent(run, data, len);
-		core_advance(run->core, core_wanted_line(run->core), len);
+		wire_advance(&run->login, wire_wanted_line(&run->login), len);
 	}
 }
 
-/* ---- What comes. */
+/* --- what comes ------------------------------------------------------------------------------ */
 
 static void feed(struct run *run, const uint8_t *data, size_t len)
 {
-	const uint32_t line = core_wanted_line(run->core);
+	const uint32_t line = wire_wanted_line(&run->login);
 	const size_t step = run->is_byte_by_byte ? 1 : len;
 
 	for (size_t at = 0; at < len; at += step) {
 		uint8_t *copy = malloc(step);
 		assert(copy);
 		memcpy(copy, data + at, step);
-		core_feed(run->core, line, copy, step, run->now_ms);
+		wire_feed(&run->login, line, copy, step, run->now_ms);
 		free(copy);
 	}
 }
@@ -300,17 +302,17 @@ static void answer(struct run *run)
 	static const char field[] = "Sec-WebSocket-Key: ";
 	static const char start[] = "HTTP/1.1 101 X\r\nUpgrade: websocket\r\n"
 				    "Connection: Upgrade\r\nSec-WebSocket-Accept: ";
-	char text[sizeof start + ACCEPT_LEN + 4];
+	char text[sizeof(start) + ACCEPT_LEN + 4];
 	char accept[ACCEPT_LEN + 1];
 
 	take_sent(run, SIZE_MAX);
 	const char *key =
-		run->head_len ? memmem(run->head, run->head_len, field, sizeof field - 1) : NULL;
-	if (!key || run->reading != core_wanted_line(run->core)) {
+		run->head_len ? memmem(run->head, run->head_len, field, sizeof(field) - 1) : NULL;
+	if (!key || run->reading != wire_wanted_line(&run->login)) {
 		return;
 	}
-	accept_of_key(key + sizeof field - 1, accept);
-	char *end = mempcpy(text, start, sizeof start - 1);
+	accept_of_key(key + sizeof(field) - 1, accept);
+	char *end = mempcpy(text, start, sizeof(start) - 1);
 	end = mempcpy(end, accept, ACCEPT_LEN);
 	end = mempcpy(end, "\r\n\r\n", 4);
 	feed(run, (const uint8_t *)text, (size_t)(end - text));
@@ -328,14 +330,14 @@ static void feed_frame(struct run *run, struct script *script)
 	feed(run, frame, header_len + len);
 }
 
-/* ---- The script. */
+/* --- the script ------------------------------------------------------------------------------ */
 
 static void settle(struct run *run)
 {
 	unsigned turns = 0;
 
-	while (core_next_deadline(run->core) <= run->now_ms) {
-		core_tick(run->core, run->now_ms);
+	while (clock_next_deadline(&run->login) <= run->now_ms) {
+		clock_tick(&run->login, run->now_ms);
 		assert(turns++ < 8);
 	}
 }
@@ -346,9 +348,9 @@ static void pass(struct run *run, uint64_t ms)
 	uint64_t due;
 	unsigned turns = 0;
 
-	while ((due = core_next_deadline(run->core)) <= until && turns++ < 64) {
+	while ((due = clock_next_deadline(&run->login)) <= until && turns++ < 64) {
 		run->now_ms = due > run->now_ms ? due : run->now_ms;
-		core_tick(run->core, run->now_ms);
+		clock_tick(&run->login, run->now_ms);
 	}
 	run->now_ms = until > run->now_ms ? until : run->now_ms;
 	settle(run);
@@ -363,19 +365,19 @@ static uint64_t take_ms(struct script *script)
 static void stale(struct run *run, uint8_t which)
 {
 	uint8_t kick[] = "\x88\x02\x0f\xa1";
-	const uint32_t line = core_wanted_line(run->core) + 1 + which % 3;
+	const uint32_t line = wire_wanted_line(&run->login) + 1 + which % 3;
 
-	core_transport_opened(run->core, line, run->now_ms);
-	core_transport_trying(run->core, line, run->now_ms);
-	core_feed(run->core, line, kick, sizeof kick - 1, run->now_ms);
-	core_transport_failed(run->core, line, TG_ERR_LOST, 0, run->now_ms);
-	core_transport_ended(run->core, line, run->now_ms);
-	core_advance(run->core, line, 1);
+	wire_opened(&run->login, line, run->now_ms);
+	wire_trying(&run->login, line, run->now_ms);
+	wire_feed(&run->login, line, kick, sizeof(kick) - 1, run->now_ms);
+	wire_failed(&run->login, line, TG_ERR_LOST, 0, run->now_ms);
+	wire_ended(&run->login, line, run->now_ms);
+	wire_advance(&run->login, line, 1);
 }
 
 static void step(struct run *run, struct script *script)
 {
-	const uint32_t line = core_wanted_line(run->core);
+	const uint32_t line = wire_wanted_line(&run->login);
 	uint16_t command;
 	size_t len;
 
@@ -384,20 +386,20 @@ static void step(struct run *run, struct script *script)
 		login(run);
 		break;
 	case ACT_LOGOUT:
-		core_logout(run->core, run->now_ms);
+		orders_log_out(&run->login, run->now_ms);
 		break;
 	case ACT_PROBE:
-		core_probe(run->core, run->now_ms);
+		orders_probe(&run->login, run->now_ms);
 		break;
 	case ACT_SEND_TEXT:
 		len = take_len(script);
-		core_send_text(run->core, (const char *)script->data, len);
+		orders_send_text(&run->login, (const char *)script->data, len);
 		drop(script, len);
 		break;
 	case ACT_SEND_PACKET:
 		command = (uint16_t)(100 + take(script) % 4);
 		len = take_len(script);
-		core_send_packet(run->core, command, script->data, len);
+		orders_send_packet(&run->login, command, script->data, len);
 		drop(script, len);
 		break;
 	case ACT_PASS:
@@ -408,17 +410,17 @@ static void step(struct run *run, struct script *script)
 		settle(run);
 		break;
 	case ACT_OPENED:
-		core_transport_opened(run->core, line, run->now_ms);
+		wire_opened(&run->login, line, run->now_ms);
 		break;
 	case ACT_TRYING:
-		core_transport_trying(run->core, line, run->now_ms);
+		wire_trying(&run->login, line, run->now_ms);
 		break;
 	case ACT_FAILED:
-		core_transport_failed(run->core, line, TG_ERR_RESOLVE + take(script) % 3,
+		wire_failed(&run->login, line, TG_ERR_RESOLVE + take(script) % 3,
 			take(script) % 2 * 111, run->now_ms);
 		break;
 	case ACT_ENDED:
-		core_transport_ended(run->core, line, run->now_ms);
+		wire_ended(&run->login, line, run->now_ms);
 		break;
 	case ACT_STALE:
 		stale(run, take(script));
@@ -443,7 +445,7 @@ static void step(struct run *run, struct script *script)
 	default:
 		if (take(script) == 0xff) {
 			run->is_halted = true;
-			core_halt(run->core);
+			notices_halt(&run->login.notices);
 		}
 		break;
 	}
@@ -454,24 +456,24 @@ static void check(const struct run *run)
 	if (run->is_halted) {
 		return;
 	}
-	assert(core_state(run->core) == run->state);
+	assert(run->login.state == run->state);
 	if (run->state == TG_STATE_INIT) {
-		assert(core_wanted_line(run->core) == 0);
-		assert(core_next_deadline(run->core) == CORE_NEVER);
+		assert(wire_wanted_line(&run->login) == 0);
+		assert(clock_next_deadline(&run->login) == MOMENT_NEVER);
 	}
 	if (run->state == TG_STATE_CONNECTING || run->state == TG_STATE_CONNECTED ||
 		run->state == TG_STATE_CLOSING) {
-		assert(core_wanted_line(run->core) != 0);
+		assert(wire_wanted_line(&run->login) != 0);
 	}
-	if (run->state == TG_STATE_CLOSED && core_wanted_line(run->core) == 0) {
-		assert(core_next_deadline(run->core) == CORE_NEVER);
+	if (run->state == TG_STATE_CLOSED && wire_wanted_line(&run->login) == 0) {
+		assert(clock_next_deadline(&run->login) == MOMENT_NEVER);
 	}
 	/* What waits for nobody's answer has a time. */
 	if (run->state == TG_STATE_RECONNECTING || run->state == TG_STATE_CLOSING) {
-		assert(core_next_deadline(run->core) != CORE_NEVER ||
-			core_wants_next_address(run->core));
+		assert(clock_next_deadline(&run->login) != MOMENT_NEVER ||
+			run->login.wants_next_address);
 	}
-	assert(core_queued_len(run->core) <= run->options.send_queue_limit);
+	assert(login_unsent_len(&run->login) <= run->options.send_queue_limit);
 }
 
 static uint64_t play(const uint8_t *data, size_t len, bool is_byte_by_byte)
@@ -503,16 +505,16 @@ static uint64_t play(const uint8_t *data, size_t len, bool is_byte_by_byte)
 	run.options.close_timeout_ms = flags & 2 ? 0 : 1500;
 	run.options.reconnect_attempts = flags & 4 ? -1 : 3;
 	run.options.heartbeat_ms = flags & 8 ? 0 : 50000;
-	assert(core_create(&listener, &run.core) == 0);
-	core_entropy(run.core)->fetch = fetch;
-	core_entropy(run.core)->data = &run;
+	login_init(&run.login, &listener);
+	run.login.entropy.fetch = fetch;
+	run.login.entropy.data = &run;
 	while (script.len > 0) {
 		step(&run, &script);
 		check(&run);
 	}
-	digest_number(&run, core_state(run.core));
-	digest_number(&run, core_stats(run.core)->dials);
-	core_destroy(&run.core);
+	digest_number(&run, run.login.state);
+	digest_number(&run, run.login.stats.dials);
+	login_finish(&run.login);
 	message_reader_destroy(&run.reader);
 	return run.digest;
 }

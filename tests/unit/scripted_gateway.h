@@ -60,7 +60,7 @@ static inline void gateway_drop(struct gateway *gateway)
 static inline void gateway_reset(struct gateway *gateway)
 {
 	const struct linger at_once = {.l_onoff = 1};
-	setsockopt(gateway->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+	setsockopt(gateway->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	gateway_drop(gateway);
 }
 
@@ -70,14 +70,14 @@ static inline bool gateway_accept(struct gateway *gateway)
 	const int on = 1;
 
 	gateway_drop(gateway);
-	setsockopt(gateway->listen_fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	setsockopt(gateway->listen_fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	gateway->fd = accept4(gateway->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	if (gateway->fd < 0) {
 		return false;
 	}
-	setsockopt(gateway->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	setsockopt(gateway->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-	setsockopt(gateway->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+	setsockopt(gateway->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(gateway->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	setsockopt(gateway->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	return message_reader_create(&gateway_rules, &gateway->reader) == 0;
 }
 
@@ -96,7 +96,7 @@ static inline bool gateway_take_request(
 	size_t head_len;
 
 	for (;;) {
-		const ssize_t got = recv(gateway->fd, head + len, sizeof head - len, 0);
+		const ssize_t got = recv(gateway->fd, head + len, sizeof(head) - len, 0);
 		if (got <= 0) {
 			return false;
 		}
@@ -122,7 +122,8 @@ static inline bool gateway_open(struct gateway *gateway)
 	if (!gateway_accept(gateway) || !gateway_take_request(gateway, &request)) {
 		return false;
 	}
-	snprintf(gateway->user, sizeof gateway->user, "%s", request.user_valid ? request.user : "");
+	snprintf(
+		gateway->user, sizeof(gateway->user), "%s", request.user_valid ? request.user : "");
 	return gateway_send(gateway, answer, handshake_answer(&request, answer));
 }
 
@@ -155,7 +156,7 @@ static inline enum message_kind gateway_read(struct gateway *gateway, struct mes
 	enum message_kind kind;
 
 	while ((kind = message_reader_next(gateway->reader, ret_message)) == MESSAGE_MORE) {
-		const ssize_t got = recv(gateway->fd, gateway->in, sizeof gateway->in, 0);
+		const ssize_t got = recv(gateway->fd, gateway->in, sizeof(gateway->in), 0);
 		if (got <= 0) {
 			break;
 		}
@@ -233,14 +234,14 @@ static inline void gateway_start(
 {
 	struct sockaddr_in address = {
 		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof address;
+	socklen_t len = sizeof(address);
 
 	gateway_begin(gateway, script, data);
 	gateway->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_true(gateway->listen_fd >= 0);
 	assert_int_equal(bind(gateway->listen_fd, (struct sockaddr *)&address, len), 0);
 	assert_int_equal(getsockname(gateway->listen_fd, (struct sockaddr *)&address, &len), 0);
-	snprintf(gateway->url, sizeof gateway->url, "ws://127.0.0.1:%u", ntohs(address.sin_port));
+	snprintf(gateway->url, sizeof(gateway->url), "ws://127.0.0.1:%u", ntohs(address.sin_port));
 	gateway_start_thread(gateway);
 }
 
@@ -253,12 +254,12 @@ static inline void gateway_start_unix(
 
 	gateway_begin(gateway, script, data);
 	assert_non_null(mkdtemp(directory));
-	snprintf(gateway->path, sizeof gateway->path, "%s/s", directory);
-	snprintf(gateway->url, sizeof gateway->url, "unix:%s", gateway->path);
+	snprintf(gateway->path, sizeof(gateway->path), "%s/s", directory);
+	snprintf(gateway->url, sizeof(gateway->url), "unix:%s", gateway->path);
 	strcpy(address.sun_path, gateway->path);
 	gateway->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_true(gateway->listen_fd >= 0);
-	assert_int_equal(bind(gateway->listen_fd, (struct sockaddr *)&address, sizeof address), 0);
+	assert_int_equal(bind(gateway->listen_fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	gateway_start_thread(gateway);
 }
 

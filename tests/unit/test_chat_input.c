@@ -51,7 +51,7 @@ static void feed(struct input *input, int fd, const char *text, size_t len, char
 /* `text`, cut in three, reads as `expected`. */
 static void check_split(const char *text, size_t first, size_t second, const char *expected)
 {
-	struct input *input = calloc(1, sizeof *input);
+	struct input *input = calloc(1, sizeof(*input));
 	char diary[DIARY_SIZE] = "";
 	int ends[2];
 
@@ -108,7 +108,7 @@ static void long_lines_are_told_from_others(void **state)
 /* More than the buffer holds: its beginning is forgotten. */
 static void a_line_may_be_endless(void **state)
 {
-	struct input *input = calloc(1, sizeof *input);
+	struct input *input = calloc(1, sizeof(*input));
 	char diary[DIARY_SIZE] = "";
 	char piece[4096];
 	int ends[2];
@@ -117,9 +117,9 @@ static void a_line_may_be_endless(void **state)
 	assert_int_equal(pipe(ends), 0);
 	input->fd = ends[0];
 	input->line_max = INPUT_SIZE - 1;
-	memset(piece, 'x', sizeof piece);
-	for (size_t len = 0; len < 3 * (size_t)INPUT_SIZE; len += sizeof piece) {
-		feed(input, ends[1], piece, sizeof piece, diary);
+	memset(piece, 'x', sizeof(piece));
+	for (size_t len = 0; len < 3 * (size_t)INPUT_SIZE; len += sizeof(piece)) {
+		feed(input, ends[1], piece, sizeof(piece), diary);
 	}
 	feed(input, ends[1], "\nok\n", 4, diary);
 	assert_string_equal(diary, "1:!;2:ok;");
@@ -130,7 +130,7 @@ static void a_line_may_be_endless(void **state)
 
 static void an_error_is_an_end(void **state)
 {
-	struct input *input = calloc(1, sizeof *input);
+	struct input *input = calloc(1, sizeof(*input));
 	struct input_line line;
 
 	assert_non_null(input);

@@ -55,7 +55,7 @@ static void on_message(struct tg_client *client, const struct tg_message *messag
 {
 	struct seen *seen = data;
 	seen->messages++;
-	snprintf(seen->last, sizeof seen->last, "%.*s", (int)message->len, message->data);
+	snprintf(seen->last, sizeof(seen->last), "%.*s", (int)message->len, message->data);
 	if (seen->messages == seen->logout_after) {
 		tg_client_logout(client);
 	}
@@ -119,7 +119,7 @@ static unsigned open_descriptors(void)
 	return count;
 }
 
-/* ---- Sessions. */
+/* --- sessions -------------------------------------------------------------------------------- */
 
 static void say_hello(struct gateway *gateway)
 {
@@ -147,7 +147,7 @@ static void a_session_over_tcp_and_unix(void **state)
 		for (unsigned one = TG_STATE_CONNECTING; one <= TG_STATE_CLOSED; one++) {
 			assert_int_equal(seen.states[one], one != TG_STATE_RECONNECTING);
 		}
-		tg_client_stats(client, &stats, sizeof stats);
+		tg_client_stats(client, &stats, sizeof(stats));
 		assert_int_equal(stats.dials, 1);
 		assert_int_equal(stats.lines, 1);
 		assert_int_equal(stats.messages_received, 1);
@@ -282,7 +282,7 @@ static void one_descriptor_drives_it_all(void **state)
 	tg_client_destroy(client);
 }
 
-/* ---- Refusals. */
+/* --- refusals -------------------------------------------------------------------------------- */
 
 static void hang_up_at_once(struct gateway *gateway)
 {
@@ -341,7 +341,7 @@ static void send_rubbish_and_more(struct gateway *gateway)
 
 	GATEWAY_STEP(gateway, gateway_open(gateway));
 	GATEWAY_STEP(gateway, gateway_send(gateway, "\xff\xff", 2));
-	gateway_send(gateway, more, sizeof more);
+	gateway_send(gateway, more, sizeof(more));
 	GATEWAY_STEP(gateway, gateway_reads_close(gateway, 1002));
 }
 
@@ -357,7 +357,7 @@ static void ends_are_told_apart(void **state)
 		{send_rubbish_and_more, TG_ERR_PROTOCOL, "protocol error"},
 	};
 
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct seen seen = {0};
 		struct gateway gateway;
 
@@ -403,7 +403,7 @@ static void nobody_is_there(void **state)
 		{"ws://name.invalid", TG_ERR_RESOLVE},
 	};
 
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct seen seen = {0};
 		struct tg_client *client = make_client(rows[i].url, &seen);
 		assert_int_equal(tg_client_run(client), rows[i].status);
@@ -417,7 +417,7 @@ static void a_black_hole_is_given_up_in_time(void **state)
 {
 	struct sockaddr_in address = {
 		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof address;
+	socklen_t len = sizeof(address);
 	struct seen seen = {0};
 	int knocks[8];
 	char url[64];
@@ -430,7 +430,7 @@ static void a_black_hole_is_given_up_in_time(void **state)
 		knocks[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 		connect(knocks[i], (struct sockaddr *)&address, len);
 	}
-	snprintf(url, sizeof url, "ws://127.0.0.1:%u", ntohs(address.sin_port));
+	snprintf(url, sizeof(url), "ws://127.0.0.1:%u", ntohs(address.sin_port));
 	struct tg_client *client = make_client(url, &seen);
 	tg_client_set_connect_timeout_ms(client, 50);
 	assert_int_equal(tg_client_run(client), TG_ERR_CONNECT_TIMEOUT);
@@ -450,7 +450,7 @@ static void a_name_leads_to_the_address_that_answers(void **state)
 	char url[64];
 
 	gateway_start(&gateway, say_hello, NULL);
-	snprintf(url, sizeof url, "ws://localhost:%s", strrchr(gateway.url, ':') + 1);
+	snprintf(url, sizeof(url), "ws://localhost:%s", strrchr(gateway.url, ':') + 1);
 	struct tg_client *client = make_client(url, &seen);
 	assert_int_equal(tg_client_run(client), TG_OK);
 	assert_int_equal(seen.errors, 0);
@@ -481,7 +481,7 @@ static void a_new_token_is_used_at_once(void **state)
 	tg_client_destroy(client);
 }
 
-/* ---- Back-pressure. */
+/* --- back-pressure --------------------------------------------------------------------------- */
 
 enum {
 	FLOOD_COUNT = 20000,
@@ -495,12 +495,12 @@ static void read_all_in_order(struct gateway *gateway)
 
 	/* Inherited by the connection, so that the client meets the end of the kernel's patience.
 	 */
-	setsockopt(gateway->listen_fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+	setsockopt(gateway->listen_fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	GATEWAY_STEP(gateway, gateway_open(gateway));
 	sem_wait(gateway->data); /* until the client is held back */
 	for (unsigned i = 0; i < FLOOD_COUNT && !gateway->failed; i++) {
 		char number[16];
-		snprintf(number, sizeof number, "%08u", i);
+		snprintf(number, sizeof(number), "%08u", i);
 		GATEWAY_STEP(gateway, gateway_read(gateway, &message) == MESSAGE_TEXT);
 		GATEWAY_STEP(gateway, message.len == FLOOD_LEN);
 		GATEWAY_STEP(gateway, memcmp(message.data, number, 8) == 0);
@@ -525,9 +525,9 @@ static void a_flood_is_held_back_and_nothing_is_lost(void **state)
 	while (tg_client_state(client) != TG_STATE_CONNECTED) {
 		assert_int_equal(tg_client_wait(client, -1), TG_OK);
 	}
-	memset(text, 'x', sizeof text);
+	memset(text, 'x', sizeof(text));
 	while (next < FLOOD_COUNT) {
-		snprintf(text, sizeof text, "%08u", next);
+		snprintf(text, sizeof(text), "%08u", next);
 		text[8] = 'x';
 		const enum tg_status status = tg_client_send_text(client, text, FLOOD_LEN);
 		if (status == TG_OK) {
@@ -556,7 +556,7 @@ static void a_flood_is_held_back_and_nothing_is_lost(void **state)
 	sem_destroy(&is_blocked);
 }
 
-/* ---- Callbacks that end it all. */
+/* --- callbacks that end it all --------------------------------------------------------------- */
 
 enum inside {
 	IN_CONNECTING,
@@ -776,7 +776,7 @@ static void minds_can_be_changed_inside_of_a_callback(void **state)
 	tg_client_destroy(client);
 }
 
-/* ---- A transport of one's own: one byte at a time, an address that does not answer first. */
+/* --- A transport of one's own: one byte at a time, an address that does not answer first ----- */
 
 struct slow_line {
 	int fd;
@@ -785,7 +785,7 @@ struct slow_line {
 
 struct slow {
 	struct slow_line line;
-	int peer; /* the gateway's end */
+	int remote; /* the gateway's end */
 	unsigned opened;
 	unsigned closed;
 };
@@ -863,7 +863,7 @@ static void serve_the_pair(struct gateway *gateway)
 	struct handshake_request request;
 	char answer[HANDSHAKE_ANSWER_MAX];
 
-	gateway->fd = slow->peer;
+	gateway->fd = slow->remote;
 	GATEWAY_STEP(gateway, message_reader_create(&gateway_rules, &gateway->reader) == 0);
 	GATEWAY_STEP(gateway, gateway_take_request(gateway, &request));
 	GATEWAY_STEP(gateway, gateway_send(gateway, answer, handshake_answer(&request, answer)));
@@ -881,7 +881,7 @@ static void a_transport_of_ones_own(void **state)
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	slow.line.fd = pair[0];
-	slow.peer = pair[1];
+	slow.remote = pair[1];
 	gateway_start(&gateway, serve_the_pair, &slow);
 	struct tg_client *client = make_client("wss://gate.example/x", &seen);
 	assert_int_equal(tg_client_connect(client), TG_ERR_ARGUMENT); /* ours speaks no TLS */
@@ -897,7 +897,7 @@ static void a_transport_of_ones_own(void **state)
 	tg_client_destroy(client);
 }
 
-/* ---- Odds and ends. */
+/* --- odds and ends --------------------------------------------------------------------------- */
 
 static void note_signal(int number)
 {
@@ -914,7 +914,7 @@ static void interrupt(struct gateway *gateway)
 	while (!gateway->failed) {
 		pthread_kill(*main_thread, SIGUSR1);
 		const struct timeval soon = {.tv_usec = 1000};
-		setsockopt(gateway->fd, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof soon);
+		setsockopt(gateway->fd, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof(soon));
 		if (gateway_read(gateway, &message) == MESSAGE_CLOSE) {
 			break;
 		}
@@ -981,8 +981,8 @@ static void what_cannot_be_is_not_taken(void **state)
 	char token[2050];
 
 	lacking.events = NULL;
-	memset(token, 't', sizeof token);
-	token[sizeof token - 1] = '\0';
+	memset(token, 't', sizeof(token));
+	token[sizeof(token) - 1] = '\0';
 	assert_int_equal(tg_client_create(&client), TG_OK);
 	assert_int_equal(tg_client_connect(client), TG_ERR_ARGUMENT);
 	assert_int_equal(tg_client_run(client), TG_ERR_ARGUMENT);

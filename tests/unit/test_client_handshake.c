@@ -76,7 +76,7 @@ static const struct row rows[] = {
 
 static void answers_are_judged(void **state)
 {
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct client_handshake_answer answer;
 		const size_t len = strlen(rows[i].head);
 		char *head = split_copy(rows[i].head, len);
@@ -95,7 +95,7 @@ static void answers_are_judged(void **state)
 
 static void heads_are_found_however_they_are_cut(void **state)
 {
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const size_t len = strlen(rows[i].head);
 		for (size_t split = 0; split <= len; split++) {
 			struct client_handshake_scan scan = {0};
@@ -122,9 +122,9 @@ static void what_follows_a_head_is_left(void **state)
 	struct client_handshake_scan scan = {0};
 	size_t head_len = 0;
 
-	assert_int_equal(client_handshake_scan(&scan, data, sizeof data - 1, &head_len),
+	assert_int_equal(client_handshake_scan(&scan, data, sizeof(data) - 1, &head_len),
 		CLIENT_HANDSHAKE_COMPLETE);
-	assert_int_equal(head_len, sizeof data - 3);
+	assert_int_equal(head_len, sizeof(data) - 3);
 }
 
 static void what_is_no_http_is_told_at_its_first_wrong_byte(void **state)
@@ -153,7 +153,7 @@ static void what_is_no_http_is_told_at_its_first_wrong_byte(void **state)
 		{"HTTP/1.1 101 X\r\na: b\r\n\rx", 23},
 	};
 
-	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		struct client_handshake_scan scan = {0};
 		size_t head_len;
 
@@ -184,7 +184,7 @@ static void a_head_may_have_16_kib_and_no_more(void **state)
 		size_t head_len = 0;
 
 		memset(data, 'a', len);
-		memcpy(data, start, sizeof start - 1);
+		memcpy(data, start, sizeof(start) - 1);
 		memcpy(data + len - 4, end, 4);
 		assert_int_equal(client_handshake_scan(&scan, data, len, &head_len),
 			len == limit ? CLIENT_HANDSHAKE_COMPLETE : CLIENT_HANDSHAKE_TOO_LONG);
@@ -217,8 +217,8 @@ static void the_gateway_takes_the_request(void **state)
 	struct client_handshake_answer judged;
 
 	const size_t len = client_handshake_request(
-		"/chat?user=b%20b", "[::1]:8000", key, request, sizeof request);
-	assert_true(len < sizeof request);
+		"/chat?user=b%20b", "[::1]:8000", key, request, sizeof(request));
+	assert_true(len < sizeof(request));
 	assert_int_equal(
 		client_handshake_request("/chat?user=b%20b", "[::1]:8000", key, NULL, 0), len);
 	handshake_parse(request, len, &asked);
@@ -243,7 +243,7 @@ static void names_of_users(void **state)
 {
 	char longest[65];
 
-	memset(longest, 'a', sizeof longest);
+	memset(longest, 'a', sizeof(longest));
 	assert_true(user_name_is_valid(longest, 64));
 	assert_false(user_name_is_valid(longest, 65));
 	assert_false(user_name_is_valid("", 0));

@@ -1,9 +1,9 @@
 /* What a gateway may and may not send, and what the client makes of it, whatever the pieces. */
-#include "client_bench.h"
+#include "client_rig.h"
 
 #include "../../proto/client_handshake.h"
 
-/* ---- Streams, whole, byte by byte and at every split. */
+/* --- streams, whole, byte by byte and at every split ----------------------------------------- */
 
 struct stream {
 	uint8_t data[70000];
@@ -12,8 +12,8 @@ struct stream {
 
 static void add_frame(struct stream *stream, uint8_t opcode, const void *payload, size_t len)
 {
-	assert_true(stream->len + len + FRAME_HEADER_MAX <= sizeof stream->data);
-	stream->len += bench_write_frame(stream->data + stream->len, opcode, payload, len);
+	assert_true(stream->len + len + FRAME_HEADER_MAX <= sizeof(stream->data));
+	stream->len += rig_write_frame(stream->data + stream->len, opcode, payload, len);
 }
 
 /* FIN is taken from the frame added last. */
@@ -26,17 +26,17 @@ static void add_fragment(struct stream *stream, uint8_t opcode, const char *payl
 
 static void add_bytes(struct stream *stream, const void *data, size_t len)
 {
-	assert_true(stream->len + len <= sizeof stream->data);
+	assert_true(stream->len + len <= sizeof(stream->data));
 	memcpy(stream->data + stream->len, data, len);
 	stream->len += len;
 }
 
 /* Feeds a stream behind a new request, cut as `split` says. */
-static void play(struct bench *bench, const struct stream *stream, size_t split)
+static void play(struct rig *rig, const struct stream *stream, size_t split)
 {
 	for (size_t at = 0, step; at < stream->len; at += step) {
 		step = split_piece(split, at, stream->len);
-		bench_feed(bench, stream->data + at, step);
+		rig_feed(rig, stream->data + at, step);
 	}
 }
 
@@ -46,13 +46,13 @@ static void a_session_is_the_same_however_it_is_cut(void **state)
 
 	for (size_t split = 0;; split++) {
 		struct stream stream = {.len = 0};
-		struct bench bench;
+		struct rig rig;
 		struct message message;
 
-		bench_begin(&bench);
-		bench_login(&bench);
-		bench_connect(&bench);
-		add_bytes(&stream, answer, bench_answer(&bench, answer, sizeof answer));
+		rig_begin(&rig);
+		rig_login(&rig);
+		rig_connect(&rig);
+		add_bytes(&stream, answer, rig_answer(&rig, answer, sizeof(answer)));
 		add_frame(&stream, FRAME_TEXT, "one \xe4\xb8\xad", 7);
 		add_frame(&stream, FRAME_BINARY, "\0\x66\0\0\0\3two", 9);
 		add_fragment(&stream, FRAME_TEXT, "th");
@@ -64,22 +64,21 @@ static void a_session_is_the_same_however_it_is_cut(void **state)
 		add_frame(&stream, FRAME_CLOSE, "\x03\xf4retry_ms=1234", 15);
 		/* Nothing is heard behind a Close. */
 		add_frame(&stream, FRAME_TEXT, "late", 4);
-		play(&bench, &stream, split);
-		bench_expect(&bench,
-			"CONNECTING:ok CONNECTED:ok <one \xe4\xb8\xad> <two> <three> <> "
-			"error:restart RECONNECTING:restart");
-		assert_int_equal(bench.delay_ms, 1234);
-		assert_int_equal(bench_sent(&bench, &message), MESSAGE_PONG);
+		play(&rig, &stream, split);
+		rig_expect(&rig, "CONNECTING:ok CONNECTED:ok <one \xe4\xb8\xad> <two> <three> <> "
+				 "error:restart RECONNECTING:restart");
+		assert_int_equal(rig.delay_ms, 1234);
+		assert_int_equal(rig_sent(&rig, &message), MESSAGE_PONG);
 		assert_memory_equal(message.data, "p", 1);
-		bench_expect_sent_close(&bench, 1012);
-		bench_end(&bench);
+		rig_expect_sent_close(&rig, 1012);
+		rig_end(&rig);
 		if (split == stream.len) {
 			break;
 		}
 	}
 }
 
-/* ---- Wrong frames. */
+/* --- wrong frames ---------------------------------------------------------------------------- */
 
 struct wrong {
 	const char *name;
@@ -132,35 +131,35 @@ static const struct wrong wrongs[] = {
 
 static void wrong_frames_fail_the_line(void **state)
 {
-	for (size_t i = 0; i < sizeof wrongs / sizeof wrongs[0]; i++) {
+	for (size_t i = 0; i < sizeof(wrongs) / sizeof(wrongs[0]); i++) {
 		for (size_t split = 0; split <= wrongs[i].len; split++) {
 			const char *diary = wrongs[i].code == 4002
 						    ? "error:packet CLOSED:packet"
 						    : "error:protocol CLOSED:protocol";
 			struct stream stream = {.len = 0};
-			struct bench bench;
+			struct rig rig;
 
 			add_bytes(&stream, wrongs[i].bytes, wrongs[i].len);
-			bench_begin_connected(&bench);
-			assert_int_equal(core_send_text(bench.core, "waits", 5), TG_OK);
-			play(&bench, &stream, split);
-			if (strncmp(bench.diary, diary, strlen(diary)) != 0) {
+			rig_begin_connected(&rig);
+			assert_int_equal(orders_send_text(&rig.login, "waits", 5), TG_OK);
+			play(&rig, &stream, split);
+			if (strncmp(rig.diary, diary, strlen(diary)) != 0) {
 				print_error("%s\n", wrongs[i].name);
 			}
-			bench_expect(&bench, diary);
+			rig_expect(&rig, diary);
 			/* What had not begun makes way for the Close. */
 			struct message message;
-			assert_int_equal(bench_sent(&bench, &message), MESSAGE_CLOSE);
+			assert_int_equal(rig_sent(&rig, &message), MESSAGE_CLOSE);
 			assert_int_equal(load_be16(message.data), wrongs[i].code);
 
 			/* The Close has its time, and then the line is gone. */
-			assert_int_not_equal(core_wanted_line(bench.core), 0);
-			bench_text(&bench, "passed over");
-			bench_pass(&bench, 1500);
-			assert_int_equal(core_wanted_line(bench.core), 0);
-			bench_pass(&bench, 1000000);
-			bench_expect(&bench, "");
-			bench_end(&bench);
+			assert_int_not_equal(wire_wanted_line(&rig.login), 0);
+			rig_text(&rig, "passed over");
+			rig_pass(&rig, 1500);
+			assert_int_equal(wire_wanted_line(&rig.login), 0);
+			rig_pass(&rig, 1000000);
+			rig_expect(&rig, "");
+			rig_end(&rig);
 		}
 	}
 }
@@ -169,18 +168,18 @@ static void a_message_at_the_limit_is_taken(void **state)
 {
 	const size_t len = 65536 + 128;
 	struct stream stream = {.len = 0};
-	struct bench bench;
+	struct rig rig;
 	char *text = malloc(len);
 
 	assert_non_null(text);
 	memset(text, 'x', len);
 	add_frame(&stream, FRAME_TEXT, text, len);
-	bench_begin_connected(&bench);
-	bench.listener.message = NULL; /* too long for the diary */
-	play(&bench, &stream, 0);
-	assert_int_equal(core_stats(bench.core)->messages_received, 1);
-	assert_int_equal(core_state(bench.core), TG_STATE_CONNECTED);
-	bench_end(&bench);
+	rig_begin_connected(&rig);
+	rig.listener.message = NULL; /* too long for the diary */
+	play(&rig, &stream, 0);
+	assert_int_equal(rig.login.stats.messages_received, 1);
+	assert_int_equal(rig.login.state, TG_STATE_CONNECTED);
+	rig_end(&rig);
 	free(text);
 }
 
@@ -189,18 +188,18 @@ static void a_close_is_echoed_with_its_code(void **state)
 	static const uint16_t codes[] = {
 		1000, 1001, 1011, 1012, 3000, 3008, 4000, 4001, 4999, 1005};
 
-	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
-		struct bench bench;
-		bench_begin_connected(&bench);
-		bench_close(&bench, codes[i], "why");
-		bench_expect_sent_close(&bench, codes[i] == 1005 ? 0 : codes[i]);
-		bench_eof(&bench);
-		assert_int_equal(core_wanted_line(bench.core), 0);
-		bench_end(&bench);
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		struct rig rig;
+		rig_begin_connected(&rig);
+		rig_close(&rig, codes[i], "why");
+		rig_expect_sent_close(&rig, codes[i] == 1005 ? 0 : codes[i]);
+		rig_eof(&rig);
+		assert_int_equal(wire_wanted_line(&rig.login), 0);
+		rig_end(&rig);
 	}
 }
 
-/* ---- Wrong handshakes. */
+/* --- wrong handshakes ------------------------------------------------------------------------ */
 
 static const struct {
 	const char *answer; /* %s: the right accept */
@@ -233,30 +232,30 @@ static const struct {
 
 static void wrong_handshakes_are_refused(void **state)
 {
-	for (size_t i = 0; i < sizeof handshakes / sizeof handshakes[0]; i++) {
+	for (size_t i = 0; i < sizeof(handshakes) / sizeof(handshakes[0]); i++) {
 		for (size_t split = 0;; split++) {
 			struct stream stream = {.len = 0};
-			struct bench bench;
+			struct rig rig;
 			struct message message;
 			char accept[ACCEPT_LEN + 1];
 			char answer[512];
 
-			bench_begin(&bench);
-			bench_login(&bench);
-			bench_connect(&bench);
-			bench_forget(&bench);
-			accept_of_key(bench.key, accept);
+			rig_begin(&rig);
+			rig_login(&rig);
+			rig_connect(&rig);
+			rig_forget(&rig);
+			accept_of_key(rig.key, accept);
 			const char *hole = strstr(handshakes[i].answer, "%s");
 			const int head = hole ? (int)(hole - handshakes[i].answer)
 					      : (int)strlen(handshakes[i].answer);
-			const int len = snprintf(answer, sizeof answer, "%.*s%s%s", head,
+			const int len = snprintf(answer, sizeof(answer), "%.*s%s%s", head,
 				handshakes[i].answer, hole ? accept : "", hole ? hole + 2 : "");
 			add_bytes(&stream, answer, (size_t)len);
-			play(&bench, &stream, split);
-			bench_expect(&bench, handshakes[i].diary);
-			assert_int_equal(bench_sent(&bench, &message), MESSAGE_MORE);
-			assert_int_equal(core_wanted_line(bench.core), 0);
-			bench_end(&bench);
+			play(&rig, &stream, split);
+			rig_expect(&rig, handshakes[i].diary);
+			assert_int_equal(rig_sent(&rig, &message), MESSAGE_MORE);
+			assert_int_equal(wire_wanted_line(&rig.login), 0);
+			rig_end(&rig);
 			if (split == stream.len) {
 				break;
 			}
@@ -266,174 +265,174 @@ static void wrong_handshakes_are_refused(void **state)
 
 static void a_head_without_end_is_refused(void **state)
 {
-	struct bench bench;
+	struct rig rig;
 	static const char start[] = "HTTP/1.1 101 X\r\nA: ";
 	char line[1000];
 
-	bench_begin(&bench);
-	bench_login(&bench);
-	bench_connect(&bench);
-	bench_forget(&bench);
-	bench_feed(&bench, start, sizeof start - 1);
-	memset(line, 'a', sizeof line);
+	rig_begin(&rig);
+	rig_login(&rig);
+	rig_connect(&rig);
+	rig_forget(&rig);
+	rig_feed(&rig, start, sizeof(start) - 1);
+	memset(line, 'a', sizeof(line));
 	for (unsigned i = 0; i < 16; i++) {
-		assert_int_equal(core_state(bench.core), TG_STATE_CONNECTING);
-		bench_feed(&bench, line, sizeof line);
+		assert_int_equal(rig.login.state, TG_STATE_CONNECTING);
+		rig_feed(&rig, line, sizeof(line));
 	}
-	bench_feed(&bench, line, sizeof line);
-	bench_expect(&bench, "error:handshake CLOSED:handshake");
-	bench_end(&bench);
+	rig_feed(&rig, line, sizeof(line));
+	rig_expect(&rig, "error:handshake CLOSED:handshake");
+	rig_end(&rig);
 }
 
 static void retry_after_is_honoured(void **state)
 {
 	static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\n\r\n";
-	struct bench bench;
+	struct rig rig;
 
-	bench_begin(&bench);
-	bench_login(&bench);
-	bench_connect(&bench);
-	bench_forget(&bench);
-	bench_feed(&bench, answer, sizeof answer - 1);
-	bench_expect(&bench, "error:refused RECONNECTING:refused");
-	assert_int_equal(bench.delay_ms, 7000);
-	assert_string_equal(core_detail(bench.core), "HTTP 503");
-	bench_pass(&bench, 7000);
-	bench_open(&bench);
-	bench_expect(&bench, "CONNECTED:ok");
-	bench_end(&bench);
+	rig_begin(&rig);
+	rig_login(&rig);
+	rig_connect(&rig);
+	rig_forget(&rig);
+	rig_feed(&rig, answer, sizeof(answer) - 1);
+	rig_expect(&rig, "error:refused RECONNECTING:refused");
+	assert_int_equal(rig.delay_ms, 7000);
+	assert_string_equal(rig.login.detail, "HTTP 503");
+	rig_pass(&rig, 7000);
+	rig_open(&rig);
+	rig_expect(&rig, "CONNECTED:ok");
+	rig_end(&rig);
 }
 
 static void a_line_lost_in_the_opening_is_told(void **state)
 {
-	struct bench bench;
+	struct rig rig;
 
-	bench_begin(&bench);
-	bench_login(&bench);
-	bench_connect(&bench);
-	bench_forget(&bench);
-	bench_feed(&bench, "HTTP/1.1 1", 10);
-	bench_eof(&bench);
-	bench_expect(&bench, "error:lost CLOSED:lost");
-	bench_end(&bench);
+	rig_begin(&rig);
+	rig_login(&rig);
+	rig_connect(&rig);
+	rig_forget(&rig);
+	rig_feed(&rig, "HTTP/1.1 1", 10);
+	rig_eof(&rig);
+	rig_expect(&rig, "error:lost CLOSED:lost");
+	rig_end(&rig);
 }
 
-/* ---- Sending. */
+/* --- sending --------------------------------------------------------------------------------- */
 
 static void messages_are_masked_anew(void **state)
 {
-	struct bench bench;
+	struct rig rig;
 	struct message message;
 	uint8_t masks[2][4];
 
-	bench_begin_connected(&bench);
+	rig_begin_connected(&rig);
 	for (unsigned i = 0; i < 2; i++) {
-		bench_forget_sent(&bench);
-		assert_int_equal(core_send_text(bench.core, "secret", 6), TG_OK);
-		bench_pull(&bench);
-		assert_int_equal(bench.sent_len, 2 + 4 + 6);
-		assert_int_equal(bench.sent[1], 0x80 | 6);
-		memcpy(masks[i], bench.sent + 2, 4);
-		assert_null(memmem(bench.sent, bench.sent_len, "secret", 6));
-		assert_int_equal(bench_sent(&bench, &message), MESSAGE_TEXT);
+		rig_forget_sent(&rig);
+		assert_int_equal(orders_send_text(&rig.login, "secret", 6), TG_OK);
+		rig_pull(&rig);
+		assert_int_equal(rig.sent_len, 2 + 4 + 6);
+		assert_int_equal(rig.sent[1], 0x80 | 6);
+		memcpy(masks[i], rig.sent + 2, 4);
+		assert_null(memmem(rig.sent, rig.sent_len, "secret", 6));
+		assert_int_equal(rig_sent(&rig, &message), MESSAGE_TEXT);
 		assert_memory_equal(message.data, "secret", 6);
-		assert_int_equal(bench_sent(&bench, &message), MESSAGE_MORE);
+		assert_int_equal(rig_sent(&rig, &message), MESSAGE_MORE);
 	}
 	assert_memory_not_equal(masks[0], masks[1], 4);
-	bench_end(&bench);
+	rig_end(&rig);
 }
 
 static void what_cannot_be_sent_is_told(void **state)
 {
-	struct bench bench;
+	struct rig rig;
 	char *big = calloc(1, 65537);
 
 	assert_non_null(big);
-	bench_begin(&bench);
-	assert_int_equal(core_send_text(bench.core, "x", 1), TG_ERR_NOT_CONNECTED);
-	bench_login(&bench);
-	assert_int_equal(core_send_text(bench.core, "x", 1), TG_ERR_NOT_CONNECTED);
-	bench_open(&bench);
-	assert_int_equal(core_send_text(bench.core, "\xff", 1), TG_ERR_UTF8);
-	assert_int_equal(core_send_text(bench.core, big, 65537), TG_ERR_TOO_BIG);
-	assert_int_equal(core_send_text(bench.core, big, 65536), TG_OK);
-	assert_int_equal(core_send_packet(bench.core, 102, big, 65531), TG_ERR_TOO_BIG);
-	assert_int_equal(core_send_packet(bench.core, 102, big, 65530), TG_OK);
-	assert_int_equal(core_send_text(bench.core, "", 0), TG_OK);
-	core_logout(bench.core, bench.now_ms);
-	assert_int_equal(core_send_text(bench.core, "x", 1), TG_ERR_NOT_CONNECTED);
-	bench_close(&bench, 1000, "");
-	assert_int_equal(core_send_packet(bench.core, 102, "x", 1), TG_ERR_NOT_CONNECTED);
-	bench_end(&bench);
+	rig_begin(&rig);
+	assert_int_equal(orders_send_text(&rig.login, "x", 1), TG_ERR_NOT_CONNECTED);
+	rig_login(&rig);
+	assert_int_equal(orders_send_text(&rig.login, "x", 1), TG_ERR_NOT_CONNECTED);
+	rig_open(&rig);
+	assert_int_equal(orders_send_text(&rig.login, "\xff", 1), TG_ERR_UTF8);
+	assert_int_equal(orders_send_text(&rig.login, big, 65537), TG_ERR_TOO_BIG);
+	assert_int_equal(orders_send_text(&rig.login, big, 65536), TG_OK);
+	assert_int_equal(orders_send_packet(&rig.login, 102, big, 65531), TG_ERR_TOO_BIG);
+	assert_int_equal(orders_send_packet(&rig.login, 102, big, 65530), TG_OK);
+	assert_int_equal(orders_send_text(&rig.login, "", 0), TG_OK);
+	orders_log_out(&rig.login, rig.now_ms);
+	assert_int_equal(orders_send_text(&rig.login, "x", 1), TG_ERR_NOT_CONNECTED);
+	rig_close(&rig, 1000, "");
+	assert_int_equal(orders_send_packet(&rig.login, 102, "x", 1), TG_ERR_NOT_CONNECTED);
+	rig_end(&rig);
 	free(big);
 }
 
 static void the_queue_is_bounded_and_tells_when_to_go_on(void **state)
 {
-	struct bench bench;
+	struct rig rig;
 	const uint8_t *data;
 	char text[1000];
 	size_t count = 0;
 	size_t len;
 
-	memset(text, 'x', sizeof text);
-	bench_begin(&bench);
-	bench.options.send_queue_limit = 70000;
-	bench_login(&bench);
-	bench_open(&bench);
-	bench_forget(&bench);
-	while (core_send_text(bench.core, text, sizeof text) == TG_OK) {
+	memset(text, 'x', sizeof(text));
+	rig_begin(&rig);
+	rig.options.send_queue_limit = 70000;
+	rig_login(&rig);
+	rig_open(&rig);
+	rig_forget(&rig);
+	while (orders_send_text(&rig.login, text, sizeof(text)) == TG_OK) {
 		count++;
 	}
 	assert_int_equal(count, 70000 / 1008);
-	assert_int_equal(core_send_text(bench.core, text, sizeof text), TG_ERR_WOULD_BLOCK);
-	assert_int_equal(core_queued_len(bench.core), count * 1008);
+	assert_int_equal(orders_send_text(&rig.login, text, sizeof(text)), TG_ERR_WOULD_BLOCK);
+	assert_int_equal(login_unsent_len(&rig.login), count * 1008);
 
 	/* A byte at a time: it is told once, at half of the limit. */
-	while ((len = core_peek(bench.core, &data)) > 0) {
-		const bool was_over = core_queued_len(bench.core) > 35000;
-		core_advance(bench.core, core_wanted_line(bench.core), 1);
-		if (was_over && core_queued_len(bench.core) <= 35000) {
-			bench_expect(&bench, "writable");
+	while ((len = wire_peek(&rig.login, &data)) > 0) {
+		const bool was_over = login_unsent_len(&rig.login) > 35000;
+		wire_advance(&rig.login, wire_wanted_line(&rig.login), 1);
+		if (was_over && login_unsent_len(&rig.login) <= 35000) {
+			rig_expect(&rig, "writable");
 		}
 	}
-	bench_expect(&bench, "");
-	assert_int_equal(core_send_text(bench.core, text, sizeof text), TG_OK);
-	bench_end(&bench);
+	rig_expect(&rig, "");
+	assert_int_equal(orders_send_text(&rig.login, text, sizeof(text)), TG_OK);
+	rig_end(&rig);
 }
 
 /* The state's change says how much was taken and never left. */
-static void remember_unsent(struct bench *bench, enum notice_kind kind, const void *told)
+static void remember_unsent(struct rig *rig, enum notice_kind kind, const void *told)
 {
 	if (kind == NOTICE_STATE) {
 		const struct tg_state_change *change = told;
-		*(size_t *)bench->data = change->unsent_len;
+		*(size_t *)rig->data = change->unsent_len;
 	}
 }
 
 static void what_was_not_sent_is_told(void **state)
 {
-	struct bench bench;
+	struct rig rig;
 	size_t unsent = 0;
 
-	bench_begin_connected(&bench);
-	bench.inside = remember_unsent;
-	bench.data = &unsent;
-	assert_int_equal(core_send_text(bench.core, "0123456789", 10), TG_OK);
-	assert_int_equal(core_send_text(bench.core, "0123456789", 10), TG_OK);
-	core_advance(bench.core, core_wanted_line(bench.core), 16);
-	bench_eof(&bench);
+	rig_begin_connected(&rig);
+	rig.inside = remember_unsent;
+	rig.data = &unsent;
+	assert_int_equal(orders_send_text(&rig.login, "0123456789", 10), TG_OK);
+	assert_int_equal(orders_send_text(&rig.login, "0123456789", 10), TG_OK);
+	wire_advance(&rig.login, wire_wanted_line(&rig.login), 16);
+	rig_eof(&rig);
 	assert_int_equal(unsent, 16);
-	bench_pass(&bench, bench.delay_ms);
-	bench_open(&bench);
+	rig_pass(&rig, rig.delay_ms);
+	rig_open(&rig);
 
-	assert_int_equal(core_send_text(bench.core, "0123456789", 10), TG_OK);
-	core_logout(bench.core, bench.now_ms);
-	bench.now_ms += 1500;
-	core_tick(bench.core, bench.now_ms);
-	assert_int_equal(core_state(bench.core), TG_STATE_CLOSED);
+	assert_int_equal(orders_send_text(&rig.login, "0123456789", 10), TG_OK);
+	orders_log_out(&rig.login, rig.now_ms);
+	rig.now_ms += 1500;
+	clock_tick(&rig.login, rig.now_ms);
+	assert_int_equal(rig.login.state, TG_STATE_CLOSED);
 	assert_int_equal(unsent, 16);
-	bench_end(&bench);
+	rig_end(&rig);
 }
 
 int main(void)

@@ -142,7 +142,7 @@ static void ten_thousand_lines_leave_nothing_behind(void **state)
 
 	assert_false(run.was_refused);
 	assert_int_equal(run.lines, LINES);
-	tg_client_stats(client, &stats, sizeof stats);
+	tg_client_stats(client, &stats, sizeof(stats));
 	assert_int_equal(stats.lines, LINES);
 	/* A reset may take from the client what it has not read yet, an end of file may not. */
 	assert_in_range(run.messages, LINES * 3 / 5 - 1, LINES - 1);

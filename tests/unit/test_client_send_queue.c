@@ -209,7 +209,7 @@ static void headers_fit_their_payload(void **state)
 	for (size_t i = 0; i < 70000; i++) {
 		text[i] = (uint8_t)(i * 7);
 	}
-	for (size_t i = 0; i < sizeof lens / sizeof lens[0]; i++) {
+	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
 		struct send_queue queue = {.limit = 200000};
 		const size_t len = 6 + lens[i];
 		const size_t header_len = frame_header_len(len) + 4;

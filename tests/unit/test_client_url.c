@@ -28,7 +28,7 @@ static void urls_are_taken_apart(void **state)
 		{"unix:gate.sock", "unix", "", "", "localhost", "", "gate.sock"},
 	};
 
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct url url;
 		assert_int_equal(url_parse(rows[i].text, &url), 0);
 		assert_string_equal(url.scheme, rows[i].scheme);
@@ -52,7 +52,7 @@ static void what_is_no_url_is_told(void **state)
 		"ws://a\r\n", "ws://[::1", "ws://[::1]x", "ws://[]", "ws://[g]", "ws://::1", ":x",
 		"unix:", "w\ts://a", "ws://a/\xe4\xb8\xad"};
 
-	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		struct url url;
 		if (url_parse(texts[i], &url) == 0) {
 			fail_msg("%s is taken", texts[i]);
@@ -65,14 +65,14 @@ static void lengths_are_bounded(void **state)
 	struct url url;
 	char text[URL_MAX + 2];
 
-	memset(text, 'a', sizeof text);
-	text[sizeof text - 1] = '\0';
+	memset(text, 'a', sizeof(text));
+	text[sizeof(text) - 1] = '\0';
 	memcpy(text, "ws://h/", 7);
 	assert_int_not_equal(url_parse(text, &url), 0);
 	text[URL_MAX] = '\0';
 	assert_int_equal(url_parse(text, &url), 0);
 
-	memset(text, 'a', sizeof text);
+	memset(text, 'a', sizeof(text));
 	memcpy(text, "ws://", 5);
 	text[5 + URL_HOST_MAX] = '\0';
 	assert_int_equal(url_parse(text, &url), 0);
@@ -103,7 +103,7 @@ static void targets_are_joined(void **state)
 		{"", " %+&\"", NULL, "/?user=%20%25%2B%26%22"},
 	};
 
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char *joined;
 		assert_int_equal(
 			url_target(rows[i].target, rows[i].user, rows[i].token, &joined), 0);
@@ -117,13 +117,13 @@ static void users_arrive_whole(void **state)
 {
 	static const char *const users[] = {"a&b=1#x \xe4\xb8\xad", "+", "%41", "?/\\", "\"'<>"};
 
-	for (size_t i = 0; i < sizeof users / sizeof users[0]; i++) {
+	for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
 		struct handshake_request request;
 		char head[1024];
 		char *target;
 
 		assert_int_equal(url_target("/", users[i], NULL, &target), 0);
-		const int len = snprintf(head, sizeof head,
+		const int len = snprintf(head, sizeof(head),
 			"GET %s HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
 			"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
 			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",

@@ -1,5 +1,5 @@
 /* The native client against tests/vectors.json, which the web SDK is held against too. */
-#include "client_bench.h"
+#include "client_rig.h"
 
 #include "../../proto/close_reason.h"
 #include "../../proto/packet.h"
@@ -14,7 +14,7 @@ static int32_t retry_of(json_t *row, const char *key)
 	return json_is_null(number) ? BACKOFF_NO_RETRY : (int32_t)json_integer_value(number);
 }
 
-/* ---- Packets. */
+/* --- packets --------------------------------------------------------------------------------- */
 
 struct heard {
 	char text[256];
@@ -23,12 +23,12 @@ struct heard {
 	int64_t packet; /* command of one passed over; -1: none */
 };
 
-static void hear(struct bench *bench, enum notice_kind kind, const void *told)
+static void hear(struct rig *rig, enum notice_kind kind, const void *told)
 {
-	struct heard *heard = bench->data;
+	struct heard *heard = rig->data;
 	if (kind == NOTICE_MESSAGE) {
 		const struct tg_message *message = told;
-		assert_true(message->len <= sizeof heard->text);
+		assert_true(message->len <= sizeof(heard->text));
 		assert_int_equal(message->command, PACKET_TEXT);
 		memcpy(heard->text, message->data, message->len);
 		heard->len = message->len;
@@ -50,17 +50,17 @@ static void packets_are_taken(void **state)
 	{
 		const char *does = vectors_text(row, "client");
 		struct heard heard = {.packet = -1};
-		struct bench bench;
+		struct rig rig;
 		uint8_t bytes[256];
 		const size_t len = vectors_bytes(row, "hex", bytes);
 
-		bench_begin_connected(&bench);
-		bench.inside = hear;
-		bench.data = &heard;
-		bench_frame(&bench, FRAME_BINARY, bytes, len);
+		rig_begin_connected(&rig);
+		rig.inside = hear;
+		rig.data = &heard;
+		rig_frame(&rig, FRAME_BINARY, bytes, len);
 		if (strcmp(does, "close 4002") == 0) {
-			bench_expect(&bench, "error:packet CLOSED:packet");
-			bench_expect_sent_close(&bench, 4002);
+			rig_expect(&rig, "error:packet CLOSED:packet");
+			rig_expect_sent_close(&rig, 4002);
 			assert_false(heard.has_text);
 		} else if (strcmp(does, "text") == 0) {
 			uint8_t text[256];
@@ -68,15 +68,15 @@ static void packets_are_taken(void **state)
 			assert_true(heard.has_text);
 			assert_int_equal(heard.len, text_len);
 			assert_memory_equal(heard.text, text, text_len);
-			assert_int_equal(core_state(bench.core), TG_STATE_CONNECTED);
+			assert_int_equal(rig.login.state, TG_STATE_CONNECTED);
 		} else {
 			assert_true(strcmp(does, "ignore") == 0 || strcmp(does, "pong") == 0);
 			assert_int_equal(heard.packet, vectors_number(row, "command"));
 			assert_false(heard.has_text);
-			bench_expect(&bench, "");
-			assert_int_equal(core_state(bench.core), TG_STATE_CONNECTED);
+			rig_expect(&rig, "");
+			assert_int_equal(rig.login.state, TG_STATE_CONNECTED);
 		}
-		bench_end(&bench);
+		rig_end(&rig);
 	}
 }
 
@@ -88,7 +88,7 @@ static void packets_are_sent(void **state)
 	json_array_foreach(vectors_section("packets"), index, row)
 	{
 		const bool is_refused = strcmp(vectors_text(row, "client"), "close 4002") == 0;
-		struct bench bench;
+		struct rig rig;
 		struct message message;
 		uint8_t bytes[256];
 		uint8_t payload[256];
@@ -98,25 +98,25 @@ static void packets_are_sent(void **state)
 		}
 		const size_t len = vectors_bytes(row, "hex", bytes);
 		const size_t payload_len = vectors_bytes(row, "payload", payload);
-		bench_begin_connected(&bench);
-		const enum tg_status status = core_send_packet(
-			bench.core, (uint16_t)vectors_number(row, "command"), payload, payload_len);
+		rig_begin_connected(&rig);
+		const enum tg_status status = orders_send_packet(
+			&rig.login, (uint16_t)vectors_number(row, "command"), payload, payload_len);
 		if (is_refused) {
 			assert_int_equal(status, TG_ERR_UTF8);
-			assert_int_equal(bench_sent(&bench, &message), MESSAGE_MORE);
+			assert_int_equal(rig_sent(&rig, &message), MESSAGE_MORE);
 		} else {
 			assert_int_equal(status, TG_OK);
-			assert_int_equal(bench_sent(&bench, &message), MESSAGE_BINARY);
+			assert_int_equal(rig_sent(&rig, &message), MESSAGE_BINARY);
 			assert_int_equal(message.len, len);
 			assert_memory_equal(message.data, bytes, len);
 		}
-		bench_end(&bench);
+		rig_end(&rig);
 	}
 }
 
 static json_t *from_row;
 
-static void compare_from(struct bench *bench, enum notice_kind kind, const void *told)
+static void compare_from(struct rig *rig, enum notice_kind kind, const void *told)
 {
 	const struct tg_message *message = told;
 	json_t *from = json_object_get(from_row, "from");
@@ -133,7 +133,7 @@ static void compare_from(struct bench *bench, enum notice_kind kind, const void 
 		assert_int_equal(message->from_len, json_string_length(from));
 		assert_memory_equal(message->from, json_string_value(from), message->from_len);
 	}
-	bench->calls += 1000;
+	rig->calls += 1000;
 }
 
 static void senders_are_found(void **state)
@@ -142,17 +142,17 @@ static void senders_are_found(void **state)
 
 	json_array_foreach(vectors_section("from"), index, from_row)
 	{
-		struct bench bench;
-		bench_begin_connected(&bench);
-		bench.calls = 0;
-		bench.inside = compare_from;
-		bench_text(&bench, vectors_text(from_row, "raw"));
-		assert_true(bench.calls >= 1000);
-		bench_end(&bench);
+		struct rig rig;
+		rig_begin_connected(&rig);
+		rig.calls = 0;
+		rig.inside = compare_from;
+		rig_text(&rig, vectors_text(from_row, "raw"));
+		assert_true(rig.calls >= 1000);
+		rig_end(&rig);
 	}
 }
 
-/* ---- Close codes. */
+/* --- close codes ----------------------------------------------------------------------------- */
 
 static const char *error_of(enum tg_status status)
 {
@@ -176,12 +176,12 @@ static const char *error_of(enum tg_status status)
 }
 
 /* On a live line, whatever of them can be on the wire. */
-static void end_with(struct bench *bench, int64_t code, const char *reason)
+static void end_with(struct rig *rig, int64_t code, const char *reason)
 {
 	if (code == 1006) {
-		bench_eof(bench);
+		rig_eof(rig);
 	} else {
-		bench_close(bench, (uint16_t)code, reason);
+		rig_close(rig, (uint16_t)code, reason);
 	}
 }
 
@@ -195,7 +195,7 @@ static void close_codes_mean_what_they_should(void **state)
 		const int64_t code = vectors_number(row, "code");
 		const char *action = vectors_text(row, "action");
 		const bool counts = json_is_true(json_object_get(row, "retry_ms"));
-		struct bench bench;
+		struct rig rig;
 
 		const struct verdict verdict =
 			verdict_of_close((uint16_t)code, "retry_ms=70000", 14);
@@ -207,24 +207,24 @@ static void close_codes_mean_what_they_should(void **state)
 			assert_int_equal(verdict.action, VERDICT_RETRY);
 			continue;
 		}
-		bench_begin_connected(&bench);
-		bench.has_token = true;
-		end_with(&bench, code, "retry_ms=70000");
-		assert_string_equal(error_of(core_status(bench.core)), vectors_text(row, "error"));
+		rig_begin_connected(&rig);
+		rig.has_token = true;
+		end_with(&rig, code, "retry_ms=70000");
+		assert_string_equal(error_of(rig.login.status), vectors_text(row, "error"));
 		if (strcmp(action, "stay") == 0) {
-			assert_int_equal(core_state(bench.core), TG_STATE_CLOSED);
+			assert_int_equal(rig.login.state, TG_STATE_CLOSED);
 		} else {
-			assert_int_equal(core_state(bench.core), TG_STATE_RECONNECTING);
+			assert_int_equal(rig.login.state, TG_STATE_RECONNECTING);
 			if (strcmp(action, "refresh") == 0) {
-				assert_int_equal(bench.delay_ms, 0);
+				assert_int_equal(rig.delay_ms, 0);
 			} else if (counts) {
-				assert_int_equal(bench.delay_ms, 70000);
+				assert_int_equal(rig.delay_ms, 70000);
 			} else {
-				assert_in_range(bench.delay_ms, 2000, 9999);
+				assert_in_range(rig.delay_ms, 2000, 9999);
 			}
 		}
-		assert_int_equal(bench.auth_count, strcmp(action, "refresh") == 0);
-		bench_end(&bench);
+		assert_int_equal(rig.auth_count, strcmp(action, "refresh") == 0);
+		rig_end(&rig);
 	}
 }
 
@@ -282,7 +282,7 @@ static void delays_are_drawn(void **state)
 	}
 }
 
-/* ---- States. */
+/* --- states ---------------------------------------------------------------------------------- */
 
 static void states_have_their_numbers(void **state)
 {
@@ -304,9 +304,9 @@ struct path {
 	struct tg_state_change steps[PATH_MAX_LEN];
 };
 
-static void follow(struct bench *bench, enum notice_kind kind, const void *told)
+static void follow(struct rig *rig, enum notice_kind kind, const void *told)
 {
-	struct path *path = bench->data;
+	struct path *path = rig->data;
 	if (kind == NOTICE_STATE) {
 		const struct tg_state_change *change = told;
 		assert_true(path->len < PATH_MAX_LEN);
@@ -332,76 +332,76 @@ static const char *reason_of(const struct tg_state_change *change, bool is_exhau
 }
 
 /* Brings a new client into a state. `attempts`: most attempts to get a line back. */
-static void bring_into(struct bench *bench, const char *name, int attempts)
+static void bring_into(struct rig *rig, const char *name, int attempts)
 {
-	bench_begin(bench);
-	bench->options.reconnect_attempts = attempts;
-	bench->has_token = true;
+	rig_begin(rig);
+	rig->options.reconnect_attempts = attempts;
+	rig->has_token = true;
 	if (strcmp(name, "INIT") == 0) {
 		return;
 	}
-	bench_login(bench);
+	rig_login(rig);
 	if (strcmp(name, "CONNECTING") == 0) {
-		bench_connect(bench);
+		rig_connect(rig);
 		return;
 	}
-	bench_open(bench);
+	rig_open(rig);
 	if (strcmp(name, "RECONNECTING") == 0) {
-		bench_eof(bench);
-		bench_pass(bench, bench->delay_ms);
-		bench_connect(bench);
+		rig_eof(rig);
+		rig_pass(rig, rig->delay_ms);
+		rig_connect(rig);
 	} else if (strcmp(name, "CLOSING") == 0) {
-		core_logout(bench->core, bench->now_ms);
+		orders_log_out(&rig->login, rig->now_ms);
 	} else if (strcmp(name, "CLOSED") == 0) {
-		core_logout(bench->core, bench->now_ms);
-		bench_close(bench, 1000, "");
-		bench_eof(bench);
+		orders_log_out(&rig->login, rig->now_ms);
+		rig_close(rig, 1000, "");
+		rig_eof(rig);
 	}
-	assert_string_equal(tg_state_name(core_state(bench->core)), name);
+	assert_string_equal(tg_state_name(rig->login.state), name);
 }
 
 /* What only the line of a state can bring comes of an older one in the other states. */
-static void stale_event(struct bench *bench)
+static void stale_event(struct rig *rig)
 {
 	uint8_t kick[] = "\x88\x02\x0f\xa1";
 	const uint32_t stale = 4711;
 
-	core_transport_opened(bench->core, stale, bench->now_ms);
-	core_feed(bench->core, stale, kick, sizeof kick - 1, bench->now_ms);
-	core_transport_failed(bench->core, stale, TG_ERR_LOST, 104, bench->now_ms);
-	core_transport_ended(bench->core, stale, bench->now_ms);
+	wire_opened(&rig->login, stale, rig->now_ms);
+	wire_feed(&rig->login, stale, kick, sizeof(kick) - 1, rig->now_ms);
+	wire_failed(&rig->login, stale, TG_ERR_LOST, 104, rig->now_ms);
+	wire_ended(&rig->login, stale, rig->now_ms);
 }
 
-static void give(struct bench *bench, const char *event)
+static void give(struct rig *rig, const char *event)
 {
-	const enum tg_state in = core_state(bench->core);
+	const enum tg_state in = rig->login.state;
 	const bool opens = in == TG_STATE_CONNECTING || in == TG_STATE_RECONNECTING;
 	const bool stands = in == TG_STATE_CONNECTED || in == TG_STATE_CLOSING;
 
 	if (strcmp(event, "login") == 0) {
-		bench_login(bench);
+		rig_login(rig);
 	} else if (strcmp(event, "logout") == 0) {
-		core_logout(bench->core, bench->now_ms);
+		orders_log_out(&rig->login, rig->now_ms);
 	} else if (strcmp(event, "ready") == 0 && opens) {
-		bench_accept(bench);
+		rig_accept(rig);
 	} else if ((strcmp(event, "failed") == 0 || strcmp(event, "exhausted") == 0) && opens) {
-		bench_fail(bench, TG_ERR_UNREACHABLE, 111);
+		rig_fail(rig, TG_ERR_UNREACHABLE, 111);
 	} else if (strcmp(event, "timeout") == 0 && opens) {
-		bench_pass(bench, 5000);
+		rig_pass(rig, 5000);
 	} else if (strcmp(event, "lost") == 0 && stands) {
-		bench_eof(bench);
+		rig_eof(rig);
 	} else if (strcmp(event, "exhausted") == 0 && in == TG_STATE_CONNECTED) {
-		bench_eof(bench);
+		rig_eof(rig);
 	} else if (strcmp(event, "silent") == 0 && in == TG_STATE_CONNECTED) {
-		bench_pass(bench, 150000);
+		rig_pass(rig, 150000);
 	} else if (strcmp(event, "refused") == 0 && stands) {
-		bench_close(bench, 4001, "kicked");
+		rig_close(rig, 4001, "kicked");
 	} else if (strcmp(event, "expired") == 0 && stands) {
-		bench_close(bench, 3000, "");
+		rig_close(rig, 3000, "");
 	} else if (strcmp(event, "closed") == 0 && in == TG_STATE_CLOSING) {
-		bench_close(bench, 1000, "");
+		rig_close(rig, 1000, "");
 	} else {
-		stale_event(bench);
+		stale_event(rig);
 	}
 }
 
@@ -428,19 +428,16 @@ static void transitions_are_those_of_the_table(void **state)
 		const bool is_exhausted = strcmp(event, "exhausted") == 0;
 		json_t *wanted = json_object_get(row, "path");
 		struct path path = {0};
-		struct bench bench;
+		struct rig rig;
 
 		if (!can_be(name, event)) {
 			left_out++;
 			continue;
 		}
-		bring_into(&bench, name,
-			!is_exhausted                    ? 10
-			: strcmp(name, "CONNECTED") == 0 ? 0
-							 : 1);
-		bench.inside = follow;
-		bench.data = &path;
-		give(&bench, event);
+		bring_into(&rig, name, !is_exhausted ? 10 : strcmp(name, "CONNECTED") == 0 ? 0 : 1);
+		rig.inside = follow;
+		rig.data = &path;
+		give(&rig, event);
 		assert_int_equal(path.len, json_array_size(wanted));
 		for (size_t i = 0; i < path.len; i++) {
 			json_t *step = json_array_get(wanted, i);
@@ -452,7 +449,7 @@ static void transitions_are_those_of_the_table(void **state)
 			assert_string_equal(tg_state_name(path.steps[i].from),
 				i == 0 ? name : tg_state_name(path.steps[i - 1].to));
 		}
-		bench_end(&bench);
+		rig_end(&rig);
 	}
 	assert_int_equal(json_array_size(vectors_section("transitions")), 6 * 12);
 	assert_int_equal(left_out, 6 + 4);

@@ -42,8 +42,7 @@ struct chat {
 	bool is_leaving;    /* it was logged out */
 };
 
-/* --- leaving -------------------------------------------------------------------------------------
- */
+/* --- leaving --------------------------------------------------------------------------------- */
 
 static void leave(struct chat *chat)
 {
@@ -68,7 +67,7 @@ static void on_signal(struct chat *chat)
 {
 	struct signalfd_siginfo info;
 
-	if (read(chat->signal_fd, &info, sizeof info) != sizeof info) {
+	if (read(chat->signal_fd, &info, sizeof(info)) != sizeof(info)) {
 		return;
 	}
 	const int number = (int)info.ssi_signo;
@@ -96,8 +95,7 @@ static void say(struct chat *chat)
 	}
 }
 
-/* --- what the client tells -----------------------------------------------------------------------
- */
+/* --- what the client tells ------------------------------------------------------------------- */
 
 static void on_message(struct tg_client *client, const struct tg_message *message, void *data)
 {
@@ -130,7 +128,7 @@ static void show_retry(struct chat *chat, uint64_t delay_ms)
 						  : "; the input waits until then";
 	struct tg_stats stats;
 
-	tg_client_stats(chat->client, &stats, sizeof stats);
+	tg_client_stats(chat->client, &stats, sizeof(stats));
 	if (chat->options->attempts == TG_ATTEMPTS_INFINITE) {
 		show_state(&chat->show, "reconnecting in %.1f s (attempt %" PRIu32 ")%s",
 			(double)delay_ms / 1000, stats.attempt, rest);
@@ -222,8 +220,7 @@ static void follow(struct chat *chat)
 	tg_client_on_event(chat->client, on_event);
 }
 
-/* --- running -------------------------------------------------------------------------------------
- */
+/* --- running --------------------------------------------------------------------------------- */
 
 static enum chat_exit exit_of(enum tg_status status)
 {
@@ -356,7 +353,7 @@ static int open_signals(int *ret_fd)
 
 static int open_input(size_t line_max, struct input **ret_input)
 {
-	struct input *input = calloc(1, sizeof *input);
+	struct input *input = calloc(1, sizeof(*input));
 	if (!input) {
 		return -ENOMEM;
 	}

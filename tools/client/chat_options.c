@@ -93,8 +93,7 @@ struct parse {
 	double deadline_s;     /* 0: not given */
 };
 
-/* --- values --------------------------------------------------------------------------------------
- */
+/* --- values ---------------------------------------------------------------------------------- */
 
 /* Ends the process when the text is not a number of seconds. */
 static double read_seconds(struct argp_state *state, const char *name, const char *text)
@@ -163,8 +162,7 @@ static void set_user(struct argp_state *state, struct parse *parse, const char *
 	parse->options->user = user;
 }
 
-/* --- what argp finds -----------------------------------------------------------------------------
- */
+/* --- what argp finds ------------------------------------------------------------------------- */
 
 /* What can be judged only when all options are known. */
 static void finish(struct argp_state *state, struct parse *parse)

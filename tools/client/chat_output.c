@@ -20,13 +20,13 @@ enum {
  * is opened anew. Returns a descriptor, or -1 where that cannot be. */
 static int open_anew(int fd)
 {
-	char path[sizeof "/proc/self/fd/" + 11];
+	char path[sizeof("/proc/self/fd/") + 11];
 	struct stat status;
 
 	if (fstat(fd, &status) < 0 || !(S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode))) {
 		return -1;
 	}
-	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
@@ -70,7 +70,7 @@ static void fail(struct output *output, int error)
 	output->end = 0;
 }
 
-/* Makes room for `len` bytes behind `end`. */
+/* Makes space for `len` bytes behind `end`. */
 static bool reserve(struct output *output, size_t len)
 {
 	const size_t used = output_len(output);

@@ -32,8 +32,7 @@ void show_finish(struct show *show)
 	output_finish(&show->err);
 }
 
-/* --- escapes -------------------------------------------------------------------------------------
- */
+/* --- escapes --------------------------------------------------------------------------------- */
 
 /* Reads one character of valid UTF-8; returns its bytes. */
 static size_t read_character(const char *text, size_t len, uint32_t *ret_code)
@@ -94,8 +93,7 @@ static void put_escaped(struct output *output, const char *text, size_t len)
 	output_put(output, text + len - clean, clean);
 }
 
-/* --- lines ---------------------------------------------------------------------------------------
- */
+/* --- lines ----------------------------------------------------------------------------------- */
 
 /* Keeps the order of what goes to the same terminal by two ways. */
 static struct output *begin_line(struct show *show, struct output *output)

@@ -11,8 +11,11 @@
 #include <unistd.h>
 
 #include "build_config.h"
+#include "clock.h"
+#include "orders.h"
 #include "socket_io.h"
 #include "url.h"
+#include "wire.h"
 
 const char *tg_version(void)
 {
@@ -27,7 +30,7 @@ static uint64_t clock_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* ---- From the core to the application. */
+/* --- from the login to the application ------------------------------------------------------- */
 
 static void tell_state(void *data, const struct tg_state_change *change)
 {
@@ -83,23 +86,22 @@ static bool ask_auth(void *data)
 		join_target(client, &target) < 0) {
 		return false;
 	}
-	const enum tg_status status = core_set_target(client->core, target);
+	const int err = login_set_request(&client->login, target, NULL);
 	free(target);
-	return status == TG_OK;
+	return err == 0;
 }
 
-/* ---- Life. */
+/* --- life ------------------------------------------------------------------------------------ */
 
 static void free_client(struct tg_client *client)
 {
-	if (client->core) {
-		const enum tg_state state = core_state(client->core);
-		if (state == TG_STATE_CLOSING || state == TG_STATE_CLOSED) {
-			transport_part(&client->transport);
-		}
+	const enum tg_state state = client->login.state;
+
+	if (state == TG_STATE_CLOSING || state == TG_STATE_CLOSED) {
+		transport_part(&client->transport);
 	}
 	transport_finish(&client->transport);
-	core_destroy(&client->core);
+	login_finish(&client->login);
 	if (client->timer_fd >= 0) {
 		close(client->timer_fd);
 	}
@@ -128,7 +130,7 @@ static enum tg_status open_descriptors(struct tg_client *client)
 
 enum tg_status tg_client_create(struct tg_client **ret_client)
 {
-	struct tg_client *client = calloc(1, sizeof *client);
+	struct tg_client *client = calloc(1, sizeof(*client));
 	if (!client) {
 		return TG_ERR_NO_MEMORY;
 	}
@@ -137,7 +139,7 @@ enum tg_status tg_client_create(struct tg_client **ret_client)
 			ask_auth, client},
 		.epoll_fd = -1,
 		.timer_fd = -1,
-		.timer_at = CORE_NEVER,
+		.timer_at = MOMENT_NEVER,
 		.transport = {.watched_fd = -1},
 		.options =
 			{
@@ -153,13 +155,13 @@ enum tg_status tg_client_create(struct tg_client **ret_client)
 			},
 		.io = socket_io,
 	};
+	login_init(&client->login, &client->listener);
 	enum tg_status status = open_descriptors(client);
 	if (status != TG_OK) {
 		goto fail;
 	}
-	status = TG_ERR_NO_MEMORY;
-	if (core_create(&client->listener, &client->core) < 0 ||
-		transport_init(&client->transport, client->core, client->epoll_fd) < 0) {
+	if (transport_init(&client->transport, &client->login, client->epoll_fd) < 0) {
+		status = TG_ERR_NO_MEMORY;
 		goto fail;
 	}
 	*ret_client = client;
@@ -180,14 +182,16 @@ void tg_client_destroy(struct tg_client *client)
 	}
 	if (client->depth > 0) {
 		client->is_doomed = true;
-		core_halt(client->core);
+		notices_halt(&client->login.notices);
 	} else {
 		free_client(client);
 	}
 }
 
-/* ---- A call of the library: what the core was told is carried out before it returns, by the
- * outermost call when it is one inside of a callback. */
+/* --- calls ----------------------------------------------------------------------------------- */
+
+/* What the login was told is carried out before a call of the library returns, by the outermost
+ * call when it is one inside of a callback. */
 
 /* A timer that is set anew is no longer expired. */
 static void set_timer(struct tg_client *client, uint64_t at, uint64_t now_ms)
@@ -197,11 +201,11 @@ static void set_timer(struct tg_client *client, uint64_t at, uint64_t now_ms)
 	if (at == client->timer_at && at > now_ms) {
 		return;
 	}
-	if (at != CORE_NEVER) {
+	if (at != MOMENT_NEVER) {
 		at = at > 0 ? at : 1; /* 0 would be off */
 		when.it_value.tv_sec = (time_t)(at / 1000);
 		when.it_value.tv_nsec = (long)(at % 1000 * 1000000);
-	} else if (client->timer_at == CORE_NEVER) {
+	} else if (client->timer_at == MOMENT_NEVER) {
 		return;
 	}
 	timerfd_settime(client->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
@@ -230,18 +234,18 @@ static enum tg_status end_call(struct tg_client *client, enum tg_status status)
 	return TG_ERR_DESTROYED;
 }
 
-/* Carries out what the core wants by now. */
+/* Carries out what the login wants by now. */
 static void carry_out(struct tg_client *client, bool may_read, uint64_t now_ms)
 {
 	bool is_more = transport_step(&client->transport, may_read, &client->is_doomed, now_ms);
 
 	if (may_read && !client->is_doomed) {
-		core_tick(client->core, now_ms);
+		clock_tick(&client->login, now_ms);
 		is_more |= transport_step(&client->transport, false, &client->is_doomed, now_ms);
 	}
 	if (!client->is_doomed) {
 		transport_watch(&client->transport);
-		set_timer(client, is_more ? now_ms : core_next_deadline(client->core), now_ms);
+		set_timer(client, is_more ? now_ms : clock_next_deadline(&client->login), now_ms);
 	}
 }
 
@@ -253,19 +257,17 @@ static enum tg_status finish_call(struct tg_client *client, enum tg_status statu
 	return end_call(client, status);
 }
 
-/* ---- Orders. */
+/* --- orders ---------------------------------------------------------------------------------- */
 
 /* Copies the options. A login that changes nothing copies nothing either. */
 static enum tg_status connect_client(struct tg_client *client, uint64_t now_ms)
 {
-	const enum tg_state state = core_state(client->core);
-	struct core_options options = client->options;
+	struct login_options options = client->options;
 	struct transport *transport = &client->transport;
 	struct url url;
 	char *target = NULL;
 
-	if (state == TG_STATE_CONNECTING || state == TG_STATE_CONNECTED ||
-		state == TG_STATE_RECONNECTING) {
+	if (login_is_under_way(&client->login)) {
 		return TG_OK;
 	}
 	if (!client->url) {
@@ -293,7 +295,7 @@ static enum tg_status connect_client(struct tg_client *client, uint64_t now_ms)
 	transport->url = url;
 	transport->next_io = client->io;
 	transport->next_data = client->io_data;
-	status = core_login(client->core, &options, target, url.authority, now_ms);
+	status = orders_log_in(&client->login, &options, target, url.authority, now_ms);
 	free(target);
 	return status;
 
@@ -313,7 +315,7 @@ enum tg_status tg_client_logout(struct tg_client *client)
 {
 	const uint64_t now_ms = clock_ms();
 	begin_call(client);
-	core_logout(client->core, now_ms);
+	orders_log_out(&client->login, now_ms);
 	return finish_call(client, TG_OK, now_ms);
 }
 
@@ -321,7 +323,7 @@ enum tg_status tg_client_probe(struct tg_client *client)
 {
 	const uint64_t now_ms = clock_ms();
 	begin_call(client);
-	core_probe(client->core, now_ms);
+	orders_probe(&client->login, now_ms);
 	return finish_call(client, TG_OK, now_ms);
 }
 
@@ -335,17 +337,17 @@ static enum tg_status finish_send(struct tg_client *client, enum tg_status statu
 enum tg_status tg_client_send_text(struct tg_client *client, const char *text, size_t len)
 {
 	begin_call(client);
-	return finish_send(client, core_send_text(client->core, text, len));
+	return finish_send(client, orders_send_text(&client->login, text, len));
 }
 
 enum tg_status tg_client_send_packet(
 	struct tg_client *client, uint16_t command, const void *payload, size_t len)
 {
 	begin_call(client);
-	return finish_send(client, core_send_packet(client->core, command, payload, len));
+	return finish_send(client, orders_send_packet(&client->login, command, payload, len));
 }
 
-/* ---- Running. */
+/* --- running --------------------------------------------------------------------------------- */
 
 enum tg_status tg_client_process(struct tg_client *client)
 {
@@ -359,8 +361,8 @@ enum tg_status tg_client_process(struct tg_client *client)
 /* Whether nothing happens any more unless somebody gives an order. */
 static bool is_at_rest(const struct tg_client *client)
 {
-	return !client->transport.line && core_wanted_line(client->core) == 0 &&
-	       core_next_deadline(client->core) == CORE_NEVER;
+	return !client->transport.line && wire_wanted_line(&client->login) == 0 &&
+	       clock_next_deadline(&client->login) == MOMENT_NEVER;
 }
 
 enum tg_status tg_client_wait(struct tg_client *client, int max_ms)
@@ -386,13 +388,13 @@ enum tg_status tg_client_run(struct tg_client *client)
 	if (client->depth > 0) {
 		return TG_ERR_STATE;
 	}
-	if (core_state(client->core) == TG_STATE_INIT) {
+	if (client->login.state == TG_STATE_INIT) {
 		status = tg_client_connect(client);
 	}
 	while (status == TG_OK && !is_at_rest(client)) {
 		status = tg_client_wait(client, -1);
 	}
-	return status == TG_OK ? core_status(client->core) : status;
+	return status == TG_OK ? client->login.status : status;
 }
 
 int tg_client_fd(const struct tg_client *client)
@@ -409,7 +411,7 @@ int tg_client_timeout_ms(const struct tg_client *client)
 {
 	const uint64_t now_ms = clock_ms();
 
-	if (client->timer_at == CORE_NEVER) {
+	if (client->timer_at == MOMENT_NEVER) {
 		return -1;
 	}
 	if (client->timer_at <= now_ms) {
@@ -419,30 +421,30 @@ int tg_client_timeout_ms(const struct tg_client *client)
 	return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
 }
 
-/* ---- Looking. */
+/* --- looking --------------------------------------------------------------------------------- */
 
 enum tg_state tg_client_state(const struct tg_client *client)
 {
-	return core_state(client->core);
+	return client->login.state;
 }
 
 enum tg_status tg_client_status(const struct tg_client *client)
 {
-	return core_status(client->core);
+	return client->login.status;
 }
 
 const char *tg_client_detail(const struct tg_client *client)
 {
-	return core_detail(client->core);
+	return client->login.detail;
 }
 
 size_t tg_client_queued_len(const struct tg_client *client)
 {
-	return core_queued_len(client->core);
+	return login_unsent_len(&client->login);
 }
 
 void tg_client_stats(const struct tg_client *client, struct tg_stats *ret_stats, size_t size)
 {
-	const struct tg_stats *stats = core_stats(client->core);
-	memcpy(ret_stats, stats, size < sizeof *stats ? size : sizeof *stats);
+	const struct tg_stats *stats = &client->login.stats;
+	memcpy(ret_stats, stats, size < sizeof(*stats) ? size : sizeof(*stats));
 }

@@ -1,11 +1,11 @@
-/* The client of the public header: a core, its transport, and the descriptor to wait on. */
+/* The client of the public header: a login, its transport, and the descriptor to wait on. */
 #ifndef TIDEGATE_CLIENT_CLIENT_H
 #define TIDEGATE_CLIENT_CLIENT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core.h"
+#include "login.h"
 #include "tidegate-client.h"
 #include "transport.h"
 
@@ -13,12 +13,12 @@
  * Shared: never.
  * Freed:  tg_client_destroy, or by the outermost call when that comes from inside a callback. */
 struct tg_client {
-	struct core *core;
+	struct login login;
 	struct transport transport;
 	struct listener listener;
 	int epoll_fd; /* watches `timer_fd` and the transport */
 	int timer_fd;
-	uint64_t timer_at; /* what it is set to; CORE_NEVER: off */
+	uint64_t timer_at; /* what it is set to; MOMENT_NEVER: off */
 	unsigned depth;    /* calls of the library under way, one inside of the other */
 	bool is_doomed;    /* destroyed inside a callback */
 
@@ -26,7 +26,7 @@ struct tg_client {
 	char *url;
 	char *user;
 	char *token;
-	struct core_options options;
+	struct login_options options;
 	struct tg_io io;
 	void *io_data;
 

@@ -1,28 +1,18 @@
-#include <stdlib.h>
 #include <string.h>
 
 #include "../../proto/user_name.h"
 #include "client.h"
-#include "line.h"
 #include "socket_io.h"
+#include "text.h"
 #include "url.h"
 
 enum {
 	TOKEN_MAX = 2048, /* bytes */
 };
 
-static enum tg_status replace_text(char **text, const char *by)
+static enum tg_status replace(char **text, const char *by)
 {
-	char *copy = NULL;
-	if (by) {
-		copy = strdup(by);
-		if (!copy) {
-			return TG_ERR_NO_MEMORY;
-		}
-	}
-	free(*text);
-	*text = copy;
-	return TG_OK;
+	return text_replace(text, by) < 0 ? TG_ERR_NO_MEMORY : TG_OK;
 }
 
 enum tg_status tg_client_set_url(struct tg_client *client, const char *url)
@@ -31,7 +21,7 @@ enum tg_status tg_client_set_url(struct tg_client *client, const char *url)
 	if (!url || url_parse(url, &parts) < 0) {
 		return TG_ERR_ARGUMENT;
 	}
-	return replace_text(&client->url, url);
+	return replace(&client->url, url);
 }
 
 enum tg_status tg_client_set_user(struct tg_client *client, const char *user)
@@ -39,7 +29,7 @@ enum tg_status tg_client_set_user(struct tg_client *client, const char *user)
 	if (user && !user_name_is_valid(user, strlen(user))) {
 		return TG_ERR_ARGUMENT;
 	}
-	return replace_text(&client->user, user);
+	return replace(&client->user, user);
 }
 
 enum tg_status tg_client_set_token(struct tg_client *client, const char *token)
@@ -47,7 +37,7 @@ enum tg_status tg_client_set_token(struct tg_client *client, const char *token)
 	if (token && (!*token || strlen(token) > TOKEN_MAX)) {
 		return TG_ERR_ARGUMENT;
 	}
-	return replace_text(&client->token, token);
+	return replace(&client->token, token);
 }
 
 enum tg_status tg_client_set_heartbeat_ms(struct tg_client *client, uint32_t heartbeat_ms)
@@ -135,7 +125,7 @@ enum tg_status tg_client_set_io(struct tg_client *client, const struct tg_io *io
 		client->io_data = NULL;
 		return TG_OK;
 	}
-	if (io->size < sizeof *io || !io->open || !io->connect || !io->read || !io->write ||
+	if (io->size < sizeof(*io) || !io->open || !io->connect || !io->read || !io->write ||
 		!io->fd || !io->events || !io->close) {
 		return TG_ERR_ARGUMENT;
 	}

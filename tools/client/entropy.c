@@ -1,18 +1,19 @@
 #include "entropy.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
 
+#include "../../proto/assert.h"
+
 static int fetch(struct entropy *entropy)
 {
 	if (entropy->fetch) {
-		return entropy->fetch(entropy->data, entropy->batch, sizeof entropy->batch);
+		return entropy->fetch(entropy->data, entropy->batch, sizeof(entropy->batch));
 	}
 	for (;;) {
-		const ssize_t got = getrandom(entropy->batch, sizeof entropy->batch, 0);
-		if (got == (ssize_t)sizeof entropy->batch) {
+		const ssize_t got = getrandom(entropy->batch, sizeof(entropy->batch), 0);
+		if (got == (ssize_t)sizeof(entropy->batch)) {
 			return 0;
 		}
 		/* Only while the kernel's pool is not ready, early at boot. */
@@ -24,15 +25,15 @@ static int fetch(struct entropy *entropy)
 
 int entropy_take(struct entropy *entropy, void *ret_bytes, size_t len)
 {
-	assert(len <= ENTROPY_BATCH);
+	ASSERT(len <= ENTROPY_BATCH);
 	if (entropy->left < len) {
-		const int ret = fetch(entropy);
-		if (ret < 0) {
-			return ret;
+		const int err = fetch(entropy);
+		if (err < 0) {
+			return err;
 		}
-		entropy->left = sizeof entropy->batch;
+		entropy->left = sizeof(entropy->batch);
 	}
-	memcpy(ret_bytes, entropy->batch + sizeof entropy->batch - entropy->left, len);
+	memcpy(ret_bytes, entropy->batch + sizeof(entropy->batch) - entropy->left, len);
 	entropy->left -= len;
 	return 0;
 }

@@ -9,7 +9,7 @@ enum {
 	ENTROPY_BATCH = 256, /* bytes: what the kernel gives whole, whatever signals come */
 };
 
-/* Owner:  a client's core.
+/* Owner:  a login.
  * Shared: never. Zero-initialised is the start. */
 struct entropy {
 	/* Where bytes come from, for tests; NULL: getrandom(2). 0 or -errno. */

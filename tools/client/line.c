@@ -24,7 +24,7 @@ enum line_phase {
 	PHASE_OVER, /* a Close came or the line was failed: what comes is passed over */
 };
 
-/* Owner:  a client's core.
+/* Owner:  a login.
  * Shared: never.
  * Freed:  line_destroy. */
 struct line {
@@ -49,7 +49,7 @@ static const struct message_rules rules = {
 	.peer_masks = false,
 };
 
-/* ---- Life. */
+/* --- life ------------------------------------------------------------------------------------ */
 
 static int queue_request(struct line *line, const char *target, const char *authority)
 {
@@ -59,38 +59,38 @@ static int queue_request(struct line *line, const char *target, const char *auth
 		return -ENOMEM;
 	}
 	client_handshake_request(target, authority, line->key, request, len + 1);
-	const int ret = send_queue_put_request(&line->queue, (const uint8_t *)request, len);
+	const int err = send_queue_put_request(&line->queue, (const uint8_t *)request, len);
 	free(request);
-	return ret;
+	return err;
 }
 
 int line_create(struct entropy *entropy, const char *target, const char *authority,
 	size_t send_queue_limit, struct line **ret_line)
 {
 	uint8_t nonce[CLIENT_HANDSHAKE_NONCE_LEN];
-	struct line *line = calloc(1, sizeof *line);
+	struct line *line = calloc(1, sizeof(*line));
 	if (!line) {
 		return -ENOMEM;
 	}
 	line->entropy = entropy;
 	line->queue.limit = send_queue_limit;
 
-	int ret = entropy_take(entropy, nonce, sizeof nonce);
-	if (ret < 0) {
+	int err = entropy_take(entropy, nonce, sizeof(nonce));
+	if (err < 0) {
 		goto fail;
 	}
 	client_handshake_key(nonce, line->key);
-	ret = -ENOMEM;
+	err = -ENOMEM;
 	line->head = malloc(CLIENT_HANDSHAKE_HEAD_MAX);
 	if (!line->head) {
 		goto fail;
 	}
-	ret = message_reader_create(&rules, &line->reader);
-	if (ret < 0) {
+	err = message_reader_create(&rules, &line->reader);
+	if (err < 0) {
 		goto fail;
 	}
-	ret = queue_request(line, target, authority);
-	if (ret < 0) {
+	err = queue_request(line, target, authority);
+	if (err < 0) {
 		goto fail;
 	}
 	*ret_line = line;
@@ -98,7 +98,7 @@ int line_create(struct entropy *entropy, const char *target, const char *authori
 
 fail:
 	line_destroy(&line);
-	return ret;
+	return err;
 }
 
 void line_destroy(struct line **line)
@@ -112,13 +112,13 @@ void line_destroy(struct line **line)
 	}
 }
 
-/* ---- What goes out. */
+/* --- what goes out --------------------------------------------------------------------------- */
 
 int line_send_text(struct line *line, const uint8_t *text, size_t len)
 {
 	uint8_t mask[4];
-	const int ret = entropy_take(line->entropy, mask, sizeof mask);
-	return ret < 0 ? ret
+	const int err = entropy_take(line->entropy, mask, sizeof(mask));
+	return err < 0 ? err
 		       : send_queue_put_message(&line->queue, FRAME_TEXT, NULL, 0, text, len, mask);
 }
 
@@ -126,43 +126,43 @@ int line_send_packet(struct line *line, uint16_t command, const uint8_t *payload
 {
 	uint8_t header[PACKET_HEADER_LEN];
 	uint8_t mask[4];
-	const int ret = entropy_take(line->entropy, mask, sizeof mask);
-	if (ret < 0) {
-		return ret;
+	const int err = entropy_take(line->entropy, mask, sizeof(mask));
+	if (err < 0) {
+		return err;
 	}
 	packet_header_write(header, command, (uint32_t)len);
 	return send_queue_put_message(
-		&line->queue, FRAME_BINARY, header, sizeof header, payload, len, mask);
+		&line->queue, FRAME_BINARY, header, sizeof(header), payload, len, mask);
 }
 
 static int put_urgent(struct line *line, enum urgent_kind kind, const uint8_t *payload, size_t len)
 {
 	uint8_t mask[4];
-	const int ret = entropy_take(line->entropy, mask, sizeof mask);
-	if (ret == 0) {
+	const int err = entropy_take(line->entropy, mask, sizeof(mask));
+	if (err == 0) {
 		send_queue_put_urgent(&line->queue, kind, payload, len, mask);
 	}
-	return ret;
+	return err;
 }
 
 int line_ping(struct line *line)
 {
 	uint8_t payload[PING_LEN];
 	store_be32(payload, line->ping_count + 1);
-	const int ret = put_urgent(line, URGENT_PING, payload, sizeof payload);
-	if (ret == 0) {
+	const int err = put_urgent(line, URGENT_PING, payload, sizeof(payload));
+	if (err == 0) {
 		line->ping_count++;
 		line->is_ping_open = true;
 	}
-	return ret;
+	return err;
 }
 
 /* A Close that cannot be made is left out: the transport is closed all the same. */
 static int put_close(struct line *line, const uint8_t *payload, size_t len, bool drop_waiting)
 {
 	uint8_t mask[4];
-	const int ret = entropy_take(line->entropy, mask, sizeof mask);
-	return ret < 0 ? ret : send_queue_put_close(&line->queue, payload, len, mask, drop_waiting);
+	const int err = entropy_take(line->entropy, mask, sizeof(mask));
+	return err < 0 ? err : send_queue_put_close(&line->queue, payload, len, mask, drop_waiting);
 }
 
 int line_close(struct line *line)
@@ -192,8 +192,9 @@ size_t line_unsent_len(const struct line *line)
 	return line->phase == PHASE_HEAD ? 0 : send_queue_unsent_len(&line->queue);
 }
 
-/* ---- What comes in. Each of the take_ functions fills *ret_event and returns true when there is
- * something to tell. */
+/* --- what comes in --------------------------------------------------------------------------- */
+
+/* Each of the take_ functions fills *ret_event and returns true when there is something to tell. */
 
 static bool fail_opening(
 	struct line *line, enum tg_status status, const char *detail, struct line_event *ret_event)
@@ -247,8 +248,8 @@ static bool take_answer(struct line *line, size_t head_len, struct line_event *r
 /* Bytes behind the head stay in `fed`: they are the first frames. */
 static bool take_head(struct line *line, struct line_event *ret_event)
 {
-	const size_t room = CLIENT_HANDSHAKE_HEAD_MAX - line->head_len;
-	const size_t step = line->fed_len < room ? line->fed_len : room;
+	const size_t space = CLIENT_HANDSHAKE_HEAD_MAX - line->head_len;
+	const size_t step = line->fed_len < space ? line->fed_len : space;
 	size_t head_len = 0;
 
 	if (step == 0) {

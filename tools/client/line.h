@@ -11,10 +11,9 @@
 #include "tidegate-client.h"
 
 enum {
-	LINE_MESSAGE_MAX = 65536,               /* bytes of a message sent */
-	LINE_INBOUND_MAX = 65536 + 128,         /* and received: PROTOCOL section 2 */
-	LINE_QUEUE_MIN = LINE_MESSAGE_MAX + 14, /* the least limit that any message fits */
-	LINE_REASON_MAX = 123,                  /* bytes of the text of a Close */
+	LINE_MESSAGE_MAX = 65536,       /* bytes of a message sent */
+	LINE_INBOUND_MAX = 65536 + 128, /* and received: PROTOCOL section 2 */
+	LINE_REASON_MAX = 123,          /* bytes of the text of a Close */
 };
 
 enum line_event_kind {

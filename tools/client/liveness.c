@@ -1,20 +1,21 @@
 #include "liveness.h"
 
-void liveness_init(struct liveness *liveness, const struct core_options *options, uint64_t now_ms)
+void liveness_init(struct liveness *liveness, uint32_t heartbeat_ms, uint32_t read_deadline_ms,
+	uint64_t now_ms)
 {
 	*liveness = (struct liveness){
-		.heartbeat_ms = options->heartbeat_ms,
-		.read_deadline_ms = options->read_deadline_ms,
+		.heartbeat_ms = heartbeat_ms,
+		.read_deadline_ms = read_deadline_ms,
 		.armed_at = now_ms,
 		.heard_at = now_ms,
-		.probe_by = CORE_NEVER,
+		.probe_by = MOMENT_NEVER,
 	};
 }
 
 void liveness_hear(struct liveness *liveness, uint64_t now_ms)
 {
 	liveness->heard_at = now_ms;
-	liveness->probe_by = CORE_NEVER;
+	liveness->probe_by = MOMENT_NEVER;
 }
 
 void liveness_rearm(struct liveness *liveness, uint64_t now_ms)
@@ -29,32 +30,30 @@ void liveness_probe(struct liveness *liveness, uint32_t timeout_ms, uint64_t now
 
 bool liveness_is_probing(const struct liveness *liveness)
 {
-	return liveness->probe_by != CORE_NEVER;
+	return liveness->probe_by != MOMENT_NEVER;
 }
 
 static uint64_t heartbeat_at(const struct liveness *liveness)
 {
-	return liveness->heartbeat_ms ? liveness->armed_at + liveness->heartbeat_ms : CORE_NEVER;
+	return liveness->heartbeat_ms ? liveness->armed_at + liveness->heartbeat_ms : MOMENT_NEVER;
 }
 
 static uint64_t silent_at(const struct liveness *liveness)
 {
 	return liveness->read_deadline_ms ? liveness->heard_at + liveness->read_deadline_ms
-					  : CORE_NEVER;
+					  : MOMENT_NEVER;
 }
 
 uint64_t liveness_next_deadline(const struct liveness *liveness)
 {
-	const uint64_t ping_at = heartbeat_at(liveness);
-	const uint64_t end_at =
-		liveness_is_probing(liveness) ? liveness->probe_by : silent_at(liveness);
-	return ping_at < end_at ? ping_at : end_at;
+	return moment_earlier(heartbeat_at(liveness),
+		liveness_is_probing(liveness) ? liveness->probe_by : silent_at(liveness));
 }
 
 /* More than twice late: whoever was to look slept, and so may have the line's answers. */
 static bool has_slept(uint64_t since, uint64_t due_at, uint64_t now_ms)
 {
-	return due_at != CORE_NEVER && now_ms - since > 2 * (due_at - since);
+	return due_at != MOMENT_NEVER && now_ms - since > 2 * (due_at - since);
 }
 
 enum liveness_finding liveness_look(const struct liveness *liveness, uint64_t now_ms)

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core_options.h"
+#include "moment.h"
 
 enum liveness_finding {
 	LIVENESS_FINE,
@@ -15,19 +15,19 @@ enum liveness_finding {
 	LIVENESS_DEAD,  /* silent for the read deadline, or for the time of a probe */
 };
 
-/* Times are milliseconds of one clock.
- * Owner:  a login; of its CONNECTED line.
+/* Owner:  a login; of its CONNECTED line.
  * Shared: never. */
 struct liveness {
 	uint32_t heartbeat_ms;     /* 0: none */
 	uint32_t read_deadline_ms; /* 0: none */
 	uint64_t armed_at;         /* the last Ping, or the beginning */
 	uint64_t heard_at;         /* the last complete frame */
-	uint64_t probe_by;         /* CORE_NEVER: it is not being probed */
+	uint64_t probe_by;         /* MOMENT_NEVER: it is not being probed */
 };
 
 /* A line stands since now. */
-void liveness_init(struct liveness *liveness, const struct core_options *options, uint64_t now_ms);
+void liveness_init(struct liveness *liveness, uint32_t heartbeat_ms, uint32_t read_deadline_ms,
+	uint64_t now_ms);
 
 /* A complete frame has come: the silence and the probe are over. */
 void liveness_hear(struct liveness *liveness, uint64_t now_ms);
@@ -40,7 +40,7 @@ void liveness_probe(struct liveness *liveness, uint32_t timeout_ms, uint64_t now
 
 bool liveness_is_probing(const struct liveness *liveness);
 
-/* When to look next; CORE_NEVER. */
+/* When to look next; MOMENT_NEVER. */
 uint64_t liveness_next_deadline(const struct liveness *liveness);
 
 /* To be called at that time, or later. Changes nothing. */

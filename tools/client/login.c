@@ -1,41 +1,45 @@
 #include "login.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../../proto/assert.h"
 #include "backoff.h"
+#include "text.h"
+
+enum {
+	PROBE_JITTER_MS = 1000, /* the most a client waits that is told of a network */
+};
 
 void login_init(struct login *login, const struct listener *listener)
 {
 	*login = (struct login){
-		.listener = listener,
 		.notices = {.listener = listener},
-		.retry_at = CORE_NEVER,
-		.line_by = CORE_NEVER,
+		.retry_at = MOMENT_NEVER,
+		.line_by = MOMENT_NEVER,
 	};
 }
 
 void login_finish(struct login *login)
 {
-	assert(!login->fed);
+	ASSERT(!login->fed);
 	line_destroy(&login->line);
 	free(login->target);
 	free(login->authority);
 }
 
-/* Without random bytes the jitter is lost; the line needs them too and says so. */
-uint32_t login_draw(struct login *login)
-{
-	uint32_t number = 0;
-	entropy_take(&login->entropy, &number, sizeof number);
-	return number;
-}
+/* --- looking --------------------------------------------------------------------------------- */
 
 bool login_is_current(const struct login *login, uint32_t line)
 {
 	return login->line && line == login->line_number;
+}
+
+bool login_is_under_way(const struct login *login)
+{
+	return login->state == TG_STATE_CONNECTING || login->state == TG_STATE_CONNECTED ||
+	       login->state == TG_STATE_RECONNECTING;
 }
 
 bool login_is_live(const struct login *login)
@@ -48,7 +52,10 @@ size_t login_unsent_len(const struct login *login)
 	return login->line ? line_unsent_len(login->line) : 0;
 }
 
-void login_enter(struct login *login, struct tg_state_change change)
+/* --- states ---------------------------------------------------------------------------------- */
+
+/* Enters change.to; `from` is filled in, and a reason that is NULL. */
+static void enter(struct login *login, struct tg_state_change change)
 {
 	change.from = login->state;
 	login->state = change.to;
@@ -61,7 +68,26 @@ void login_enter(struct login *login, struct tg_state_change change)
 	notices_put_state(&login->notices, &change);
 }
 
-void login_hang_up(struct login *login)
+void login_finish_logout(struct login *login)
+{
+	enter(login, (struct tg_state_change){
+			     .to = TG_STATE_CLOSED,
+			     .unsent_len = login_unsent_len(login),
+		     });
+	login->is_ending = true;
+}
+
+/* 32 random bits. Without random bytes the jitter is lost; the line needs them too and says so. */
+static uint32_t draw(struct login *login)
+{
+	uint32_t number = 0;
+	entropy_take(&login->entropy, &number, sizeof(number));
+	return number;
+}
+
+/* --- the line there is ----------------------------------------------------------------------- */
+
+static void hang_up(struct login *login)
 {
 	if (!login->line) {
 		return;
@@ -70,29 +96,172 @@ void login_hang_up(struct login *login)
 		notices_put_event(&login->notices, TG_EVENT_HANGUP, line_unsent_len(login->line));
 	}
 	if (login->line == login->fed) {
-		login->is_fed_unused = true;
 		login->line = NULL;
 	}
 	line_destroy(&login->line);
 	login->is_transport_open = false;
 	login->wants_next_address = false;
 	login->is_ending = false;
-	login->line_by = CORE_NEVER;
+	login->line_by = MOMENT_NEVER;
 }
 
-void login_let_end(struct login *login, uint64_t now_ms)
+/* Leaves the line to its Close, for the close time-out at most. */
+static void let_end(struct login *login, uint64_t now_ms)
 {
 	if (login->options.close_timeout_ms == 0) {
-		login_hang_up(login);
+		hang_up(login);
 		return;
 	}
 	login->is_ending = true;
 	login->line_by = now_ms + login->options.close_timeout_ms;
 }
 
+void login_dial(struct login *login, uint64_t now_ms)
+{
+	hang_up(login);
+	login->retry_at = MOMENT_NEVER;
+	login->stats.dials++;
+	notices_put_event(&login->notices, TG_EVENT_DIAL, login->stats.attempt);
+	const int err = line_create(&login->entropy, login->target, login->authority,
+		login->options.send_queue_limit, &login->line);
+	if (err < 0) {
+		struct ending ending = login_ending_of(
+			err == -ENOMEM ? TG_ERR_NO_MEMORY : TG_ERR_SYSTEM, "no line was made");
+		ending.system_error = -err;
+		login_end_line(login, &ending, now_ms);
+		return;
+	}
+	login->line_number++;
+	login->line_number += login->line_number == 0;
+	login_await_transport(login, now_ms);
+}
+
+void login_await_transport(struct login *login, uint64_t now_ms)
+{
+	login->wants_next_address = false;
+	login->line_by = now_ms + login->options.connect_timeout_ms;
+}
+
+void login_give_up_address(struct login *login)
+{
+	login->wants_next_address = true;
+	login->line_by = MOMENT_NEVER;
+}
+
+void login_await_answer(struct login *login, uint64_t now_ms)
+{
+	login_await_transport(login, now_ms);
+	login->is_transport_open = true;
+}
+
+void login_stand(struct login *login, uint64_t now_ms)
+{
+	const struct login_options *options = &login->options;
+
+	login->line_by = MOMENT_NEVER;
+	login->connect_at = now_ms;
+	liveness_init(&login->liveness, options->heartbeat_ms, options->read_deadline_ms, now_ms);
+	login->ping_count = 0;
+	login->stats.lines++;
+	login->detail[0] = '\0';
+	enter(login, (struct tg_state_change){.to = TG_STATE_CONNECTED});
+}
+
+void login_ping(struct login *login, uint64_t now_ms)
+{
+	liveness_rearm(&login->liveness, now_ms);
+	if (line_ping(login->line) == 0) {
+		login->ping_at = now_ms;
+		login->ping_count++;
+		login->stats.pings++;
+		notices_put_event(&login->notices, TG_EVENT_PING, login->ping_count);
+	}
+}
+
+void login_probe(struct login *login, uint64_t now_ms)
+{
+	const uint32_t timeout_ms = login->options.probe_timeout_ms;
+
+	liveness_probe(&login->liveness, timeout_ms, now_ms);
+	notices_put_event(&login->notices, TG_EVENT_PROBE, timeout_ms);
+	login_ping(login, now_ms);
+}
+
+/* --- orders ---------------------------------------------------------------------------------- */
+
+int login_set_request(struct login *login, const char *target, const char *authority)
+{
+	const int err = target ? text_replace(&login->target, target) : 0;
+	return err == 0 && authority ? text_replace(&login->authority, authority) : err;
+}
+
+void login_begin(struct login *login, const struct login_options *options, uint64_t now_ms)
+{
+	if (login->state == TG_STATE_CLOSING) {
+		login_finish_logout(login);
+	}
+	login->options = *options;
+	login->stats.attempt = 0;
+	login->has_refreshed = false;
+	login->detail[0] = '\0';
+	enter(login, (struct tg_state_change){.to = TG_STATE_CONNECTING});
+	login_dial(login, now_ms);
+}
+
+void login_leave(struct login *login, uint64_t now_ms)
+{
+	const enum tg_state from = login->state;
+
+	login->retry_at = MOMENT_NEVER;
+	enter(login, (struct tg_state_change){.to = TG_STATE_CLOSING});
+	if (from == TG_STATE_CONNECTED && line_close(login->line) == 0 &&
+		login->options.close_timeout_ms > 0) {
+		login->line_by = now_ms + login->options.close_timeout_ms;
+		return;
+	}
+	const size_t unsent = from == TG_STATE_CONNECTED ? login_unsent_len(login) : 0;
+	hang_up(login);
+	enter(login, (struct tg_state_change){
+			     .to = TG_STATE_CLOSED,
+			     .status = from == TG_STATE_CONNECTING ? TG_ERR_ABORTED : TG_OK,
+			     .unsent_len = unsent,
+		     });
+}
+
+void login_hasten(struct login *login, uint64_t now_ms)
+{
+	const uint64_t soon = now_ms + backoff_draw_ms(0, PROBE_JITTER_MS, draw(login));
+	login->retry_at = moment_earlier(soon, login->retry_at);
+}
+
+/* --- the end of a line ----------------------------------------------------------------------- */
+
+/* A line that has stood for the minimum uptime is a success, from which attempts and tokens are
+ * counted. */
+static void count_success(struct login *login, uint64_t now_ms)
+{
+	if (login->state == TG_STATE_CONNECTED &&
+		now_ms - login->connect_at >= login->options.min_uptime_ms) {
+		login->stats.attempt = 0;
+		login->has_refreshed = false;
+	}
+}
+
+bool login_ask_for_token(struct login *login, uint64_t now_ms)
+{
+	const struct listener *listener = login->notices.listener;
+
+	count_success(login, now_ms);
+	if (login->has_refreshed || !listener->auth) {
+		return false;
+	}
+	login->has_refreshed = true;
+	return listener->auth(listener->data);
+}
+
 static void put_error(struct login *login, const struct ending *ending)
 {
-	snprintf(login->detail, sizeof login->detail, "%s", ending->detail);
+	snprintf(login->detail, sizeof(login->detail), "%s", ending->detail);
 	notices_put_error(&login->notices, &(struct tg_error){
 						   .status = ending->verdict.status,
 						   .detail = login->detail,
@@ -125,26 +294,26 @@ static bool may_retry(const struct login *login, const struct verdict *verdict)
 static void retry(struct login *login, const struct ending *ending, size_t unsent, uint64_t now_ms)
 {
 	const struct verdict *verdict = &ending->verdict;
-	const struct core_options *options = &login->options;
+	const struct login_options *options = &login->options;
 	uint32_t delay_ms = 0;
 
 	login->stats.attempt++;
 	if (verdict->action == VERDICT_RETRY) {
 		delay_ms = backoff_delay_ms(options->reconnect_min_ms, options->reconnect_max_ms,
-			login_draw(login), login->stats.attempt, verdict->retry_ms);
+			draw(login), login->stats.attempt, verdict->retry_ms);
 	}
 	login->retry_at = now_ms + delay_ms;
 	login->status = verdict->status;
 	if (login->state != TG_STATE_RECONNECTING) {
-		login_enter(login, (struct tg_state_change){
-					   .to = TG_STATE_RECONNECTING,
-					   .status = verdict->status,
-					   .close_code = ending->received_code,
-					   .reason = ending->reason,
-					   .attempt = login->stats.attempt,
-					   .delay_ms = delay_ms,
-					   .unsent_len = unsent,
-				   });
+		enter(login, (struct tg_state_change){
+				     .to = TG_STATE_RECONNECTING,
+				     .status = verdict->status,
+				     .close_code = ending->received_code,
+				     .reason = ending->reason,
+				     .attempt = login->stats.attempt,
+				     .delay_ms = delay_ms,
+				     .unsent_len = unsent,
+			     });
 	}
 	notices_put_event(&login->notices, TG_EVENT_RETRY, delay_ms);
 }
@@ -158,58 +327,44 @@ struct ending login_ending_of(enum tg_status status, const char *detail)
 	};
 }
 
-void login_end_line(struct login *login, const struct ending *ending, uint64_t now_ms)
+static void release_line(struct login *login, const struct ending *ending, uint64_t now_ms)
+{
+	if (ending->keep_line) {
+		let_end(login, now_ms);
+	} else {
+		hang_up(login);
+	}
+}
+
+/* Nobody asked for this end. */
+static void lose_line(struct login *login, const struct ending *ending, uint64_t now_ms)
 {
 	const size_t unsent = login_unsent_len(login);
 
-	if (login->state == TG_STATE_CONNECTED &&
-		now_ms - login->connect_at >= login->options.min_uptime_ms) {
-		login->stats.attempt = 0;
-		login->has_refreshed = false;
-	}
+	count_success(login, now_ms);
 	put_error(login, ending);
-	if (ending->keep_line) {
-		login_let_end(login, now_ms);
-	} else {
-		login_hang_up(login);
-	}
+	release_line(login, ending, now_ms);
 	if (may_retry(login, &ending->verdict)) {
 		retry(login, ending, unsent, now_ms);
 	} else {
-		login_enter(login, (struct tg_state_change){
-					   .to = TG_STATE_CLOSED,
-					   .status = ending->verdict.status,
-					   .close_code = ending->received_code,
-					   .reason = ending->reason,
-					   .unsent_len = unsent,
-				   });
+		enter(login, (struct tg_state_change){
+				     .to = TG_STATE_CLOSED,
+				     .status = ending->verdict.status,
+				     .close_code = ending->received_code,
+				     .reason = ending->reason,
+				     .unsent_len = unsent,
+			     });
 	}
 }
 
-void login_finish_logout(struct login *login)
+void login_end_line(struct login *login, const struct ending *ending, uint64_t now_ms)
 {
-	login_enter(login, (struct tg_state_change){
-				   .to = TG_STATE_CLOSED,
-				   .unsent_len = login_unsent_len(login),
-			   });
-}
-
-void login_dial(struct login *login, uint64_t now_ms)
-{
-	login_hang_up(login);
-	login->retry_at = CORE_NEVER;
-	login->stats.dials++;
-	notices_put_event(&login->notices, TG_EVENT_DIAL, login->stats.attempt);
-	const int ret = line_create(&login->entropy, login->target, login->authority,
-		login->options.send_queue_limit, &login->line);
-	if (ret < 0) {
-		struct ending ending = login_ending_of(
-			ret == -ENOMEM ? TG_ERR_NO_MEMORY : TG_ERR_SYSTEM, "no line was made");
-		ending.system_error = -ret;
-		login_end_line(login, &ending, now_ms);
-		return;
+	if (login->state == TG_STATE_CLOSING) {
+		login_finish_logout(login);
 	}
-	login->line_number++;
-	login->line_number += login->line_number == 0;
-	login->line_by = now_ms + login->options.connect_timeout_ms;
+	if (login->is_ending) {
+		release_line(login, ending, now_ms);
+	} else {
+		lose_line(login, ending, now_ms);
+	}
 }

@@ -1,5 +1,14 @@
-/* A login: its state, the one line it has, and what follows the end of that line. Whoever changes
- * it delivers its notices when it is whole again. PROTOCOL sections "Sessions", "Close codes". */
+/* A login: its state, the one line it has, and what follows the end of that line. It does no I/O
+ * and reads no clock. Three units bring what happens, none of which knows another:
+ *
+ *	orders  what the application asks
+ *	wire    bytes, and what else the transport tells
+ *	clock   what is due
+ *
+ * They look at a login as they like and change it by the transitions below; but for its counters
+ * and `fed`, which is the wire's, nobody else writes its fields. Who has made a transition delivers
+ * its notices when the login is whole again. PROTOCOL sections "Liveness", "Sessions" and
+ * "Close codes". */
 #ifndef TIDEGATE_CLIENT_LOGIN_H
 #define TIDEGATE_CLIENT_LOGIN_H
 
@@ -7,43 +16,56 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core_options.h"
 #include "entropy.h"
 #include "line.h"
 #include "liveness.h"
+#include "moment.h"
 #include "notices.h"
 #include "tidegate-client.h"
 #include "verdict.h"
 
-/* Times are milliseconds of one clock.
- * Owner:  a client's core.
+/* As the setters of the same names in tidegate-client.h have them. */
+struct login_options {
+	uint32_t heartbeat_ms;
+	uint32_t read_deadline_ms; /* 0: never */
+	uint32_t connect_timeout_ms;
+	uint32_t close_timeout_ms;
+	uint32_t probe_timeout_ms;
+	int reconnect_attempts;
+	uint32_t reconnect_min_ms;
+	uint32_t reconnect_max_ms;
+	uint32_t min_uptime_ms;
+	bool retry_login;
+	size_t send_queue_limit;
+};
+
+/* Owner:  a client.
  * Shared: never. */
 struct login {
-	const struct listener *listener;
 	struct notices notices;
 	struct entropy entropy;
-	struct core_options options;
-	char *target;
+	struct login_options options;
+	char *target; /* of the request */
 	char *authority;
 	struct tg_stats stats;
 
 	enum tg_state state;
-	enum tg_status status; /* of CLOSED and RECONNECTING */
-	char detail[NOTICE_TEXT_MAX];
-	bool has_refreshed;  /* a new token was asked for since the last success */
-	uint64_t retry_at;   /* of RECONNECTING: the next dial; CORE_NEVER: it is under way */
+	enum tg_status status;        /* of CLOSED and RECONNECTING */
+	char detail[NOTICE_TEXT_MAX]; /* of what went wrong last */
+	bool has_refreshed;           /* a new token was asked for since the last success */
+	uint64_t retry_at;   /* of RECONNECTING: the next dial; MOMENT_NEVER: it is under way */
 	uint64_t connect_at; /* when the line became CONNECTED */
 
 	/* The line there is, which need not be that of the state: after CLOSED, and in RECONNECTING
 	 * before the next dial, it is one whose Close is being sent. */
 	struct line *line;
 	uint32_t line_number;
-	struct line *fed;   /* the line whose bytes are being looked at; NULL: none */
-	bool is_fed_unused; /* it is no longer `line`, but what it lent may be in use */
+	struct line *fed; /* whose bytes are being looked at; if it is no longer `line`, what it
+			   * lent may be in use, and wire_feed() frees it. NULL: none */
 	bool is_transport_open;
 	bool wants_next_address;
 	bool is_ending;   /* nothing more is expected of it but its end */
-	uint64_t line_by; /* dial, opening or end must be done by then; CORE_NEVER */
+	uint64_t line_by; /* dial, opening or end must be done by then; MOMENT_NEVER */
 
 	/* Of a CONNECTED line. */
 	struct liveness liveness;
@@ -70,13 +92,13 @@ void login_init(struct login *login, const struct listener *listener);
 /* Not while a line is being fed. */
 void login_finish(struct login *login);
 
-/* 32 random bits; 0 where the kernel has none. */
-uint32_t login_draw(struct login *login);
-
-/* ---- Looking. ---- */
+/* --- looking --------------------------------------------------------------------------------- */
 
 /* Whether there is a line, and it is that one. */
 bool login_is_current(const struct login *login, uint32_t line);
+
+/* Whether it is CONNECTING, CONNECTED or RECONNECTING. */
+bool login_is_under_way(const struct login *login);
 
 /* Whether messages can be sent. */
 bool login_is_live(const struct login *login);
@@ -84,28 +106,52 @@ bool login_is_live(const struct login *login);
 /* Bytes of messages that the transport has not taken. */
 size_t login_unsent_len(const struct login *login);
 
-/* ---- Changing. ---- */
+/* --- transitions: orders --------------------------------------------------------------------- */
 
-/* Enters change.to; `from` is filled in, and a reason that is NULL. */
-void login_enter(struct login *login, struct tg_state_change change);
+/* Replaces what the next dial asks for; copied. NULL: stays as it is. Errors: -ENOMEM. */
+int login_set_request(struct login *login, const char *target, const char *authority);
+
+/* INIT, CLOSING or CLOSED to CONNECTING, and dials. */
+void login_begin(struct login *login, const struct login_options *options, uint64_t now_ms);
+
+/* Any state but CLOSING and CLOSED to CLOSING, and at once to CLOSED where no line stands. */
+void login_leave(struct login *login, uint64_t now_ms);
+
+/* RECONNECTING: brings the next dial forward to within a second. */
+void login_hasten(struct login *login, uint64_t now_ms);
+
+/* --- transitions: the line ------------------------------------------------------------------- */
 
 /* Begins an attempt; the line there is, if any, is cut. */
 void login_dial(struct login *login, uint64_t now_ms);
 
-/* Cuts the line there is. */
-void login_hang_up(struct login *login);
+/* Another address is being tried: its time begins. */
+void login_await_transport(struct login *login, uint64_t now_ms);
 
-/* Leaves the line to its Close, for the close time-out at most. */
-void login_let_end(struct login *login, uint64_t now_ms);
+/* The address being tried has had its time: the next one is wanted. */
+void login_give_up_address(struct login *login);
+
+/* The transport is open: the time for the answer to the request begins. */
+void login_await_answer(struct login *login, uint64_t now_ms);
+
+/* CONNECTING or RECONNECTING to CONNECTED. */
+void login_stand(struct login *login, uint64_t now_ms);
+
+/* Of a live line. */
+void login_ping(struct login *login, uint64_t now_ms);
+void login_probe(struct login *login, uint64_t now_ms);
+
+/* Asks the application for a new token. False: there is none. */
+bool login_ask_for_token(struct login *login, uint64_t now_ms);
+
+/* CLOSING to CLOSED. The line has still to end. */
+void login_finish_logout(struct login *login);
 
 /* An ending one may go on from: to be repeated after a back-off. `detail` is borrowed. */
 struct ending login_ending_of(enum tg_status status, const char *detail);
 
-/* Decides what follows the end of a line, or of an attempt, that nobody asked for: another attempt
- * or CLOSED. */
+/* The line, or the attempt to get one, has ended: decides what follows. When nobody asked for it,
+ * that is another attempt or CLOSED. */
 void login_end_line(struct login *login, const struct ending *ending, uint64_t now_ms);
-
-/* CLOSING to CLOSED: the end of a line that was being logged out. */
-void login_finish_logout(struct login *login);
 
 #endif

@@ -1,26 +1,27 @@
 #include "notices.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "../../proto/assert.h"
 
 enum {
 	LOGIN_RESERVE = 12, /* notices of a login and of the logout that may follow */
 	EVENT_RESERVE = 8,  /* notices kept free for what is more than an event */
 };
 
-static unsigned room(const struct notices *notices)
+static unsigned space(const struct notices *notices)
 {
 	return NOTICES_MAX - notices->count;
 }
 
 static struct notice *add(struct notices *notices, enum notice_kind kind, const char *text)
 {
-	assert(room(notices) > 0);
+	ASSERT(space(notices) > 0);
 	struct notice *notice = &notices->ring[(notices->first + notices->count) % NOTICES_MAX];
 	notices->count++;
 	notice->kind = kind;
-	snprintf(notice->text, sizeof notice->text, "%s", text);
+	snprintf(notice->text, sizeof(notice->text), "%s", text);
 	return notice;
 }
 
@@ -51,7 +52,7 @@ void notices_put_error(struct notices *notices, const struct tg_error *error)
 
 void notices_put_event(struct notices *notices, enum tg_event_kind kind, uint64_t value)
 {
-	if (!notices->is_halted && room(notices) > EVENT_RESERVE) {
+	if (!notices->is_halted && space(notices) > EVENT_RESERVE) {
 		add(notices, NOTICE_EVENT, "")->event = (struct tg_event){kind, value};
 	}
 }
@@ -63,9 +64,9 @@ void notices_put_writable(struct notices *notices)
 	}
 }
 
-bool notices_has_room(const struct notices *notices)
+bool notices_have_space(const struct notices *notices)
 {
-	return room(notices) >= LOGIN_RESERVE;
+	return space(notices) >= LOGIN_RESERVE;
 }
 
 static void hand_out(const struct listener *to, const struct notice *notice)

@@ -1,4 +1,4 @@
-/* What the application has still to be told, in order. The core changes its state first and puts a
+/* What the application has still to be told, in order. A login changes its state first and puts a
  * notice here; notices are handed out when it is whole again. So a callback may give any order, and
  * each change of state begins where the one before it ended. */
 #ifndef TIDEGATE_CLIENT_NOTICES_H
@@ -44,7 +44,7 @@ struct notice {
 	char text[NOTICE_TEXT_MAX];
 };
 
-/* Owner:  a client's core.
+/* Owner:  a login.
  * Shared: never. */
 struct notices {
 	const struct listener *listener;
@@ -55,8 +55,8 @@ struct notices {
 	struct notice ring[NOTICES_MAX];
 };
 
-/* Put a notice at the end. Texts are copied. There is room for what one order brings whenever
- * notices_has_room() is true; events alone are dropped where there is little. */
+/* Put a notice at the end. Texts are copied. There is space for what one order brings whenever
+ * notices_have_space() is true; events alone are dropped where there is little. */
 void notices_put_state(struct notices *notices, const struct tg_state_change *change);
 void notices_put_message(struct notices *notices, const struct tg_message *message);
 void notices_put_error(struct notices *notices, const struct tg_error *error);
@@ -65,7 +65,7 @@ void notices_put_writable(struct notices *notices);
 
 /* Whether another login can be followed up; false only for one that is given over and over inside
  * of one callback. */
-bool notices_has_room(const struct notices *notices);
+bool notices_have_space(const struct notices *notices);
 
 /* Hands out what is there and what is added meanwhile. Inside of a callback it does nothing: the
  * call further out goes on. */

@@ -1,11 +1,10 @@
 #include "send_queue.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../proto/bytes.h"
+#include "../../proto/assert.h"
 #include "../../proto/frame.h"
 
 enum {
@@ -60,10 +59,10 @@ static int reserve(struct send_queue *queue, size_t len)
 
 int send_queue_put_request(struct send_queue *queue, const uint8_t *data, size_t len)
 {
-	assert(waiting_len(queue) == 0 && queue->unit_left == 0);
-	const int ret = reserve(queue, len);
-	if (ret < 0) {
-		return ret;
+	ASSERT(waiting_len(queue) == 0 && queue->unit_left == 0);
+	const int err = reserve(queue, len);
+	if (err < 0) {
+		return err;
 	}
 	memcpy(queue->data + queue->end, data, len);
 	queue->end += len;
@@ -97,15 +96,15 @@ int send_queue_put_message(struct send_queue *queue, uint8_t opcode, const uint8
 	const size_t payload_len = prefix_len + len;
 	const size_t frame_len = frame_header_len(payload_len) + MASK_LEN + payload_len;
 
-	assert(!queue->is_sealed);
+	ASSERT(!queue->is_sealed);
 	if (waiting_len(queue) + frame_len > queue->limit) {
 		queue->was_full = true;
 		return -EAGAIN;
 	}
 	/* frame_header_write() is promised the longest of headers. */
-	const int ret = reserve(queue, FRAME_HEADER_MAX + payload_len);
-	if (ret < 0) {
-		return ret;
+	const int err = reserve(queue, FRAME_HEADER_MAX + payload_len);
+	if (err < 0) {
+		return err;
 	}
 	append_frame(queue, opcode, prefix, prefix_len, payload, len, mask);
 	return 0;
@@ -121,7 +120,7 @@ void send_queue_put_urgent(struct send_queue *queue, enum urgent_kind kind, cons
 	struct urgent *urgent = &queue->waiting[kind];
 	uint8_t header[FRAME_HEADER_MAX];
 
-	assert(len <= FRAME_CONTROL_PAYLOAD_MAX);
+	ASSERT(len <= FRAME_CONTROL_PAYLOAD_MAX);
 	if (queue->is_sealed) {
 		return;
 	}
@@ -140,9 +139,9 @@ int send_queue_put_close(struct send_queue *queue, const uint8_t *payload, size_
 	if (queue->is_sealed) {
 		return 0;
 	}
-	const int ret = reserve(queue, FRAME_HEADER_MAX + len);
-	if (ret < 0) {
-		return ret;
+	const int err = reserve(queue, FRAME_HEADER_MAX + len);
+	if (err < 0) {
+		return err;
 	}
 	if (drop_waiting) {
 		queue->dropped_len = waiting_len(queue) - queue->unit_left;
@@ -196,11 +195,7 @@ size_t send_queue_peek(struct send_queue *queue, const uint8_t **ret_data)
 static size_t first_frame_len(const struct send_queue *queue)
 {
 	const uint8_t *header = queue->data + queue->begin;
-	const uint8_t len7 = header[1] & 0x7f;
-	const uint64_t payload_len = len7 < 126    ? len7
-				     : len7 == 126 ? load_be16(header + 2)
-						   : load_be64(header + 2);
-	return frame_header_len(payload_len) + MASK_LEN + (size_t)payload_len;
+	return frame_header_len_at(header) + (size_t)frame_payload_len_at(header);
 }
 
 static void advance_data(struct send_queue *queue, size_t len)
@@ -228,11 +223,11 @@ static void advance_data(struct send_queue *queue, size_t len)
 void send_queue_advance(struct send_queue *queue, size_t len)
 {
 	if (queue->current.len == 0) {
-		assert(len <= waiting_len(queue));
+		ASSERT(len <= waiting_len(queue));
 		advance_data(queue, len);
 		return;
 	}
-	assert(queue->under_way + len <= queue->current.len);
+	ASSERT(queue->under_way + len <= queue->current.len);
 	queue->under_way = (uint8_t)(queue->under_way + len);
 	if (queue->under_way == queue->current.len) {
 		queue->current.len = 0;

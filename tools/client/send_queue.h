@@ -1,5 +1,5 @@
 /* What waits for the transport: frames in order, bounded, and control frames that go ahead of them
- *at the next boundary.
+ * at the next boundary.
  *
  *	data:  [sent ... begin)[ rest of the unit under way | whole frames ... end)
  *	urgent:                 goes in between here        ^

@@ -51,7 +51,7 @@ static int resolve(const struct tg_target *target, struct addrinfo **ret_list)
 
 static int use_path(struct socket_line *line, const char *path)
 {
-	if (strlen(path) >= sizeof line->path.sun_path) {
+	if (strlen(path) >= sizeof(line->path.sun_path)) {
 		return -ENAMETOOLONG;
 	}
 	line->path.sun_family = AF_UNIX;
@@ -60,7 +60,7 @@ static int use_path(struct socket_line *line, const char *path)
 		.ai_family = AF_UNIX,
 		.ai_socktype = SOCK_STREAM,
 		.ai_addr = (struct sockaddr *)&line->path,
-		.ai_addrlen = sizeof line->path,
+		.ai_addrlen = sizeof(line->path),
 	};
 	line->next = &line->local;
 	return 0;
@@ -71,21 +71,21 @@ static int socket_open(void *data, const struct tg_target *target, void **ret_li
 	if (!socket_io_speaks(target->scheme)) {
 		return -EPROTONOSUPPORT;
 	}
-	struct socket_line *line = calloc(1, sizeof *line);
+	struct socket_line *line = calloc(1, sizeof(*line));
 	if (!line) {
 		return -ENOMEM;
 	}
 	line->fd = -1;
-	int ret;
+	int err;
 	if (target->path) {
-		ret = use_path(line, target->path);
+		err = use_path(line, target->path);
 	} else {
-		ret = resolve(target, &line->list);
+		err = resolve(target, &line->list);
 		line->next = line->list;
 	}
-	if (ret < 0) {
+	if (err < 0) {
 		free(line);
-		return ret;
+		return err;
 	}
 	*ret_line = line;
 	return 0;
@@ -109,7 +109,7 @@ static int try_address(struct socket_line *line, const struct addrinfo *address)
 	}
 	if (address->ai_family != AF_UNIX) {
 		const int on = 1;
-		setsockopt(line->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+		setsockopt(line->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	}
 	while (connect(line->fd, address->ai_addr, address->ai_addrlen) < 0) {
 		if (errno == EAGAIN) {
@@ -130,11 +130,11 @@ static int try_next(struct socket_line *line)
 	while (line->next) {
 		const struct addrinfo *address = line->next;
 		line->next = address->ai_next;
-		const int ret = try_address(line, address);
-		if (ret == 0 || ret == -EINPROGRESS) {
-			return ret;
+		const int err = try_address(line, address);
+		if (err == 0 || err == -EINPROGRESS) {
+			return err;
 		}
-		drop_address(line, -ret);
+		drop_address(line, -err);
 	}
 	return line->error ? -line->error : -EHOSTUNREACH;
 }
@@ -144,8 +144,8 @@ static int socket_connect(void *data, bool give_up)
 	struct socket_line *line = data;
 
 	if (line->fd < 0) {
-		const int ret = try_next(line);
-		return ret == -EINPROGRESS ? -EAGAIN : ret;
+		const int err = try_next(line);
+		return err == -EINPROGRESS ? -EAGAIN : err;
 	}
 	if (give_up) {
 		drop_address(line, ETIMEDOUT);
@@ -156,7 +156,7 @@ static int socket_connect(void *data, bool give_up)
 		return -EAGAIN;
 	}
 	int error = 0;
-	socklen_t len = sizeof error;
+	socklen_t len = sizeof(error);
 	if (getsockopt(line->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0) {
 		error = errno;
 	}
@@ -212,7 +212,7 @@ static void socket_close(void *data)
 }
 
 const struct tg_io socket_io = {
-	.size = sizeof socket_io,
+	.size = sizeof(socket_io),
 	.open = socket_open,
 	.connect = socket_connect,
 	.read = socket_read,

@@ -66,8 +66,7 @@ extern "C" {
 #define TG_API
 #endif
 
-/* ---- Results ------------------------------------------------------------------------------------
- */
+/* --- results --------------------------------------------------------------------------------- */
 
 /* What came of a call, and why a line or a client ended. The numbers are part of the ABI. */
 enum tg_status {
@@ -114,8 +113,7 @@ enum tg_status {
  * Thread: any. */
 TG_API const char *tg_status_text(enum tg_status status);
 
-/* ---- States -------------------------------------------------------------------------------------
- */
+/* --- states ---------------------------------------------------------------------------------- */
 
 enum tg_state {
 	TG_STATE_INIT = 0,
@@ -129,9 +127,9 @@ enum tg_state {
 /* "INIT" to "CLOSED"; never NULL. Thread: any. */
 TG_API const char *tg_state_name(enum tg_state state);
 
-/* ---- What callbacks are told --------------------------------------------------------------------
- *
- * Everything pointed to is borrowed until the callback returns. Structs grow at their end only. */
+/* --- what callbacks are told ----------------------------------------------------------------- */
+
+/* Everything pointed to is borrowed until the callback returns. Structs grow at their end only. */
 
 struct tg_client;
 
@@ -186,8 +184,7 @@ struct tg_event {
 	uint64_t value;
 };
 
-/* ---- Life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------ */
 
 /* A client in state INIT with every option at its default. It owns two file descriptors (epoll and
  * a timer) besides the line's own, all close-on-exec. Errors: TG_ERR_NO_MEMORY; TG_ERR_SYSTEM: no
@@ -200,9 +197,9 @@ TG_API enum tg_status tg_client_create(struct tg_client **ret_client);
  * returns TG_ERR_DESTROYED. NULL is fine. */
 TG_API void tg_client_destroy(struct tg_client *client);
 
-/* ---- Options ------------------------------------------------------------------------------------
- *
- * Copied at tg_client_connect(): what is set later counts from the next one on. Callbacks alone
+/* --- options --------------------------------------------------------------------------------- */
+
+/* Copied at tg_client_connect(): what is set later counts from the next one on. Callbacks alone
  * take effect at once. Strings are copied by the setter. Each returns TG_OK, TG_ERR_NO_MEMORY, or
  * TG_ERR_ARGUMENT for a value that cannot be, which leaves the option as it was. */
 
@@ -230,7 +227,7 @@ TG_API enum tg_status tg_client_set_read_deadline_ms(
 TG_API enum tg_status tg_client_set_connect_timeout_ms(
 	struct tg_client *client, uint32_t connect_timeout_ms);
 
-/* Time for the line to end in good order: queued messages, Close, the peer's Close, end of file.
+/* Time for the line to end in good order: queued messages, Close, the gateway's Close, end of file.
  * Then it is cut. Default 1,500; 0: at once. */
 TG_API enum tg_status tg_client_set_close_timeout_ms(
 	struct tg_client *client, uint32_t close_timeout_ms);
@@ -270,9 +267,9 @@ enum {
  * size. */
 TG_API enum tg_status tg_client_set_send_queue_limit(struct tg_client *client, size_t limit);
 
-/* ---- Callbacks ----------------------------------------------------------------------------------
- *
- * All are optional and get the pointer of tg_client_set_user_data() last. NULL takes one back. */
+/* --- callbacks ------------------------------------------------------------------------------- */
+
+/* All are optional and get the pointer of tg_client_set_user_data() last. NULL takes one back. */
 
 TG_API void tg_client_set_user_data(struct tg_client *client, void *data);
 TG_API void *tg_client_user_data(const struct tg_client *client);
@@ -304,8 +301,7 @@ TG_API void tg_client_on_writable(struct tg_client *client, tg_writable_fn *fn);
 typedef bool tg_auth_fn(struct tg_client *client, void *data);
 TG_API void tg_client_on_auth(struct tg_client *client, tg_auth_fn *fn);
 
-/* ---- Orders -------------------------------------------------------------------------------------
- */
+/* --- orders ---------------------------------------------------------------------------------- */
 
 /* Logs in: INIT or CLOSED to CONNECTING, and the dial begins. In CLOSING what is left of the old
  * line is cut first. In CONNECTING, CONNECTED and RECONNECTING it changes nothing and returns
@@ -336,8 +332,7 @@ TG_API enum tg_status tg_client_send_text(struct tg_client *client, const char *
 TG_API enum tg_status tg_client_send_packet(
 	struct tg_client *client, uint16_t command, const void *payload, size_t len);
 
-/* ---- Running ------------------------------------------------------------------------------------
- */
+/* --- running --------------------------------------------------------------------------------- */
 
 /* Logs in if the client is INIT, and runs it until it is CLOSED and its last line is gone. From
  * inside a callback it cannot be called: TG_ERR_STATE. Returns why it closed: TG_OK when logged
@@ -367,8 +362,7 @@ TG_API int tg_client_timeout_ms(const struct tg_client *client);
  * harmless. From inside a callback it does nothing. Errors: TG_ERR_DESTROYED. */
 TG_API enum tg_status tg_client_process(struct tg_client *client);
 
-/* ---- Looking ------------------------------------------------------------------------------------
- */
+/* --- looking --------------------------------------------------------------------------------- */
 
 TG_API enum tg_state tg_client_state(const struct tg_client *client);
 
@@ -394,13 +388,13 @@ struct tg_stats {
 	uint32_t attempt; /* attempts since a line last stood for the minimum uptime, as it ended */
 };
 
-/* Counts since tg_client_create(). Writes the first `size` bytes: pass sizeof *ret_stats. */
+/* Counts since tg_client_create(). Writes the first `size` bytes: pass sizeof(*ret_stats). */
 TG_API void tg_client_stats(
 	const struct tg_client *client, struct tg_stats *ret_stats, size_t size);
 
-/* ---- Transports of one's own --------------------------------------------------------------------
- *
- * For TLS, proxies and tests. A transport is non-blocking and has a descriptor that tells when to
+/* --- transports of one's own ----------------------------------------------------------------- */
+
+/* For TLS, proxies and tests. A transport is non-blocking and has a descriptor that tells when to
  * go on. Functions return 0 or a count, or a negative errno. */
 
 struct tg_target {
@@ -446,8 +440,7 @@ struct tg_io {
 TG_API enum tg_status tg_client_set_io(
 	struct tg_client *client, const struct tg_io *io, void *data);
 
-/* ---- The library --------------------------------------------------------------------------------
- */
+/* --- the library ----------------------------------------------------------------------------- */
 
 /* The version of the library that runs, as "1.2.3". Thread: any. */
 TG_API const char *tg_version(void);

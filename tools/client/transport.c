@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
+#include "wire.h"
+
 enum {
 	BUFFER_SIZE = 16384,
 	READS_MAX = 16, /* in one step, so that other work of the loop gets its turn */
@@ -13,10 +15,10 @@ enum {
 
 _Static_assert((int)EPOLLIN == POLLIN && (int)EPOLLOUT == POLLOUT, "one set of bits");
 
-int transport_init(struct transport *transport, struct core *core, int epoll_fd)
+int transport_init(struct transport *transport, struct login *login, int epoll_fd)
 {
 	*transport = (struct transport){
-		.core = core,
+		.login = login,
 		.epoll_fd = epoll_fd,
 		.watched_fd = -1,
 		.buffer = malloc(BUFFER_SIZE),
@@ -24,7 +26,7 @@ int transport_init(struct transport *transport, struct core *core, int epoll_fd)
 	return transport->buffer ? 0 : -ENOMEM;
 }
 
-/* ---- Watching. */
+/* --- watching -------------------------------------------------------------------------------- */
 
 static void unwatch(struct transport *transport)
 {
@@ -67,14 +69,14 @@ void transport_watch(struct transport *transport)
 	}
 	if (transport->is_connected) {
 		wanted = POLLIN;
-		if (!transport->write_error && core_peek(transport->core, &data) > 0) {
+		if (!transport->write_error && wire_peek(transport->login, &data) > 0) {
 			wanted |= POLLOUT;
 		}
 	}
 	watch(transport, fd, transport->io.events(transport->line, wanted));
 }
 
-/* ---- Opening and closing. */
+/* --- opening and closing --------------------------------------------------------------------- */
 
 static void close_line(struct transport *transport)
 {
@@ -105,11 +107,11 @@ static void open_line(struct transport *transport, uint32_t number, uint64_t now
 	void *line = NULL;
 
 	transport->io = transport->next_io;
-	const int ret = transport->io.open(transport->next_data, &target, &line);
-	if (ret == -EHOSTUNREACH) {
-		core_transport_failed(transport->core, number, TG_ERR_RESOLVE, 0, now_ms);
-	} else if (ret < 0) {
-		core_transport_failed(transport->core, number, TG_ERR_UNREACHABLE, -ret, now_ms);
+	const int err = transport->io.open(transport->next_data, &target, &line);
+	if (err == -EHOSTUNREACH) {
+		wire_failed(transport->login, number, TG_ERR_RESOLVE, 0, now_ms);
+	} else if (err < 0) {
+		wire_failed(transport->login, number, TG_ERR_UNREACHABLE, -err, now_ms);
 	} else {
 		transport->line = line;
 		transport->number = number;
@@ -121,32 +123,32 @@ static void open_line(struct transport *transport, uint32_t number, uint64_t now
 /* Returns whether there is more to do at once. */
 static bool connect_line(struct transport *transport, uint64_t now_ms)
 {
-	struct core *core = transport->core;
-	const bool give_up = core_wants_next_address(core);
-	const int ret = transport->io.connect(transport->line, give_up);
+	struct login *login = transport->login;
+	const bool give_up = login->wants_next_address;
+	const int err = transport->io.connect(transport->line, give_up);
 
-	if (ret == 0) {
+	if (err == 0) {
 		transport->is_connected = true;
-		core_transport_opened(core, transport->number, now_ms);
+		wire_opened(login, transport->number, now_ms);
 		return true;
 	}
-	if (ret == -EINPROGRESS || (ret == -EAGAIN && give_up)) {
-		core_transport_trying(core, transport->number, now_ms);
+	if (err == -EINPROGRESS || (err == -EAGAIN && give_up)) {
+		wire_trying(login, transport->number, now_ms);
 		return false;
 	}
-	if (ret == -EAGAIN) {
+	if (err == -EAGAIN) {
 		return false;
 	}
-	core_transport_failed(core, transport->number,
-		ret == -ETIMEDOUT ? TG_ERR_CONNECT_TIMEOUT : TG_ERR_UNREACHABLE, -ret, now_ms);
+	wire_failed(login, transport->number,
+		err == -ETIMEDOUT ? TG_ERR_CONNECT_TIMEOUT : TG_ERR_UNREACHABLE, -err, now_ms);
 	return true;
 }
 
-/* ---- Bytes. */
+/* --- bytes ----------------------------------------------------------------------------------- */
 
 static bool serves(const struct transport *transport, const bool *is_doomed)
 {
-	return !*is_doomed && core_wanted_line(transport->core) == transport->number;
+	return !*is_doomed && wire_wanted_line(transport->login) == transport->number;
 }
 
 static void write_line(struct transport *transport, const bool *is_doomed)
@@ -155,7 +157,7 @@ static void write_line(struct transport *transport, const bool *is_doomed)
 	size_t len;
 
 	while (!transport->write_error && serves(transport, is_doomed) &&
-		(len = core_peek(transport->core, &data)) > 0) {
+		(len = wire_peek(transport->login, &data)) > 0) {
 		const ssize_t sent = transport->io.write(transport->line, data, len);
 		if (sent == -EAGAIN || sent == 0) {
 			break;
@@ -164,27 +166,26 @@ static void write_line(struct transport *transport, const bool *is_doomed)
 			transport->write_error = (int)-sent;
 			break;
 		}
-		core_advance(transport->core, transport->number, (size_t)sent);
+		wire_advance(transport->login, transport->number, (size_t)sent);
 	}
 }
 
 /* Returns whether there may be more to read. */
 static bool read_line(struct transport *transport, uint64_t now_ms)
 {
-	struct core *core = transport->core;
+	struct login *login = transport->login;
 	const ssize_t got = transport->io.read(transport->line, transport->buffer, BUFFER_SIZE);
 
 	if (got > 0) {
-		core_feed(core, transport->number, transport->buffer, (size_t)got, now_ms);
+		wire_feed(login, transport->number, transport->buffer, (size_t)got, now_ms);
 		return true;
 	}
 	if (got == 0) {
-		core_transport_ended(core, transport->number, now_ms);
+		wire_ended(login, transport->number, now_ms);
 	} else if (got != -EAGAIN) {
-		core_transport_failed(core, transport->number, TG_ERR_LOST, (int)-got, now_ms);
+		wire_failed(login, transport->number, TG_ERR_LOST, (int)-got, now_ms);
 	} else if (transport->write_error) {
-		core_transport_failed(
-			core, transport->number, TG_ERR_LOST, transport->write_error, now_ms);
+		wire_failed(login, transport->number, TG_ERR_LOST, transport->write_error, now_ms);
 	}
 	return got != -EAGAIN;
 }
@@ -195,7 +196,7 @@ bool transport_step(
 	unsigned reads = 0;
 
 	while (!*is_doomed) {
-		const uint32_t wanted = core_wanted_line(transport->core);
+		const uint32_t wanted = wire_wanted_line(transport->login);
 		if (transport->line && transport->number != wanted) {
 			close_line(transport);
 		}
@@ -232,7 +233,7 @@ void transport_part(struct transport *transport)
 	const bool is_doomed = false;
 
 	if (!transport->line || !transport->is_connected ||
-		core_wanted_line(transport->core) != transport->number) {
+		wire_wanted_line(transport->login) != transport->number) {
 		return;
 	}
 	write_line(transport, &is_doomed);

@@ -1,4 +1,4 @@
-/* The transport of a core's lines: opens, reads, writes and closes what the core wants, through a
+/* The transport of a login's lines: opens, reads, writes and closes what the login wants, through a
  * table of functions, and keeps the descriptor watched by an epoll. */
 #ifndef TIDEGATE_CLIENT_TRANSPORT_H
 #define TIDEGATE_CLIENT_TRANSPORT_H
@@ -7,14 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core.h"
+#include "login.h"
 #include "tidegate-client.h"
 #include "url.h"
 
 /* Owner:  a client.
  * Shared: never. */
 struct transport {
-	struct core *core;
+	struct login *login;
 	int epoll_fd; /* of the client; borrowed */
 
 	/* Of the next line to be opened. The texts of `url` are borrowed. */
@@ -25,7 +25,7 @@ struct transport {
 	/* Of the one there is. */
 	struct tg_io io;
 	void *line;      /* NULL: there is none */
-	uint32_t number; /* of the core's line it serves */
+	uint32_t number; /* of the login's line it serves */
 	bool is_connected;
 	int write_error; /* nothing more can be sent; what was received is read first */
 	int watched_fd;  /* -1: none */
@@ -34,13 +34,13 @@ struct transport {
 };
 
 /* Errors: -ENOMEM. */
-int transport_init(struct transport *transport, struct core *core, int epoll_fd);
+int transport_init(struct transport *transport, struct login *login, int epoll_fd);
 
 /* Closes what there is. Accepts a transport that is all zero but for an fd of -1. */
 void transport_finish(struct transport *transport);
 
-/* Does what can be done without waiting: opens, connects, closes and writes as the core wants;
- * reads too when `may_read`, within a budget. Calls back into the core, and so into the
+/* Does what can be done without waiting: opens, connects, closes and writes as the login wants;
+ * reads too when `may_read`, within a budget. Calls back into the login, and so into the
  * application; stops when *is_doomed becomes true. Returns whether more can be done at once. */
 bool transport_step(
 	struct transport *transport, bool may_read, const bool *is_doomed, uint64_t now_ms);
@@ -50,7 +50,7 @@ void transport_watch(struct transport *transport);
 
 /* Before a line is cut in the middle of its end: hands the kernel what it takes of the Close, then
  * reads and forgets what has come, as closing on unread bytes would be a reset that takes the Close
- * from the peer. */
+ * from the gateway. */
 void transport_part(struct transport *transport);
 
 #endif

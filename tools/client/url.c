@@ -43,7 +43,7 @@ static bool copy(char *to, size_t size, struct slice from)
 
 static bool take_scheme(struct slice scheme, struct url *url)
 {
-	if (scheme.len == 0 || !copy(url->scheme, sizeof url->scheme, scheme)) {
+	if (scheme.len == 0 || !copy(url->scheme, sizeof(url->scheme), scheme)) {
 		return false;
 	}
 	for (char *c = url->scheme; *c; c++) {
@@ -77,7 +77,7 @@ static bool take_service(struct slice port, bool is_told, struct url *url)
 
 	if (!is_told || port.len == 0) {
 		return copy(
-			url->service, sizeof url->service, is_secure ? SLICE("443") : SLICE("80"));
+			url->service, sizeof(url->service), is_secure ? SLICE("443") : SLICE("80"));
 	}
 	for (size_t i = 0; i < port.len; i++) {
 		if (!ascii_is_digit(port.data[i]) || i >= URL_SERVICE_MAX) {
@@ -85,7 +85,7 @@ static bool take_service(struct slice port, bool is_told, struct url *url)
 		}
 		number = number * 10 + (unsigned)(port.data[i] - '0');
 	}
-	return number > 0 && number <= PORT_MAX && copy(url->service, sizeof url->service, port);
+	return number > 0 && number <= PORT_MAX && copy(url->service, sizeof(url->service), port);
 }
 
 static bool take_authority(struct slice authority, struct url *url)
@@ -112,9 +112,9 @@ static bool take_authority(struct slice authority, struct url *url)
 	if (has_port) {
 		slice_drop(&rest, 1);
 	}
-	return host_is_valid(host, in_brackets) && copy(url->host, sizeof url->host, host) &&
+	return host_is_valid(host, in_brackets) && copy(url->host, sizeof(url->host), host) &&
 	       take_service(rest, has_port, url) &&
-	       copy(url->authority, sizeof url->authority, authority);
+	       copy(url->authority, sizeof(url->authority), authority);
 }
 
 static bool take_target(const char *target, struct url *url)
@@ -133,7 +133,7 @@ static bool take_unix(const char *path, struct url *url)
 	url->path = path;
 	url->target = "";
 	return *path && strlen(path) <= UNIX_PATH_MAX &&
-	       copy(url->authority, sizeof url->authority, SLICE("localhost"));
+	       copy(url->authority, sizeof(url->authority), SLICE("localhost"));
 }
 
 int url_parse(const char *text, struct url *ret_url)
@@ -189,8 +189,8 @@ static char *append_field(char *end, bool *has_query, const char *key, const cha
 
 int url_target(const char *target, const char *user, const char *token, char **ret_target)
 {
-	const size_t size = 1 + strlen(target) + (user ? sizeof "&user=" + 3 * strlen(user) : 0) +
-			    (token ? sizeof "&token=" + 3 * strlen(token) : 0) + 1;
+	const size_t size = 1 + strlen(target) + (user ? sizeof("&user=") + 3 * strlen(user) : 0) +
+			    (token ? sizeof("&token=") + 3 * strlen(token) : 0) + 1;
 	bool has_query = strchr(target, '?') != NULL;
 	char *joined = malloc(size);
 	char *end = joined;
