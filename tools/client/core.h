@@ -1,5 +1,5 @@
 /* The client without I/O and without a clock: orders, bytes and the time in; bytes, callbacks and
- * what is wanted of a transport out. PROTOCOL sections "Liveness", "Sessions", "Close codes".
+ * what is wanted of a transport out. PROTOCOL sections 3, 4 and 5.
  *
  * Whoever drives it brings the transport in line with core_wanted_line() after each call:
  *

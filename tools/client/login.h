@@ -1,5 +1,5 @@
 /* A login: its state, the one line it has, and what follows the end of that line. Whoever changes
- * it delivers its notices when it is whole again. PROTOCOL sections "Sessions", "Close codes". */
+ * it delivers its notices when it is whole again. PROTOCOL sections 4 and 5. */
 #ifndef TIDEGATE_CLIENT_LOGIN_H
 #define TIDEGATE_CLIENT_LOGIN_H
 

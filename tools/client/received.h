@@ -1,5 +1,5 @@
 /* What a line tells, and what a login makes of it: messages, pongs, a Close, a fault. PROTOCOL
- * sections "Packets" and "Close codes". */
+ * sections 2 and 5. */
 #ifndef TIDEGATE_CLIENT_RECEIVED_H
 #define TIDEGATE_CLIENT_RECEIVED_H
 
