@@ -91,6 +91,7 @@ def test_lintian_finds_nothing(packages):
 
 
 def test_the_version_is_the_project_s(package):
+    """The changelog's newest entry gives the package's version, meson.build what `tidegate --version` tells."""
     stated = re.search(r"version: '([\d.]+)'", (ROOT / "meson.build").read_text(encoding="utf-8"))[1]
     assert field(package, "Version") == stated
 
@@ -191,6 +192,10 @@ def test_a_life_in_a_clean_root(root, packages, tmp_path):
     assert "LimitNOFILE" in (root / UNIT).read_text(encoding="ascii")
     for path in (
         "doc/tidegate/README.md.gz",
+        "doc/tidegate/tools/deploy/README.md.gz",
+        "doc/tidegate/server/config/README.md.gz",
+        "doc/tidegate/server/admin/README.md.gz",
+        "doc/tidegate/proto/PROTOCOL.md.gz",
         "doc/tidegate/changelog.gz",
         "doc/tidegate/copyright",
         "doc/tidegate/examples/haproxy.cfg",
