@@ -51,7 +51,7 @@ GOOD = {
     "a fault": ("tests/a.c", "/* Fault 1. */"),
     "a fault and a list": ("tests/a.c", "/* faults 1 and 1 */"),
     "no number of a fault": ("tests/a.c", "int faults[2]; /* 3 faults, fault by fault */"),
-    "RFCs": ("proto/a.c", "/* RFC 6455; RFC 9112 section 5.1, RFC 6455 sections 5.1 and 6, RFC 6455 §5.2, RFC 6455's. */"),
+    "RFCs": ("proto/a.c", "/* RFC 6455; RFC 9112 section 5.1, RFC 6455 §5.2, RFC 6455's. */"),
     "an RFC over the end of a line": ("proto/a.c", "/* RFC\n * 6455 section\n * 5.2 */"),
     "a file beside": ("proto/a.h", "/* see PROTOCOL.md. */"),
     "a file above": ("tools/web-sdk/src/a.ts", "// the rows of FAULTS.md"),
