@@ -1,4 +1,4 @@
-/* Why a connection ended. PROTOCOL section "Close codes"; RFC 6455 section 7.4. */
+/* Why a connection ended. PROTOCOL section 5; RFC 6455 section 7.4. */
 #ifndef TIDEGATE_CLOSE_REASON_H
 #define TIDEGATE_CLOSE_REASON_H
 

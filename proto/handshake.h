@@ -1,5 +1,5 @@
 /* The opening handshake on the server's side. RFC 6455 section 4.2, RFC 9112; PROTOCOL section
- * "Opening". Strict: no obs-fold, no bare LF, no space before a colon, no HTTP/0.9. */
+ * 1. Strict: no obs-fold, no bare LF, no space before a colon, no HTTP/0.9. */
 #ifndef TIDEGATE_HANDSHAKE_H
 #define TIDEGATE_HANDSHAKE_H
 
@@ -45,8 +45,9 @@ struct handshake_request {
 enum handshake_progress handshake_scan(
 	struct handshake_scan *scan, const char *data, size_t len, size_t *ret_head_len);
 
-/* Judges a complete head, the empty line included, in the order of PROTOCOL: syntax, method,
- * version of HTTP, Host, upgrade tokens, WebSocket version, key, then the user.
+/* Judges a complete head, the empty line included, in the order of PROTOCOL section 1:
+ * syntax, method, version of HTTP, target, body, Host, upgrade tokens, WebSocket version, key, then
+ * the user.
  * Thread: any. */
 void handshake_parse(const char *head, size_t head_len, struct handshake_request *ret_request);
 

@@ -1,4 +1,4 @@
-/* The binary packet: command, length, payload. PROTOCOL section "Packets". */
+/* The binary packet: command, length, payload. PROTOCOL section 2. */
 #ifndef TIDEGATE_PACKET_H
 #define TIDEGATE_PACKET_H
 

@@ -1,4 +1,4 @@
-/* How a delivered text ends: ` -- FROM user`. PROTOCOL section "Packets". */
+/* How a delivered text ends: ` -- FROM user`. PROTOCOL section 2. */
 #ifndef TIDEGATE_SUFFIX_H
 #define TIDEGATE_SUFFIX_H
 

@@ -1,4 +1,4 @@
-/* Which names a user may have. PROTOCOL section "Opening". */
+/* Which names a user may have. PROTOCOL section 1. */
 #ifndef TIDEGATE_USER_NAME_H
 #define TIDEGATE_USER_NAME_H
 

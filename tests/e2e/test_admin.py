@@ -120,6 +120,18 @@ def test_promtool_accepts_the_metrics(serve):
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
 
 
+def test_the_guide_lists_the_metrics(serve):
+    """Those of jemalloc are served where it is the allocator."""
+    text = serve()[1].get("/metrics").body.decode()
+    served = re.findall(r"^# HELP (\S+) (.*)\n# TYPE \S+ (\S+)$", text, re.MULTILINE)
+    guide = (ROOT / "server/admin/README.md").read_text(encoding="utf-8").split("## Metrics", 1)[1]
+    listed = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*) \|$", guide, re.MULTILINE)
+    has_jemalloc = "tidegate_jemalloc_" in text
+    assert [(name, kind, help) for name, help, kind in served] == [
+        row for row in listed if has_jemalloc or not row[0].startswith("tidegate_jemalloc_")
+    ]
+
+
 def test_what_is_counted(serve):
     gateway, admin = serve()
     before = admin.metrics()

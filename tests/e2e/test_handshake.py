@@ -1,4 +1,4 @@
-"""The opening: every row of PROTOCOL's first table, over raw sockets."""
+"""The opening: every row of the table of PROTOCOL section 1, over raw sockets."""
 
 import contextlib
 import re

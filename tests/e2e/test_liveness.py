@@ -1,4 +1,4 @@
-"""Deadlines: PROTOCOL's section 3, over raw sockets."""
+"""Deadlines: PROTOCOL section 3, over raw sockets."""
 
 import time
 

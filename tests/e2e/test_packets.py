@@ -1,4 +1,4 @@
-"""Binary messages: PROTOCOL's section 2, over raw sockets."""
+"""Binary messages: PROTOCOL section 2, over raw sockets."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Logins, kicks and ends: the rules of DESIGN that settle races, on a live gateway."""
+"""Logins, kicks and ends: PROTOCOL section 4, on a live gateway."""
 
 import contextlib
 import threading

@@ -91,6 +91,7 @@ def test_lintian_finds_nothing(packages):
 
 
 def test_the_version_is_the_project_s(package):
+    """The changelog's newest entry gives the package's version, meson.build what `tidegate --version` tells."""
     stated = re.search(r"version: '([\d.]+)'", (ROOT / "meson.build").read_text(encoding="utf-8"))[1]
     assert field(package, "Version") == stated
 
@@ -199,6 +200,9 @@ def test_a_life_in_a_clean_root(root, packages, tmp_path):
         "man/man1/tidegate.1.gz",
     ):
         assert (root / "usr/share" / path).is_file(), path
+    # Compressed or not, as their size may be.
+    for page in ("proto/PROTOCOL", "server/admin/README", "server/config/README", "tools/deploy/README"):
+        assert list((root / "usr/share/doc/tidegate").glob(f"{page}.md*")), page
 
     # Run by hand as its account, with the config as edited.
     config = root / CONFIG

@@ -1,5 +1,5 @@
 /* The state machine of the client on a virtual clock. The faults of the tutorial's SDK that a
- * native client can have are tested by their numbers in the table of the client's design. */
+ * native client can have are tested by their numbers in FAULTS.md. */
 #include "client_rig.h"
 
 #include <errno.h>

@@ -4,7 +4,7 @@
 #include <poll.h>
 
 enum {
-	PACKET_TEXT = 102, /* PROTOCOL section "Packets" */
+	PACKET_TEXT = 102, /* PROTOCOL section 2 */
 };
 
 static enum tg_status hand_over(struct delivery *delivery, const struct input_line *line)

@@ -1,5 +1,5 @@
 /* One connection, from the request to the last frame, without its transport: bytes in, events out;
- * orders in, bytes out. RFC 6455; PROTOCOL sections "Opening" and "Packets". */
+ * orders in, bytes out. RFC 6455; PROTOCOL sections 1 and 2. */
 #ifndef TIDEGATE_CLIENT_LINE_H
 #define TIDEGATE_CLIENT_LINE_H
 

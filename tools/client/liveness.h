@@ -1,5 +1,5 @@
 /* Whether a line lives: when it is to be pinged, when its silence has been long enough, and what a
- * late look means. Knows times only; who looks pings and gives up. PROTOCOL section "Liveness". */
+ * late look means. Knows times only; who looks pings and gives up. PROTOCOL section 3. */
 #ifndef TIDEGATE_CLIENT_LIVENESS_H
 #define TIDEGATE_CLIENT_LIVENESS_H
 

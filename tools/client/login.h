@@ -7,8 +7,7 @@
  *
  * They look at a login as they like and change it by the transitions below; but for its counters
  * and `fed`, which is the wire's, nobody else writes its fields. Who has made a transition delivers
- * its notices when the login is whole again. PROTOCOL sections "Liveness", "Sessions" and
- * "Close codes". */
+ * its notices when the login is whole again. PROTOCOL sections 3, 4 and 5. */
 #ifndef TIDEGATE_CLIENT_LOGIN_H
 #define TIDEGATE_CLIENT_LOGIN_H
 

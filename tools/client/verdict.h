@@ -1,4 +1,4 @@
-/* What the end of a line means for the client. PROTOCOL section "Close codes". */
+/* What the end of a line means for the client. PROTOCOL section 5. */
 #ifndef TIDEGATE_CLIENT_VERDICT_H
 #define TIDEGATE_CLIENT_VERDICT_H
 

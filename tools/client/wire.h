@@ -6,7 +6,7 @@
  *	another number          close what there is, connect anew
  *
  * Whatever concerns a line carries the line's number, and is passed over when that is an older one.
- * PROTOCOL sections "Packets" and "Close codes". */
+ * PROTOCOL sections 2 and 5. */
 #ifndef TIDEGATE_CLIENT_WIRE_H
 #define TIDEGATE_CLIENT_WIRE_H
 

@@ -1,4 +1,4 @@
-// Close codes and the gateway's names of ends in words: PROTOCOL's table, for people. Pure.
+// Close codes and the gateway's names of ends in words: PROTOCOL section 5, for people. Pure.
 
 const CODES: Readonly<Record<number, string>> = {
   1000: 'a normal end',

@@ -1,4 +1,4 @@
-/* What a client does when its line ends with a close code: section 5 of the protocol. */
+/* What a client does when its line ends with a close code: PROTOCOL section 5. */
 import type { IMErrorCode } from './errors.js'
 
 /** `stay`: closed for good. `refresh`: ask for a token once more. `retry`: back off and dial. */

@@ -1,4 +1,4 @@
-// The faults of the tutorial's SDK (their numbers are those of the project's table) that a server has a part in, each
+// The faults of the tutorial's SDK (their numbers are those of FAULTS.md) that a server has a part in, each
 // against the real gateway. Sockets are counted at the proxy or by the gateway's log, never by the client.
 // Number 13, the hidden tab, is in test/browser.
 

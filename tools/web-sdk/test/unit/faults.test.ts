@@ -1,5 +1,5 @@
-/* The faults of the tutorial's SDK, by their numbers: each test shows that this one is free of it. 15 and 17 are
- * about processes and bundles: see test/package. */
+/* The faults of the tutorial's SDK, by their numbers in FAULTS.md: each test shows that this one is free of it.
+ * 15 and 17 are about processes and bundles: see test/package. */
 import { describe, expect, test, vi } from 'vitest'
 import { encodePacket, State, TEXT } from '../../src/index.js'
 import { seeded } from './random.js'

@@ -1,0 +1,65 @@
+"""What the guides list is what there is: options, operations of the admin port, versions."""
+
+import json
+import pathlib
+import re
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SIZES = {"K": 10, "M": 20, "G": 30}
+
+
+def read(path):
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def number(text):
+    """64K as 65536."""
+    return int(text[:-1]) << SIZES[text[-1]] if text[-1] in SIZES else int(text)
+
+
+def rows_of_options():
+    """name: (default, least, most, reload) by options.def and meson."""
+    defaults = dict(re.findall(r"option\('(\w+)', type: 'integer'.*value: (\d+)", read("meson_options.txt")))
+    rows = re.findall(r"^OPTION\((\w+), (\w+), (\d+), (\d+), (\w+),", read("server/config/options.def"), re.MULTILINE)
+    assert len(rows) > 10
+    return {
+        name: (int(defaults.get(name, default if default.isdigit() else -1)), int(least), int(most), reload == "true")
+        for name, default, least, most, reload in rows
+    }
+
+
+def test_the_guide_lists_each_number():
+    guide = read("server/config/README.md")
+    rows = re.findall(r"^\| `(\w+)` \| (\S+) \| (\S+) to (\S+) \| (yes)? ?\|", guide, re.MULTILINE)
+    assert {
+        name: (number(default), number(least), number(most), bool(reload))
+        for name, default, least, most, reload in rows
+    } == rows_of_options()
+
+
+def test_the_guide_lists_each_word():
+    guide = read("server/config/README.md").split("## Words", 1)[1]
+    words = re.findall(r'^\t\{"(\w+)", set_', read("server/config/config.c"), re.MULTILINE)
+    assert words
+    assert re.findall(r"^\| `(\w+)`", guide, re.MULTILINE) == words
+
+
+def test_the_guide_lists_each_operation():
+    described = {
+        f"{method.upper()} {path}"
+        for path, operations in json.loads(read("server/admin/openapi.json"))["paths"].items()
+        for method in operations
+        if method in ("get", "post", "delete")
+    }
+    table = read("server/admin/README.md").split("## The API", 1)[1].split("```", 1)[0]
+    assert set(re.findall(r"`((?:GET|POST|DELETE) [^`]+)`", table)) == described
+
+
+def test_the_changelog_s_version_is_the_project_s():
+    stated = re.search(r"version: '([\d.]+)'", read("meson.build"))[1]
+    assert read("tools/debian/changelog").startswith(f"tidegate ({stated}) ")
+
+
+def test_the_front_door_is_short():
+    assert len(read("README.md").splitlines()) <= 200
+    assert "tools/start" in "\n".join(read("README.md").splitlines()[:24])
