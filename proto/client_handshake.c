@@ -6,8 +6,6 @@
 #include <string.h>
 
 #include "ascii.h"
-#include "http_field.h"
-#include "slice.h"
 
 void client_handshake_key(
 	const uint8_t nonce[CLIENT_HANDSHAKE_NONCE_LEN], char ret_key[ACCEPT_KEY_LEN + 1])
@@ -30,83 +28,11 @@ size_t client_handshake_request(
 	return (size_t)len;
 }
 
-/* ---- The search for the end. */
-
-enum scan_state {
-	SCAN_START, /* and the states up to SCAN_STATUS_END: a byte each of "HTTP/1.1 101" */
-	SCAN_STATUS_END = 12,
-	SCAN_PHRASE,
-	SCAN_LINE_LF,
-	SCAN_NAME_START,
-	SCAN_NAME,
-	SCAN_VALUE,
-	SCAN_HEAD_LF,
-	SCAN_COMPLETE,
-	SCAN_MALFORMED,
-};
-
-static enum scan_state scan_start(enum scan_state state, char c)
-{
-	static const char pattern[] = "HTTP/d.d ddd";
-	const char wanted = pattern[state];
-	const bool fits = wanted == 'd' ? ascii_is_digit(c) : c == wanted;
-	return fits ? state + 1 : SCAN_MALFORMED;
-}
-
-static enum scan_state scan_byte(enum scan_state state, char c)
-{
-	switch (state) {
-	case SCAN_STATUS_END:
-		/* Some leave out the space with the phrase, which RFC 9112 asks for. */
-		return c == ' ' ? SCAN_PHRASE : c == '\r' ? SCAN_LINE_LF : SCAN_MALFORMED;
-	case SCAN_PHRASE:
-		return http_is_value(c) ? SCAN_PHRASE : c == '\r' ? SCAN_LINE_LF : SCAN_MALFORMED;
-	case SCAN_LINE_LF:
-		return c == '\n' ? SCAN_NAME_START : SCAN_MALFORMED;
-	case SCAN_NAME_START:
-		return c == '\r' ? SCAN_HEAD_LF : http_is_token(c) ? SCAN_NAME : SCAN_MALFORMED;
-	case SCAN_NAME:
-		return http_is_token(c) ? SCAN_NAME : c == ':' ? SCAN_VALUE : SCAN_MALFORMED;
-	case SCAN_VALUE:
-		return http_is_value(c) ? SCAN_VALUE : c == '\r' ? SCAN_LINE_LF : SCAN_MALFORMED;
-	case SCAN_HEAD_LF:
-		return c == '\n' ? SCAN_COMPLETE : SCAN_MALFORMED;
-	case SCAN_COMPLETE:
-	case SCAN_MALFORMED:
-		return state;
-	default:
-		return scan_start(state, c);
-	}
-}
-
-enum client_handshake_progress client_handshake_scan(
-	struct client_handshake_scan *scan, const char *data, size_t len, size_t *ret_head_len)
-{
-	const size_t limit = len < CLIENT_HANDSHAKE_HEAD_MAX ? len : CLIENT_HANDSHAKE_HEAD_MAX;
-	enum scan_state state = scan->state;
-	size_t seen = scan->seen;
-
-	while (seen < limit && state < SCAN_COMPLETE) {
-		state = scan_byte(state, data[seen++]);
-	}
-	scan->state = (uint8_t)state;
-	scan->seen = (uint16_t)seen;
-
-	if (state == SCAN_MALFORMED) {
-		return CLIENT_HANDSHAKE_MALFORMED;
-	}
-	if (state == SCAN_COMPLETE) {
-		*ret_head_len = seen;
-		return CLIENT_HANDSHAKE_COMPLETE;
-	}
-	return seen == CLIENT_HANDSHAKE_HEAD_MAX ? CLIENT_HANDSHAKE_TOO_LONG
-						 : CLIENT_HANDSHAKE_MORE;
-}
-
-/* ---- A complete head, taken apart. */
+/* ---- A head, taken apart. */
 
 struct head {
-	struct slice status_line;
+	struct slice version;
+	uint16_t status;
 	struct slice accept; /* of the last one */
 	size_t accept_count;
 	bool connection_upgrade;
@@ -151,32 +77,38 @@ static void take_field(struct head *head, struct slice name, struct slice value)
 	}
 }
 
-/* `rest` has passed the scan, so that every separator looked for is there. */
+/* `digits` are three. */
+static uint16_t read_status(struct slice digits)
+{
+	return (uint16_t)((digits.data[0] - '0') * 100 + (digits.data[1] - '0') * 10 +
+			  (digits.data[2] - '0'));
+}
+
 static void take_apart(struct slice rest, struct head *ret_head)
 {
+	struct slice line[3];
+	struct slice name;
+	struct slice value;
+
+	http_head_cut_line(&rest, line);
 	*ret_head = (struct head){
-		.status_line = slice_cut(&rest, '\r'),
+		.version = line[0],
+		.status = read_status(line[1]),
 		.retry_after_s = -1,
 	};
-	for (;;) {
-		slice_drop(&rest, 1); /* the LF */
-		struct slice value = slice_cut(&rest, '\r');
-		if (value.len == 0) {
-			return;
-		}
-		const struct slice name = slice_cut(&value, ':');
-		take_field(ret_head, name, slice_trim(value));
+	while (http_head_cut_field(&rest, &name, &value)) {
+		take_field(ret_head, name, value);
 	}
 }
 
-static enum client_handshake_fault judge(const struct head *head, uint16_t status, const char *key)
+static enum client_handshake_fault judge(const struct head *head, const char *key)
 {
 	char accept[ACCEPT_LEN + 1];
 
-	if (status != 101) {
+	if (head->status != 101) {
 		return CLIENT_HANDSHAKE_STATUS;
 	}
-	if (!slice_begins_nocase(head->status_line, SLICE("HTTP/1.1"))) {
+	if (!slice_equals(head->version, SLICE("HTTP/1.1"))) {
 		return CLIENT_HANDSHAKE_VERSION;
 	}
 	if (!head->upgrade_websocket) {
@@ -198,28 +130,16 @@ static enum client_handshake_fault judge(const struct head *head, uint16_t statu
 	return head->has_subprotocol ? CLIENT_HANDSHAKE_SUBPROTOCOL : CLIENT_HANDSHAKE_OPEN;
 }
 
-void client_handshake_parse(const char *head, size_t head_len, const char *key,
-	struct client_handshake_answer *ret_answer)
+void client_handshake_judge(
+	struct slice head, const char *key, struct client_handshake_answer *ret_answer)
 {
-	struct client_handshake_scan scan = {0};
-	size_t scanned_len = 0;
 	struct head parts;
-
+	take_apart(head, &parts);
 	*ret_answer = (struct client_handshake_answer){
-		.fault = CLIENT_HANDSHAKE_NO_HTTP,
-		.retry_after_s = -1,
+		.fault = judge(&parts, key),
+		.status = parts.status,
+		.retry_after_s = parts.retry_after_s,
 	};
-	if (client_handshake_scan(&scan, head, head_len, &scanned_len) !=
-			CLIENT_HANDSHAKE_COMPLETE ||
-		scanned_len != head_len) {
-		return;
-	}
-	take_apart((struct slice){head, head_len}, &parts);
-	const char *status = parts.status_line.data + strlen("HTTP/1.1 ");
-	ret_answer->status =
-		(uint16_t)((status[0] - '0') * 100 + (status[1] - '0') * 10 + (status[2] - '0'));
-	ret_answer->retry_after_s = parts.retry_after_s;
-	ret_answer->fault = judge(&parts, ret_answer->status, key);
 }
 
 const char *client_handshake_fault_text(enum client_handshake_fault fault)

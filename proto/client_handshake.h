@@ -1,5 +1,5 @@
-/* The opening handshake on the client's side. RFC 6455 section 4.1, RFC 9112. As strict with what a
- * server says as `handshake` is with clients: no obs-fold, no bare LF, no space before a colon. */
+/* The opening handshake on the client's side: a request is written, and the answer's head judged,
+ * as strictly as `handshake` judges clients. RFC 6455 section 4.1. */
 #ifndef TIDEGATE_CLIENT_HANDSHAKE_H
 #define TIDEGATE_CLIENT_HANDSHAKE_H
 
@@ -7,30 +7,18 @@
 #include <stdint.h>
 
 #include "accept.h"
+#include "http_head.h"
 
 enum {
 	CLIENT_HANDSHAKE_HEAD_MAX = 16384, /* bytes of an answer, the empty line included */
 	CLIENT_HANDSHAKE_NONCE_LEN = 16,   /* random bytes of a key */
 };
 
-enum client_handshake_progress {
-	CLIENT_HANDSHAKE_MORE,      /* the head goes on */
-	CLIENT_HANDSHAKE_COMPLETE,  /* *ret_head_len bytes are the head; what follows are frames */
-	CLIENT_HANDSHAKE_MALFORMED, /* these bytes cannot begin an HTTP answer */
-	CLIENT_HANDSHAKE_TOO_LONG,  /* over CLIENT_HANDSHAKE_HEAD_MAX */
-};
-
-/* Where the search for the end of a head stands. Zero-initialised is the start. */
-struct client_handshake_scan {
-	uint16_t seen; /* bytes looked at */
-	uint8_t state; /* how much of the status line and of the final CR LF CR LF has passed */
-};
-
 /* Why an answer opens no WebSocket. */
 enum client_handshake_fault {
-	CLIENT_HANDSHAKE_OPEN, /* it does */
-	CLIENT_HANDSHAKE_NO_HTTP,
-	CLIENT_HANDSHAKE_STATUS, /* not 101: a refusal */
+	CLIENT_HANDSHAKE_OPEN,    /* it does */
+	CLIENT_HANDSHAKE_NO_HTTP, /* for who finds no head that could be judged */
+	CLIENT_HANDSHAKE_STATUS,  /* not 101: a refusal */
 	CLIENT_HANDSHAKE_VERSION,
 	CLIENT_HANDSHAKE_NO_UPGRADE,
 	CLIENT_HANDSHAKE_NO_CONNECTION,
@@ -42,7 +30,7 @@ enum client_handshake_fault {
 
 struct client_handshake_answer {
 	enum client_handshake_fault fault;
-	uint16_t status;       /* of HTTP; 0 for CLIENT_HANDSHAKE_NO_HTTP */
+	uint16_t status;       /* of HTTP */
 	int32_t retry_after_s; /* Retry-After in seconds; -1 where there is none in that form */
 };
 
@@ -56,15 +44,9 @@ void client_handshake_key(
 size_t client_handshake_request(
 	const char *target, const char *authority, const char *key, char *ret_request, size_t size);
 
-/* Looks for the end of the head in all bytes so far (`data` always begins at the head's first byte;
- * bytes seen before are not looked at again). What is no HTTP is told at once.
- * Thread: any. */
-enum client_handshake_progress client_handshake_scan(
-	struct client_handshake_scan *scan, const char *data, size_t len, size_t *ret_head_len);
-
-/* Judges a complete head, the empty line included, by the key that was sent. Thread: any. */
-void client_handshake_parse(const char *head, size_t head_len, const char *key,
-	struct client_handshake_answer *ret_answer);
+/* Judges a head that http_head_scan() has found, by the key that was sent. Thread: any. */
+void client_handshake_judge(
+	struct slice head, const char *key, struct client_handshake_answer *ret_answer);
 
 /* What is wrong, for people; a status is told apart by its number. Thread: any. */
 const char *client_handshake_fault_text(enum client_handshake_fault fault);

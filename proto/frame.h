@@ -102,7 +102,8 @@ static inline size_t frame_header_len(uint64_t payload_len)
 static inline size_t frame_header_len_at(const uint8_t *header)
 {
 	const uint8_t len7 = header[1] & 0x7f;
-	return (len7 < 126 ? 2 : len7 == 126 ? 4 : 10) + (header[1] & 0x80 ? 4 : 0);
+	const size_t len_end = len7 < 126 ? 2 : len7 == 126 ? 4 : 10;
+	return header[1] & 0x80 ? len_end + 4 : len_end;
 }
 
 /* Bytes of payload that a whole header declares. Thread: any. */

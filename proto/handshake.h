@@ -1,5 +1,5 @@
-/* The opening handshake on the server's side. RFC 6455 section 4.2, RFC 9112; PROTOCOL section
- * 1. Strict: no obs-fold, no bare LF, no space before a colon, no HTTP/0.9. */
+/* The opening handshake on the server's side: a request's head is judged and answered. RFC 6455
+ * section 4.2; PROTOCOL section 1. */
 #ifndef TIDEGATE_HANDSHAKE_H
 #define TIDEGATE_HANDSHAKE_H
 
@@ -7,49 +7,47 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "accept.h"
+#include "http_head.h"
+#include "user_name.h"
+
 enum {
 	HANDSHAKE_HEAD_MAX = 8192,  /* bytes, the empty line included */
-	HANDSHAKE_USER_MAX = 64,    /* bytes of a user's name, decoded */
-	HANDSHAKE_ACCEPT_LEN = 28,  /* base64 of a SHA-1 */
 	HANDSHAKE_ANSWER_MAX = 512, /* bytes of any answer written here */
 };
 
-enum handshake_progress {
-	HANDSHAKE_MORE,      /* the head goes on */
-	HANDSHAKE_COMPLETE,  /* *ret_head_len bytes are the head; what follows are frames */
-	HANDSHAKE_MALFORMED, /* these bytes cannot begin an HTTP request: answer 400 */
-	HANDSHAKE_TOO_LONG,  /* over HANDSHAKE_HEAD_MAX: answer 431 */
+/* A field of a request. One that is a list may stand on several lines, which belong together:
+ * the others are found by http_head_cut_field() on the request's `fields`. */
+struct handshake_field {
+	struct slice value; /* of the last line */
+	uint32_t count;     /* lines; 0: there is none */
 };
 
-/* Where the search for the end of a head stands. Zero-initialised is the start. */
-struct handshake_scan {
-	uint16_t seen; /* bytes looked at */
-	uint8_t state; /* how much of the request line and of the final CR LF CR LF has passed */
-};
-
-/* What a head asks for. */
+/* What a head asks for. Slices are in the head and stay as they came; `target` to `fields` are set
+ * whatever the status. */
 struct handshake_request {
-	uint16_t status;    /* of the answer: 101, 400, 405, 426 or 431 */
+	uint16_t status;    /* of the answer: 101, 400, 405 or 426 */
 	bool wrong_version; /* of 426: whether Sec-WebSocket-Version is to be named */
 	bool user_valid;    /* of 101: one `user` of 1 to 64 bytes, UTF-8, no control character */
 	uint8_t user_len;   /* bytes */
-	char user[HANDSHAKE_USER_MAX + 1]; /* decoded, NUL-terminated, meaningful when user_valid */
-	char accept[HANDSHAKE_ACCEPT_LEN + 1]; /* Sec-WebSocket-Accept, of 101 */
+	char user[USER_NAME_MAX + 1]; /* decoded, NUL-terminated, meaningful when user_valid */
+	char accept[ACCEPT_LEN + 1];  /* Sec-WebSocket-Accept, of 101 */
 	const char *detail; /* one line for people: why it is not 101; NULL: the status says it */
+
+	struct slice target;
+	struct slice query;               /* of the target, behind the '?' */
+	struct handshake_field protocols; /* Sec-WebSocket-Protocol */
+	struct handshake_field origin;
+	struct handshake_field authorization;
+	struct handshake_field forwarded;
+	struct handshake_field x_forwarded_for;
+	struct slice fields; /* all of them, as lines */
 };
 
-/* Looks for the end of the head in all bytes so far (`data` always begins at the head's first
- * byte; bytes seen before are not looked at again). Malformed starts (a TLS hello, binary, a bare
- * LF) are told at once, not at the deadline.
+/* Judges a head that http_head_scan() has found, in the order of PROTOCOL section 1: method,
+ * version of HTTP, target, body, Host, upgrade tokens, WebSocket version, key, then the user.
  * Thread: any. */
-enum handshake_progress handshake_scan(
-	struct handshake_scan *scan, const char *data, size_t len, size_t *ret_head_len);
-
-/* Judges a complete head, the empty line included, in the order of PROTOCOL section 1:
- * syntax, method, version of HTTP, target, body, Host, upgrade tokens, WebSocket version, key, then
- * the user.
- * Thread: any. */
-void handshake_parse(const char *head, size_t head_len, struct handshake_request *ret_request);
+void handshake_judge(struct slice head, struct handshake_request *ret_request);
 
 /* Writes the answer to a request, whatever its status. Thread: any.
  * Returns the length, at most HANDSHAKE_ANSWER_MAX. */

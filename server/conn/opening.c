@@ -6,7 +6,7 @@
 
 /* What has come so far. Owner: its connection. */
 struct opening {
-	struct handshake_scan scan;
+	struct http_head_scan scan;
 	size_t len;
 	size_t capacity;
 	char head[];
@@ -20,10 +20,10 @@ static void refuse_status(
 	conn_refuse(conns, conn, answer, len, reason);
 }
 
-static void on_head(struct conns *conns, struct conn *conn, const char *head, size_t head_len)
+static void on_head(struct conns *conns, struct conn *conn, struct slice head)
 {
 	struct handshake_request request;
-	handshake_parse(head, head_len, &request);
+	handshake_judge(head, &request);
 	if (request.status != 101) {
 		char answer[HANDSHAKE_ANSWER_MAX];
 		size_t len = handshake_answer(&request, answer);
@@ -56,7 +56,7 @@ static int keep(struct conn *conn, const uint8_t *data, size_t len)
 			return -ENOMEM;
 		}
 		if (!opening) {
-			*grown = (struct opening){.len = 0};
+			*grown = (struct opening){.scan.state = HTTP_HEAD_REQUEST};
 		}
 		grown->capacity = capacity;
 		conn->opening = opening = grown;
@@ -75,15 +75,16 @@ static void drop(struct conn *conn)
 }
 
 /* Where the head stands, wherever its bytes are. */
-static enum handshake_progress scan(
-	struct conn *conn, const uint8_t *data, size_t len, size_t *ret_head_len)
+static enum http_head_progress scan(
+	struct conn *conn, const uint8_t *data, size_t len, struct slice *ret_head)
 {
 	struct opening *opening = kept(conn);
 	if (opening) {
-		return handshake_scan(&opening->scan, opening->head, opening->len, ret_head_len);
+		return http_head_scan(
+			&opening->scan, opening->head, opening->len, HANDSHAKE_HEAD_MAX, ret_head);
 	}
-	struct handshake_scan fresh = {0};
-	return handshake_scan(&fresh, (const char *)data, len, ret_head_len);
+	struct http_head_scan fresh = {.state = HTTP_HEAD_REQUEST};
+	return http_head_scan(&fresh, (const char *)data, len, HANDSHAKE_HEAD_MAX, ret_head);
 }
 
 size_t opening_on_bytes(struct conns *conns, struct conn *conn, const uint8_t *data, size_t len)
@@ -97,22 +98,21 @@ size_t opening_on_bytes(struct conns *conns, struct conn *conn, const uint8_t *d
 			return len;
 		}
 	}
-	size_t head_len = 0;
-	switch (scan(conn, data, len, &head_len)) {
-	case HANDSHAKE_COMPLETE:
-		on_head(conns, conn, kept(conn) ? conn->opening->head : (const char *)data,
-			head_len);
+	struct slice head;
+	switch (scan(conn, data, len, &head)) {
+	case HTTP_HEAD_COMPLETE:
+		on_head(conns, conn, head);
 		if (kept(conn)) {
 			drop(conn);
 		}
-		return head_len - before;
-	case HANDSHAKE_MALFORMED:
+		return head.len - before;
+	case HTTP_HEAD_MALFORMED:
 		refuse_status(conns, conn, 400, CLOSE_REASON_HTTP_REFUSED);
 		break;
-	case HANDSHAKE_TOO_LONG:
+	case HTTP_HEAD_TOO_LONG:
 		refuse_status(conns, conn, 431, CLOSE_REASON_HTTP_REFUSED);
 		break;
-	case HANDSHAKE_MORE:
+	case HTTP_HEAD_MORE:
 		if (!kept(conn) && keep(conn, data, len) < 0) {
 			conn_vanish(conns, conn, CLOSE_REASON_INTERNAL_ERROR);
 		}

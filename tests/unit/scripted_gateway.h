@@ -90,23 +90,23 @@ static inline bool gateway_send(struct gateway *gateway, const void *data, size_
 static inline bool gateway_take_request(
 	struct gateway *gateway, struct handshake_request *ret_request)
 {
-	struct handshake_scan scan = {0};
-	char head[4096];
+	struct http_head_scan scan = {.state = HTTP_HEAD_REQUEST};
+	char data[4096];
+	struct slice head;
 	size_t len = 0;
-	size_t head_len;
 
 	for (;;) {
-		const ssize_t got = recv(gateway->fd, head + len, sizeof(head) - len, 0);
+		const ssize_t got = recv(gateway->fd, data + len, sizeof(data) - len, 0);
 		if (got <= 0) {
 			return false;
 		}
 		len += (size_t)got;
-		switch (handshake_scan(&scan, head, len, &head_len)) {
-		case HANDSHAKE_MORE:
+		switch (http_head_scan(&scan, data, len, sizeof(data), &head)) {
+		case HTTP_HEAD_MORE:
 			break;
-		case HANDSHAKE_COMPLETE:
-			handshake_parse(head, head_len, ret_request);
-			return ret_request->status == 101 && head_len == len;
+		case HTTP_HEAD_COMPLETE:
+			handshake_judge(head, ret_request);
+			return ret_request->status == 101 && head.len == len;
 		default:
 			return false;
 		}

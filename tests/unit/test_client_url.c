@@ -128,7 +128,7 @@ static void users_arrive_whole(void **state)
 			"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
 			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
 			target);
-		handshake_parse(head, (size_t)len, &request);
+		handshake_judge((struct slice){head, (size_t)len}, &request);
 		assert_int_equal(request.status, 101);
 		assert_true(request.user_valid);
 		assert_string_equal(request.user, users[i]);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "../../proto/handshake.h"
+#include "heads.h"
 #include "split.h"
 
 #define HOST    "Host: server.example.com\r\n"
@@ -18,30 +19,16 @@
 
 /* ---- Helpers. */
 
-/* Finds the end of a head in pieces and parses it, each time in memory of its very size. All ways
- * to cut it must lead to the same. */
+/* Finds a head, whatever its pieces, and judges it in memory of its very size. The slices of what
+ * is returned are gone. */
 static struct handshake_request parse(const char *head)
 {
 	const size_t len = strlen(head);
-	struct handshake_request request = {0};
+	struct handshake_request request;
 
-	for (size_t split = 0; split <= len; split++) {
-		struct handshake_scan scan = {0};
-		enum handshake_progress progress = HANDSHAKE_MORE;
-		size_t head_len = 0;
-		for (size_t fed = 0; fed < len;) {
-			assert_int_equal(progress, HANDSHAKE_MORE);
-			fed += split_piece(split, fed, len);
-			char *copy = split_copy(head, fed);
-			progress = handshake_scan(&scan, copy, fed, &head_len);
-			free(copy);
-		}
-		assert_int_equal(progress, HANDSHAKE_COMPLETE);
-		assert_int_equal(head_len, len);
-	}
-
+	heads_find(HTTP_HEAD_REQUEST, HANDSHAKE_HEAD_MAX, head);
 	char *copy = split_copy(head, len);
-	handshake_parse(copy, len, &request);
+	handshake_judge((struct slice){copy, len}, &request);
 	free(copy);
 	return request;
 }
@@ -426,122 +413,71 @@ static void users_that_are_no_names(void **state)
 	}
 }
 
-/* ---- What is no request. */
+/* ---- What else a request says. */
 
-static void garbage_is_told_at_its_first_bad_byte(void **state)
+static void expect_field(struct handshake_field field, uint32_t count, const char *value)
 {
-	static const struct {
-		const char *data;
-		size_t good; /* bytes that could still begin a request */
-	} garbage[] = {
-		{"\x16\x03\x01\x02", 0}, /* a TLS hello */
-		{"\x80\x2e\x01", 0},     /* an old one */
-		{"\xff\xff", 0},
-		{" GET / HTTP/1.1\r\n", 0},
-		{"\r\nGET / HTTP/1.1\r\n", 0},
-		{"\n", 0},
-		{"(", 0},
-		{"SSH-2.0-OpenSSH\r\n", 15},
-		{"EHLO a\r\n", 6},
-		{"GET\t/ HTTP/1.1", 3},
-		{"GET\r\n", 3},
-		{"GET  / HTTP/1.1", 4},
-		{"GET /\r\n", 5}, /* HTTP/0.9 */
-		{"GET /\n", 5},
-		{"GET / \r\n", 6},
-		{"GET /# HTTP/1.1", 5},
-		{"GET /a b HTTP/1.1", 7},
-		{"GET /\x7f HTTP/1.1", 5},
-		{"GET /\x01 HTTP/1.1", 5},
-		{"GET /\xe6\xbd\xae HTTP/1.1", 5},
-		{"GET / http/1.1", 6},
-		{"GET / HTTP/1,1", 12},
-		{"GET / HTTP/11.1", 12},
-		{"GET / HTTP/1.10", 14},
-		{"GET / HTTP/1.1 \r\n", 14},
-		{"GET / HTTP/1.1\n", 14},
-		{"GET / HTTP/1.1\rX", 15},
-		{"GET / HTTP/1.1\r\n: b\r\n", 16},
-		{"GET / HTTP/1.1\r\n a: b\r\n", 16},
-		{"GET / HTTP/1.1\r\n\rX", 17},
-		{"GET / HTTP/1.1\r\n\r\r", 17},
-		{"GET / HTTP/1.1\r\na\r\n", 17},
-		{"GET / HTTP/1.1\r\na : b\r\n", 17},      /* a space before the colon */
-		{"GET / HTTP/1.1\r\na: b\n", 20},         /* a bare LF */
-		{"GET / HTTP/1.1\r\na: b\rc", 21},        /* a bare CR */
-		{"GET / HTTP/1.1\r\na: b\r\n c\r\n", 22}, /* obs-fold */
-		{"GET / HTTP/1.1\r\na: b\r\n\tc\r\n", 22},
-		{"GET / HTTP/1.1\r\na: \x01\r\n", 19},
-		{"GET / HTTP/1.1\r\na: \x7f\r\n", 19},
-	};
-
-	for (size_t i = 0; i < sizeof garbage / sizeof garbage[0]; i++) {
-		const size_t len = strlen(garbage[i].data);
-		struct handshake_scan scan = {0};
-		size_t head_len = 4711;
-		for (size_t fed = 1; fed <= len; fed++) {
-			char *copy = split_copy(garbage[i].data, fed);
-			const enum handshake_progress wanted =
-				fed <= garbage[i].good ? HANDSHAKE_MORE : HANDSHAKE_MALFORMED;
-			if (handshake_scan(&scan, copy, fed, &head_len) != wanted) {
-				fail_msg("%zu bytes of case %zu", fed, i);
-			}
-			free(copy);
-		}
-		assert_int_equal(head_len, 4711);
-
-		struct handshake_request request;
-		handshake_parse(garbage[i].data, len, &request);
-		assert_int_equal(request.status, 400);
-		assert_is_refusal(answer_to(&request), 400);
-	}
+	assert_int_equal(field.count, count);
+	assert_int_equal(field.value.len, strlen(value));
+	assert_memory_equal(field.value.data, value, field.value.len);
 }
 
-static void a_nul_is_malformed_wherever_it_stands(void **state)
+static void expect_slice(struct slice slice, const char *text)
 {
-	static const char head[] = "GET /?user=a HTTP/1.1\r\n" REST;
-
-	for (size_t at = 0; at < sizeof head - 1; at++) {
-		struct handshake_scan scan = {0};
-		size_t head_len;
-		char *copy = split_copy(head, sizeof head - 1);
-		copy[at] = '\0';
-		assert_int_equal(handshake_scan(&scan, copy, sizeof head - 1, &head_len),
-			HANDSHAKE_MALFORMED);
-		free(copy);
-	}
+	assert_int_equal(slice.len, strlen(text));
+	assert_memory_equal(slice.data, text, slice.len);
 }
 
-static void seen_bytes_are_not_looked_at_again(void **state)
+static void a_request_knows_what_stands_in_it(void **state)
 {
-	char head[] = "GET /?user=a HTTP/1.1\r\n" REST;
-	struct handshake_scan scan = {0};
-	size_t head_len = 0;
+	static const char head[] =
+		"GET http://a/b?user=%61&c?d HTTP/1.1\r\n" HOST UPGRADE VERSION KEY
+		"sec-websocket-protocol: tidegate.v1 , x\r\n"
+		"ORIGIN: https://a.example\r\n"
+		"Authorization:\tBearer x.y.z \r\n"
+		"X-Forwarded-For: 192.0.2.1\r\n"
+		"Forwarded: for=192.0.2.3;proto=https\r\n"
+		"X-Forwarded-For: 192.0.2.2, ::1\r\n\r\n";
+	const struct slice all = {head, sizeof(head) - 1};
+	struct handshake_request request;
 
-	for (size_t len = 1; len < sizeof head - 1; len++) {
-		assert_int_equal(handshake_scan(&scan, head, len, &head_len), HANDSHAKE_MORE);
-		head[len - 1] = '\0';
+	handshake_judge(all, &request);
+	assert_int_equal(request.status, 101);
+	assert_string_equal(request.user, "a");
+	expect_slice(request.target, "http://a/b?user=%61&c?d");
+	expect_slice(request.query, "user=%61&c?d");
+	expect_field(request.protocols, 1, "tidegate.v1 , x");
+	expect_field(request.origin, 1, "https://a.example");
+	expect_field(request.authorization, 1, "Bearer x.y.z");
+	expect_field(request.forwarded, 1, "for=192.0.2.3;proto=https");
+	expect_field(request.x_forwarded_for, 2, "192.0.2.2, ::1");
+
+	/* A list's other lines are among the fields. */
+	struct slice rest = request.fields;
+	struct slice name = SLICE("");
+	struct slice value = SLICE("");
+	assert_ptr_equal(rest.data, strstr(head, HOST));
+	assert_ptr_equal(rest.data + rest.len, head + sizeof(head) - 1);
+	while (!slice_equals_nocase(name, SLICE("x-forwarded-for"))) {
+		assert_true(http_head_cut_field(&rest, &name, &value));
 	}
-	assert_int_equal(
-		handshake_scan(&scan, head, sizeof head - 1, &head_len), HANDSHAKE_COMPLETE);
-	assert_int_equal(head_len, sizeof head - 1);
+	expect_slice(value, "192.0.2.1");
 }
 
-static void bytes_behind_the_head_are_left_alone(void **state)
+static void a_refused_request_knows_it_too(void **state)
 {
-	static const char data[] = "GET /?user=a HTTP/1.1\r\n" REST "\x81\x80zzzz\r\n\r\n";
-	const size_t expected = strlen("GET /?user=a HTTP/1.1\r\n" REST);
-	struct handshake_scan scan = {0};
-	size_t head_len = 0;
+	static const char head[] = "PUT /x HTTP/1.0\r\nOrigin: a\r\nOrigin:\r\n\r\n";
+	struct handshake_request request;
 
-	assert_int_equal(
-		handshake_scan(&scan, data, sizeof data - 1, &head_len), HANDSHAKE_COMPLETE);
-	assert_int_equal(head_len, expected);
-	/* And it stays so. */
-	head_len = 0;
-	assert_int_equal(
-		handshake_scan(&scan, data, sizeof data - 1, &head_len), HANDSHAKE_COMPLETE);
-	assert_int_equal(head_len, expected);
+	handshake_judge((struct slice){head, sizeof(head) - 1}, &request);
+	assert_int_equal(request.status, 405);
+	expect_slice(request.target, "/x");
+	expect_slice(request.query, "");
+	expect_field(request.origin, 2, "");
+	assert_int_equal(request.protocols.count, 0);
+	assert_int_equal(request.authorization.count, 0);
+	assert_int_equal(request.forwarded.count, 0);
+	assert_int_equal(request.x_forwarded_for.count, 0);
 }
 
 /* ---- Limits. */
@@ -559,42 +495,42 @@ static void fill_head(char *head, size_t len)
 
 static void heads_are_taken_up_to_the_limit(void **state)
 {
-	static char head[HANDSHAKE_HEAD_MAX + 1];
+	static char data[HANDSHAKE_HEAD_MAX + 1];
 
 	for (size_t step = 1; step <= HANDSHAKE_HEAD_MAX; step *= 8) {
-		struct handshake_scan scan = {0};
-		size_t head_len = 0;
-		fill_head(head, HANDSHAKE_HEAD_MAX);
+		struct http_head_scan scan = {.state = HTTP_HEAD_REQUEST};
+		struct slice head = {NULL, 0};
+		fill_head(data, HANDSHAKE_HEAD_MAX);
 		for (size_t len = step; len < HANDSHAKE_HEAD_MAX; len += step) {
 			assert_int_equal(
-				handshake_scan(&scan, head, len, &head_len), HANDSHAKE_MORE);
+				http_head_scan(&scan, data, len, HANDSHAKE_HEAD_MAX, &head),
+				HTTP_HEAD_MORE);
 		}
 		assert_int_equal(
-			handshake_scan(&scan, head, sizeof head, &head_len), HANDSHAKE_COMPLETE);
-		assert_int_equal(head_len, HANDSHAKE_HEAD_MAX);
+			http_head_scan(&scan, data, sizeof(data), HANDSHAKE_HEAD_MAX, &head),
+			HTTP_HEAD_COMPLETE);
+		assert_int_equal(head.len, HANDSHAKE_HEAD_MAX);
 
 		struct handshake_request request;
-		handshake_parse(head, head_len, &request);
+		handshake_judge(head, &request);
 		assert_int_equal(request.status, 101);
 	}
 }
 
 static void longer_heads_are_too_long(void **state)
 {
-	static char head[HANDSHAKE_HEAD_MAX + 1];
-	struct handshake_scan scan = {0};
-	struct handshake_request request;
-	size_t head_len;
+	static char data[HANDSHAKE_HEAD_MAX + 1];
+	struct http_head_scan scan = {.state = HTTP_HEAD_REQUEST};
+	struct slice head;
 
-	fill_head(head, sizeof head);
+	fill_head(data, sizeof(data));
 	assert_int_equal(
-		handshake_scan(&scan, head, HANDSHAKE_HEAD_MAX - 1, &head_len), HANDSHAKE_MORE);
-	assert_int_equal(
-		handshake_scan(&scan, head, HANDSHAKE_HEAD_MAX, &head_len), HANDSHAKE_TOO_LONG);
-	assert_int_equal(handshake_scan(&scan, head, sizeof head, &head_len), HANDSHAKE_TOO_LONG);
-	handshake_parse(head, sizeof head, &request);
-	assert_int_equal(request.status, 431);
-	assert_is_refusal(answer_to(&request), 431);
+		http_head_scan(&scan, data, HANDSHAKE_HEAD_MAX - 1, HANDSHAKE_HEAD_MAX, &head),
+		HTTP_HEAD_MORE);
+	assert_int_equal(http_head_scan(&scan, data, HANDSHAKE_HEAD_MAX, HANDSHAKE_HEAD_MAX, &head),
+		HTTP_HEAD_TOO_LONG);
+	assert_int_equal(http_head_scan(&scan, data, sizeof(data), HANDSHAKE_HEAD_MAX, &head),
+		HTTP_HEAD_TOO_LONG);
 }
 
 /* ---- Refusals that no head asked for. */
@@ -640,10 +576,8 @@ int main(void)
 		cmocka_unit_test(forms_of_targets),
 		cmocka_unit_test(users_are_decoded),
 		cmocka_unit_test(users_that_are_no_names),
-		cmocka_unit_test(garbage_is_told_at_its_first_bad_byte),
-		cmocka_unit_test(a_nul_is_malformed_wherever_it_stands),
-		cmocka_unit_test(seen_bytes_are_not_looked_at_again),
-		cmocka_unit_test(bytes_behind_the_head_are_left_alone),
+		cmocka_unit_test(a_request_knows_what_stands_in_it),
+		cmocka_unit_test(a_refused_request_knows_it_too),
 		cmocka_unit_test(heads_are_taken_up_to_the_limit),
 		cmocka_unit_test(longer_heads_are_too_long),
 		cmocka_unit_test(refusals),

@@ -37,7 +37,7 @@ struct line {
 
 	/* Of PHASE_HEAD. */
 	char key[ACCEPT_KEY_LEN + 1];
-	struct client_handshake_scan scan;
+	struct http_head_scan scan;
 	char *head; /* CLIENT_HANDSHAKE_HEAD_MAX bytes */
 	size_t head_len;
 	uint8_t *fed; /* not looked at yet */
@@ -73,6 +73,7 @@ int line_create(struct entropy *entropy, const char *target, const char *authori
 		return -ENOMEM;
 	}
 	line->entropy = entropy;
+	line->scan.state = HTTP_HEAD_ANSWER;
 	line->queue.limit = send_queue_limit;
 
 	int err = entropy_take(entropy, nonce, sizeof(nonce));
@@ -222,11 +223,11 @@ static bool fail(struct line *line, enum tg_status status, enum close_reason rea
 	return true;
 }
 
-static bool take_answer(struct line *line, size_t head_len, struct line_event *ret_event)
+static bool take_answer(struct line *line, struct slice head, struct line_event *ret_event)
 {
 	struct client_handshake_answer answer;
 
-	client_handshake_parse(line->head, head_len, line->key, &answer);
+	client_handshake_judge(head, line->key, &answer);
 	if (answer.fault == CLIENT_HANDSHAKE_STATUS) {
 		fail_opening(line, TG_ERR_REFUSED, "", ret_event);
 		ret_event->http_status = answer.status;
@@ -250,26 +251,24 @@ static bool take_head(struct line *line, struct line_event *ret_event)
 {
 	const size_t space = CLIENT_HANDSHAKE_HEAD_MAX - line->head_len;
 	const size_t step = line->fed_len < space ? line->fed_len : space;
-	size_t head_len = 0;
+	struct slice head;
 
 	if (step == 0) {
 		return false;
 	}
 	memcpy(line->head + line->head_len, line->fed, step);
-	const enum client_handshake_progress progress =
-		client_handshake_scan(&line->scan, line->head, line->head_len + step, &head_len);
-	switch (progress) {
-	case CLIENT_HANDSHAKE_COMPLETE:
-		line->fed += head_len - line->head_len;
-		line->fed_len -= head_len - line->head_len;
-		line->head_len = head_len;
-		return take_answer(line, head_len, ret_event);
-	case CLIENT_HANDSHAKE_MORE:
+	switch (http_head_scan(
+		&line->scan, line->head, line->head_len + step, CLIENT_HANDSHAKE_HEAD_MAX, &head)) {
+	case HTTP_HEAD_COMPLETE:
+		line->fed += head.len - line->head_len;
+		line->fed_len -= head.len - line->head_len;
+		return take_answer(line, head, ret_event);
+	case HTTP_HEAD_MORE:
 		line->head_len += step;
 		line->fed += step;
 		line->fed_len -= step;
 		return false;
-	case CLIENT_HANDSHAKE_TOO_LONG:
+	case HTTP_HEAD_TOO_LONG:
 		return fail_opening(
 			line, TG_ERR_HANDSHAKE, "the head of the answer is too long", ret_event);
 	default:

@@ -1,0 +1,182 @@
+#include "http_head.h"
+
+#include "ascii.h"
+
+/* --- sets of bytes -----------------------------------------------------------------------------
+ * A bit for each byte. */
+
+#define BIT(c)         (UINT64_C(1) << ((c)&63))
+#define BITS(from, to) ((BIT(to) - BIT(from)) | BIT(to)) /* of one word */
+
+/* tchar of RFC 9110 section 5.6.2: methods and names of fields. */
+static const uint64_t token_bytes[4] = {
+	BITS('0', '9') | BIT('!') | BITS('#', '\'') | BIT('*') | BIT('+') | BIT('-') | BIT('.'),
+	BITS('A', 'Z') | BITS('^', 'z') | BIT('|') | BIT('~'),
+};
+
+/* field-content of RFC 9110 section 5.5, obs-text included; phrases too. */
+static const uint64_t value_bytes[4] = {
+	BIT('\t') | BITS(' ', '?'),
+	BITS('@', '~'),
+	UINT64_MAX,
+	UINT64_MAX,
+};
+
+/* Printable ASCII; a fragment is never sent. What RFC 3986 wants encoded besides is let through,
+ * as browsers send some of it raw. */
+static const uint64_t target_bytes[4] = {
+	BITS('!', '?') & ~BIT('#'),
+	BITS('@', '~'),
+};
+
+static inline bool is_in(const uint64_t set[4], char c)
+{
+	const uint8_t byte = (uint8_t)c;
+	return set[byte >> 6] >> (byte & 63) & 1;
+}
+
+/* --- the search for the end --------------------------------------------------------------------
+ * The grammar of a head is regular: a state is all there is to keep. */
+
+enum state {
+	METHOD_START = HTTP_HEAD_REQUEST,
+	STATUS_START = HTTP_HEAD_ANSWER,
+	METHOD,
+	TARGET_START,
+	TARGET,
+	VERSION, /* and the states up to VERSION_END: a byte each of "HTTP/1.1" */
+	VERSION_END = VERSION + 8,
+	STATUS, /* and the states up to STATUS_END: a byte each of "TTP/1.1 101", behind the H */
+	STATUS_END = STATUS + 11,
+	PHRASE,
+	LINE_LF,
+	NAME_START,
+	NAME,
+	VALUE,
+	HEAD_LF,
+	COMPLETE,
+	MALFORMED,
+};
+
+/* The bytes that leave a state as it is, which most do. */
+static const uint64_t *const runs[MALFORMED + 1] = {
+	[METHOD] = token_bytes,
+	[TARGET] = target_bytes,
+	[PHRASE] = value_bytes,
+	[NAME] = token_bytes,
+	[VALUE] = value_bytes,
+};
+
+static size_t pass_run(enum state state, const char *data, size_t at, size_t end)
+{
+	const uint64_t *run = runs[state];
+	while (run && at < end && is_in(run, data[at])) {
+		at++;
+	}
+	return at;
+}
+
+/* Of states that want one byte, or a digit. */
+static enum state after_fixed_byte(enum state state, char c)
+{
+	const char wanted =
+		state < STATUS ? "HTTP/d.d"[state - VERSION] : "TTP/d.d ddd"[state - STATUS];
+	const bool fits = wanted == 'd' ? ascii_is_digit(c) : c == wanted;
+	return fits ? state + 1 : MALFORMED;
+}
+
+/* `c` does not belong to the state's run. */
+static enum state after_byte(enum state state, char c)
+{
+	switch (state) {
+	case METHOD_START:
+		return is_in(token_bytes, c) ? METHOD : MALFORMED;
+	case METHOD:
+		return c == ' ' ? TARGET_START : MALFORMED;
+	case TARGET_START:
+		return is_in(target_bytes, c) ? TARGET : MALFORMED;
+	case TARGET:
+		return c == ' ' ? VERSION : MALFORMED;
+	case STATUS_START:
+		return c == 'H' ? STATUS : MALFORMED;
+	case STATUS_END:
+		/* Some leave out the space with the phrase, which RFC 9112 asks for. */
+		return c == ' ' ? PHRASE : c == '\r' ? LINE_LF : MALFORMED;
+	case NAME_START:
+		return c == '\r' ? HEAD_LF : is_in(token_bytes, c) ? NAME : MALFORMED;
+	case NAME:
+		return c == ':' ? VALUE : MALFORMED;
+	case VERSION_END:
+	case PHRASE:
+	case VALUE:
+		return c == '\r' ? LINE_LF : MALFORMED;
+	case LINE_LF:
+		return c == '\n' ? NAME_START : MALFORMED;
+	case HEAD_LF:
+		return c == '\n' ? COMPLETE : MALFORMED;
+	default:
+		return after_fixed_byte(state, c);
+	}
+}
+
+enum http_head_progress http_head_scan(struct http_head_scan *scan, const char *data, size_t len,
+	size_t limit, struct slice *ret_head)
+{
+	const size_t end = len < limit ? len : limit;
+	enum state state = scan->state;
+	size_t seen = scan->seen;
+
+	while (state < COMPLETE && (seen = pass_run(state, data, seen, end)) < end) {
+		state = after_byte(state, data[seen++]);
+	}
+	scan->state = (uint8_t)state;
+	scan->seen = (uint16_t)seen;
+
+	if (state == MALFORMED) {
+		return HTTP_HEAD_MALFORMED;
+	}
+	if (state == COMPLETE) {
+		*ret_head = (struct slice){data, seen};
+		return HTTP_HEAD_COMPLETE;
+	}
+	return seen == limit ? HTTP_HEAD_TOO_LONG : HTTP_HEAD_MORE;
+}
+
+/* --- a complete head, taken apart --------------------------------------------------------------
+ * It has passed the scan, so that every separator looked for is there. */
+
+static struct slice cut_line(struct slice *head)
+{
+	const struct slice line = slice_cut(head, '\r');
+	slice_drop(head, 1); /* the LF */
+	return line;
+}
+
+void http_head_cut_line(struct slice *head, struct slice ret_parts[3])
+{
+	struct slice line = cut_line(head);
+	ret_parts[0] = slice_cut(&line, ' ');
+	ret_parts[1] = slice_cut(&line, ' ');
+	ret_parts[2] = line;
+}
+
+bool http_head_cut_field(struct slice *head, struct slice *ret_name, struct slice *ret_value)
+{
+	struct slice line = cut_line(head);
+	if (line.len == 0) {
+		return false;
+	}
+	*ret_name = slice_cut(&line, ':');
+	*ret_value = slice_trim(line);
+	return true;
+}
+
+bool http_list_has(struct slice list, struct slice token)
+{
+	while (list.len > 0) {
+		if (slice_equals_nocase(slice_trim(slice_cut(&list, ',')), token)) {
+			return true;
+		}
+	}
+	return false;
+}
