@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -59,19 +60,59 @@ def test_tune_says_when_there_are_too_few_cores():
     assert "too few" in said
 
 
-@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="gateway and generator need a core each")
-def test_scrape_says_what_scrapes_cost(tmp_path):
-    """Its verdict is the machine's, not this test's: it is there, and made of what was measured."""
-    path = tmp_path / "scrape.json"
-    done = subprocess.run(
-        [sys.executable, SCRIPTS / "scrape", "--build", BINARY.parents[1], "--rows", "echo-16", "--rounds", "2",
-         "--seconds", "0.5", "--warmup", "0.1", "--every", "0.02", "--json", path],
-        capture_output=True, text=True, timeout=TIMEOUT + 60, check=False)
+def run_judged(name, *words):
+    """A script whose verdict is the machine's, not this test's: what it printed, what it wrote."""
+    path = words[words.index("--json") + 1]
+    done = subprocess.run([sys.executable, SCRIPTS / name, "--build", BINARY.parents[1], *map(str, words)],
+                          capture_output=True, text=True, timeout=TIMEOUT + 60, check=False)
     assert done.returncode in (0, 1), done.stdout + done.stderr
-    measured = json.loads(path.read_text(encoding="utf-8"))
+    return done.stdout, json.loads(path.read_text(encoding="utf-8"))
+
+
+needs_two_cores = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="gateway and generator need a core each")
+needs_valgrind = pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is missing: tools/setup --tests")
+
+
+@needs_two_cores
+def test_scrape_says_what_scrapes_cost(tmp_path):
+    path = tmp_path / "scrape.json"
+    said, measured = run_judged("scrape", "--rows", "echo-16", "--rounds", 2, "--seconds", 0.5, "--warmup", 0.1,
+                                "--every", 0.02, "--json", path)
     assert 0 < measured["scrape_cpu_s"] < 1
     assert [line["figure"] for line in measured["lines"]] == ["rate", "per_cpu_s"]
     for line in measured["lines"]:
         assert line["without"] > 0 and line["with"] > 0 and line["low"] <= line["ratio"] <= line["high"]
         assert line["scrapes"] >= 10, "none was done"
-        assert line["verdict"] in done.stdout
+        assert line["verdict"] in said
+
+
+@needs_two_cores
+def test_compare_adds_rounds_while_two_builds_are_not_told_apart(tmp_path):
+    said, measured = run_judged("compare", "--against", BINARY.parents[1], "--rows", "echo-16", "--rounds", 1,
+                                "--rounds-max", 2, "--seconds", 0.3, "--warmup", 0.1, "--json", tmp_path / "json")
+    [line] = measured["lines"]
+    assert line["gateway"] > 0 and line["other"] > 0 and line["low"] <= line["ratio"] <= line["high"]
+    assert line["rounds"] == len(measured["rounds"]["echo-16"])
+    assert line["rounds"] == 2 or line["verdict"] in ("pass", "miss")
+    assert line["verdict"] in said
+
+
+def test_compare_names_the_build_that_is_not_there(tmp_path):
+    said = run_script("compare", "--build", BINARY.parents[1], "--against", tmp_path, code=1)
+    assert f"{tmp_path}/server/tidegate is missing" in said
+
+
+@needs_valgrind
+def test_instructions_of_one_build_are_the_same(tmp_path):
+    said, measured = run_judged("instructions", "--against", BINARY.parents[1], "--loads", "packet", "--rounds", 1,
+                                "--scale", 0.1, "--json", tmp_path / "json")
+    [line] = measured["lines"]
+    assert 100 < line["gateway"] < 100_000
+    assert 0.98 < line["ratio"] < 1.02
+    assert line["verdict"] in said
+
+
+def test_instructions_says_what_to_install(tmp_path):
+    done = subprocess.run([sys.executable, SCRIPTS / "instructions"], capture_output=True, text=True, timeout=TIMEOUT,
+                          env={"PATH": str(tmp_path)}, check=False)
+    assert done.returncode == 1 and "apt-get install valgrind" in done.stderr

@@ -1,0 +1,63 @@
+"""The loads that gateways and peers are compared by."""
+
+SUFFIX = len(" -- FROM u000000")
+
+
+def frame_len(payload, masked=False):
+    return (2 if payload < 126 else 4 if payload < 65536 else 10) + 4 * masked + payload
+
+
+class Row:
+    """One load. `measures` maps a figure's name to (target, whether more is better)."""
+
+    def __init__(self, name, title, bench, measures, *, gateway=(), floor=None, seconds=True):
+        self.name = name
+        self.title = title
+        self.bench = bench        # the generator's arguments
+        self.measures = measures
+        self.gateway = gateway    # the gateway's options beside --workers 1
+        self.floor = floor or []  # the floor's options; the generator is then blind
+        self.seconds = seconds    # whether --seconds applies
+
+
+def echo_row(name, title, connections, depth, payload, target, kind):
+    request = ["--request-bytes", str(frame_len(payload, True)), "--answer-bytes", str(frame_len(payload))]
+    bench = ["echo", "--closed", "-c", str(connections), "-d", str(depth), "-p", str(payload)]
+    if kind != "binary":
+        bench.append("--" + kind)
+    return Row(name, title, bench, {"per_cpu_s": (target, True)}, floor=request,
+               gateway=["--echo"] if kind == "binary" else [])
+
+
+def fanout_row(name, title, receivers, senders, depth, target, collect=False):
+    floor = ["--mode", "fanout", "--request-bytes", str(frame_len(32, True)),
+             "--answer-bytes", str(frame_len(32 + SUFFIX))]
+    bench = ["fanout", "--closed", "-c", str(receivers), "--senders", str(senders), "-d", str(depth)]
+    return Row(name, title, bench, {"per_cpu_s": (target, True)}, floor=floor + (["--collect"] if collect else []))
+
+
+ROWS = [
+    echo_row("echo-1000", "echo 1,000 x 1, 6 B packets", 1000, 1, 6, 0.97, "packet"),
+    echo_row("ping-1000", "echo 1,000 x 1, 6 B pings", 1000, 1, 6, 0.97, "ping"),
+    echo_row("echo-16", "echo 100 x 16, 6 B packets", 100, 16, 6, 0.97, "packet"),
+    echo_row("echo-512", "echo 20 x 512, 6 B packets", 20, 512, 6, 0.60, "packet"),
+    echo_row("echo-1k", "echo 100 x 1, 1 KiB, --echo", 100, 1, 1024, 0.97, "binary"),
+    echo_row("echo-64k", "echo 100 x 1, 64 KiB, --echo", 100, 1, 65536, 0.90, "binary"),
+    fanout_row("fanout-1000", "fanout to 1,000, one in flight", 1000, 1, 1, 0.97),
+    fanout_row("fanout-5000", "fanout to 5,000, one in flight", 5000, 1, 1, 0.97),
+    fanout_row("fanout-8x8", "fanout to 1,000, 8 x 8 in flight", 1000, 8, 8, 0.95, collect=True),
+    Row("login", "logins up to 18,000", ["login", "-c", "18000"], {"per_cpu_s": (0.85, True), "rate": (None, True)},
+        floor=["--mode", "login"], seconds=False),
+    Row("latency", "10,000 msg/s on 1,000, packets", ["echo", "--packet", "-c", "1000", "-r", "10000"],
+        {"p99": (1.1, False), "p50": (None, False), "per_cpu_s": (None, True)},
+        floor=["--request-bytes", "12", "--answer-bytes", "8"]),
+    Row("memory", "idle, 2,000 to 18,000", None, {"rss": (256, False)}, floor=["--mode", "login"]),
+]
+
+FIGURES = {
+    "per_cpu_s": "per CPU s",
+    "rate": "per s",
+    "p99": "p99 us",
+    "p50": "p50 us",
+    "rss": "bytes each",
+}

@@ -1,0 +1,222 @@
+"""Servers and the load generator as processes, each pinned to a core of its own."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import loads
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+START_S = 20  # until a server must accept
+STANDS_S = 0.05  # that a connection must stand for the server to be there
+RUN_S = 600   # until a generator must have ended
+GATEWAYS = ("gateway", "old")  # the others are peers, which may fail
+
+
+class PeerFailed(Exception):
+    """A peer that lost something, or could not take the load."""
+
+
+def fail(message):
+    sys.exit(f"{pathlib.Path(sys.argv[0]).name}: {message}")
+
+
+def show_progress(text):
+    if sys.stderr.isatty():
+        columns = shutil.get_terminal_size().columns
+        print(f"\r\033[K{text[:columns - 1]}", end="", file=sys.stderr, flush=True)
+
+
+# --- arguments ------------------------------------------------------------------------------------
+
+
+def add_arguments(parser, *, rows, known, rounds, seconds):
+    """What all comparisons are told."""
+    add = parser.add_argument
+    add("--build", type=pathlib.Path, default=ROOT / "build/release",
+        help="build directory of gateway, bench and floor (default: %(default)s)")
+    add("--gateway", type=pathlib.Path, help="the gateway's binary (default: that of --build)")
+    add("--rows", default=",".join(rows), help=f"of {', '.join(known)} (default: %(default)s)")
+    add("--rounds", type=int, default=rounds, help="of each row (default: %(default)s)")
+    add("--seconds", type=float, default=seconds,
+        help="of each measurement, two of which make a round (default: %(default)s)")
+    add("--warmup", type=float, default=0.5, help="seconds before it (default: %(default)s)")
+    add("--server-cpu", type=int, default=0, help="core of the servers (default: %(default)s)")
+    add("--bench-cpu", type=int, default=1, help="core of the generator (default: %(default)s)")
+    add("--json", help="write every round to this file")
+
+
+def parse_arguments(parser, known):
+    """Checks what add_arguments has added; `rows` becomes a list."""
+    args = parser.parse_args()
+    args.gateway = args.gateway or args.build / "server/tidegate"
+    args.rows = args.rows.split(",")
+    if set(args.rows) - set(known):
+        parser.error(f"rows are {', '.join(known)}")
+    if args.rounds < 1 or args.seconds <= 0:
+        parser.error("--rounds and --seconds must be above 0")
+    if max(args.server_cpu, args.bench_cpu) >= os.cpu_count():
+        parser.error(f"this machine has {os.cpu_count()} cores: see --server-cpu and --bench-cpu")
+    return args
+
+
+# --- servers --------------------------------------------------------------------------------------
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Servers:
+    """How each server is started: command(row, port). `old` is another build's gateway."""
+
+    def __init__(self, args, old=None):
+        self.args = args
+        self.build = args.build
+        self.known = {"gateway": self.gateway, "floor": self.floor, "lws": self.lws, "ws": self.ws}
+        if old:
+            self.known["old"] = lambda row, port: [old, *self.gateway(row, port)[1:]]
+
+    def gateway(self, row, port):
+        return [self.args.gateway, "--listen", f"127.0.0.1:{port}", "--workers", "1", "--log-level", "warn",
+                "--drain", "0", *row.gateway]
+
+    def floor(self, row, port):
+        return [self.build / "bench/tidegate-floor", "--listen", f"127.0.0.1:{port}", *row.floor]
+
+    def lws(self, row, port):
+        return [self.build / "bench/lws_peer", str(port)]
+
+    def ws(self, row, port):
+        return ["node", ROOT / "bench/peers/ws/server.js", str(port)]
+
+    def prepare(self, name):
+        if name not in self.known:
+            fail(f'"{name}" is no peer: {", ".join(self.known)}')
+        directory = ROOT / "bench/peers/ws"
+        if name == "ws" and not (directory / "node_modules").is_dir():
+            show_progress("npm ci, for the peer ws")
+            done = subprocess.run(["npm", "ci", "--prefix", directory, "--ignore-scripts", "--no-audit", "--no-fund"],
+                                  capture_output=True, text=True)
+            if done.returncode:
+                fail(f"npm ci failed for the peer ws:\n{done.stderr}")
+        for binary in (self.known[name](loads.ROWS[0], 0)[0], self.build / "bench/tidegate-bench"):
+            if not shutil.which(binary):
+                fail(f"{binary} is missing: build it (see bench/README.md)")
+
+    @contextlib.contextmanager
+    def running(self, name, row):
+        port = free_port()
+        command = [str(word) for word in self.known[name](row, port)]
+        with tempfile.TemporaryFile() as log:
+            process = subprocess.Popen(self.placed(command), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            try:
+                wait_until_accepting(process, port, log)
+                yield process.pid, f"ws://127.0.0.1:{port}/"
+                self.end(process)
+            finally:
+                process.kill()
+                process.wait()
+
+    def placed(self, command):
+        """The whole command: on its core."""
+        return [*pinned(self.args.server_cpu), *command]
+
+    def end(self, process):
+        """Before it is killed, when all went well."""
+
+
+def pinned(cpu):
+    return [] if cpu is None else ["taskset", "-c", str(cpu)]
+
+
+def wait_until_accepting(process, port, log):
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as probe:
+            # The gateway's own probe of the port listens for a moment too, and then resets.
+            probe.settimeout(STANDS_S)
+            try:
+                probe.recv(1)
+            except TimeoutError:
+                return
+        if process.poll() is not None:
+            break
+        time.sleep(0.02)
+    log.seek(0)
+    fail(f"{' '.join(process.args)} did not start: {log.read().decode(errors='replace').strip()}")
+
+
+# --- the generator --------------------------------------------------------------------------------
+
+
+class Bench:
+    def __init__(self, args):
+        self.args = args
+
+    def command(self, words, url, pid, blind, result):
+        return (pinned(self.args.bench_cpu) + [str(self.args.build / "bench/tidegate-bench"), *words]
+                + (["--blind"] if blind else []) + ["--server-pid", str(pid), "--json", result, url])
+
+    def run(self, row, name, words, url, pid):
+        """Runs the generator once and returns its result."""
+        blind = name == "floor" and words[0] in ("echo", "fanout")
+        with tempfile.NamedTemporaryFile(suffix=".json") as result:
+            command = self.command(words, url, pid, blind, result.name)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_S)
+            if done.returncode:
+                story = f"{row.title}, {name}: the run failed\n{' '.join(command)}\n{done.stdout}{done.stderr}"
+                if name in GATEWAYS:
+                    fail(story)
+                raise PeerFailed(story)
+            return json.load(result)
+
+    def measure(self, row, name, servers):
+        """Returns {figure: value}, from a server of its own."""
+        with servers.running(name, row) as (pid, url):
+            if row.name == "memory":
+                return self.measure_memory(row, name, pid, url)
+            # An echo server sends a binary message of the same size back.
+            words = [word for word in row.bench if word != "--packet" or name in (*GATEWAYS, "floor")]
+            if row.seconds:
+                words += ["-t", str(self.args.seconds), "--warmup", str(self.args.warmup)]
+            result = self.run(row, name, words, url, pid)
+            return {
+                "per_cpu_s": result["server"]["per_cpu_s"],
+                "rate": result["rate"],
+                "p99": result["latency_ns"]["p99"] / 1000,
+                "p50": result["latency_ns"]["p50"] / 1000,
+                "generator_cpu": max(result["generator"]["cpu"]),
+            }
+
+    def measure_memory(self, row, name, pid, url):
+        """The slope between two numbers of connections: what the process itself takes cancels out."""
+        words = ["login", "-c", "2000", "-t", str(self.args.settle + 60)]
+        base = subprocess.Popen(self.command(words, url, pid, False, os.devnull),
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            wait_for_connections(pid, 2000)
+            time.sleep(self.args.settle)
+            words = ["login", "-c", "16000", "--first-user", "2000", "-t", str(self.args.settle)]
+            result = self.run(row, name, words, url, pid)
+        finally:
+            base.kill()
+            base.wait()
+        return {"rss": result["server"]["rss_per_connection"]}
+
+
+def wait_for_connections(pid, count):
+    deadline = time.monotonic() + START_S
+    while len(os.listdir(f"/proc/{pid}/fd")) < count:
+        if time.monotonic() > deadline:
+            fail(f"there were no {count} connections within {START_S} s")
+        time.sleep(0.05)
