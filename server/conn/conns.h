@@ -127,22 +127,6 @@ void conn_accept(struct conns *conns, struct conn *conn, const char *answer, siz
 void conn_refuse(struct conns *conns, struct conn *conn, const char *answer, size_t answer_len,
 	enum close_reason reason);
 
-/* Queues a frame that is no Close. `data` is copied or sent before the call returns; but a large
- * payload with headroom for a header in front of it (see struct message) that lies in the read
- * buffer is sent from there. */
-void conn_send(struct conns *conns, struct conn *conn, uint8_t opcode, uint8_t *data, size_t len,
-	size_t headroom);
-
-/* Queues whole frames that many share. */
-void conn_share(
-	struct conns *conns, struct conn *conn, struct buf *buf, const uint8_t *data, size_t len);
-
-/* Brings the connection up to date: what it is owed from before is appended and sent, or queued. */
-void conn_settle(struct conns *conns, struct conn *conn);
-
-/* Answers a Ping, ahead of what is queued where a frame boundary allows. */
-void conn_pong(struct conns *conns, struct conn *conn, const struct message *message);
-
 /* The socket can take more of what is queued. */
 void conn_resume_writing(struct conns *conns, struct conn *conn);
 
@@ -175,6 +159,9 @@ void conn_cut(struct conns *conns, struct conn *conn, enum close_reason reason);
 void conn_mute(struct conn *conn, bool is_muted);
 
 /* --- for this folder --- */
+
+/* Writes what is gathered. May end the connection. */
+void conn_flush(struct conns *conns, struct conn *conn);
 
 /* All is said and done: to be reaped at the end of the turn. */
 void conn_die(struct conns *conns, struct conn *conn);

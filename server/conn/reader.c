@@ -3,6 +3,7 @@
 #include "../../proto/bytes.h"
 #include "../../proto/frame.h"
 #include "opening.h"
+#include "send.h"
 #include "transport.h"
 
 /* --- messages -------------------------------------------------------------------------------- */

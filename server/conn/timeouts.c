@@ -1,6 +1,7 @@
 #include "timeouts.h"
 
 #include "../../proto/frame.h"
+#include "send.h"
 #include "transport.h"
 
 static void handshake_passed(struct conns *conns, struct conn *conn)

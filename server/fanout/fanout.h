@@ -14,52 +14,18 @@
  * batches below N can go. Order: of one sender by construction, as nothing is appended to a
  * connection before it is caught up.
  *
- * Back-pressure: when batches are logged faster than passes hand them out, or most receivers lag
- * behind, workers stop reading from those who feed the fan-out until it has caught up. While a few
- * lag, those who flood are slowed down, and nobody else. Otherwise one flooder would get every
- * receiver cut off instead of himself; and no reader, however slow, can delay those who just talk.
- */
+ * pressure.h says who is slowed down when receivers cannot follow. */
 #ifndef TIDEGATE_FANOUT_H
 #define TIDEGATE_FANOUT_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../base/buf.h"
 #include "../base/mailbox.h"
 #include "../conn/conns.h"
-#include "../user/user_table.h"
-
-enum fanout_format {
-	FANOUT_TEXT,   /* a text message */
-	FANOUT_PACKET, /* a binary message that is a packet 102 */
-};
-
-/* What one worker tells the others about its receivers. */
-struct fanout_gauge {
-	_Alignas(64) _Atomic uint32_t receivers;
-	_Atomic uint32_t stalled;     /* of them, those whose sockets are full */
-	_Atomic uint32_t lagging;     /* of these, those with much queued */
-	_Atomic size_t largest_queue; /* bytes, plus one; 0: not looked for, as below the limit */
-	atomic_bool holds_back; /* has paused feeders: wants its bell when the pressure falls */
-};
-
-/* What the fan-outs of all workers share.
- * Owner:  the gateway.
- * Shared: all workers. */
-struct fanout_node {
-	uint32_t worker_count;
-	struct mailbox **mailboxes;  /* of the workers, by id */
-	struct fanout_gauge *gauges; /* of the workers, by id */
-	struct memory_budget *budget;
-	struct memory_budget pooled;  /* what workers keep for their next turns: a few batches each,
-				       * which nobody waits for and no limit counts */
-	_Atomic size_t backlog;       /* bytes of batches some worker has not handed out yet */
-	_Atomic size_t backlog_limit; /* the high watermark; half of it is the low one */
-	uint32_t mail_kind;           /* of the items it posts */
-};
+#include "batch.h"
+#include "fanout_node.h"
 
 /* Owner:  one worker.
  * Shared: never, but through the node. */
@@ -82,7 +48,7 @@ void fanout_leave(struct fanout *fanout, struct conn *conn);
 /* Encodes `TEXT -- FROM user` for everybody but the user of `sender`, whatever connection that user
  * has by then. Makes the sender a feeder. Errors: -ENOMEM, or -ENOBUFS over the node's memory
  * limit: refuse the sender. */
-int fanout_post(struct fanout *fanout, enum fanout_format format, struct conn *sender,
+int fanout_post(struct fanout *fanout, enum batch_format format, struct conn *sender,
 	const uint8_t *text, size_t text_len);
 
 /* Encodes a message of no user's for everybody and sends it on its way, behind what was posted
@@ -106,14 +72,10 @@ void fanout_catch_up(struct fanout *fanout, struct conn *conn);
 /* Hands out: visits at most `receivers_max` connections. Returns whether there is more to do. */
 bool fanout_step(struct fanout *fanout, uint32_t receivers_max);
 
-/* How many bytes may be read from a feeder now: none while the backlog has passed the high
- * watermark and not come down to the low one since, or while most receivers lag; only so many in
- * each tick while any does. */
+/* How many bytes may be read from a feeder now; 0: none. */
 size_t fanout_may_read(struct fanout *fanout, const struct conn *feeder);
 
-/* Once a turn: publishes this worker's gauges, lets feeders go on when the pressure has fallen,
- * here and elsewhere, and cuts off the largest queue of the node, if it is here, while the memory
- * limit is passed. */
+/* Once a turn, behind everything else: the accounts of receivers and pressure; see pressure.h. */
 void fanout_settle(struct fanout *fanout);
 
 #endif

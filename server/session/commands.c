@@ -6,6 +6,7 @@
 #include "../../proto/packet.h"
 #include "../../proto/utf8.h"
 #include "../base/log.h"
+#include "../conn/send.h"
 
 enum {
 	SHOWN_BYTES = 64, /* of a message, in the log */
@@ -38,7 +39,7 @@ static void log_message(
 		user);
 }
 
-static void post(struct sessions *sessions, struct conn *conn, enum fanout_format format,
+static void post(struct sessions *sessions, struct conn *conn, enum batch_format format,
 	const uint8_t *text, size_t len)
 {
 	if (fanout_post(sessions->fanout, format, conn, text, len) < 0) {
@@ -77,7 +78,7 @@ static void on_text(struct sessions *sessions, struct conn *conn, const struct m
 		conn_close(sessions->conns, conn, CLOSE_REASON_BAD_PACKET, 0);
 		return;
 	}
-	post(sessions, conn, FANOUT_PACKET, packet->payload, packet->payload_len);
+	post(sessions, conn, BATCH_PACKET, packet->payload, packet->payload_len);
 }
 
 /* What only the gateway sends. */
@@ -119,7 +120,7 @@ void commands_on_message(void *owner, struct conn *conn, const struct message *m
 		log_message(sessions, conn, message);
 	}
 	if (message->kind == MESSAGE_TEXT) {
-		post(sessions, conn, FANOUT_TEXT, message->data, message->len);
+		post(sessions, conn, BATCH_TEXT, message->data, message->len);
 	} else {
 		on_packet(sessions, conn, message);
 	}

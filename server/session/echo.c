@@ -1,6 +1,7 @@
 #include "echo.h"
 
 #include "../../proto/frame.h"
+#include "../conn/send.h"
 #include "session.h"
 
 static void on_request(void *owner, struct conn *conn, const struct handshake_request *request)

@@ -1,0 +1,185 @@
+#include "batch.h"
+
+#include <string.h>
+
+#include "../../proto/assert.h"
+#include "../../proto/frame.h"
+#include "../../proto/packet.h"
+#include "../../proto/suffix.h"
+
+enum {
+	BATCH_BYTES = 16384, /* of an ordinary batch; a larger message gets one of its own */
+};
+
+/* --- from the pool and back --------------------------------------------------------------------
+ */
+
+static int make_batch(struct batch_pool *pool, struct memory_budget *budget, uint32_t capacity,
+	struct batch **ret_batch)
+{
+	size_t prefix = sizeof(struct batch) + pool->node->worker_count * sizeof(struct mail);
+	struct buf *buf;
+	int err = buf_create(budget, prefix, capacity, &buf);
+	if (!err) {
+		*ret_batch = (struct batch *)buf;
+	}
+	return err;
+}
+
+/* One that nobody holds any more, or a new one. */
+static int find_or_make(struct batch_pool *pool, uint32_t capacity, struct batch **ret_batch)
+{
+	struct batch **empty = NULL;
+	for (int i = 0; i < BATCH_POOL && capacity <= BATCH_BYTES; i++) {
+		struct batch **pooled = &pool->batches[i];
+		if (!*pooled) {
+			empty = pooled;
+			break;
+		}
+		if (buf_is_exclusive(&(*pooled)->buf)) {
+			buf_ref(&(*pooled)->buf);
+			*ret_batch = *pooled;
+			return 0;
+		}
+	}
+	struct memory_budget *budget = empty ? &pool->node->pooled : pool->node->budget;
+	int err = make_batch(
+		pool, budget, capacity < BATCH_BYTES ? BATCH_BYTES : capacity, ret_batch);
+	if (!err && empty) {
+		*empty = *ret_batch;
+		buf_ref(&(*empty)->buf);
+	}
+	return err;
+}
+
+int batch_take(struct batch_pool *pool, size_t frame_len, struct batch **ret_batch)
+{
+	struct batch *batch;
+	int err = find_or_make(pool, (uint32_t)frame_len, &batch);
+	if (err) {
+		return err;
+	}
+	batch->buf.len = 0;
+	batch->count = 0;
+	batch->announced = 0;
+	batch->senders = 0;
+	*ret_batch = batch;
+	return 0;
+}
+
+void batch_unref(struct batch **batch)
+{
+	struct buf *buf = &(*batch)->buf;
+	*batch = NULL;
+	buf_unref(&buf);
+}
+
+void batch_pool_finish(struct batch_pool *pool)
+{
+	for (int i = 0; i < BATCH_POOL && pool->batches[i]; i++) {
+		batch_unref(&pool->batches[i]);
+	}
+}
+
+void batch_share(struct batch *batch, struct fanout_node *node)
+{
+	atomic_store_explicit(&batch->unfinished, node->worker_count, memory_order_relaxed);
+	atomic_fetch_add_explicit(&batch->buf.refs, node->worker_count, memory_order_relaxed);
+	atomic_fetch_add_explicit(&node->backlog, batch->buf.len, memory_order_relaxed);
+}
+
+void batch_finish(struct fanout_node *node, struct batch **batch)
+{
+	if (atomic_fetch_sub_explicit(&(*batch)->unfinished, 1, memory_order_relaxed) == 1) {
+		atomic_fetch_sub_explicit(&node->backlog, (*batch)->buf.len, memory_order_relaxed);
+	}
+	batch_unref(batch);
+}
+
+/* --- encoding ----------------------------------------------------------------------------------
+ */
+
+static size_t packet_header_len(enum batch_format format)
+{
+	return format == BATCH_PACKET ? PACKET_HEADER_LEN : 0;
+}
+
+size_t batch_text_frame_len(enum batch_format format, size_t text_len, size_t name_len)
+{
+	size_t payload_len = packet_header_len(format) + text_len + suffix_len(name_len);
+	return frame_header_len(payload_len) + payload_len;
+}
+
+/* The frame has been written up to `end`. */
+static struct batch_message *note_message(struct batch *batch, const uint8_t *end)
+{
+	struct batch_message *message = &batch->messages[batch->count++];
+	message->begin = batch->buf.len;
+	message->end = (uint32_t)(end - batch->buf.data);
+	batch->buf.len = message->end;
+	return message;
+}
+
+void batch_put_text(struct batch *batch, enum batch_format format, const struct batch_user *sender,
+	const uint8_t *text, size_t text_len)
+{
+	size_t line_len = text_len + suffix_len(sender->name_len);
+	uint8_t *at = batch->buf.data + batch->buf.len;
+	at += frame_header_write(at, format == BATCH_PACKET ? FRAME_BINARY : FRAME_TEXT,
+		packet_header_len(format) + line_len, NULL);
+	if (format == BATCH_PACKET) {
+		packet_header_write(at, PACKET_TEXT, (uint32_t)line_len);
+		at += PACKET_HEADER_LEN;
+	}
+	memcpy(at, text, text_len);
+	at = suffix_write(at + text_len, sender->name, sender->name_len);
+	struct batch_message *message = note_message(batch, at);
+	message->sender_at = message->end - sender->name_len;
+	message->sender_hash = sender->hash;
+	message->sender_len = sender->name_len;
+	batch->senders |= UINT64_C(1) << (sender->hash & 63);
+}
+
+void batch_put_frame(
+	struct batch *batch, uint8_t opcode, const uint8_t *payload, size_t payload_len)
+{
+	uint8_t *at = batch->buf.data + batch->buf.len;
+	at += frame_header_write(at, opcode, payload_len, NULL);
+	memcpy(at, payload, payload_len);
+	note_message(batch, at + payload_len)->sender_len = 0;
+	batch->announced++;
+}
+
+/* --- leaving the sender out --------------------------------------------------------------------
+ */
+
+static bool is_from(const struct batch *batch, const struct batch_message *message,
+	const struct batch_user *user)
+{
+	return message->sender_len > 0 && message->sender_hash == user->hash &&
+	       message->sender_len == user->name_len &&
+	       memcmp(batch->buf.data + message->sender_at, user->name, user->name_len) == 0;
+}
+
+bool batch_next_span(const struct batch *batch, const struct batch_user *user, uint32_t *at,
+	struct batch_span *ret_span)
+{
+	uint32_t first = *at;
+	while (first < batch->count && is_from(batch, &batch->messages[first], user)) {
+		first++;
+	}
+	uint32_t behind = first;
+	while (behind < batch->count && !is_from(batch, &batch->messages[behind], user)) {
+		behind++;
+	}
+	*at = behind;
+	if (behind == first) {
+		return false;
+	}
+	*ret_span = (struct batch_span){
+		.begin = batch->messages[first].begin,
+		.end = batch->messages[behind - 1].end,
+		.count = behind - first,
+	};
+	return true;
+}

@@ -1,0 +1,125 @@
+/* The messages of one turn of one worker, encoded once for all who get them.
+ *
+ * Frames lie one behind the other, so that what piled up for a receiver goes out as one piece. Who
+ * has sent a message stands beside it, for that user to be left out. */
+#ifndef TIDEGATE_BATCH_H
+#define TIDEGATE_BATCH_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../base/buf.h"
+#include "../base/mailbox.h"
+#include "fanout_node.h"
+
+enum {
+	BATCH_MESSAGES = 256,
+	BATCH_POOL = 8, /* kept for the next turns, so that none is allocated */
+};
+
+enum batch_format {
+	BATCH_TEXT,   /* a text message */
+	BATCH_PACKET, /* a binary message that is a packet 102 */
+};
+
+/* A user, as who has sent a message or as who receives some. Borrowed for a call. */
+struct batch_user {
+	const char *name;
+	uint8_t name_len; /* bytes; 0: no user's message */
+	uint32_t hash;    /* of the name */
+};
+
+/* One message. */
+struct batch_message {
+	uint32_t begin; /* where its frame lies */
+	uint32_t end;
+	uint32_t sender_at; /* where the sender's name lies */
+	uint32_t sender_hash;
+	uint8_t sender_len; /* bytes of it; 0: no user's */
+};
+
+/* Owner:  its maker, while it is filled; then nobody: it is not written any more.
+ * Shared: by all workers, each with one reference, and by queues of slow peers with one each.
+ * Freed:  with the last reference; the maker keeps some for its next turns. */
+struct batch {
+	struct buf buf;              /* first: its memory is the batch's */
+	_Atomic uint32_t unfinished; /* workers that have not handed it out yet */
+	uint32_t count;
+	uint32_t announced; /* of them, those that no user has sent */
+	uint64_t senders;   /* a bit for each sender's hash: who is not among them takes all at once
+			     */
+	struct batch_message messages[BATCH_MESSAGES];
+	struct mail mails[]; /* one for each worker; in its log, the link to the next batch */
+};
+
+/* Where a worker's batches come from.
+ * Owner:  one worker.
+ * Shared: never; some of its batches are. */
+struct batch_pool {
+	struct fanout_node *node;
+	struct batch *batches[BATCH_POOL];
+};
+
+/* Whole frames, one behind the other. */
+struct batch_span {
+	uint32_t begin;
+	uint32_t end;
+	uint32_t count; /* messages */
+};
+
+/* An empty batch with room for a frame of `frame_len` bytes at least; the caller's reference is its
+ * own. Errors: -ENOMEM. */
+int batch_take(struct batch_pool *pool, size_t frame_len, struct batch **ret_batch);
+
+/* Gives the pool's own batches back. */
+void batch_pool_finish(struct batch_pool *pool);
+
+void batch_unref(struct batch **batch);
+
+static inline bool batch_has_room(const struct batch *batch, size_t frame_len)
+{
+	return batch->count < BATCH_MESSAGES && batch->buf.capacity - batch->buf.len >= frame_len;
+}
+
+/* Bytes of the frame that batch_put_text makes. */
+size_t batch_text_frame_len(enum batch_format format, size_t text_len, size_t name_len);
+
+/* Appends `TEXT -- FROM user`. There must be room. */
+void batch_put_text(struct batch *batch, enum batch_format format, const struct batch_user *sender,
+	const uint8_t *text, size_t text_len);
+
+/* Appends a message of no user's. There must be room. */
+void batch_put_frame(
+	struct batch *batch, uint8_t opcode, const uint8_t *payload, size_t payload_len);
+
+/* Full, or at the end of a turn: a reference for each worker, and its bytes are in the backlog. */
+void batch_share(struct batch *batch, struct fanout_node *node);
+
+/* One worker has handed it out; nulls the giver's pointer. Thread: any. */
+void batch_finish(struct fanout_node *node, struct batch **batch);
+
+/* Whether `user` may have sent some of it: else all of it is one span for him. */
+static inline bool batch_may_be_from(const struct batch *batch, uint32_t user_hash)
+{
+	return batch->senders >> (user_hash & 63) & 1;
+}
+
+/* The next span that `user` has not sent, from message *at on, which it moves. Returns false when
+ * there is none. */
+bool batch_next_span(const struct batch *batch, const struct batch_user *user, uint32_t *at,
+	struct batch_span *ret_span);
+
+/* The batch of a mail to a worker, and the next one in that worker's log. */
+static inline struct batch *batch_of_mail(struct mail *mail, uint8_t worker)
+{
+	return (struct batch *)((uint8_t *)(mail - worker) - offsetof(struct batch, mails));
+}
+
+static inline struct batch *batch_after(const struct batch *batch, uint8_t worker)
+{
+	return batch->mails[worker].link;
+}
+
+#endif
