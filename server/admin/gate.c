@@ -45,10 +45,10 @@ static bool pass_framing(struct admin_request *request, const struct framing *fr
 	return false;
 }
 
-/* Whether the guard lets it pass; makes a problem else. */
-static bool pass_guard(struct admin_request *request, unsigned host_count)
+/* Whether it comes from where it may; makes a problem else. */
+static bool pass_origin(struct admin_request *request, unsigned host_count)
 {
-	struct admin_head head = {
+	struct admin_origin_head head = {
 		.host_count = host_count,
 		.host = admin_request_header(request, "Host"),
 		.origin = admin_request_header(request, "Origin"),
@@ -58,7 +58,7 @@ static bool pass_guard(struct admin_request *request, unsigned host_count)
 		.is_page = request->route && request->route->is_page,
 		.is_open = request->route && request->route->is_open,
 	};
-	switch (admin_guard_judge(&request->context->guard, &head)) {
+	switch (admin_origin_judge(&request->context->origin, &head)) {
 	case ADMIN_WELCOME:
 		return true;
 	case ADMIN_BAD_HOST:
@@ -143,7 +143,7 @@ void admin_gate_judge(struct admin_request *request, const char *path, const cha
 	request->route = admin_routes_find(
 		request->method, path, request->context->config.demo, &name, &name_len, allow);
 	MHD_get_connection_values(request->connection, MHD_HEADER_KIND, look_at_header, &framing);
-	if (!pass_framing(request, &framing) || !pass_guard(request, framing.hosts)) {
+	if (!pass_framing(request, &framing) || !pass_origin(request, framing.hosts)) {
 		return;
 	}
 	if (!request->route && allow[0]) {
