@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "../../proto/query.h"
 #include "../base/clock.h"
 #include "routes.h"
 
@@ -122,15 +123,16 @@ static bool pass_rate(struct admin_request *request)
 	return false;
 }
 
-static void take_name(struct admin_request *request, const char *name, size_t name_len)
+static void take_name(struct admin_request *request, struct slice encoded)
 {
-	if (admin_request_decode(
-		    name, name_len, request->name, sizeof(request->name), &request->name_len) < 0 ||
-		!user_name_is_valid(request->name, request->name_len)) {
+	int len = query_decode(encoded, request->name, USER_NAME_MAX);
+	if (len < 0 || !user_name_is_valid(request->name, (size_t)len)) {
 		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_NAME,
 			"a name is 1 to %d bytes of percent-encoded UTF-8 without control characters",
 			USER_NAME_MAX);
+		return;
 	}
+	request->name_len = (size_t)len;
 }
 
 void admin_gate_judge(struct admin_request *request, const char *path, const char *method)
@@ -160,6 +162,6 @@ void admin_gate_judge(struct admin_request *request, const char *path, const cha
 	} else if (request->route->is_limited && !pass_rate(request)) {
 		return;
 	} else if (name) {
-		take_name(request, name, name_len);
+		take_name(request, (struct slice){name, name_len});
 	}
 }
