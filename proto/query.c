@@ -33,7 +33,7 @@ static bool decodes_to(struct slice encoded, struct slice text)
 	return encoded.len == 0;
 }
 
-static int decode(struct slice encoded, char *ret_decoded, size_t size)
+int query_decode(struct slice encoded, char *ret_text, size_t size)
 {
 	size_t len = 0;
 	while (encoded.len > 0) {
@@ -44,7 +44,7 @@ static int decode(struct slice encoded, char *ret_decoded, size_t size)
 		if (len == size) {
 			return -EMSGSIZE;
 		}
-		ret_decoded[len++] = (char)byte;
+		ret_text[len++] = (char)byte;
 	}
 	return (int)len;
 }
@@ -55,7 +55,7 @@ int query_find(struct slice query, struct slice key, char *ret_value, size_t siz
 	while (query.len > 0) {
 		struct slice value = slice_cut(&query, '&');
 		if (decodes_to(slice_cut(&value, '='), key)) {
-			found = found == -ENOENT ? decode(value, ret_value, size) : -EEXIST;
+			found = found == -ENOENT ? query_decode(value, ret_value, size) : -EEXIST;
 		}
 	}
 	return found;

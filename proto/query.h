@@ -14,4 +14,9 @@
  * followed by two hexadecimal digits; -EMSGSIZE: the value is longer than `size`. */
 int query_find(struct slice query, struct slice key, char *ret_value, size_t size);
 
+/* Decodes one value, or another part of a target; without a NUL. Thread: any. Returns its length in
+ * bytes, or, with parts of it written maybe:
+ * Errors: -EBADMSG, -EMSGSIZE, as above. */
+int query_decode(struct slice encoded, char *ret_text, size_t size);
+
 #endif

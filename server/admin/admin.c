@@ -28,7 +28,7 @@ enum {
 struct reload {
 	struct mail mail;
 	struct config config;
-	struct admin_guard guard;
+	struct admin_origin origin;
 };
 
 /* Owner:  main; all but the mailbox and is_stopping is the thread's own once it runs.
@@ -37,7 +37,7 @@ struct admin {
 	struct admin_context context;
 	struct listeners listeners;
 	struct loop loop;
-	struct admin_front *front;
+	struct admin_http *http;
 	struct mailbox *mailbox;
 	uint32_t clients_max;
 	atomic_bool is_stopping;
@@ -48,19 +48,19 @@ struct admin {
 /* --- the token and the address -----------------------------------------------------------------
  */
 
-/* The guard that a config asks for. `listeners` are open. */
-static int make_guard(const struct config *config, const struct listeners *listeners,
-	struct admin_guard *ret_guard, char ret_error[CONFIG_ERROR_MAX])
+/* What a config asks of requests. `listeners` are open. */
+static int make_origin(const struct config *config, const struct listeners *listeners,
+	struct admin_origin *ret_origin, char ret_error[CONFIG_ERROR_MAX])
 {
-	struct admin_guard guard = {.is_unix = listeners_port(listeners, 0) == 0};
+	struct admin_origin origin = {.is_unix = listeners_port(listeners, 0) == 0};
 	if (config->admin_token[0]) {
-		int err = admin_guard_read_token(
-			&guard, config->admin_token, ret_error, CONFIG_ERROR_MAX);
+		int err = admin_origin_read_token(
+			&origin, config->admin_token, ret_error, CONFIG_ERROR_MAX);
 		if (err) {
 			return err;
 		}
 	}
-	for (size_t row = 0; row < listeners->count && guard.token_len == 0; row++) {
+	for (size_t row = 0; row < listeners->count && origin.token_len == 0; row++) {
 		if (!listeners_is_local(listeners, row)) {
 			snprintf(ret_error, CONFIG_ERROR_MAX,
 				"admin: %s can be reached from other machines, so it needs a token: "
@@ -69,10 +69,10 @@ static int make_guard(const struct config *config, const struct listeners *liste
 			return -EINVAL;
 		}
 	}
-	if (!guard.is_unix && admin_guard_hostname(config->admin, guard.host) < 0) {
-		guard.host[0] = '\0'; /* All addresses: no name is ours. */
+	if (!origin.is_unix && admin_origin_host(config->admin, origin.host) < 0) {
+		origin.host[0] = '\0'; /* All addresses: no name is ours. */
 	}
-	*ret_guard = guard;
+	*ret_origin = origin;
 	return 0;
 }
 
@@ -82,7 +82,7 @@ static int make_guard(const struct config *config, const struct listeners *liste
 static void on_reload(struct admin *admin, struct reload *reload)
 {
 	admin->context.config = reload->config;
-	admin->context.guard = reload->guard;
+	admin->context.origin = reload->origin;
 	free(reload);
 }
 
@@ -93,7 +93,7 @@ static void on_mail(struct admin *admin, struct mail *mail)
 		on_reload(admin, (struct reload *)mail);
 		break;
 	case ADMIN_MAIL_ORDER:
-		admin_order_on_mail(mail);
+		admin_asks_on_mail(mail);
 		break;
 	}
 }
@@ -122,8 +122,8 @@ static void turn(struct admin *admin, int *wait_ms)
 {
 	loop_wait(&admin->loop, *wait_ms);
 	int later_ms = take_mail(admin);
-	admin_front_run(admin->front, admin->loop.now_ms);
-	*wait_ms = loop_sooner(later_ms, admin_front_wait_ms(admin->front));
+	admin_http_run(admin->http, admin->loop.now_ms);
+	*wait_ms = loop_sooner(later_ms, admin_http_wait_ms(admin->http));
 }
 
 /* Nobody new is let in; answers that are under way go out, as far as their askers take them. */
@@ -131,9 +131,9 @@ static void say_farewell(struct admin *admin)
 {
 	int wait_ms = 0;
 	uint64_t end_ms = admin->loop.now_ms + FAREWELL_MS;
-	admin_front_close(admin->front);
+	admin_http_close(admin->http);
 	while (admin->context.orders > 0 ||
-		(admin_front_requests(admin->front) > 0 && admin->loop.now_ms < end_ms)) {
+		(admin_http_requests(admin->http) > 0 && admin->loop.now_ms < end_ms)) {
 		turn(admin, &wait_ms);
 		wait_ms = loop_sooner(wait_ms, FAREWELL_MS / 10);
 	}
@@ -148,7 +148,7 @@ static void *run(void *context)
 		turn(admin, &wait_ms);
 	}
 	say_farewell(admin);
-	admin_front_destroy(&admin->front);
+	admin_http_destroy(&admin->http);
 	user_table_thread_end();
 	return NULL;
 }
@@ -176,8 +176,8 @@ static int init(struct admin *admin, const struct admin_setup *setup)
 			handle_make(HANDLE_WORKER_RESERVED, 0, 0));
 	}
 	if (!err) {
-		err = admin_front_create(context, &admin->listeners, setup->clients_max,
-			&admin->loop, &admin->front);
+		err = admin_http_create(
+			context, &admin->listeners, setup->clients_max, &admin->loop, &admin->http);
 	}
 	return err;
 }
@@ -194,8 +194,8 @@ int admin_create(
 	admin->listeners = LISTENERS_EMPTY;
 	int err = listeners_open_admin(&admin->listeners, setup->config->admin, ret_error);
 	if (!err) {
-		err = make_guard(
-			setup->config, &admin->listeners, &admin->context.guard, ret_error);
+		err = make_origin(
+			setup->config, &admin->listeners, &admin->context.origin, ret_error);
 	}
 	if (!err) {
 		err = init(admin, setup);
@@ -232,7 +232,7 @@ int admin_reload(struct admin *admin, const struct config *config, char ret_erro
 		return -ENOMEM;
 	}
 	reload->config = *config;
-	int err = make_guard(config, &admin->listeners, &reload->guard, ret_error);
+	int err = make_origin(config, &admin->listeners, &reload->origin, ret_error);
 	if (err) {
 		free(reload);
 		return err;
@@ -265,7 +265,7 @@ void admin_stop(struct admin *admin)
 		admin->is_started = false;
 	}
 	ASSERT(admin->context.orders == 0);
-	admin_front_destroy(&admin->front);
+	admin_http_destroy(&admin->http);
 	listeners_close(&admin->listeners);
 }
 

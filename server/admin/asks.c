@@ -6,7 +6,7 @@ enum {
 	TRIES_MAX = 8, /* for a user who keeps logging in elsewhere */
 };
 
-void admin_order_send(
+void admin_asks_send(
 	struct admin_request *request, uint8_t worker, void (*then)(struct admin_request *request))
 {
 	struct admin_context *context = request->context;
@@ -21,7 +21,7 @@ void admin_order_send(
 	worker_post(context->node->workers[worker], WORKER_MAIL_ORDER, &request->order.mail);
 }
 
-void admin_order_on_mail(struct mail *mail)
+void admin_asks_on_mail(struct mail *mail)
 {
 	struct order *order = order_of(mail);
 	struct admin_request *request =
@@ -64,10 +64,10 @@ static void send_to_user(struct admin_request *request)
 	request->order.handle = handle;
 	request->order.name = request->name;
 	request->order.name_len = request->name_len;
-	admin_order_send(request, handle_worker(handle), on_user_back);
+	admin_asks_send(request, handle_worker(handle), on_user_back);
 }
 
-void admin_order_send_to_user(
+void admin_asks_send_to_user(
 	struct admin_request *request, void (*then)(struct admin_request *request))
 {
 	request->then_of_user = then;

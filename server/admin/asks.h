@@ -9,15 +9,15 @@
 
 /* Posts request->order to a worker, suspends the request, and calls `then` when the order is back;
  * that makes an answer, or sends again. Thread: the admin thread. */
-void admin_order_send(
+void admin_asks_send(
 	struct admin_request *request, uint8_t worker, void (*then)(struct admin_request *request));
 
 /* The same to the worker where the user request->name is logged in; the answer is "offline" when
  * there is none, and `then` is not called. */
-void admin_order_send_to_user(
+void admin_asks_send_to_user(
 	struct admin_request *request, void (*then)(struct admin_request *request));
 
 /* An order has come back. Thread: the admin thread. */
-void admin_order_on_mail(struct mail *mail);
+void admin_asks_on_mail(struct mail *mail);
 
 #endif

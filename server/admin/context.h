@@ -30,7 +30,7 @@ struct admin_context {
 	int drain_fd;                      /* eventfd of the main thread: asks for the drain */
 	uint64_t files_base;               /* descriptors that are neither clients' nor requests' */
 	struct mailbox *mailbox;           /* where orders come back to */
-	struct admin_guard guard;
+	struct admin_origin origin;
 	struct admin_rate rate;
 	uint64_t started_ms;        /* of the monotonic clock */
 	struct timespec started_at; /* of the calendar's */

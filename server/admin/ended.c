@@ -68,7 +68,7 @@ static void ask_for_ends(struct admin_request *request)
 	request->order.action = ORDER_ENDED;
 	request->order.ended = ends->entries + ends->count;
 	request->order.capacity = ends->limit;
-	admin_order_send(request, ends->worker, on_ends);
+	admin_asks_send(request, ends->worker, on_ends);
 }
 
 void admin_ended_list(struct admin_request *request)

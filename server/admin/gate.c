@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "../../proto/query.h"
 #include "../base/clock.h"
 #include "routes.h"
 
@@ -45,10 +46,10 @@ static bool pass_framing(struct admin_request *request, const struct framing *fr
 	return false;
 }
 
-/* Whether the guard lets it pass; makes a problem else. */
-static bool pass_guard(struct admin_request *request, unsigned host_count)
+/* Whether it comes from where it may; makes a problem else. */
+static bool pass_origin(struct admin_request *request, unsigned host_count)
 {
-	struct admin_head head = {
+	struct admin_origin_head head = {
 		.host_count = host_count,
 		.host = admin_request_header(request, "Host"),
 		.origin = admin_request_header(request, "Origin"),
@@ -58,7 +59,7 @@ static bool pass_guard(struct admin_request *request, unsigned host_count)
 		.is_page = request->route && request->route->is_page,
 		.is_open = request->route && request->route->is_open,
 	};
-	switch (admin_guard_judge(&request->context->guard, &head)) {
+	switch (admin_origin_judge(&request->context->origin, &head)) {
 	case ADMIN_WELCOME:
 		return true;
 	case ADMIN_BAD_HOST:
@@ -122,15 +123,16 @@ static bool pass_rate(struct admin_request *request)
 	return false;
 }
 
-static void take_name(struct admin_request *request, const char *name, size_t name_len)
+static void take_name(struct admin_request *request, struct slice encoded)
 {
-	if (admin_request_decode(
-		    name, name_len, request->name, sizeof(request->name), &request->name_len) < 0 ||
-		!user_name_is_valid(request->name, request->name_len)) {
+	int len = query_decode(encoded, request->name, USER_NAME_MAX);
+	if (len < 0 || !user_name_is_valid(request->name, (size_t)len)) {
 		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_NAME,
 			"a name is 1 to %d bytes of percent-encoded UTF-8 without control characters",
 			USER_NAME_MAX);
+		return;
 	}
+	request->name_len = (size_t)len;
 }
 
 void admin_gate_judge(struct admin_request *request, const char *path, const char *method)
@@ -143,7 +145,7 @@ void admin_gate_judge(struct admin_request *request, const char *path, const cha
 	request->route = admin_routes_find(
 		request->method, path, request->context->config.demo, &name, &name_len, allow);
 	MHD_get_connection_values(request->connection, MHD_HEADER_KIND, look_at_header, &framing);
-	if (!pass_framing(request, &framing) || !pass_guard(request, framing.hosts)) {
+	if (!pass_framing(request, &framing) || !pass_origin(request, framing.hosts)) {
 		return;
 	}
 	if (!request->route && allow[0]) {
@@ -160,6 +162,6 @@ void admin_gate_judge(struct admin_request *request, const char *path, const cha
 	} else if (request->route->is_limited && !pass_rate(request)) {
 		return;
 	} else if (name) {
-		take_name(request, name, name_len);
+		take_name(request, (struct slice){name, name_len});
 	}
 }

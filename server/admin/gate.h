@@ -1,4 +1,4 @@
-/* What a request must pass before its handler sees it: a sound head, the guard, its route, the
+/* What a request must pass before its handler sees it: a sound head, its origin, its route, the
  * rate. */
 #ifndef TIDEGATE_ADMIN_GATE_H
 #define TIDEGATE_ADMIN_GATE_H

@@ -10,26 +10,26 @@
 #include "../node/listener.h"
 #include "context.h"
 
-struct admin_front;
+struct admin_http;
 
 /* Serves the listeners, which are borrowed, with at most `clients_max` connections; wakes `loop`.
  * Errors: -ENOMEM, -errno. */
-int admin_front_create(struct admin_context *context, const struct listeners *listeners,
-	uint32_t clients_max, struct loop *loop, struct admin_front **ret_front);
+int admin_http_create(struct admin_context *context, const struct listeners *listeners,
+	uint32_t clients_max, struct loop *loop, struct admin_http **ret_http);
 
-/* Frees the front and nulls the giver's pointer; nothing may be waiting. *front may be NULL. */
-void admin_front_destroy(struct admin_front **front);
+/* Frees it and nulls the giver's pointer; nothing may be waiting. *http may be NULL. */
+void admin_http_destroy(struct admin_http **http);
 
 /* Does what is there to be done. Once a turn. */
-void admin_front_run(struct admin_front *front, uint64_t now_ms);
+void admin_http_run(struct admin_http *http, uint64_t now_ms);
 
 /* For how many ms the next turn may wait. */
-int admin_front_wait_ms(struct admin_front *front);
+int admin_http_wait_ms(struct admin_http *http);
 
 /* Takes in nobody any more. */
-void admin_front_close(struct admin_front *front);
+void admin_http_close(struct admin_http *http);
 
 /* Requests that have begun and not ended. */
-uint32_t admin_front_requests(const struct admin_front *front);
+uint32_t admin_http_requests(const struct admin_http *http);
 
 #endif

@@ -18,7 +18,7 @@
 /* --- Host --------------------------------------------------------------------------------------
  */
 
-int admin_guard_hostname(const char *host, char ret_name[ADMIN_HOST_MAX])
+int admin_origin_host(const char *host, char ret_name[ADMIN_HOST_MAX])
 {
 	uint16_t port;
 	size_t len = address_host_len(host);
@@ -69,7 +69,7 @@ static bool is_own_origin(const char *origin, const char *host)
 	return false;
 }
 
-static bool is_own_page(const struct admin_head *head)
+static bool is_own_page(const struct admin_origin_head *head)
 {
 	if (head->origin && !is_own_origin(head->origin, head->host)) {
 		return false;
@@ -86,46 +86,47 @@ static bool is_own_page(const struct admin_head *head)
  */
 
 /* Both are laid out in full, so that the time taken tells nothing of either. */
-static bool is_token(const struct admin_guard *guard, const char *given)
+static bool is_token(const struct admin_origin *origin, const char *given)
 {
 	char ours[ADMIN_TOKEN_MAX + 1] = "";
 	char theirs[ADMIN_TOKEN_MAX + 1] = "";
 	size_t len = strnlen(given, ADMIN_TOKEN_MAX + 1);
-	memcpy(ours, guard->token, guard->token_len);
+	memcpy(ours, origin->token, origin->token_len);
 	memcpy(theirs, given, len <= ADMIN_TOKEN_MAX ? len : 0);
 	return sodium_memcmp(ours, theirs, sizeof(ours)) == 0;
 }
 
 static enum admin_verdict judge_token(
-	const struct admin_guard *guard, const struct admin_head *head)
+	const struct admin_origin *origin, const struct admin_origin_head *head)
 {
 	static const char SCHEME[] = "Bearer ";
 	size_t len = sizeof(SCHEME) - 1;
-	if (head->is_open || guard->token_len == 0) {
+	if (head->is_open || origin->token_len == 0) {
 		return ADMIN_WELCOME;
 	}
 	if (!head->authorization || strncasecmp(head->authorization, SCHEME, len) != 0) {
 		return ADMIN_NO_TOKEN;
 	}
 	const char *given = head->authorization + len;
-	return is_token(guard, given + strspn(given, " ")) ? ADMIN_WELCOME : ADMIN_WRONG_TOKEN;
+	return is_token(origin, given + strspn(given, " ")) ? ADMIN_WELCOME : ADMIN_WRONG_TOKEN;
 }
 
-enum admin_verdict admin_guard_judge(const struct admin_guard *guard, const struct admin_head *head)
+enum admin_verdict admin_origin_judge(
+	const struct admin_origin *origin, const struct admin_origin_head *head)
 {
 	char name[ADMIN_HOST_MAX];
-	if (head->host_count != 1 || admin_guard_hostname(head->host, name) < 0) {
+	if (head->host_count != 1 || admin_origin_host(head->host, name) < 0) {
 		return ADMIN_BAD_HOST;
 	}
 	/* With a token a name of somebody else is of no use to him: his page does not know it. */
-	bool is_trusting = guard->token_len == 0 && !guard->is_unix;
-	if (is_trusting && !is_loopback(name) && strcasecmp(name, guard->host) != 0) {
+	bool is_trusting = origin->token_len == 0 && !origin->is_unix;
+	if (is_trusting && !is_loopback(name) && strcasecmp(name, origin->host) != 0) {
 		return ADMIN_WRONG_HOST;
 	}
 	if (!is_own_page(head)) {
 		return ADMIN_FOREIGN_ORIGIN;
 	}
-	return judge_token(guard, head);
+	return judge_token(origin, head);
 }
 
 static int fail(char *ret_error, size_t size, const char *path, const char *what)
@@ -134,7 +135,7 @@ static int fail(char *ret_error, size_t size, const char *path, const char *what
 	return -EINVAL;
 }
 
-static int take_line(struct admin_guard *guard, const char *line, size_t len)
+static int take_line(struct admin_origin *origin, const char *line, size_t len)
 {
 	size_t token_len = 0;
 	while (token_len < len && isgraph((unsigned char)line[token_len])) {
@@ -146,14 +147,14 @@ static int take_line(struct admin_guard *guard, const char *line, size_t len)
 	if (!is_line || token_len < ADMIN_TOKEN_MIN || token_len > ADMIN_TOKEN_MAX) {
 		return -EINVAL;
 	}
-	memcpy(guard->token, line, token_len);
-	guard->token[token_len] = '\0';
-	guard->token_len = token_len;
+	memcpy(origin->token, line, token_len);
+	origin->token[token_len] = '\0';
+	origin->token_len = token_len;
 	return 0;
 }
 
-int admin_guard_read_token(
-	struct admin_guard *guard, const char *path, char *ret_error, size_t error_size)
+int admin_origin_read_token(
+	struct admin_origin *origin, const char *path, char *ret_error, size_t error_size)
 {
 	char line[ADMIN_TOKEN_MAX + 2];
 	struct stat status;
@@ -172,7 +173,7 @@ int admin_guard_read_token(
 		return fail(ret_error, error_size, path,
 			"others may read or write it: chmod o-rwx takes that from them");
 	}
-	if (len < 0 || take_line(guard, line, (size_t)len) < 0) {
+	if (len < 0 || take_line(origin, line, (size_t)len) < 0) {
 		return fail(ret_error, error_size, path,
 			"its first line must be a token of 16 to 256 printable characters without a space "
 			"(head -c 24 /dev/urandom | base64 makes one)");

@@ -17,7 +17,7 @@ enum {
 };
 
 /* Plain data; rewritten at a reload. */
-struct admin_guard {
+struct admin_origin {
 	bool is_unix;              /* reached by a path: no browser gets here */
 	char host[ADMIN_HOST_MAX]; /* named by the user for the port, besides the loopback's */
 	size_t token_len;          /* 0: none is asked for */
@@ -25,7 +25,7 @@ struct admin_guard {
 };
 
 /* What it looks at; NULL for what is not there. */
-struct admin_head {
+struct admin_origin_head {
 	unsigned host_count;
 	const char *host;
 	const char *origin;
@@ -46,17 +46,17 @@ enum admin_verdict {
 };
 
 /* Thread: any. */
-enum admin_verdict admin_guard_judge(
-	const struct admin_guard *guard, const struct admin_head *head);
+enum admin_verdict admin_origin_judge(
+	const struct admin_origin *origin, const struct admin_origin_head *head);
 
 /* The host of `HOST[:PORT]` without its port, brackets kept: what a page may connect to.
  * Errors: -EINVAL when it is no host. */
-int admin_guard_hostname(const char *host, char ret_name[ADMIN_HOST_MAX]);
+int admin_origin_host(const char *host, char ret_name[ADMIN_HOST_MAX]);
 
 /* Reads a token: a file's first line, of 16 to 256 printable characters without spaces; the file
  * must not be readable by others. Thread: any. Errors: -errno; ret_error is a line that says what
  * to do. */
-int admin_guard_read_token(
-	struct admin_guard *guard, const char *path, char *ret_error, size_t error_size);
+int admin_origin_read_token(
+	struct admin_origin *origin, const char *path, char *ret_error, size_t error_size);
 
 #endif

@@ -34,7 +34,7 @@ static void set_policy(struct admin_request *request)
 	for (size_t row = 0; row < listeners->count && port == 0; row++) {
 		port = listeners_port(listeners, row);
 	}
-	if (port && given && admin_guard_hostname(given, host) == 0) {
+	if (port && given && admin_origin_host(given, host) == 0) {
 		snprintf(sockets, sizeof(sockets), " ws://%s:%u wss://%s:%u", host, port, host,
 			port);
 	}

@@ -52,7 +52,7 @@ static void on_pushed(struct admin_request *request)
 void admin_push_to_user(struct admin_request *request)
 {
 	if (take_message(request, ORDER_PUSH)) {
-		admin_order_send_to_user(request, on_pushed);
+		admin_asks_send_to_user(request, on_pushed);
 	}
 }
 
@@ -72,6 +72,6 @@ static void on_broadcast(struct admin_request *request)
 void admin_push_to_all(struct admin_request *request)
 {
 	if (take_message(request, ORDER_BROADCAST)) {
-		admin_order_send(request, BROADCAST_WORKER, on_broadcast);
+		admin_asks_send(request, BROADCAST_WORKER, on_broadcast);
 	}
 }

@@ -1,39 +1,14 @@
 #include "request.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "../../proto/ascii.h"
+#include "../../proto/query.h"
 
 const char *admin_request_header(const struct admin_request *request, const char *name)
 {
 	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
-}
-
-int admin_request_decode(
-	const char *text, size_t text_len, char *ret_text, size_t size, size_t *ret_len)
-{
-	size_t len = 0;
-	for (size_t i = 0; i < text_len; i++) {
-		char byte = text[i];
-		if (byte == '%') {
-			int high = i + 2 < text_len ? ascii_hex_value(text[i + 1]) : -1;
-			int low = high >= 0 ? ascii_hex_value(text[i + 2]) : -1;
-			if (low < 0) {
-				return -EINVAL;
-			}
-			byte = (char)(high << 4 | low);
-			i += 2;
-		}
-		if (len + 1 >= size) {
-			return -ENOBUFS;
-		}
-		ret_text[len++] = byte;
-	}
-	ret_text[len] = '\0';
-	*ret_len = len;
-	return 0;
 }
 
 /* --- query parameters --------------------------------------------------------------------------
@@ -109,11 +84,13 @@ bool admin_request_take_text(struct admin_request *request, const char *name, si
 	char *ret_text, size_t *ret_len)
 {
 	const char *text = admin_request_query(request, name);
-	*ret_len = 0;
-	if (text && admin_request_decode(text, strlen(text), ret_text, max + 1, ret_len) < 0) {
+	int len = text ? query_decode((struct slice){text, strlen(text)}, ret_text, max) : 0;
+	if (len < 0) {
 		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_QUERY,
 			"\"%s\" must be percent-encoded and have at most %zu bytes", name, max);
 		return false;
 	}
+	ret_text[len] = '\0';
+	*ret_len = (size_t)len;
 	return true;
 }

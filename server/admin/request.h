@@ -53,10 +53,6 @@ struct admin_request {
 /* A header's value, the first one's when it comes twice; NULL when it is not there. */
 const char *admin_request_header(const struct admin_request *request, const char *name);
 
-/* Decodes %XX. Errors: -EINVAL, -ENOBUFS. */
-int admin_request_decode(
-	const char *text, size_t text_len, char *ret_text, size_t size, size_t *ret_len);
-
 /* --- query parameters --- */
 
 /* One as it came, NULL when it is not there. */
@@ -71,8 +67,8 @@ bool admin_request_check_query(struct admin_request *request, const char *const 
 bool admin_request_take_number(struct admin_request *request, const char *name, uint32_t min,
 	uint32_t max, uint32_t *number);
 
-/* Takes a text, decoded and with a NUL, which may be left out. Makes a problem, and returns false,
- * when it has more than `max` bytes. */
+/* Takes a text, decoded and with a NUL, which may be left out: it is empty then. Makes a problem,
+ * and returns false, when it has more than `max` bytes. */
 bool admin_request_take_text(struct admin_request *request, const char *name, size_t max,
 	char *ret_text, size_t *ret_len);
 

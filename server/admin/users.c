@@ -44,7 +44,7 @@ void admin_users_show(struct admin_request *request)
 	request->order.action = ORDER_SHOW;
 	request->order.users = request->state;
 	request->order.capacity = 1;
-	admin_order_send_to_user(request, on_shown);
+	admin_asks_send_to_user(request, on_shown);
 }
 
 /* --- a page of users ---------------------------------------------------------------------------
@@ -87,7 +87,7 @@ static void on_listed(struct admin_request *request)
 	if (order->count == order->capacity || page->rounds == ROUNDS_MAX) {
 		answer_page(request, true);
 	} else {
-		admin_order_send(request, page->worker, on_listed);
+		admin_asks_send(request, page->worker, on_listed);
 	}
 }
 
@@ -125,7 +125,7 @@ void admin_users_list(struct admin_request *request)
 	request->order.name = page->prefix;
 	request->order.users = page->users;
 	request->order.capacity = limit;
-	admin_order_send(request, worker, on_listed);
+	admin_asks_send(request, worker, on_listed);
 }
 
 /* --- ends --------------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ void admin_users_close(struct admin_request *request)
 	request->order.payload = payload;
 	request->order.payload_len =
 		is_default ? close_reason_payload(reason, 0, payload) : 2 + len;
-	admin_order_send_to_user(request, on_done);
+	admin_asks_send_to_user(request, on_done);
 }
 
 /* --- faults, for a demonstration ---------------------------------------------------------------
@@ -188,7 +188,7 @@ void admin_users_close(struct admin_request *request)
 void admin_users_cut(struct admin_request *request)
 {
 	request->order.action = ORDER_CUT;
-	admin_order_send_to_user(request, on_done);
+	admin_asks_send_to_user(request, on_done);
 }
 
 void admin_users_mute(struct admin_request *request)
@@ -202,5 +202,5 @@ void admin_users_mute(struct admin_request *request)
 	}
 	request->order.action = ORDER_MUTE;
 	request->order.is_muted = is_muted;
-	admin_order_send_to_user(request, on_done);
+	admin_asks_send_to_user(request, on_done);
 }

@@ -17,13 +17,13 @@ enum {
 	CLIENTS_MAX = 8,
 };
 
-/* A front on a Unix socket, driven by hand, with a clock that moves when the test says so. */
+/* The port on a Unix socket, driven by hand, with a clock that moves when the test says so. */
 struct rig {
 	struct admin_context context;
 	struct node node;
 	struct listeners listeners;
 	struct loop loop;
-	struct admin_front *front;
+	struct admin_http *http;
 	char path[64];
 	uint64_t now_ms;
 };
@@ -46,7 +46,7 @@ static void say(int fd, const char *text)
 static void run(struct rig *rig)
 {
 	for (int i = 0; i < 5; i++) {
-		admin_front_run(rig->front, rig->now_ms);
+		admin_http_run(rig->http, rig->now_ms);
 	}
 }
 
@@ -124,14 +124,14 @@ static void test_closed_to_newcomers(void **state)
 	struct rig *rig = *state;
 	int before = dial(rig);
 	run(rig);
-	admin_front_close(rig->front);
+	admin_http_close(rig->http);
 	int after = dial(rig);
 	say(before, HEALTH);
 	say(after, HEALTH);
 	run(rig);
 	assert_true(hear(before) > 0);
 	assert_int_equal(hear(after), -1);
-	assert_int_equal(admin_front_requests(rig->front), 0);
+	assert_int_equal(admin_http_requests(rig->http), 0);
 	close(before);
 	close(after);
 }
@@ -142,15 +142,15 @@ static int setup(void **state)
 	char error[CONFIG_ERROR_MAX];
 	char address[80];
 	rig = (struct rig){.loop = LOOP_EMPTY, .now_ms = 1000000};
-	snprintf(rig.path, sizeof(rig.path), "/tmp/tidegate-front-%d", (int)getpid());
+	snprintf(rig.path, sizeof(rig.path), "/tmp/tidegate-http-%d", (int)getpid());
 	snprintf(address, sizeof(address), "unix:%s", rig.path);
 	config_init(&rig.context.config);
 	rig.context.node = &rig.node;
-	rig.context.guard.is_unix = true;
+	rig.context.origin.is_unix = true;
 	assert_int_equal(listeners_open_admin(&rig.listeners, address, error), 0);
 	assert_int_equal(loop_init(&rig.loop, 4), 0);
-	assert_int_equal(admin_front_create(
-				 &rig.context, &rig.listeners, CLIENTS_MAX, &rig.loop, &rig.front),
+	assert_int_equal(
+		admin_http_create(&rig.context, &rig.listeners, CLIENTS_MAX, &rig.loop, &rig.http),
 		0);
 	*state = &rig;
 	return 0;
@@ -159,7 +159,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct rig *rig = *state;
-	admin_front_destroy(&rig->front);
+	admin_http_destroy(&rig->http);
 	loop_finish(&rig->loop);
 	listeners_close(&rig->listeners);
 	assert_int_equal(rig->context.clients, 0);

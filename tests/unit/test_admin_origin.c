@@ -13,13 +13,13 @@
 
 #include "../../server/admin/origin.h"
 
-static const struct admin_guard trusting = {.host = "gateway.example"};
-static const struct admin_guard asking = {.token_len = 16, .token = "0123456789abcdef"};
+static const struct admin_origin trusting = {.host = "gateway.example"};
+static const struct admin_origin asking = {.token_len = 16, .token = "0123456789abcdef"};
 
-static enum admin_verdict judge_host(const struct admin_guard *guard, const char *host)
+static enum admin_verdict judge_host(const struct admin_origin *origin, const char *host)
 {
-	struct admin_head head = {.host_count = 1, .host = host, .is_open = true};
-	return admin_guard_judge(guard, &head);
+	struct admin_origin_head head = {.host_count = 1, .host = host, .is_open = true};
+	return admin_origin_judge(origin, &head);
 }
 
 static void test_names_of_this_machine(void **state)
@@ -42,13 +42,13 @@ static void test_what_is_no_host(void **state)
 {
 	static const char *const bad[] = {"", ":80", "a b", "a;b", "a/b", "a'b",
 		"localhost:", "localhost:8x", "[::1", "[::1]x", "[", "[]x", "a:1:2", "\xc3\xa4"};
-	struct admin_head head = {.host_count = 2, .host = "localhost", .is_open = true};
+	struct admin_origin_head head = {.host_count = 2, .host = "localhost", .is_open = true};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		assert_int_equal(judge_host(&asking, bad[i]), ADMIN_BAD_HOST);
 	}
-	assert_int_equal(admin_guard_judge(&trusting, &head), ADMIN_BAD_HOST);
-	head = (struct admin_head){.is_open = true};
-	assert_int_equal(admin_guard_judge(&trusting, &head), ADMIN_BAD_HOST);
+	assert_int_equal(admin_origin_judge(&trusting, &head), ADMIN_BAD_HOST);
+	head = (struct admin_origin_head){.is_open = true};
+	assert_int_equal(admin_origin_judge(&trusting, &head), ADMIN_BAD_HOST);
 	char name[ADMIN_HOST_MAX + 10];
 	memset(name, 'x', sizeof(name));
 	name[ADMIN_HOST_MAX] = '\0';
@@ -58,17 +58,17 @@ static void test_what_is_no_host(void **state)
 static void test_hostname(void **state)
 {
 	char name[ADMIN_HOST_MAX];
-	assert_int_equal(admin_guard_hostname("a.example:80", name), 0);
+	assert_int_equal(admin_origin_host("a.example:80", name), 0);
 	assert_string_equal(name, "a.example");
-	assert_int_equal(admin_guard_hostname("[::1]:80", name), 0);
+	assert_int_equal(admin_origin_host("[::1]:80", name), 0);
 	assert_string_equal(name, "[::1]");
-	assert_int_equal(admin_guard_hostname("unix:/run/x", name), -EINVAL);
+	assert_int_equal(admin_origin_host("unix:/run/x", name), -EINVAL);
 }
 
 static enum admin_verdict judge_page(
 	const char *origin, const char *site, const char *mode, bool is_page)
 {
-	struct admin_head head = {
+	struct admin_origin_head head = {
 		.host_count = 1,
 		.host = "localhost:8001",
 		.origin = origin,
@@ -77,7 +77,7 @@ static enum admin_verdict judge_page(
 		.is_page = is_page,
 		.is_open = true,
 	};
-	return admin_guard_judge(&trusting, &head);
+	return admin_origin_judge(&trusting, &head);
 }
 
 static void test_pages(void **state)
@@ -105,9 +105,9 @@ static void test_pages(void **state)
 
 static enum admin_verdict judge_token(const char *authorization)
 {
-	struct admin_head head = {
+	struct admin_origin_head head = {
 		.host_count = 1, .host = "any.example", .authorization = authorization};
-	return admin_guard_judge(&asking, &head);
+	return admin_origin_judge(&asking, &head);
 }
 
 static void test_tokens(void **state)
@@ -132,7 +132,7 @@ static void test_tokens(void **state)
 /* --- the file ----------------------------------------------------------------------------------
  */
 
-static int read_token(const char *content, mode_t mode, struct admin_guard *guard, char *error)
+static int read_token(const char *content, mode_t mode, struct admin_origin *origin, char *error)
 {
 	char path[] = "/tmp/tidegate-token-XXXXXX";
 	int fd = mkstemp(path);
@@ -140,35 +140,35 @@ static int read_token(const char *content, mode_t mode, struct admin_guard *guar
 	assert_int_equal(write(fd, content, strlen(content)), strlen(content));
 	assert_int_equal(fchmod(fd, mode), 0);
 	close(fd);
-	int err = admin_guard_read_token(guard, path, error, 256);
+	int err = admin_origin_read_token(origin, path, error, 256);
 	unlink(path);
 	return err;
 }
 
 static void test_token_files(void **state)
 {
-	struct admin_guard guard = {.token_len = 0};
+	struct admin_origin origin = {.token_len = 0};
 	char error[256];
 	char longest[300];
-	assert_int_equal(read_token("0123456789abcdef", 0600, &guard, error), 0);
-	assert_string_equal(guard.token, "0123456789abcdef");
-	assert_int_equal(read_token("0123456789abcdeX\r\nmore", 0640, &guard, error), 0);
-	assert_int_equal(guard.token_len, 16);
+	assert_int_equal(read_token("0123456789abcdef", 0600, &origin, error), 0);
+	assert_string_equal(origin.token, "0123456789abcdef");
+	assert_int_equal(read_token("0123456789abcdeX\r\nmore", 0640, &origin, error), 0);
+	assert_int_equal(origin.token_len, 16);
 	memset(longest, 'y', sizeof(longest));
 	longest[ADMIN_TOKEN_MAX] = '\n';
 	longest[ADMIN_TOKEN_MAX + 1] = '\0';
-	assert_int_equal(read_token(longest, 0600, &guard, error), 0);
-	assert_int_equal(guard.token_len, ADMIN_TOKEN_MAX);
+	assert_int_equal(read_token(longest, 0600, &origin, error), 0);
+	assert_int_equal(origin.token_len, ADMIN_TOKEN_MAX);
 	longest[ADMIN_TOKEN_MAX] = 'y';
-	assert_int_equal(read_token(longest, 0600, &guard, error), -EINVAL);
-	assert_int_equal(read_token("0123456789abcde", 0600, &guard, error), -EINVAL);
+	assert_int_equal(read_token(longest, 0600, &origin, error), -EINVAL);
+	assert_int_equal(read_token("0123456789abcde", 0600, &origin, error), -EINVAL);
 	assert_non_null(strstr(error, "16 to 256"));
-	assert_int_equal(read_token("0123456789 abcdef", 0600, &guard, error), -EINVAL);
-	assert_int_equal(read_token("0123456789abcdef", 0604, &guard, error), -EINVAL);
+	assert_int_equal(read_token("0123456789 abcdef", 0600, &origin, error), -EINVAL);
+	assert_int_equal(read_token("0123456789abcdef", 0604, &origin, error), -EINVAL);
 	assert_non_null(strstr(error, "chmod"));
-	assert_int_equal(guard.token_len, ADMIN_TOKEN_MAX);
+	assert_int_equal(origin.token_len, ADMIN_TOKEN_MAX);
 	assert_int_equal(
-		admin_guard_read_token(&guard, "/nowhere/at/all", error, sizeof(error)), -ENOENT);
+		admin_origin_read_token(&origin, "/nowhere/at/all", error, sizeof(error)), -ENOENT);
 }
 
 int main(void)

@@ -111,12 +111,25 @@ static void each_beginning_is_a_query(void **state)
 	}
 }
 
+/* What parts a query means nothing in another part of a target. */
+static void a_part_is_decoded_as_a_whole(void **state)
+{
+	char text[VALUE_MAX];
+
+	assert_int_equal(query_decode(SLICE("%41=b&c+"), text, sizeof(text)), 6);
+	assert_memory_equal(text, "A=b&c+", 6);
+	assert_int_equal(query_decode(SLICE(""), text, sizeof(text)), 0);
+	assert_int_equal(query_decode(SLICE("a%4"), text, sizeof(text)), -EBADMSG);
+	assert_int_equal(query_decode(SLICE("123456789"), text, sizeof(text)), -EMSGSIZE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_one_value_is_found_and_decoded),
 		cmocka_unit_test(a_nul_is_a_byte),
 		cmocka_unit_test(each_beginning_is_a_query),
+		cmocka_unit_test(a_part_is_decoded_as_a_whole),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
