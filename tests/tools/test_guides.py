@@ -1,4 +1,4 @@
-"""What the guides list is what there is: options, operations of the admin port, versions."""
+"""What the guides list is what there is: options, operations of the admin port, packets, close codes, versions."""
 
 import json
 import pathlib
@@ -53,6 +53,27 @@ def test_the_guide_lists_each_operation():
     }
     table = read("server/admin/README.md").split("## The API", 1)[1].split("```", 1)[0]
     assert set(re.findall(r"`((?:GET|POST|DELETE) [^`]+)`", table)) == described
+
+
+def section_of_protocol(number):
+    return re.split(r"(?m)^## \d+\. ", read("proto/PROTOCOL.md"))[number]
+
+
+def test_the_protocol_lists_each_packet():
+    rows = re.findall(r"^PACKET\((\w+), (\d+),", read("proto/packet.def"), re.MULTILINE)
+    assert rows
+    listed = re.findall(r"^\| (\d+) \| (\w+) \| (?:client|gateway|both) \|", section_of_protocol(2), re.MULTILINE)
+    assert listed == [(number, name.lower()) for name, number in rows]
+
+
+def test_the_protocol_lists_each_close_code():
+    table = read("proto/close_reason.def")
+    codes = dict(re.findall(r"^CLOSE_CODE\((\w+), (\d+),", table, re.MULTILINE))
+    sent = {codes.get(code, code) for code in re.findall(r"^CLOSE_REASON\(\w+, (\w+),", table, re.MULTILINE)}
+    sent -= {"0", "SILENT"}
+    assert sent
+    listed = set(re.findall(r"^\| (\d+) \|", section_of_protocol(5), re.MULTILINE))
+    assert sent | {"1008"} == listed  # which backends give
 
 
 def test_the_changelog_s_version_is_the_project_s():
