@@ -10,18 +10,17 @@
 struct row {
 	uint16_t code; /* 0: no Close is sent */
 	const char *counter;
-	const char *text; /* NULL: none; RETRY: known by its address, formatted with a number */
+	const char *text; /* NULL: none; RETRY_MS: known by its address, formatted with a number */
 	const char *log;
 };
 
-static const char RETRY[] = "retry_ms=%" PRIu32;
+static const char RETRY_MS[] = "retry_ms=%" PRIu32;
 
 static const struct row rows[CLOSE_REASON_COUNT] = {
 	[CLOSE_REASON_NONE] = {0, "none", NULL, "open"},
-#define CLOSE_REASON(name, code, counter, text, log)                                               \
-	[CLOSE_REASON_##name] = {code, counter, text, log},
+#define CLOSE_REASON(name, code, counter, text, log, words)                                        \
+	[CLOSE_REASON_##name] = {CLOSE_CODE_##code, counter, text, log},
 #include "close_reason.def"
-#undef CLOSE_REASON
 };
 
 static const struct row *row_of(enum close_reason reason)
@@ -50,8 +49,8 @@ static size_t write_text(const struct row *row, uint32_t retry_ms, char *ret_tex
 	if (!row->text) {
 		return 0;
 	}
-	if (row->text == RETRY) {
-		return (size_t)snprintf(ret_text, size, RETRY, retry_ms);
+	if (row->text == RETRY_MS) {
+		return (size_t)snprintf(ret_text, size, RETRY_MS, retry_ms);
 	}
 	const size_t len = strlen(row->text);
 	ASSERT(len <= size);

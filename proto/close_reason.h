@@ -6,11 +6,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum close_code {
+	CLOSE_CODE_SILENT = 0, /* no Close is sent */
+#define CLOSE_CODE(name, code, action, fault, error, words) CLOSE_CODE_##name = (code),
+#include "close_reason.def"
+};
+
 enum close_reason {
 	CLOSE_REASON_NONE = 0,
-#define CLOSE_REASON(name, code, counter, text, log) CLOSE_REASON_##name,
+#define CLOSE_REASON(name, code, counter, text, log, words) CLOSE_REASON_##name,
 #include "close_reason.def"
-#undef CLOSE_REASON
 	CLOSE_REASON_COUNT
 };
 

@@ -8,7 +8,6 @@
 enum packet_command {
 #define PACKET(name, number, from, on, payload, meaning) PACKET_##name = (number),
 #include "packet.def"
-#undef PACKET
 };
 
 enum {

@@ -15,7 +15,6 @@ enum {
 	RETRY_MIN_MS = 1000,
 	RETRY_SPREAD_BITS = 12,
 	CLOSE_CODE_LEN = 2,
-	CLOSE_CODE_NONE = 1005, /* what a Close without a code counts as: RFC 6455 section 7.1.5 */
 };
 
 int conns_init(struct conns *conns, uint8_t worker, struct loop *loop, struct stats *stats,

@@ -105,7 +105,6 @@ static void on_packet(struct sessions *sessions, struct conn *conn, const struct
 		on(sessions, conn, message, &packet);                                              \
 		break;
 #include "../../proto/packet.def"
-#undef PACKET
 	default:
 		/* From a client newer than this gateway. */
 		stats_add(&sessions->conns->stats->unknown_commands, 1);

@@ -72,28 +72,36 @@ static void packets_are_written(void **state)
 	}
 }
 
+static int rows_with(const char *section, const char *key, int number)
+{
+	size_t index;
+	json_t *row;
+	int rows = 0;
+
+	json_array_foreach(vectors_section(section), index, row)
+	{
+		json_t *value = json_object_get(row, key);
+		rows += value && json_integer_value(value) == number;
+	}
+	return rows;
+}
+
 static void every_packet_has_its_vectors(void **state)
 {
-	static const int commands[] = {
-#define PACKET(name, number, from, on, payload, meaning) PACKET_##name,
-#include "../../proto/packet.def"
-#undef PACKET
-	};
-
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		size_t index;
-		json_t *row;
-		int rows = 0;
-
-		json_array_foreach(vectors_section("packets"), index, row)
-		{
-			rows += json_is_true(json_object_get(row, "valid")) &&
-				vectors_number(row, "command") == commands[i];
-		}
-		if (rows == 0) {
-			fail_msg("tests/vectors.json has no packet %d", commands[i]);
-		}
+#define PACKET(name, number, from, on, payload, meaning)                                           \
+	if (rows_with("packets", "command", number) == 0) {                                        \
+		fail_msg("tests/vectors.json has no packet %d", number);                           \
 	}
+#include "../../proto/packet.def"
+}
+
+static void every_close_code_has_its_vector(void **state)
+{
+#define CLOSE_CODE(name, code, action, fault, error, words)                                        \
+	if (rows_with("close_codes", "code", code) != 1) {                                         \
+		fail_msg("tests/vectors.json does not have close code %d once", code);             \
+	}
+#include "../../proto/close_reason.def"
 }
 
 static void texts_are_utf8(void **state)
@@ -181,6 +189,7 @@ int main(void)
 		cmocka_unit_test(packets_are_read),
 		cmocka_unit_test(packets_are_written),
 		cmocka_unit_test(every_packet_has_its_vectors),
+		cmocka_unit_test(every_close_code_has_its_vector),
 		cmocka_unit_test(texts_are_utf8),
 		cmocka_unit_test(closes_are_those_of_the_table),
 		cmocka_unit_test(clients_know_the_codes),

@@ -3,9 +3,7 @@
 #include <inttypes.h>
 #include <poll.h>
 
-enum {
-	PACKET_TEXT = 102, /* PROTOCOL section 2 */
-};
+#include "../../proto/packet.h"
 
 static enum tg_status hand_over(struct delivery *delivery, const struct input_line *line)
 {

@@ -5,11 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../../proto/close_reason.h"
 #include "tidegate-client.h"
-
-enum {
-	CLOSE_CODE_NONE = 1005, /* stands for a Close without a code. RFC 6455 section 7.4.1 */
-};
 
 enum verdict_action {
 	VERDICT_STAY,    /* closed for good */
