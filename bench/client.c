@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../proto/bytes.h"
+#include "../proto/close_reason.h"
 #include "../proto/frame.h"
 #include "generator.h"
 #include "opening.h"
@@ -16,8 +17,6 @@
 enum {
 	HEAD_MAX = 8192, /* bytes of a server's answer to the opening */
 	REQUEST_MAX = 1024,
-	CLOSE_NORMAL = 1000,
-	CLOSE_WITHOUT_CODE = 1005,
 	HTTP_SWITCHING = 101,
 };
 
@@ -99,7 +98,7 @@ void client_close(struct generator *generator, struct client *client)
 {
 	uint8_t frame[FRAME_HEADER_MAX + 2];
 	size_t header = frame_header_write(frame, FRAME_CLOSE, 2, generator->mask);
-	store_be16(frame + header, CLOSE_NORMAL);
+	store_be16(frame + header, CLOSE_CODE_NORMAL);
 	frame_mask(frame + header, 2, generator->mask, 0);
 	client->state = CLIENT_CLOSING;
 	client_send(generator, client, frame, header + 2);
@@ -256,7 +255,7 @@ static void on_close_frame(
 	int none = 0;
 	if (client->state != CLIENT_CLOSING) {
 		atomic_compare_exchange_strong(&generator->run->close_code, &none,
-			len >= 2 ? load_be16(payload) : CLOSE_WITHOUT_CODE);
+			len >= CLOSE_CODE_LEN ? load_be16(payload) : CLOSE_CODE_NONE);
 		client_fail(generator, client, false);
 	}
 }

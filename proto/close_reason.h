@@ -20,6 +20,9 @@ enum close_reason {
 };
 
 enum {
+	CLOSE_CODE_PRIVATE_FIRST = 4000, /* from here on codes are an application's own */
+	CLOSE_CODE_LAST = 4999,
+	CLOSE_CODE_LEN = 2, /* bytes */
 	/* The payload of a control frame: two bytes of code, then text. RFC 6455 section 5.5. */
 	CLOSE_PAYLOAD_MAX = 125,
 };

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "../../proto/close_reason.h"
 #include "../../proto/frame.h"
 #include "../../proto/packet.h"
 #include "../micro/measure.h"
@@ -321,11 +322,8 @@ void phase_broadcast(struct scale *scale)
 /* The old connections' clients answer their Close 4001. */
 static void answer_kicks(struct scale *scale, const handle_t *kicked, uint32_t count)
 {
-	enum {
-		CODE_KICKED = 4001,
-	};
 	uint8_t frame[FRAME_HEADER_MAX + 2];
-	size_t len = close_frame(frame, CODE_KICKED);
+	size_t len = close_frame(frame, CLOSE_CODE_KICKED);
 	for (uint32_t i = 0; i < count; i++) {
 		simulation_feed(&scale->simulation, kicked[i], frame, len);
 	}
@@ -364,11 +362,8 @@ void phase_kicks(struct scale *scale)
 /* One step of one worker's drain; those who were told answer. Returns as drain_step. */
 static int drain_some(struct scale *scale, struct simulated_worker *worker)
 {
-	enum {
-		CODE_RESTART = 1012,
-	};
 	uint8_t frame[FRAME_HEADER_MAX + 2];
-	size_t len = close_frame(frame, CODE_RESTART);
+	size_t len = close_frame(frame, CLOSE_CODE_RESTART);
 	uint32_t begin = worker->drain.cursor;
 	int next_ms = drain_step(&worker->drain, &worker->conns, DRAIN_MAX);
 	for (uint32_t i = begin; i < worker->drain.cursor; i++) {

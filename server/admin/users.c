@@ -134,8 +134,17 @@ void admin_users_list(struct admin_request *request)
 /* What a backend may say at the end: of the registry's codes those that are its to give. */
 static bool is_backends_code(uint32_t code)
 {
-	return code == 1000 || code == 1008 || code == 1012 || code == 1013 || code == 3000 ||
-	       code == 3008 || (code >= 4000 && code <= 4999);
+	switch (code) {
+	case CLOSE_CODE_NORMAL:
+	case CLOSE_CODE_POLICY:
+	case CLOSE_CODE_RESTART:
+	case CLOSE_CODE_OVERLOADED:
+	case CLOSE_CODE_UNAUTHENTICATED:
+	case CLOSE_CODE_READ_TIMEOUT:
+		return true;
+	default:
+		return code >= CLOSE_CODE_PRIVATE_FIRST && code <= CLOSE_CODE_LAST;
+	}
 }
 
 static void on_done(struct admin_request *request)
@@ -159,7 +168,8 @@ void admin_users_close(struct admin_request *request)
 		return;
 	}
 	if (!admin_request_check_query(request, names) ||
-		!admin_request_take_number(request, "code", 1000, 4999, &code) ||
+		!admin_request_take_number(
+			request, "code", CLOSE_CODE_NORMAL, CLOSE_CODE_LAST, &code) ||
 		!admin_request_take_text(
 			request, "reason", CLOSE_PAYLOAD_MAX - 2, (char *)payload + 2, &len)) {
 		return;

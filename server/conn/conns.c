@@ -14,7 +14,6 @@ enum {
 	/* Too fast a return of those whom a busy node sent away, in ms, and the spread of it. */
 	RETRY_MIN_MS = 1000,
 	RETRY_SPREAD_BITS = 12,
-	CLOSE_CODE_LEN = 2,
 };
 
 int conns_init(struct conns *conns, uint8_t worker, struct loop *loop, struct stats *stats,

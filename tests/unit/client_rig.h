@@ -16,6 +16,7 @@
 
 #include "../../proto/accept.h"
 #include "../../proto/bytes.h"
+#include "../../proto/close_reason.h"
 #include "../../proto/frame.h"
 #include "../../proto/message.h"
 #include "../../tools/client/clock.h"
@@ -352,7 +353,7 @@ static inline void rig_text(struct rig *rig, const char *text)
 	rig_frame(rig, FRAME_TEXT, text, strlen(text));
 }
 
-/* A Close of the gateway. 1005: without a code. */
+/* A Close of the gateway; CLOSE_CODE_NONE: without one. */
 static inline void rig_close(struct rig *rig, uint16_t code, const char *reason)
 {
 	uint8_t payload[125];
@@ -360,7 +361,7 @@ static inline void rig_close(struct rig *rig, uint16_t code, const char *reason)
 
 	store_be16(payload, code);
 	memcpy(payload + 2, reason, len);
-	rig_frame(rig, FRAME_CLOSE, payload, code == 1005 ? 0 : 2 + len);
+	rig_frame(rig, FRAME_CLOSE, payload, code == CLOSE_CODE_NONE ? 0 : 2 + len);
 }
 
 /* The end of file. */

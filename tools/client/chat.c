@@ -10,14 +10,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "../../proto/close_reason.h"
 #include "chat_delivery.h"
 #include "chat_input.h"
 #include "chat_show.h"
-
-enum {
-	CLOSE_NORMAL = 1000,
-	CLOSE_WITHOUT_CODE = 1005,
-};
 
 /* What is waited for, in the order of the poll set. */
 enum {
@@ -197,7 +193,7 @@ static void on_event(struct tg_client *client, const struct tg_event *event, voi
 	case TG_EVENT_CLOSE:
 		/* Another code is the gateway's own, sent before it saw ours. */
 		if (chat->is_leaving &&
-			(event->value == CLOSE_NORMAL || event->value == CLOSE_WITHOUT_CODE)) {
+			(event->value == CLOSE_CODE_NORMAL || event->value == CLOSE_CODE_NONE)) {
 			delivery_on_farewell(&chat->delivery);
 		}
 		break;

@@ -3,8 +3,6 @@
 #include <inttypes.h>
 #include <poll.h>
 
-#include "../../proto/packet.h"
-
 static enum tg_status hand_over(struct delivery *delivery, const struct input_line *line)
 {
 	if (line->is_too_long) {

@@ -10,13 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../../proto/packet.h"
 #include "chat_input.h"
 #include "chat_show.h"
 #include "tidegate-client.h"
 
 enum {
-	DELIVERY_TEXT_MAX = 65536,       /* bytes of a line sent as a text message */
-	DELIVERY_PACKET_MAX = 65536 - 6, /* as a packet */
+	DELIVERY_TEXT_MAX = 65536, /* bytes of a line sent as a text message */
+	DELIVERY_PACKET_MAX = DELIVERY_TEXT_MAX - PACKET_HEADER_LEN, /* as a packet */
 };
 
 /* Owner:  the chat.

@@ -12,7 +12,6 @@
 #include "../../proto/packet.h"
 #include "../../proto/utf8.h"
 #include "send_queue.h"
-#include "verdict.h"
 
 enum {
 	PING_LEN = 4, /* bytes of payload: the Ping's number */
@@ -312,14 +311,14 @@ static bool take_pong(
 static bool take_close(
 	struct line *line, const struct message *message, struct line_event *ret_event)
 {
-	const bool has_code = message->len >= 2;
+	const bool has_code = message->len >= CLOSE_CODE_LEN;
 
-	put_close(line, message->data, has_code ? 2 : 0, true);
+	put_close(line, message->data, has_code ? CLOSE_CODE_LEN : 0, true);
 	line->phase = PHASE_OVER;
 	*ret_event = (struct line_event){
 		.kind = LINE_CLOSE,
-		.data = has_code ? message->data + 2 : message->data,
-		.len = has_code ? message->len - 2 : 0,
+		.data = has_code ? message->data + CLOSE_CODE_LEN : message->data,
+		.len = has_code ? message->len - CLOSE_CODE_LEN : 0,
 		.code = has_code ? load_be16(message->data) : CLOSE_CODE_NONE,
 	};
 	return true;

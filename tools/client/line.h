@@ -7,13 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../../proto/close_reason.h"
 #include "entropy.h"
 #include "tidegate-client.h"
 
 enum {
-	LINE_MESSAGE_MAX = 65536,       /* bytes of a message sent */
-	LINE_INBOUND_MAX = 65536 + 128, /* and received: PROTOCOL section 2 */
-	LINE_REASON_MAX = 123,          /* bytes of the text of a Close */
+	LINE_MESSAGE_MAX = 65536,                             /* bytes of a message sent */
+	LINE_INBOUND_MAX = 65536 + 128,                       /* and received: PROTOCOL section 2 */
+	LINE_REASON_MAX = CLOSE_PAYLOAD_MAX - CLOSE_CODE_LEN, /* bytes of the text of a Close */
 };
 
 enum line_event_kind {
@@ -32,7 +33,7 @@ struct line_event {
 	const uint8_t *data; /* of TEXT: the text; of CLOSE: the reason. Borrowed */
 	size_t len;          /* bytes */
 	uint16_t command;    /* of TEXT and PACKET: of the packet; 0: a text message */
-	uint16_t code;       /* of CLOSE: received, 1005 for none; of BROKEN: sent, 0 for none */
+	uint16_t code; /* of CLOSE: received, or CLOSE_CODE_NONE; of BROKEN: sent, 0 for none */
 
 	/* Of BROKEN. */
 	enum tg_status status;
