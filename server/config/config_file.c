@@ -50,19 +50,19 @@ static char *read_line(char *line, int size, void *stream)
 		if (len == 0 && isspace(character)) {
 			continue;
 		}
-		if (len + 1 < (size_t)size) {
+		if (len + 2 < (size_t)size) {
 			line[len++] = (char)character;
 		} else {
 			is_cut = true;
 		}
 		has_nul = has_nul || character == '\0';
 	}
-	line[len] = '\0';
+	memcpy(line + len, "\n", 2); /* a line without would go on, for inih */
 	if (has_nul) {
 		loader_fail(loader, loader->line, -EINVAL, "a NUL byte: this is no text file");
 	} else if (is_cut && line[0] != '#' && line[0] != ';') {
 		char what[64];
-		snprintf(what, sizeof(what), "longer than %d bytes", size - 1);
+		snprintf(what, sizeof(what), "longer than %d bytes", size - 2);
 		loader_fail(loader, loader->line, -EINVAL, what);
 	}
 	return loader->err < 0 || (character == EOF && len == 0) ? NULL : line;

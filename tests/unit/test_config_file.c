@@ -154,11 +154,18 @@ static void test_long_lines_are_not_cut(void **state)
 	memset(text, ' ', sizeof(text));
 	memcpy(text, "drain = 1", 9);
 	strcpy(text + sizeof(text) - 3, "2\n");
-	check_refused(text, "1: longer than 199 bytes");
+	check_refused(text, "1: longer than 198 bytes");
 	memset(text, '#', sizeof(text) - 1); /* a comment may be as long as it likes */
 	strcpy(text + sizeof(text) - 15, "\ndrain = 3\n");
 	check_loads(text);
 	assert_int_equal(config.drain, 3);
+
+	memset(text, ' ', 198);
+	memcpy(text, "drain = 4", 9);
+	strcpy(text + 198, "\necho = yes\n"); /* a line that just fits takes nothing of the next */
+	check_loads(text);
+	assert_int_equal(config.drain, 4);
+	assert_true(config.echo);
 }
 
 static void test_longest_address_fits_a_line(void **state)

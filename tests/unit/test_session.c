@@ -301,7 +301,7 @@ static void test_random_walk(void **state)
 static void test_echo(void **state)
 {
 	struct rig *rig = *state;
-	static uint8_t data[60000];
+	static uint8_t data[1 << 16];
 	static const size_t sizes[] = {0, 1, 125, 126, 1023, 1024, 1025, 40000, 60000};
 	memset(data, 'e', sizeof(data));
 	rig_conns(rig, 0)->ops = &echo_ops;
