@@ -10,6 +10,7 @@
 
 #include "../proto/bytes.h"
 #include "../proto/frame.h"
+#include "../server/base/clock.h"
 #include "generator.h"
 #include "opening.h"
 

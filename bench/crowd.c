@@ -7,6 +7,8 @@
 
 #include "../proto/frame.h"
 #include "../proto/suffix.h"
+#include "../server/base/clock.h"
+#include "client.h"
 #include "generator.h"
 #include "text_mark.h"
 
@@ -14,7 +16,7 @@ static const char suffix_start[] = SUFFIX_MARK "u";
 
 enum {
 	SUFFIX_START_LEN = sizeof(suffix_start) - 1,
-	SUFFIX_LEN = SUFFIX_START_LEN + CLIENT_NAME_LEN - 1,
+	SUFFIX_LEN = SUFFIX_START_LEN + OPTIONS_USER_LEN - 1,
 };
 
 static struct crowd_shared *shared_of(const struct generator *generator)

@@ -6,7 +6,7 @@
 
 #include "../../proto/frame.h"
 #include "../../proto/message.h"
-#include "measure.h"
+#include "../measure.h"
 
 enum {
 	READ_BYTES = 262144, /* as the gateway's read buffer */

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "../../proto/utf8.h"
-#include "measure.h"
+#include "../measure.h"
 
 enum {
 	TEXTS_BYTES = 1 << 20, /* gone through in one run: more than the second cache holds */
