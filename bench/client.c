@@ -320,7 +320,7 @@ static size_t take(struct generator *generator, struct client *client, const uin
 	return used;
 }
 
-/* Keeps the beginning of a frame, with room for the rest of it. */
+/* Keeps the beginning of a frame, with space for the rest of it. */
 static void keep_rest(
 	struct generator *generator, struct client *client, const uint8_t *data, size_t len)
 {
