@@ -9,34 +9,21 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../tools/client/url.h"
+
 #define SPREAD_FIRST 0x7f000002u /* 127.0.0.2 */
 
 /* --- parsing -------------------------------------------------------------------------------------
  */
 
-static int parse_unix(const char *path, struct address *address, char *ret_error)
-{
-	if (!*path || strlen(path) >= sizeof(address->target.un.sun_path)) {
-		snprintf(ret_error, ADDRESS_ERROR_MAX, "unix: takes a path of 1 to %zu bytes",
-			sizeof(address->target.un.sun_path) - 1);
-		return -EINVAL;
-	}
-	address->target.un.sun_family = AF_UNIX;
-	snprintf(address->target.un.sun_path, sizeof(address->target.un.sun_path), "%s", path);
-	address->target_len = sizeof(address->target.un);
-	snprintf(address->host, sizeof(address->host), "localhost");
-	snprintf(address->path, sizeof(address->path), "/");
-	return 0;
-}
-
-static int resolve(const char *host, const char *port, struct address *address, char *ret_error)
+static int resolve(const struct url *url, struct address *address, char *ret_error)
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
 	struct addrinfo *found = NULL;
-	int failure = getaddrinfo(host, port, &hints, &found);
+	int failure = getaddrinfo(url->host, url->service, &hints, &found);
 	if (failure) {
-		snprintf(ret_error, ADDRESS_ERROR_MAX, "cannot resolve %.100s, port %.20s: %s",
-			host, port, gai_strerror(failure));
+		snprintf(ret_error, ADDRESS_ERROR_MAX, "cannot resolve %.100s, port %s: %s",
+			url->host, url->service, gai_strerror(failure));
 		return -EINVAL;
 	}
 	memcpy(&address->target.storage, found->ai_addr, found->ai_addrlen);
@@ -45,57 +32,35 @@ static int resolve(const char *host, const char *port, struct address *address, 
 	return 0;
 }
 
-/* HOST, HOST:PORT, [IPV6] or [IPV6]:PORT. */
-static int parse_authority(char *authority, struct address *address, char *ret_error)
+int address_parse(const char *text, struct address *ret_address, char ret_error[ADDRESS_ERROR_MAX])
 {
-	char *host = authority;
-	char *port = strrchr(authority, ':');
-	if (*host == '[') {
-		char *end = strchr(host, ']');
-		if (!end) {
-			snprintf(ret_error, ADDRESS_ERROR_MAX, "\"%.100s\" lacks its ]", authority);
-			return -EINVAL;
-		}
-		*end = '\0';
-		host++;
-		port = end[1] == ':' ? end + 1 : NULL;
-	}
-	if (port) {
-		*port++ = '\0';
-	}
-	return resolve(host, port && *port ? port : "80", address, ret_error);
-}
-
-int address_parse(const char *url, struct address *ret_address, char ret_error[ADDRESS_ERROR_MAX])
-{
-	static const char scheme[] = "ws://";
-	struct address address = {0};
-	char authority[ADDRESS_TEXT_MAX];
-
-	if (strncmp(url, "unix:", 5) == 0) {
-		int err = parse_unix(url + 5, &address, ret_error);
-		if (!err) {
-			*ret_address = address;
-		}
-		return err;
-	}
-	const char *rest = url + sizeof(scheme) - 1;
-	size_t len = strncmp(url, scheme, sizeof(scheme) - 1) == 0 ? strcspn(rest, "/?#") : 0;
-	if (len == 0 || strlen(rest) >= ADDRESS_TEXT_MAX || strpbrk(rest, "?# \r\n")) {
+	struct address address = {.path = "/"};
+	struct url url;
+	if (url_parse(text, &url) < 0 || (!url.path && strcmp(url.scheme, "ws") != 0) ||
+		strchr(url.target, '?') || strlen(url.target) > ADDRESS_PATH_MAX) {
 		snprintf(ret_error, ADDRESS_ERROR_MAX,
 			"\"%.100s\" is neither ws://HOST:PORT/ nor unix:PATH (and a query is the bench's "
 			"to add)",
-			url);
+			text);
 		return -EINVAL;
 	}
-	snprintf(authority, sizeof(authority), "%.*s", (int)len, rest);
-	snprintf(address.host, sizeof(address.host), "%s", authority);
-	snprintf(address.path, sizeof(address.path), "%s", rest[len] ? rest + len : "/");
-	int err = parse_authority(authority, &address, ret_error);
-	if (!err) {
-		*ret_address = address;
+	snprintf(address.host, sizeof(address.host), "%s", url.authority);
+	if (*url.target) {
+		address.path = url.target;
 	}
-	return err;
+	if (url.path) {
+		address.target.un.sun_family = AF_UNIX;
+		snprintf(address.target.un.sun_path, sizeof(address.target.un.sun_path), "%s",
+			url.path);
+		address.target_len = sizeof(address.target.un);
+	} else {
+		int err = resolve(&url, &address, ret_error);
+		if (err) {
+			return err;
+		}
+	}
+	*ret_address = address;
+	return 0;
 }
 
 /* --- sources -------------------------------------------------------------------------------------

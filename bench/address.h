@@ -14,7 +14,8 @@ enum {
 	 * longer for the others. */
 	ADDRESS_PER_SOURCE = 10000,
 	ADDRESS_ERROR_MAX = 256,
-	ADDRESS_TEXT_MAX = 280,
+	ADDRESS_HOST_MAX = 280,
+	ADDRESS_PATH_MAX = 280,
 };
 
 /* Owner:  the options.
@@ -28,14 +29,15 @@ struct address {
 		struct sockaddr_storage storage;
 	} target;
 	socklen_t target_len;
-	char host[ADDRESS_TEXT_MAX]; /* of the Host field */
-	char path[ADDRESS_TEXT_MAX]; /* of the request, without the query */
+	char host[ADDRESS_HOST_MAX]; /* of the Host field */
+	const char *path;            /* of the request, without the query; inside the text read */
 	uint32_t source_count;       /* 0: the kernel chooses */
 	struct in_addr sources[ADDRESS_SOURCES_MAX];
 };
 
-/* Reads ws://HOST[:PORT][/PATH] or unix:PATH. Errors: -EINVAL and a line for people. */
-int address_parse(const char *url, struct address *ret_address, char ret_error[ADDRESS_ERROR_MAX]);
+/* Reads ws://HOST[:PORT][/PATH] or unix:PATH, which stays where it is. Errors: -EINVAL and a line
+ * for people. */
+int address_parse(const char *text, struct address *ret_address, char ret_error[ADDRESS_ERROR_MAX]);
 
 /* Adds a comma-separated list of source addresses. Errors: as above. */
 int address_add_sources(

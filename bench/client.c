@@ -11,6 +11,7 @@
 #include "../proto/bytes.h"
 #include "../proto/close_reason.h"
 #include "../proto/frame.h"
+#include "../server/base/clock.h"
 #include "generator.h"
 #include "opening.h"
 
@@ -318,7 +319,7 @@ static size_t take(struct generator *generator, struct client *client, const uin
 	return used;
 }
 
-/* Keeps the beginning of a frame, with room for the rest of it. */
+/* Keeps the beginning of a frame, with space for the rest of it. */
 static void keep_rest(
 	struct generator *generator, struct client *client, const uint8_t *data, size_t len)
 {

@@ -18,11 +18,6 @@ enum client_state {
 	CLIENT_CLOSING, /* a Close was sent; waits for the server's and the end of file */
 };
 
-enum {
-	CLIENT_NAME_LEN = 7, /* u000001; all the same so that fan-outs have one size */
-	CLIENT_NUMBER_MAX = 999999,
-};
-
 /* Owner:  a generator.
  * Shared: never.
  * Freed:  with the generator. */

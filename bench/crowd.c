@@ -7,6 +7,8 @@
 
 #include "../proto/frame.h"
 #include "../proto/suffix.h"
+#include "../server/base/clock.h"
+#include "client.h"
 #include "generator.h"
 #include "text_mark.h"
 
@@ -14,7 +16,7 @@ static const char suffix_start[] = SUFFIX_MARK "u";
 
 enum {
 	SUFFIX_START_LEN = sizeof(suffix_start) - 1,
-	SUFFIX_LEN = SUFFIX_START_LEN + CLIENT_NAME_LEN - 1,
+	SUFFIX_LEN = SUFFIX_START_LEN + OPTIONS_USER_LEN - 1,
 };
 
 static struct crowd_shared *shared_of(const struct generator *generator)
@@ -150,7 +152,7 @@ static void say(struct generator *generator, struct crowd *crowd, struct client 
 }
 
 /* How many more texts this sender may have under way. */
-static uint32_t room_of(
+static uint32_t may_send(
 	const struct generator *generator, const struct crowd *crowd, const struct client *client)
 {
 	const struct options *options = generator->options;
@@ -174,9 +176,9 @@ static void turn_closed(struct generator *generator, struct crowd *crowd)
 {
 	for (uint32_t i = 0; i < crowd->own_count; i++) {
 		struct client *client = &generator->clients[i];
-		uint32_t room =
-			client->state == CLIENT_OPEN ? room_of(generator, crowd, client) : 0;
-		for (; room > 0 && crowd->issued < crowd->allowed; room--) {
+		uint32_t left =
+			client->state == CLIENT_OPEN ? may_send(generator, crowd, client) : 0;
+		for (; left > 0 && crowd->issued < crowd->allowed; left--) {
 			crowd->issued++;
 			say(generator, crowd, client, clock_ns());
 		}
@@ -245,7 +247,7 @@ void crowd_join(struct generator *generator, struct crowd *crowd, const struct c
 	}
 }
 
-/* One more has got this text; the last one gives its sender room for another. */
+/* One more has got this text; the last one lets its sender say another. */
 static void complete(struct generator *generator, uint32_t sender_number, uint32_t number)
 {
 	struct crowd_shared *shared = shared_of(generator);

@@ -34,7 +34,7 @@ enum mode {
 };
 
 /* Owner:  the table, by descriptor. All zero: not open. */
-struct peer {
+struct remote {
 	uint32_t partial; /* bytes of a request whose rest has not come */
 	uint32_t own;     /* requests of this turn, for collected fan-out */
 	uint64_t owed;    /* bytes that the socket did not take yet */
@@ -50,8 +50,8 @@ static const char *listen_at = "127.0.0.1:8000";
 
 static uint8_t received[BUFFER];
 static uint8_t answers[BUFFER];
-static struct peer *peers; /* by descriptor */
-static int peers_end;      /* the highest descriptor so far, and one */
+static struct remote *remotes; /* by descriptor */
+static int remotes_end;        /* the highest descriptor so far, and one */
 
 static const char opening_answer[] = "HTTP/1.1 101 Switching Protocols\r\n"
 				     "Upgrade: websocket\r\n"
@@ -69,21 +69,21 @@ static void die(const char *what)
 
 static void send_owed(int fd)
 {
-	struct peer *peer = &peers[fd];
-	while (peer->owed > 0) {
-		size_t len = peer->owed < BUFFER ? peer->owed : BUFFER;
+	struct remote *remote = &remotes[fd];
+	while (remote->owed > 0) {
+		size_t len = remote->owed < BUFFER ? remote->owed : BUFFER;
 		ssize_t sent = send(fd, answers, len, MSG_NOSIGNAL);
 		if (sent < 0) {
 			return; /* Full: the next EPOLLOUT comes back. Broken: so does the recv. */
 		}
-		peer->owed -= (uint64_t)sent;
+		remote->owed -= (uint64_t)sent;
 	}
 }
 
 static void say(int fd, uint64_t bytes)
 {
-	const bool is_waiting = peers[fd].owed > 0;
-	peers[fd].owed += bytes;
+	const bool is_waiting = remotes[fd].owed > 0;
+	remotes[fd].owed += bytes;
 	if (!is_waiting) {
 		send_owed(fd);
 	}
@@ -91,21 +91,21 @@ static void say(int fd, uint64_t bytes)
 
 static void fan_out(int from)
 {
-	for (int fd = 0; fd < peers_end; fd++) {
-		if (fd != from && peers[fd].is_open) {
+	for (int fd = 0; fd < remotes_end; fd++) {
+		if (fd != from && remotes[fd].is_open) {
 			say(fd, answer_bytes);
 		}
 	}
 }
 
-/* One send for each peer: what all others have asked in this turn. */
+/* One send for each remote: what all others have asked in this turn. */
 static void fan_out_collected(uint32_t requests)
 {
-	for (int fd = 0; fd < peers_end; fd++) {
-		if (peers[fd].is_open && requests > peers[fd].own) {
-			say(fd, (uint64_t)(requests - peers[fd].own) * answer_bytes);
+	for (int fd = 0; fd < remotes_end; fd++) {
+		if (remotes[fd].is_open && requests > remotes[fd].own) {
+			say(fd, (uint64_t)(requests - remotes[fd].own) * answer_bytes);
 		}
-		peers[fd].own = 0;
+		remotes[fd].own = 0;
 	}
 }
 
@@ -114,20 +114,20 @@ static void fan_out_collected(uint32_t requests)
 
 static uint32_t on_bytes(int fd, size_t len)
 {
-	struct peer *peer = &peers[fd];
-	if (!peer->is_open) {
-		peer->is_open = true;
+	struct remote *remote = &remotes[fd];
+	if (!remote->is_open) {
+		remote->is_open = true;
 		send(fd, opening_answer, sizeof(opening_answer) - 1, MSG_NOSIGNAL);
 		return 0;
 	}
-	const uint64_t bytes = peer->partial + len;
+	const uint64_t bytes = remote->partial + len;
 	const uint32_t requests = (uint32_t)(bytes / request_bytes);
-	peer->partial = (uint32_t)(bytes % request_bytes);
+	remote->partial = (uint32_t)(bytes % request_bytes);
 	if (requests == 0) {
 		return 0;
 	}
 	if (mode == MODE_FANOUT) {
-		peer->own += requests;
+		remote->own += requests;
 		for (uint32_t i = 0; i < requests && !collects; i++) {
 			fan_out(fd);
 		}
@@ -150,7 +150,7 @@ static uint32_t on_readable(int fd)
 	do {
 		len = recv(fd, received, BUFFER, 0);
 		if (len == 0 || (len < 0 && errno != EAGAIN)) {
-			memset(&peers[fd], 0, sizeof(peers[fd]));
+			memset(&remotes[fd], 0, sizeof(remotes[fd]));
 			close(fd);
 			return requests;
 		}
@@ -172,8 +172,8 @@ static void accept_all(int listener, int epoll_fd)
 		if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
 			die("epoll_ctl");
 		}
-		if (fd >= peers_end) {
-			peers_end = fd + 1;
+		if (fd >= remotes_end) {
+			remotes_end = fd + 1;
 		}
 	}
 }
@@ -195,7 +195,7 @@ static void serve(int listener)
 				accept_all(listener, epoll_fd);
 				continue;
 			}
-			if (events[i].events & EPOLLOUT && peers[fd].owed > 0) {
+			if (events[i].events & EPOLLOUT && remotes[fd].owed > 0) {
 				send_owed(fd);
 			}
 			if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
@@ -244,9 +244,9 @@ static void make_table(void)
 	getrlimit(RLIMIT_NOFILE, &files);
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);
-	peers = mmap(NULL, files.rlim_cur * sizeof(peers[0]), PROT_READ | PROT_WRITE,
+	remotes = mmap(NULL, files.rlim_cur * sizeof(remotes[0]), PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (peers == MAP_FAILED) {
+	if (remotes == MAP_FAILED) {
 		die("mmap");
 	}
 }

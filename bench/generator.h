@@ -1,4 +1,4 @@
-/* One thread of the load: its connections, its epoll, its counts. */
+/* What one thread of the load has: its connections, its epoll, its counts, its buffers. */
 #ifndef TIDEGATE_BENCH_GENERATOR_H
 #define TIDEGATE_BENCH_GENERATOR_H
 
@@ -7,11 +7,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "client.h"
 #include "histogram.h"
 #include "options.h"
 #include "scenario.h"
 #include "schedule.h"
+
+struct client;
 
 enum phase {
 	PHASE_OPEN,  /* all connections are opened */
@@ -99,14 +100,8 @@ struct generator {
 	struct histogram published; /* main takes it and empties it */
 };
 
-/* Errors: -errno. generator_finish is due all the same. */
-int generator_init(struct generator *generator, struct run *run, uint32_t id);
-int generator_start(struct generator *generator);
+/* Wakes its thread. Thread: any. */
 void generator_ring(struct generator *generator);
-void generator_finish(struct generator *generator);
-
-/* CPU time of the thread so far, ns; 0 when it has ended. Thread: main. */
-uint64_t generator_cpu_ns(const struct generator *generator);
 
 /* The counter's only writer adds to it. */
 static inline void count_add(_Atomic uint64_t *counter, uint64_t n)

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "build_config.h"
-#include "client.h"
 #include "scenario.h"
 
 const struct scenario *const scenarios[] = {&scenario_login, &scenario_heartbeat, &scenario_echo,
@@ -201,7 +200,7 @@ static error_t parse_load(int key, char *argument, struct argp_state *state)
 	switch (key) {
 	case 'c':
 		options->connections =
-			(uint32_t)whole(state, "connections", argument, 1, CLIENT_NUMBER_MAX);
+			(uint32_t)whole(state, "connections", argument, 1, OPTIONS_USER_MAX);
 		return 0;
 	case 'r':
 		options->rate = real(state, "rate", argument, 1e9);
@@ -272,7 +271,7 @@ static error_t parse_rest(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_FIRST_USER:
 		options->first_user =
-			(uint32_t)whole(state, "first-user", argument, 0, CLIENT_NUMBER_MAX);
+			(uint32_t)whole(state, "first-user", argument, 0, OPTIONS_USER_MAX);
 		return 0;
 	case KEY_SPIN:
 		options->spins = true;
@@ -330,8 +329,8 @@ static void complete(struct argp_state *state, struct options *options)
 	if (options->threads > options->connections) {
 		options->threads = options->connections;
 	}
-	if (options->first_user + options_connections(options) > CLIENT_NUMBER_MAX) {
-		argp_error(state, "users are numbered up to %d", CLIENT_NUMBER_MAX);
+	if (options->first_user + options_connections(options) > OPTIONS_USER_MAX) {
+		argp_error(state, "users are numbered up to %d", OPTIONS_USER_MAX);
 	}
 	if (scenario->check && scenario->check(options, error, sizeof(error)) < 0) {
 		argp_error(state, "%s", error);

@@ -19,6 +19,8 @@ enum payload_kind {
 enum {
 	PAYLOAD_MARK = 6, /* number and tag, in bytes */
 	OPTIONS_PAYLOAD_MAX = 16 << 20,
+	OPTIONS_USER_LEN = 7, /* u000001; all the same so that fan-outs have one size */
+	OPTIONS_USER_MAX = 999999,
 };
 
 /* Owner:  main.

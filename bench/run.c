@@ -7,9 +7,10 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "generator.h"
+#include "../server/base/clock.h"
 #include "progress.h"
 #include "server.h"
+#include "thread.h"
 
 enum {
 	TICK_MS = 100,       /* of the time series */
@@ -82,7 +83,7 @@ static void take_edge(struct conductor *conductor, struct snapshot *ret_snapshot
 static void begin_window(struct conductor *conductor)
 {
 	for (uint32_t i = 0; i < conductor->started; i++) {
-		conductor->cpu_begin[i] = generator_cpu_ns(&conductor->run.generators[i]);
+		conductor->cpu_begin[i] = thread_cpu_ns(&conductor->run.generators[i]);
 	}
 	take_edge(conductor, &conductor->measurement->begin);
 	conductor->last_ns = conductor->measurement->begin.ns;
@@ -97,7 +98,7 @@ static void end_window(struct conductor *conductor)
 	const double window_ns = (double)(measurement->end.ns - measurement->begin.ns);
 	for (uint32_t i = 0; i < conductor->started; i++) {
 		uint64_t used =
-			generator_cpu_ns(&conductor->run.generators[i]) - conductor->cpu_begin[i];
+			thread_cpu_ns(&conductor->run.generators[i]) - conductor->cpu_begin[i];
 		measurement->thread_cpu[i] = window_ns > 0 ? (double)used / window_ns : 0;
 	}
 }
@@ -368,7 +369,7 @@ static int make_generators(struct conductor *conductor)
 		return -ENOMEM;
 	}
 	for (uint32_t i = 0; i < options->threads; i++) {
-		int err = generator_init(&run->generators[i], run, i);
+		int err = thread_init(&run->generators[i], run, i);
 		conductor->made++;
 		if (err) {
 			return err;
@@ -387,7 +388,7 @@ static int start_generators(struct conductor *conductor)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	conductor->run.open_ns = clock_ns();
 	for (uint32_t i = 0; i < conductor->made && !err; i++) {
-		err = generator_start(&conductor->run.generators[i]);
+		err = thread_start(&conductor->run.generators[i]);
 		conductor->started += err == 0;
 	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -420,7 +421,7 @@ static void stop_generators(struct conductor *conductor)
 static void finish(struct conductor *conductor)
 {
 	for (uint32_t i = 0; i < conductor->made; i++) {
-		generator_finish(&conductor->run.generators[i]);
+		thread_finish(&conductor->run.generators[i]);
 	}
 	free(conductor->run.generators);
 	if (conductor->run.shared) {

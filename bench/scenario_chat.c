@@ -6,6 +6,7 @@
 
 #include "../proto/frame.h"
 #include "../proto/packet.h"
+#include "client.h"
 #include "crowd.h"
 #include "generator.h"
 #include "text_frames.h"

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "../proto/frame.h"
+#include "../server/base/clock.h"
+#include "client.h"
 #include "generator.h"
 
 enum {

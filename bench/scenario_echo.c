@@ -12,6 +12,8 @@
 #include "../proto/bytes.h"
 #include "../proto/frame.h"
 #include "../proto/packet.h"
+#include "../server/base/clock.h"
+#include "client.h"
 #include "exchange.h"
 #include "generator.h"
 #include "sequence.h"

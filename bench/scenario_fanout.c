@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "client.h"
 #include "crowd.h"
 #include "generator.h"
 #include "text_frames.h"

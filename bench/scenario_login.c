@@ -2,6 +2,7 @@
 #include "scenario.h"
 
 #include "../proto/frame.h"
+#include "client.h"
 #include "generator.h"
 
 static void opened(struct generator *generator, struct client *client, uint64_t now_ns)

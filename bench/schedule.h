@@ -5,7 +5,6 @@
 #define TIDEGATE_BENCH_SCHEDULE_H
 
 #include <stdint.h>
-#include <time.h>
 
 #define NS_PER_S UINT64_C(1000000000)
 
@@ -28,14 +27,6 @@ uint64_t schedule_due(const struct schedule *schedule, uint64_t now_ns);
 static inline uint64_t schedule_at(const struct schedule *schedule, uint64_t n)
 {
 	return schedule->start_ns + (uint64_t)((double)n * schedule->period_ns);
-}
-
-/* Monotonic nanoseconds. Thread: any. */
-static inline uint64_t clock_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "../../proto/frame.h"
 #include "../../proto/message.h"
-#include "measure.h"
+#include "../measure.h"
 
 enum {
 	READ_BYTES = 262144, /* as the gateway's read buffer */
@@ -113,16 +113,16 @@ static void measure_stream(const char *name, enum message_kind kind, uint8_t opc
 	static const struct message_rules rules = {.max_message = 1 << 20, .peer_masks = true};
 	struct stream stream = {.payload = payload, .payload_len = len, .kind = kind};
 	uint64_t state = len;
-	size_t room = len + fragments * FRAME_HEADER_MAX;
+	size_t message_max = len + fragments * FRAME_HEADER_MAX;
 	char line[80];
-	stream.masked = malloc(READ_BYTES + room);
-	stream.buffer = malloc(READ_BYTES + room);
+	stream.masked = malloc(READ_BYTES + message_max);
+	stream.buffer = malloc(READ_BYTES + message_max);
 	CHECK(stream.masked && stream.buffer);
 	do {
 		stream.len += put_message(
 			stream.masked + stream.len, opcode, payload, len, fragments, &state);
 		stream.count++;
-	} while (stream.len + room <= READ_BYTES);
+	} while (stream.len + message_max <= READ_BYTES);
 	stream.fed_at_once = one_each ? stream.len / stream.count : stream.len;
 	CHECK(message_reader_create(&rules, &stream.reader) == 0);
 	compare_all(&stream);

@@ -4,9 +4,9 @@
 
 #include "../../proto/frame.h"
 #include "../../proto/suffix.h"
+#include "../measure.h"
 #include "../scale/simulation.h"
 #include "../scale/stand_in.h"
-#include "measure.h"
 
 enum {
 	RECEIVERS = 100000,

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "../../proto/handshake.h"
-#include "measure.h"
+#include "../measure.h"
 
 enum {
 	HEADS = 1024,

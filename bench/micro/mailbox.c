@@ -6,8 +6,9 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "../../server/base/clock.h"
 #include "../../server/base/mailbox.h"
-#include "measure.h"
+#include "../measure.h"
 
 enum {
 	PRODUCERS_MAX = 4,
@@ -130,10 +131,10 @@ static void run_producers(struct mailbox *mailbox, int epoll_fd, struct item *it
 			.count = share};
 		CHECK(pthread_create(&producers[i].thread, NULL, produce, &producers[i]) == 0);
 	}
-	uint64_t begin = measure_wall_ns();
+	uint64_t begin = clock_ns();
 	pthread_barrier_wait(&start);
 	*ret_sleeps += take_all(mailbox, epoll_fd, (uint64_t)share * producer_count);
-	*ret_ns = measure_wall_ns() - begin;
+	*ret_ns = clock_ns() - begin;
 	for (uint32_t i = 0; i < producer_count; i++) {
 		pthread_join(producers[i].thread, NULL);
 	}

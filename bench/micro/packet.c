@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "../../proto/packet.h"
-#include "measure.h"
+#include "../measure.h"
 
 enum {
 	MESSAGES = 4096,

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "../../proto/utf8.h"
-#include "measure.h"
+#include "../measure.h"
 
 enum {
 	TEXTS_BYTES = 1 << 20, /* gone through in one run: more than the second cache holds */
@@ -58,7 +58,7 @@ static size_t character_len(char lead)
 	return byte < 0x80 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
 }
 
-/* The pattern over and over, as many whole characters as there is room for, then ASCII. */
+/* The pattern over and over, as many whole characters as fit, then ASCII. */
 static void fill_one(uint8_t *at, const char *pattern, size_t len)
 {
 	const char *next = pattern;

@@ -9,7 +9,7 @@
 #include "../../server/base/loop.h"
 #include "../../server/base/timer_wheel.h"
 #include "../../server/conn/conn_table.h"
-#include "measure.h"
+#include "../measure.h"
 
 enum {
 	BEAT_TICKS = 50000 / LOOP_TICK_MS,

@@ -22,7 +22,7 @@ struct message {
 	size_t refs;
 	size_t len;
 	enum lws_write_protocol kind;
-	unsigned char bytes[]; /* LWS_PRE of room, then len */
+	unsigned char bytes[]; /* LWS_PRE of headroom, then len */
 };
 
 struct entry {

@@ -5,7 +5,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../micro/measure.h"
+#include "../../server/base/clock.h"
+#include "../measure.h"
 
 enum {
 	PROGRESS_EVERY_MS = 100,
@@ -91,7 +92,7 @@ void progress(const char *what, uint64_t done, uint64_t total)
 	if (!isatty(STDERR_FILENO)) {
 		return;
 	}
-	uint64_t now_ns = measure_wall_ns();
+	uint64_t now_ns = clock_ns();
 	if (!what) {
 		fprintf(stderr, "\r\033[K");
 	} else if (now_ns - shown_ns >= (uint64_t)PROGRESS_EVERY_MS * 1000000) {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../micro/measure.h"
+#include "../measure.h"
 #include "build_config.h"
 #include "phases.h"
 

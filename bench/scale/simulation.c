@@ -8,7 +8,7 @@
 #include "../../server/config/config.h"
 #include "../../server/conn/reader.h"
 #include "../../server/conn/timeouts.h"
-#include "../micro/measure.h"
+#include "../measure.h"
 #include "stand_in.h"
 
 /* The most of each part of a turn, as in worker.c. */

@@ -3,8 +3,8 @@
  * the dispatcher of undici, the client inside Node, which is therefore stood in for while the WebSocket is made.
  * A Node whose undici keeps its dispatcher elsewhere notices nothing, and its WebSocket is as it was. */
 import { dial as dialPlain } from './dial.js'
-import type { Socket } from './line.js'
 import type { WebSocketConstructor } from './options.js'
+import type { Socket } from './socket.js'
 
 interface Handler {
   onUpgrade?(status: number, headers: unknown, socket: { destroy(): void }): unknown

@@ -1,21 +1,9 @@
 /* One attempt's WebSocket. It speaks to its owner until it is dropped, and never after. */
 import { dial } from '#dial'
 import type { WebSocketConstructor } from './options.js'
+import type { Socket } from './socket.js'
 
 const OPEN = 1
-
-/* `terminate` is of `ws`, and of what dial_node.ts makes: it ends a line whose peer does not answer. */
-export interface Socket {
-  binaryType: string
-  readonly readyState: number
-  onopen: ((event: unknown) => void) | null
-  onmessage: ((event: { data: unknown }) => void) | null
-  onerror: ((event: unknown) => void) | null
-  onclose: ((event: { code: number; reason: string }) => void) | null
-  send(data: string | Uint8Array): void
-  close(code?: number, reason?: string): void
-  terminate?(): void
-}
 
 export interface LineOwner {
   opened(readyState: number): void

@@ -1,6 +1,7 @@
 /* What the tutorial's own SDK has beside its client, for programs written against that. */
-import { Line, type Socket } from './line.js'
+import { Line } from './line.js'
 import type { WebSocketConstructor } from './options.js'
+import type { Socket } from './socket.js'
 
 /** How a login ended. */
 export enum Ack {

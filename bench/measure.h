@@ -58,9 +58,6 @@ uint64_t measure_cpu_ns(void);
 /* Nanoseconds of CPU all threads of the process have used. */
 uint64_t measure_process_ns(void);
 
-/* Nanoseconds of a clock that never goes back. */
-uint64_t measure_wall_ns(void);
-
 /* Bytes of memory that are resident now. */
 size_t measure_resident(void);
 

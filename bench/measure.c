@@ -4,6 +4,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../server/base/clock.h"
+
 enum {
 	RUNS_MIN = 5,
 	RUNS_MAX = 1000,
@@ -26,11 +28,6 @@ uint64_t measure_cpu_ns(void)
 uint64_t measure_process_ns(void)
 {
 	return read_clock(CLOCK_PROCESS_CPUTIME_ID);
-}
-
-uint64_t measure_wall_ns(void)
-{
-	return read_clock(CLOCK_MONOTONIC);
 }
 
 size_t measure_resident(void)
@@ -74,7 +71,7 @@ double measure_times(const char *name, uint64_t ops, uint64_t bytes, uint64_t *t
 double measure_run(const struct measure *measure)
 {
 	static uint64_t times[RUNS_MAX];
-	uint64_t (*now)(void) = measure->clock == MEASURE_CPU ? measure_cpu_ns : measure_wall_ns;
+	uint64_t (*now)(void) = measure->clock == MEASURE_CPU ? measure_cpu_ns : clock_ns;
 	size_t runs_min = measure->runs_min ? measure->runs_min : RUNS_MIN;
 	uint64_t used = 0;
 	size_t runs = 0;
