@@ -256,10 +256,17 @@ static enum close_reason write_gathered(struct outbox *outbox)
 	return stall(outbox, (size_t)taken);
 }
 
+/* What the transport owes by itself stalls the line too. */
+static enum close_reason stall_pending(struct outbox *outbox)
+{
+	const struct conn *conn = outbox->conn;
+	return transport_is_pending(conn) && !conn->tx ? stall(outbox, 0) : CLOSE_REASON_NONE;
+}
+
 enum close_reason outbox_flush(struct outbox *outbox)
 {
 	if (outbox->pieces == 0) {
-		return CLOSE_REASON_NONE;
+		return stall_pending(outbox);
 	}
 	if (outbox->conn->flags & CONN_MUTED) {
 		outbox_discard(outbox);

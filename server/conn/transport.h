@@ -38,9 +38,9 @@ static inline struct transport_read transport_recv(struct conn *conn, uint8_t *b
 	return transport_plain_recv(conn, buffer, most);
 }
 
-/* Writes once. Returns how many plain bytes were taken: they will not be offered again, though some
- * may still be a residue. With `count` 0 it writes a residue only. Errors: -errno; -EAGAIN, -EINTR,
- * -ENOBUFS and -ENOMEM pass. */
+/* Writes. Returns how many plain bytes were taken: they will not be offered again, though some may
+ * be a residue. Only a full socket leaves some of them, or a residue; with `count` 0 a residue is
+ * all there is to write. Errors: -errno; -EAGAIN, -EINTR, -ENOBUFS and -ENOMEM pass. */
 static inline ssize_t transport_sendv(struct conn *conn, struct iovec *iov, int count)
 {
 	if (__builtin_expect(conn->flags & CONN_LAYERED, 0)) {
