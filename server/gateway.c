@@ -30,7 +30,7 @@
 
 enum {
 	HOUSEKEEP_MS = 1000,   /* between looks at the size of the user table */
-	ORDER_WAIT_MS = 1000,  /* for all workers to carry out an order */
+	TELL_WAIT_MS = 1000,   /* for all workers to have acted on a change */
 	DRAIN_LOOK_MS = 50,    /* between looks whether everybody has gone */
 	TABLE_AT_ONCE = 65536, /* users provided for at the start, at most */
 };
@@ -149,7 +149,7 @@ static int make_node(struct gateway *gateway)
 	memset(node->fanout.gauges, 0, node->worker_count * sizeof(struct fanout_gauge));
 	node->fanout.worker_count = node->worker_count;
 	node->fanout.budget = &node->budget;
-	node->fanout.mail_kind = WORKER_MAIL_FANOUT;
+	node->fanout.mail_kind = SERVING_MAIL_FANOUT;
 	return 0;
 }
 
@@ -305,21 +305,21 @@ static int start(struct gateway *gateway)
 
 /* Tells all workers and waits for them to have acted, so that what the log says next is so; not for
  * long, as one may be in the middle of a long turn. */
-static void order_all(struct gateway *gateway, enum worker_mail kind)
+static void tell_all(struct gateway *gateway, enum serving_mail kind)
 {
 	const struct timespec moment = {.tv_nsec = 1000000};
 	for (uint32_t i = 0; i < gateway->node.worker_count; i++) {
-		struct worker_order *order = malloc(sizeof(*order));
-		if (!order) {
+		struct serving_change *change = malloc(sizeof(*change));
+		if (!change) {
 			log_error(0, "out of memory: worker %u is not told", i);
 			continue;
 		}
-		order->drain_ms = gateway->config.drain * 1000;
-		order->config = gateway->config;
-		gateway->node.orders_pending++;
-		worker_post(gateway->node.workers[i], kind, &order->mail);
+		change->drain_ms = gateway->config.drain * 1000;
+		change->config = gateway->config;
+		gateway->node.changes_pending++;
+		worker_post(gateway->node.workers[i], kind, &change->mail);
 	}
-	for (int i = 0; i < ORDER_WAIT_MS && gateway->node.orders_pending > 0; i++) {
+	for (int i = 0; i < TELL_WAIT_MS && gateway->node.changes_pending > 0; i++) {
 		nanosleep(&moment, NULL);
 	}
 }
@@ -341,7 +341,7 @@ static void reload(struct gateway *gateway)
 	size_t changed = config_reload(&gateway->config, &fresh, warn_refused);
 	log_set_level(gateway->config.log_level);
 	set_limits(gateway, false);
-	order_all(gateway, WORKER_MAIL_RELOAD);
+	tell_all(gateway, SERVING_MAIL_RELOAD);
 	if (gateway->admin && admin_reload(gateway->admin, &gateway->config, error) < 0) {
 		log_error(0, "reload: %s; the admin port goes on as before", error);
 	}
@@ -396,7 +396,7 @@ static void drain(struct gateway *gateway)
 	uint64_t total = connections(gateway);
 	gateway->node.is_draining = true;
 	notify("STOPPING=1");
-	order_all(gateway, WORKER_MAIL_DRAIN);
+	tell_all(gateway, SERVING_MAIL_DRAIN);
 	log_info(0, "draining %llu connections over %llu s", (unsigned long long)total,
 		(unsigned long long)gateway->config.drain);
 	while (connections(gateway) > 0 && clock_ms() < end_ms) {

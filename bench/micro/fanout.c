@@ -41,7 +41,7 @@ static void log_in_all(struct simulation *simulation, handle_t *ret_first)
 			*ret_first = handle;
 		}
 	}
-	simulation_turn(simulation);
+	simulation_run(simulation);
 	CHECK(simulation_sessions(simulation) == RECEIVERS + 1);
 }
 
@@ -53,7 +53,6 @@ static void say(void *context)
 		simulation_feed(broadcast->simulation, broadcast->sender, broadcast->frame,
 			broadcast->frame_len);
 	}
-	simulation_turn(broadcast->simulation);
 	broadcast->deliveries = simulation_deliveries(broadcast->simulation);
 	broadcast->sent_bytes = stand_in.sent_bytes;
 	broadcast->sends = stand_in.calls.send;
@@ -62,7 +61,7 @@ static void say(void *context)
 static void hand_out(void *context)
 {
 	struct broadcast *broadcast = context;
-	while (simulation_fan_out(broadcast->simulation, 0)) {
+	while (simulation_turn(broadcast->simulation, 0)) {
 	}
 }
 

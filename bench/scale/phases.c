@@ -19,9 +19,8 @@ enum {
 	BURST = 16, /* messages of one turn */
 	TEXT_LEN = 32,
 	DRAIN_S = 60,
-	DRAIN_MAX = 256, /* connections of a turn, as in worker.c */
 	DRAIN_STEP_MS = 10,
-	SLICES_KEPT = 1 << 20,
+	TURNS_KEPT = 1 << 20,
 };
 
 /* --- what clients send ------------------------------------------------------------------------ */
@@ -125,7 +124,7 @@ static handle_t log_in(struct scale *scale, uint32_t worker, uint32_t user)
 static uint64_t housekeep(struct scale *scale)
 {
 	uint64_t begin = measure_process_ns();
-	user_table_housekeep(scale->simulation.users);
+	user_table_housekeep(scale->simulation.node.users);
 	return measure_process_ns() - begin;
 }
 
@@ -135,14 +134,14 @@ static void herd_of(struct scale *scale, uint32_t from, uint32_t to)
 		uint32_t worker = i % scale->simulation.worker_count;
 		scale->sessions[i] = (struct session){log_in(scale, worker, i), i};
 		if (i % SIMULATION_BATCH == 0) {
-			simulation_turn(&scale->simulation);
+			simulation_run(&scale->simulation);
 			progress("logins", i, scale->count);
 		}
 		if (i % HOUSEKEEP_EVERY == 0) {
 			scale->result.housekeep_ns += housekeep(scale);
 		}
 	}
-	simulation_turn(&scale->simulation);
+	simulation_run(&scale->simulation);
 }
 
 void phase_herd(struct scale *scale)
@@ -163,7 +162,7 @@ void phase_herd(struct scale *scale)
 			      (scale->count - half);
 	snprintf(row->note, sizeof(row->note), "a browser's head of %zu bytes", sizeof(head) - 1);
 	CHECK(simulation_sessions(&scale->simulation) == scale->count);
-	CHECK(user_table_count(scale->simulation.users) == scale->count);
+	CHECK(user_table_count(scale->simulation.node.users) == scale->count);
 }
 
 void phase_shuffle(struct scale *scale)
@@ -198,10 +197,10 @@ static void one_round(struct scale *scale, const struct beat *beat)
 				beat->frame, beat->frame_len);
 			CHECK(answered(beat->answer, beat->answer_len, beat->answer_len));
 			if (done % SIMULATION_BATCH == 0) {
-				simulation_turn(&scale->simulation);
+				simulation_run(&scale->simulation);
 			}
 		}
-		simulation_turn(&scale->simulation);
+		simulation_run(&scale->simulation);
 		progress(beat->name, done, scale->count);
 	}
 }
@@ -254,22 +253,22 @@ static int compare(const void *a, const void *b)
 	return *left < *right ? -1 : *left > *right;
 }
 
-/* Hands out what has been said; returns how many slices that took, their times in `times`. */
+/* Hands out what has been said; returns how many turns that took, their times in `times`. */
 static size_t hand_out(struct scale *scale, uint64_t *times)
 {
-	size_t slices = 0;
-	simulation_turn(&scale->simulation);
-	for (uint32_t i = 0; i < scale->simulation.worker_count; i++) {
-		bool more = true;
-		while (more) {
+	size_t turns = 0;
+	bool busy = true;
+	simulation_publish(&scale->simulation);
+	while (busy) {
+		busy = false;
+		for (uint32_t i = 0; i < scale->simulation.worker_count; i++) {
 			uint64_t begin = clock_ns();
-			more = simulation_fan_out(&scale->simulation, i);
-			times[slices] = clock_ns() - begin;
-			slices += slices + 1 < SLICES_KEPT;
+			busy |= simulation_turn(&scale->simulation, i);
+			times[turns] = clock_ns() - begin;
+			turns += turns + 1 < TURNS_KEPT;
 		}
 	}
-	simulation_turn(&scale->simulation);
-	return slices;
+	return turns;
 }
 
 /* Everybody else gets what one has said, `messages` times in one turn; the best of some. */
@@ -288,14 +287,14 @@ static void measure_broadcast(
 		for (uint32_t n = 0; n < messages; n++) {
 			simulation_feed(&scale->simulation, scale->sessions[i].handle, frame, len);
 		}
-		size_t slices = hand_out(scale, times);
+		size_t turns = hand_out(scale, times);
 		row_end(row);
 		scale->result.row_count--;
-		qsort(times, slices, sizeof(*times), compare);
+		qsort(times, turns, sizeof(*times), compare);
 		if (row->cpu_ns < best.cpu_ns) {
 			best = *row;
 			scale->result.slice_ns =
-				messages == 1 ? (double)times[slices / 2] : scale->result.slice_ns;
+				messages == 1 ? (double)times[turns / 2] : scale->result.slice_ns;
 		}
 		all_ns[i] = row->cpu_ns;
 		CHECK(simulation_deliveries(&scale->simulation) - before ==
@@ -311,7 +310,7 @@ static void measure_broadcast(
 
 void phase_broadcast(struct scale *scale)
 {
-	uint64_t *times = malloc(SLICES_KEPT * sizeof(*times));
+	uint64_t *times = malloc(TURNS_KEPT * sizeof(*times));
 	CHECK(times);
 	measure_broadcast(scale, "broadcast", 1, times);
 	measure_broadcast(scale, "16 broadcasts at once", BURST, times);
@@ -328,7 +327,7 @@ static void answer_kicks(struct scale *scale, const handle_t *kicked, uint32_t c
 	for (uint32_t i = 0; i < count; i++) {
 		simulation_feed(&scale->simulation, kicked[i], frame, len);
 	}
-	simulation_turn(&scale->simulation);
+	simulation_run(&scale->simulation);
 }
 
 void phase_kicks(struct scale *scale)
@@ -343,7 +342,7 @@ void phase_kicks(struct scale *scale)
 		kicked[pending++] = session->handle;
 		session->handle = log_in(scale, worker, session->user);
 		if (pending == SIMULATION_BATCH || i + 1 == scale->count) {
-			simulation_turn(simulation);
+			simulation_run(simulation);
 			answer_kicks(scale, kicked, pending);
 			pending = 0;
 			progress("kick storm", i, scale->count);
@@ -355,57 +354,52 @@ void phase_kicks(struct scale *scale)
 	CHECK(simulation_ends(simulation, CLOSE_REASON_KICKED) == scale->count);
 	CHECK(simulation_sessions(simulation) == scale->count);
 	CHECK(simulation_connections(simulation) == scale->count);
-	CHECK(user_table_count(simulation->users) == scale->count);
+	CHECK(user_table_count(simulation->node.users) == scale->count);
 }
 
 /* --- drain ------------------------------------------------------------------------------------ */
 
-/* One step of one worker's drain; those who were told answer. Returns as drain_step. */
-static int drain_some(struct scale *scale, struct simulated_worker *worker)
+/* One turn of a draining worker; those who were told answer. Returns whether it must hurry. */
+static bool drain_some(struct scale *scale, uint32_t worker)
 {
 	uint8_t frame[FRAME_HEADER_MAX + 2];
 	size_t len = close_frame(frame, CLOSE_CODE_RESTART);
-	uint32_t begin = worker->drain.cursor;
-	int next_ms = drain_step(&worker->drain, &worker->conns, DRAIN_MAX);
-	for (uint32_t i = begin; i < worker->drain.cursor; i++) {
-		struct conn *conn = conn_table_at(worker->conns.table, i);
+	struct serving *serving = &scale->simulation.workers[worker];
+	uint32_t begin = serving->drain.cursor;
+	bool must_hurry = simulation_turn(&scale->simulation, worker);
+	for (uint32_t i = begin; i < serving->drain.cursor; i++) {
+		struct conn *conn = conn_table_at(serving->conns.table, i);
 		if (conn->state == CONN_CLOSING) {
 			simulation_feed(&scale->simulation,
-				conn_table_handle(worker->conns.table, conn), frame, len);
+				conn_table_handle(serving->conns.table, conn), frame, len);
 		}
 	}
-	return next_ms;
+	return must_hurry;
 }
 
 void phase_drain(struct scale *scale)
 {
 	struct simulation *simulation = &scale->simulation;
 	struct result_row *row = row_begin(scale, "drain", "connection", scale->count);
-	for (uint32_t i = 0; i < simulation->worker_count; i++) {
-		struct simulated_worker *worker = &simulation->workers[i];
-		drain_begin(&worker->drain, &worker->conns, (uint64_t)DRAIN_S * 1000);
-	}
-	bool any = true;
-	while (any) {
+	simulation_drain(simulation, (uint64_t)DRAIN_S * 1000);
+	bool is_active = true;
+	while (is_active) {
 		bool must_hurry = false;
-		any = false;
+		is_active = false;
 		for (uint32_t i = 0; i < simulation->worker_count; i++) {
-			struct simulated_worker *worker = &simulation->workers[i];
-			int next_ms = worker->drain.active ? drain_some(scale, worker) : -1;
-			worker->drain.active = next_ms >= 0;
-			any |= next_ms >= 0;
-			must_hurry |= next_ms == 0;
+			must_hurry |= drain_some(scale, i);
+			is_active |= simulation->workers[i].drain.active;
 		}
 		if (!must_hurry) {
 			simulation_pass(simulation, DRAIN_STEP_MS);
 		}
-		simulation_turn(simulation);
 		progress("drain", scale->count - simulation_connections(simulation), scale->count);
 	}
+	simulation_run(simulation);
 	row_end(row);
 	snprintf(row->note, sizeof(row->note), "over %d s of simulated time", DRAIN_S);
 	CHECK(simulation_ends(simulation, CLOSE_REASON_DRAIN) == scale->count);
 	CHECK(simulation_connections(simulation) == 0);
-	CHECK(user_table_count(simulation->users) == 0);
+	CHECK(user_table_count(simulation->node.users) == 0);
 	CHECK(row->calls.close == scale->count);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "../../server/base/clock.h"
+#include "../../server/node/serving.h"
 #include "../measure.h"
 
 enum {
@@ -27,8 +28,8 @@ void result_print(const struct result *result)
 		(double)result->resident_after / 1e6);
 	printf("heartbeats %.2f %% of one core for all at one in 50 s, the kernel's share left out\n",
 		result->heartbeat_cores * 100);
-	printf("fan-out    %.1f us for a slice of 256 receivers: what it delays a heartbeat by\n",
-		result->slice_ns / 1e3);
+	printf("fan-out    %.1f us for a slice of %d receivers: what it delays a heartbeat by\n",
+		result->slice_ns / 1e3, SERVING_RECEIVERS_MAX);
 	printf("user table %.2f s to grow, by the main thread, beside the logins\n\n",
 		(double)result->housekeep_ns / 1e9);
 	printf("%-22s %12s %9s %9s %8s %6s %6s %6s\n", "", "operations", "CPU s", "ns each",

@@ -33,7 +33,7 @@ struct result {
 	double bytes_per_session; /* (full - before) / sessions */
 	double bytes_slope;       /* (full - half) / (sessions / 2) */
 	double heartbeat_cores;   /* of one core, for all at one heartbeat in 50 s */
-	double slice_ns;          /* one slice of the fan-out, of 256 receivers, median */
+	double slice_ns;          /* a turn with a slice of the fan-out, median */
 	uint64_t housekeep_ns;    /* growth of the user table, by the gateway's main thread */
 	uint32_t row_count;
 	struct result_row rows[RESULT_ROWS_MAX];

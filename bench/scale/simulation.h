@@ -1,6 +1,6 @@
 /* A node without sockets: the gateway's own connections, sessions, fan-out, wheel and user table,
- * with stand-ins below and a clock that moves when the simulation says so. Its workers take turns
- * on one thread, each turn in the order of worker.c. */
+ * with stand-ins below and a clock that moves when the simulation says so. Its workers take their
+ * turns on one thread. */
 #ifndef TIDEGATE_BENCH_SIMULATION_H
 #define TIDEGATE_BENCH_SIMULATION_H
 
@@ -8,27 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../server/base/mailbox.h"
-#include "../../server/conn/conns.h"
-#include "../../server/conn/drain.h"
-#include "../../server/fanout/fanout.h"
-#include "../../server/session/session.h"
-#include "../../server/user/user_table.h"
+#include "../../server/node/serving.h"
 
 enum {
 	SIMULATION_WORKERS_MAX = 64,
 	SIMULATION_BATCH = 1024, /* events of one turn: what event_batch says */
-};
-
-struct simulated_worker {
-	struct stats stats; /* first, for its alignment */
-	_Alignas(64) _Atomic uint32_t load;
-	struct mailbox *mailbox;
-	struct loop loop;
-	struct conns conns;
-	struct fanout *fanout;
-	struct sessions sessions;
-	struct drain drain;
 };
 
 /* Owner:  one thread, registered with the user table by simulation_init.
@@ -36,13 +20,11 @@ struct simulated_worker {
  * Freed:  what it holds by simulation_finish. */
 struct simulation {
 	uint32_t worker_count;
-	struct simulated_worker *workers;
+	struct serving *workers;
+	struct loop loops[SIMULATION_WORKERS_MAX];
 	struct mailbox *mailboxes[SIMULATION_WORKERS_MAX];
 	struct fanout_gauge gauges[SIMULATION_WORKERS_MAX];
-	struct memory_budget budget;
-	_Atomic uint32_t refusals;
-	struct fanout_node node;
-	struct user_table *users;
+	struct node node;
 	uint32_t opened; /* connections, ever */
 };
 
@@ -59,12 +41,17 @@ handle_t simulation_open(struct simulation *simulation, uint32_t worker);
 void simulation_feed(
 	struct simulation *simulation, handle_t handle, const uint8_t *data, size_t len);
 
-/* What comes after a turn's I/O, of all workers, until the mailboxes are empty. The fan-out is not
- * waited for. */
-void simulation_turn(struct simulation *simulation);
+/* Ends the I/O of all workers: what has been said is on its way. */
+void simulation_publish(struct simulation *simulation);
 
-/* One slice of the fan-out of one worker. Returns whether there is more. */
-bool simulation_fan_out(struct simulation *simulation, uint32_t worker);
+/* One turn of one worker. Returns whether it had mail or has more to do. */
+bool simulation_turn(struct simulation *simulation, uint32_t worker);
+
+/* Turns of all workers until nobody has anything to do. */
+void simulation_run(struct simulation *simulation);
+
+/* Tells all workers to send everybody away over `ms`. */
+void simulation_drain(struct simulation *simulation, uint64_t ms);
 
 /* Moves the clock of all workers on. */
 void simulation_pass(struct simulation *simulation, uint64_t ms);

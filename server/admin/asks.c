@@ -18,7 +18,7 @@ void admin_asks_send(
 	request->order.back = context->mailbox;
 	request->order.back_kind = ADMIN_MAIL_ORDER;
 	context->orders++;
-	worker_post(context->node->workers[worker], WORKER_MAIL_ORDER, &request->order.mail);
+	worker_post(context->node->workers[worker], SERVING_MAIL_ORDER, &request->order.mail);
 }
 
 void admin_asks_on_mail(struct mail *mail)

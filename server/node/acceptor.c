@@ -140,7 +140,7 @@ static void post_batches(struct acceptor *acceptor)
 		struct socket_batch *batch = acceptor->batches[i];
 		if (batch) {
 			acceptor->batches[i] = NULL;
-			worker_post(acceptor->node->workers[i], WORKER_MAIL_SOCKETS, &batch->mail);
+			worker_post(acceptor->node->workers[i], SERVING_MAIL_SOCKETS, &batch->mail);
 		}
 	}
 }

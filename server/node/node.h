@@ -19,7 +19,7 @@ struct node {
 	struct user_table *users;
 	struct worker **workers;
 	uint32_t worker_count;
-	_Atomic uint32_t orders_pending; /* posted, and not yet carried out by their workers */
+	_Atomic uint32_t changes_pending; /* posted, and not yet carried out by their workers */
 	_Atomic uint32_t max_connections;
 	_Atomic uint32_t refusals_max; /* sockets beyond it that may wait for their 503 */
 	_Atomic uint32_t refusals;     /* those that do, in the workers' load like all others */

@@ -1,8 +1,8 @@
-/* Two or three "workers" on one thread: real connections, sessions, fan-out and mailboxes, driven
- *by hand, with a clock that moves when the test says so. So interleavings can be scripted.
+/* What two or three workers own, on one thread: real connections, sessions, fan-out and mailboxes,
+ * driven by hand, with a clock that moves when the test says so. So interleavings can be scripted.
  *
  *	struct rig rig;
- *	rig_init(&rig, 2, &session_ops);
+ *	rig_init(&rig, 2);
  *	struct client *a = rig_login(&rig, 0, "aaa");
  *	client_text(a, "hello");
  *	rig_run(&rig);
@@ -32,20 +32,12 @@
 #include "../../proto/frame.h"
 #include "../../proto/packet.h"
 #include "../../server/base/log.h"
-#include "../../server/base/loop.h"
-#include "../../server/conn/conns.h"
-#include "../../server/conn/drain.h"
-#include "../../server/conn/reader.h"
-#include "../../server/conn/timeouts.h"
-#include "../../server/fanout/fanout.h"
-#include "../../server/session/session.h"
+#include "../../server/node/serving.h"
 
 enum {
 	RIG_WORKERS = 3,
 	RIG_CLIENTS = 1200,
 	RIG_START_TICK = 100000,
-	RIG_MAIL_FANOUT = 1,
-	RIG_MAIL_KICK = 2,
 	RIG_ROUNDS_MAX = 100000, /* a run that is not quiet by then never will be */
 };
 
@@ -67,24 +59,14 @@ struct seen_frame {
 	size_t len;
 };
 
-struct rig_worker {
-	struct stats stats;
-	_Atomic uint32_t load;
-	struct loop loop;
-	struct conns conns;
-	struct fanout *fanout;
-	struct sessions sessions;
-};
-
 struct rig {
 	uint32_t worker_count;
-	struct rig_worker *workers;
+	struct serving *workers;
+	struct loop loops[RIG_WORKERS];
 	struct mailbox *mailboxes[RIG_WORKERS];
 	struct fanout_gauge gauges[RIG_WORKERS];
-	struct memory_budget budget;
-	_Atomic uint32_t refusals;
-	struct fanout_node node;
-	struct user_table *users;
+	struct node node;
+	struct config config;
 	struct client clients[RIG_CLIENTS];
 	uint32_t client_count;
 };
@@ -97,62 +79,50 @@ static inline struct conns *rig_conns(struct rig *rig, uint32_t worker)
 	return &rig->workers[worker].conns;
 }
 
-static inline void rig_init_worker(struct rig *rig, uint32_t id, const struct conn_ops *ops)
+static inline void rig_configure(struct config *ret_config)
 {
-	struct rig_worker *worker = &rig->workers[id];
-	assert_int_equal(loop_init(&worker->loop, 256), 0);
-	worker->loop.now_tick = RIG_START_TICK;
-	worker->loop.now_ms = (uint64_t)RIG_START_TICK * LOOP_TICK_MS;
-	assert_int_equal(
-		conns_init(&worker->conns, (uint8_t)id, &worker->loop, &worker->stats, &rig->budget,
-			&worker->load, &rig->refusals, ops, &worker->sessions),
-		0);
-	const struct conns_limits limits = {
-		.deadlines.handshake = loop_ticks(5000),
-		.deadlines.read = loop_ticks(120000),
-		.deadlines.write = loop_ticks(10000),
-		.deadlines.close = loop_ticks(5000),
-		.max_message = 65536,
-		.retry_s = 6,
-		.queue_limit = 1 << 20,
-	};
-	conns_set_limits(&worker->conns, &limits);
-	assert_int_equal(
-		fanout_create(&rig->node, (uint8_t)id, &worker->conns, &worker->fanout), 0);
-	assert_int_equal(mailbox_create(&rig->mailboxes[id]), 0);
-	assert_int_equal(loop_watch(&worker->loop, mailbox_bell_fd(rig->mailboxes[id]),
-				 EPOLLIN | EPOLLET, handle_make(HANDLE_WORKER_RESERVED, 0, 0)),
-		0);
-	worker->sessions = (struct sessions){
-		.conns = &worker->conns,
-		.fanout = worker->fanout,
-		.users = rig->users,
-		.mailboxes = rig->mailboxes,
-		.kick_kind = RIG_MAIL_KICK,
-	};
+	config_init(ret_config);
+	ret_config->handshake_deadline = 5;
+	ret_config->read_deadline = 120;
+	ret_config->write_deadline = 10;
+	ret_config->close_deadline = 5;
+	ret_config->ping_interval = 0;
+	ret_config->max_message = 65536;
+	ret_config->tx_queue_limit = 1 << 20;
+	ret_config->drain = 5;
 }
 
-static inline void rig_init(struct rig *rig, uint32_t worker_count, const struct conn_ops *ops)
+static inline void rig_init_worker(struct rig *rig, uint32_t id)
+{
+	struct loop *loop = &rig->loops[id];
+	assert_int_equal(loop_init(loop, 256), 0);
+	loop->now_tick = RIG_START_TICK;
+	loop->now_ms = (uint64_t)RIG_START_TICK * LOOP_TICK_MS;
+	assert_int_equal(
+		serving_init(&rig->workers[id], &rig->node, (uint8_t)id, loop, &rig->config), 0);
+}
+
+static inline void rig_init(struct rig *rig, uint32_t worker_count)
 {
 	log_set_level(LOG_LEVEL_ERROR);
 	memset(rig, 0, sizeof(*rig));
+	rig_configure(&rig->config);
 	rig->worker_count = worker_count;
-	rig->workers = aligned_alloc(64, worker_count * sizeof(struct rig_worker));
+	rig->workers = aligned_alloc(64, worker_count * sizeof(*rig->workers));
 	assert_non_null(rig->workers);
-	memset(rig->workers, 0, worker_count * sizeof(struct rig_worker));
-	rig->budget.limit = SIZE_MAX;
-	rig->node = (struct fanout_node){
+	rig->node.budget.limit = SIZE_MAX;
+	rig->node.fanout = (struct fanout_node){
 		.worker_count = worker_count,
 		.mailboxes = rig->mailboxes,
 		.gauges = rig->gauges,
-		.budget = &rig->budget,
+		.budget = &rig->node.budget,
 		.backlog_limit = 1 << 20,
-		.mail_kind = RIG_MAIL_FANOUT,
+		.mail_kind = SERVING_MAIL_FANOUT,
 	};
 	user_table_thread_begin();
-	assert_int_equal(user_table_create(16, &rig->users), 0);
+	assert_int_equal(user_table_create(16, &rig->node.users), 0);
 	for (uint32_t i = 0; i < worker_count; i++) {
-		rig_init_worker(rig, i, ops);
+		rig_init_worker(rig, i);
 	}
 }
 
@@ -160,37 +130,34 @@ static inline void rig_init(struct rig *rig, uint32_t worker_count, const struct
 static inline void rig_pass(struct rig *rig, uint32_t ticks)
 {
 	for (uint32_t i = 0; i < rig->worker_count; i++) {
-		rig->workers[i].loop.now_tick += ticks;
-		rig->workers[i].loop.now_ms += (uint64_t)ticks * LOOP_TICK_MS;
+		rig->loops[i].now_tick += ticks;
+		rig->loops[i].now_ms += (uint64_t)ticks * LOOP_TICK_MS;
 	}
 }
 
-/* The parts of a worker's turn. Each returns how much it found to do. */
-static inline int rig_events(struct rig *rig, uint32_t worker)
+/* Not loop_wait: the clock is ours. Returns how many events there are. */
+static inline int rig_wait(struct rig *rig, uint32_t worker)
 {
-	struct rig_worker *w = &rig->workers[worker];
-	/* Not loop_wait: the clock is ours. */
-	int count = epoll_wait(w->loop.epoll_fd, w->loop.events, w->loop.capacity, 0);
-	for (int i = 0; i < count; i++) {
-		const struct epoll_event *event = &w->loop.events[i];
-		if (handle_worker(event->data.u64) != HANDLE_WORKER_RESERVED) {
-			reader_on_events(&w->conns, event->data.u64, event->events);
-		}
-	}
+	struct loop *loop = &rig->loops[worker];
+	int count = epoll_wait(loop->epoll_fd, loop->events, loop->capacity, 0);
 	return count > 0 ? count : 0;
 }
 
+/* The beginning of a turn alone. Returns how many events there were. */
+static inline int rig_events(struct rig *rig, uint32_t worker)
+{
+	int count = rig_wait(rig, worker);
+	serving_on_events(&rig->workers[worker], count);
+	return count;
+}
+
+/* The mail of a turn alone. Returns how many items there were. */
 static inline int rig_mail(struct rig *rig, uint32_t worker)
 {
 	struct mail *mail;
 	int count = 0;
 	while (mailbox_take(rig->mailboxes[worker], &mail) == MAILBOX_MAIL) {
-		if (mail->kind == RIG_MAIL_FANOUT) {
-			fanout_receive(rig->workers[worker].fanout, mail);
-		} else {
-			assert_int_equal(mail->kind, RIG_MAIL_KICK);
-			session_on_kick(&rig->workers[worker].sessions, mail);
-		}
+		serving_on_mail(&rig->workers[worker], mail);
 		count++;
 	}
 	return count;
@@ -198,28 +165,22 @@ static inline int rig_mail(struct rig *rig, uint32_t worker)
 
 static inline bool rig_has_rung(struct rig *rig, uint32_t worker)
 {
-	struct rig_worker *w = &rig->workers[worker];
-	int count = epoll_wait(w->loop.epoll_fd, w->loop.events, w->loop.capacity, 0);
+	int count = rig_wait(rig, worker);
 	bool rung = false;
 	for (int i = 0; i < count; i++) {
-		rung |= handle_worker(w->loop.events[i].data.u64) == HANDLE_WORKER_RESERVED;
+		uint64_t data = rig->loops[worker].events[i].data.u64;
+		rung |= handle_worker(data) == HANDLE_WORKER_RESERVED;
 	}
 	return rung;
 }
 
-/* One turn, in the order of worker.c. Returns whether there was anything to do. */
+/* One turn. Returns whether there was anything to do. */
 static inline bool rig_turn(struct rig *rig, uint32_t worker)
 {
-	struct rig_worker *w = &rig->workers[worker];
 	bool busy = rig_events(rig, worker) > 0;
-	busy |= reader_read_ready(&w->conns, 256);
-	fanout_publish(w->fanout);
+	serving_before_mail(&rig->workers[worker]);
 	busy |= rig_mail(rig, worker) > 0;
-	busy |= fanout_step(w->fanout, 256);
-	busy |= timeouts_tick(&w->conns, 1024);
-	fanout_settle(w->fanout);
-	conns_reap(&w->conns);
-	return busy || reader_has_ready(&w->conns);
+	return serving_after_mail(&rig->workers[worker]) == 0 || busy;
 }
 
 /* --- the clients' side -------------------------------------------------------------------------
@@ -269,13 +230,13 @@ static inline void rig_run(struct rig *rig)
 static inline struct client *rig_add(
 	struct rig *rig, uint32_t worker, int ours, int theirs, bool refuse)
 {
-	struct rig_worker *w = &rig->workers[worker];
+	struct serving *w = &rig->workers[worker];
 	struct remote remote = {.is_inet = false};
 	assert_true(rig->client_count < RIG_CLIENTS);
 	struct client *client = &rig->clients[rig->client_count++];
 	*client = (struct client){.fd = theirs, .worker = worker};
 	w->load++;
-	rig->refusals += refuse;
+	rig->node.refusals += refuse;
 	assert_int_equal(conn_open(&w->conns, ours, &remote, refuse), 0);
 	/* The newest of those that have this descriptor: a record keeps none when it is free. */
 	for (uint32_t i = 0; i < conn_table_size(w->conns.table); i++) {
@@ -532,35 +493,26 @@ static inline void rig_finish(struct rig *rig)
 		rig_run(rig);
 	}
 	for (uint32_t i = 0; i < rig->worker_count; i++) {
-		conns_finish(&rig->workers[i].conns);
-		fanout_destroy(&rig->workers[i].fanout);
+		serving_end(&rig->workers[i]);
 	}
 	for (uint32_t i = 0; i < rig->worker_count; i++) {
-		struct mail *mail;
-		while (mailbox_take(rig->mailboxes[i], &mail) == MAILBOX_MAIL) {
-			if (mail->kind == RIG_MAIL_FANOUT) {
-				fanout_dispose(&rig->node, (uint8_t)i, mail);
-			} else {
-				session_dispose_kick(rig->users, mail);
-			}
-		}
-		mailbox_destroy(&rig->mailboxes[i]);
-		loop_finish(&rig->workers[i].loop);
+		serving_finish(&rig->workers[i]);
+		loop_finish(&rig->loops[i]);
 		assert_int_equal(rig->workers[i].load, 0);
 		assert_int_equal(stats_read(&rig->workers[i].stats.connections), 0);
 		assert_int_equal(stats_read(&rig->workers[i].stats.sessions), 0);
 		accepted += stats_read(&rig->workers[i].stats.accepted);
 	}
-	assert_int_equal(rig->refusals, 0);
+	assert_int_equal(rig->node.refusals, 0);
 	for (int reason = CLOSE_REASON_NONE + 1; reason < CLOSE_REASON_COUNT; reason++) {
 		ended += rig_ends(rig, (enum close_reason)reason);
 	}
 	assert_int_equal(accepted, rig->client_count);
 	assert_int_equal(ended, accepted);
-	assert_int_equal(rig->budget.used, 0);
-	assert_int_equal(rig->node.backlog, 0);
-	assert_int_equal(user_table_count(rig->users), 0);
-	user_table_destroy(&rig->users);
+	assert_int_equal(rig->node.budget.used, 0);
+	assert_int_equal(rig->node.fanout.backlog, 0);
+	assert_int_equal(user_table_count(rig->node.users), 0);
+	user_table_destroy(&rig->node.users);
 	user_table_thread_end();
 	free(rig->workers);
 }

@@ -10,6 +10,7 @@
 #ifndef TIDEGATE_SCRIPTED_TRANSPORT_H
 #define TIDEGATE_SCRIPTED_TRANSPORT_H
 
+#include "../../server/conn/reader.h"
 #include "../../server/conn/transport.h"
 #include "conn_rig.h"
 

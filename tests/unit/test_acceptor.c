@@ -61,7 +61,7 @@ static int setup(void **state)
 		.gauges = rig->gauges,
 		.budget = &rig->node.budget,
 		.backlog_limit = 1 << 20,
-		.mail_kind = WORKER_MAIL_FANOUT,
+		.mail_kind = SERVING_MAIL_FANOUT,
 	};
 	user_table_thread_begin();
 	assert_int_equal(user_table_create(64, &rig->node.users), 0);

@@ -1,5 +1,7 @@
 #include "conn_rig.h"
 
+#include "../../server/conn/reader.h"
+
 enum {
 	BIG = 40000, /* bytes of a text that fills the small buffers used here */
 };
@@ -290,7 +292,7 @@ static void test_finish_with_everything_in_the_air(void **state)
 	send_big(rig, c, 2);
 	rig_login(rig, 0, "slow");
 	rig_connect(rig, 0, 0, false);
-	assert_true(rig->budget.used > 0);
+	assert_true(rig->node.budget.used > 0);
 	struct conns *conns = rig_conns(rig, 0);
 	/* Not read any more by rig_finish: the conns themselves must let go. */
 	conns_finish(conns);
@@ -302,7 +304,7 @@ static void test_finish_with_everything_in_the_air(void **state)
 static int setup(void **state)
 {
 	struct rig *rig = malloc(sizeof(*rig));
-	rig_init(rig, 1, &session_ops);
+	rig_init(rig, 1);
 	*state = rig;
 	return 0;
 }

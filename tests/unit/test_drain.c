@@ -13,7 +13,7 @@ struct told {
 
 static void pass_ms(struct rig *rig, uint64_t ms)
 {
-	struct loop *loop = &rig->workers[0].loop;
+	struct loop *loop = &rig->loops[0];
 	loop->now_ms += ms;
 	loop->now_tick = (uint32_t)(loop->now_ms / LOOP_TICK_MS);
 }
@@ -149,13 +149,13 @@ static void test_newcomers_get_503(void **state)
 	uint32_t retry_ms;
 	assert_true(hear(a, &retry_ms));
 	assert_int_equal(rig_ends(rig, CLOSE_REASON_DRAIN), 1);
-	assert_int_equal(user_table_count(rig->users), 0);
+	assert_int_equal(user_table_count(rig->node.users), 0);
 }
 
 static int setup(void **state)
 {
 	struct rig *rig = malloc(sizeof(*rig));
-	rig_init(rig, 1, &session_ops);
+	rig_init(rig, 1);
 	*state = rig;
 	return 0;
 }

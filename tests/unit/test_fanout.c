@@ -139,13 +139,13 @@ static void test_batches_are_used_again(void **state)
 		rig_run(rig);
 		expect_from(b, text, "a");
 		if (i == 0) {
-			pooled = rig->node.pooled.used;
+			pooled = rig->node.fanout.pooled.used;
 			assert_true(pooled > 0);
 		}
-		assert_int_equal(rig->node.pooled.used, pooled);
-		assert_int_equal(rig->budget.used, 0); /* as nobody waits for anything */
+		assert_int_equal(rig->node.fanout.pooled.used, pooled);
+		assert_int_equal(rig->node.budget.used, 0); /* as nobody waits for anything */
 	}
-	assert_int_equal(rig->node.backlog, 0);
+	assert_int_equal(rig->node.fanout.backlog, 0);
 }
 
 /* Who comes in the middle of a pass starts with what is posted from then on; who leaves takes
@@ -189,7 +189,7 @@ static void test_joining_and_leaving_during_a_pass(void **state)
 			client_leave(joiner);
 			client_leave(sender);
 			rig_run(rig);
-			assert_int_equal(rig->node.backlog, 0);
+			assert_int_equal(rig->node.fanout.backlog, 0);
 		}
 	}
 }
@@ -285,7 +285,7 @@ static void test_feeders_are_paused_and_go_on(void **state)
 	struct rig *rig = *state;
 	static char text[2001];
 	memset(text, 'x', sizeof(text) - 1);
-	rig->node.backlog_limit = 4000;
+	rig->node.fanout.backlog_limit = 4000;
 	struct client *feeder = rig_login(rig, 1, "f");
 	struct client *r = rig_login(rig, 0, "r");
 	struct conn *conn = client_conn(rig, feeder);
@@ -294,14 +294,14 @@ static void test_feeders_are_paused_and_go_on(void **state)
 		rig_turn(rig, 1); /* the other worker does not come to it */
 	}
 	assert_true(conn->flags & CONN_PAUSED);
-	assert_in_range(rig->node.backlog, 4000, 4000 + 2100);
+	assert_in_range(rig->node.fanout.backlog, 4000, 4000 + 2100);
 	/* Silence that is ours is not counted against it. */
-	rig->workers[1].loop.now_tick += 10 * rig_conns(rig, 1)->limits.deadlines.read;
+	rig->loops[1].now_tick += 10 * rig_conns(rig, 1)->limits.deadlines.read;
 	rig_turn(rig, 1);
 	assert_int_equal(conn->state, CONN_LIVE);
 	rig_run(rig);
 	assert_false(conn->flags & CONN_PAUSED);
-	assert_int_equal(rig->node.backlog, 0);
+	assert_int_equal(rig->node.fanout.backlog, 0);
 	for (int i = 0; i < 10; i++) {
 		struct seen_frame frame = {0};
 		assert_true(client_frame(r, &frame));
@@ -319,7 +319,7 @@ static void test_who_holds_back_is_woken(void **state)
 	struct rig *rig = *state;
 	static char text[3001];
 	memset(text, 'x', sizeof(text) - 1);
-	rig->node.backlog_limit = 4000;
+	rig->node.fanout.backlog_limit = 4000;
 	struct client *feeder = rig_login(rig, 1, "f");
 	rig_login(rig, 0, "r");
 	struct fanout *other = rig->workers[0].fanout;
@@ -334,12 +334,12 @@ static void test_who_holds_back_is_woken(void **state)
 	assert_true(client_conn(rig, feeder)->flags & CONN_PAUSED);
 	rig_mail(rig, 0);
 	fanout_step(other, 100);
-	assert_in_range(rig->node.backlog, 2001, 4000); /* between the marks */
+	assert_in_range(rig->node.fanout.backlog, 2001, 4000); /* between the marks */
 	fanout_settle(other);
 	rig_turn(rig, 1);
 	assert_true(client_conn(rig, feeder)->flags & CONN_PAUSED);
 	fanout_step(other, 100);
-	assert_int_equal(rig->node.backlog, 0);
+	assert_int_equal(rig->node.fanout.backlog, 0);
 	fanout_settle(other);
 	assert_true(rig_has_rung(rig, 1));
 	rig_turn(rig, 1);
@@ -400,7 +400,7 @@ static void test_memory_limit_cuts_the_largest_queue(void **state)
 	}
 	assert_true(client_conn(rig, s1)->tx->bytes > client_conn(rig, s0)->tx->bytes);
 	assert_true(client_conn(rig, s0)->tx->bytes > 0);
-	rig->budget.limit = rig->budget.used - 10000;
+	rig->node.budget.limit = rig->node.budget.used - 10000;
 	/* The worker with the smaller one asks the other, by its bell. */
 	for (int i = 0; i < 4; i++) {
 		rig_turn(rig, (uint32_t)i % 2);
@@ -409,7 +409,7 @@ static void test_memory_limit_cuts_the_largest_queue(void **state)
 	assert_int_equal(client_conn(rig, s1)->state, CONN_CLOSING);
 	assert_int_equal(client_conn(rig, s0)->state, CONN_LIVE);
 	assert_int_equal(client_conn(rig, feeder)->state, CONN_LIVE);
-	rig->budget.limit = SIZE_MAX;
+	rig->node.budget.limit = SIZE_MAX;
 }
 
 static void test_memory_limit_refuses_the_sender_else(void **state)
@@ -419,23 +419,23 @@ static void test_memory_limit_refuses_the_sender_else(void **state)
 	struct client *b = rig_login(rig, 1, "b");
 	client_text(a, "fits");
 	rig_run(rig);
-	rig->budget.limit = 1;
-	memory_budget_take(&rig->budget, 2);
+	rig->node.budget.limit = 1;
+	memory_budget_take(&rig->node.budget, 2);
 	client_text(a, "does not");
 	rig_run(rig);
-	memory_budget_give(&rig->budget, 2);
+	memory_budget_give(&rig->node.budget, 2);
 	expect_close(a, 1013, "retry_ms=");
 	expect_from(b, "fits", "a");
 	expect_nothing(b); /* and lives */
 	assert_int_equal(client_conn(rig, b)->state, CONN_LIVE);
 	assert_int_equal(rig_ends(rig, CLOSE_REASON_OVERLOADED), 1);
-	rig->budget.limit = SIZE_MAX;
+	rig->node.budget.limit = SIZE_MAX;
 }
 
 static int setup(void **state)
 {
 	struct rig *rig = malloc(sizeof(*rig));
-	rig_init(rig, 2, &session_ops);
+	rig_init(rig, 2);
 	*state = rig;
 	return 0;
 }

@@ -91,7 +91,7 @@ static void test_at_the_limit_and_draining(void **state)
 	rig_run(rig);
 	assert_int_equal(client_status(refused), 503);
 	assert_int_equal(rig_ends(rig, CLOSE_REASON_UNAVAILABLE), 1);
-	assert_int_equal(user_table_count(rig->users), 0);
+	assert_int_equal(user_table_count(rig->node.users), 0);
 }
 
 static void test_peers_that_go_in_the_middle(void **state)
@@ -115,7 +115,7 @@ static void test_peers_that_go_in_the_middle(void **state)
 static int setup(void **state)
 {
 	struct rig *rig = malloc(sizeof(*rig));
-	rig_init(rig, 1, &session_ops);
+	rig_init(rig, 1);
 	*state = rig;
 	return 0;
 }

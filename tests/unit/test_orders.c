@@ -29,7 +29,7 @@ static struct order order_for(struct rig *rig, enum order_action action, const c
 		.name_len = strlen(user),
 	};
 	if (*user) {
-		user_table_find(rig->users, user, strlen(user), &order.handle);
+		user_table_find(rig->node.users, user, strlen(user), &order.handle);
 	}
 	return order;
 }
@@ -38,14 +38,9 @@ static struct order order_for(struct rig *rig, enum order_action action, const c
 static enum order_result carry_out(struct rig *rig, uint32_t worker, struct order *order)
 {
 	struct mail *mail;
-	struct orders orders = {
-		.worker = (uint8_t)worker,
-		.conns = rig_conns(rig, worker),
-		.fanout = rig->workers[worker].fanout,
-		.users = rig->users,
-		.ended = &giver.ended,
-	};
-	orders_carry_out(&orders, order);
+	struct orders *orders = &rig->workers[worker].orders;
+	orders->ended = &giver.ended;
+	orders_carry_out(orders, order);
 	assert_int_equal(mailbox_take(giver.mailbox, &mail), MAILBOX_MAIL);
 	assert_int_equal(mail->kind, RIG_MAIL_BACK);
 	assert_ptr_equal(order_of(mail), order);
@@ -131,12 +126,12 @@ static void test_limits_are_looked_at_first(void **state)
 	/* A small one still fits. */
 	assert_int_equal(push(rig, 0, &order, "small"), ORDER_DONE);
 	/* The node's limit. */
-	rig->budget.limit = rig->budget.used;
+	rig->node.budget.limit = rig->node.budget.used;
 	assert_int_equal(push(rig, 0, &order, "small"), ORDER_OVERFLOW);
 	order = order_for(rig, ORDER_SHOW, "a");
 	assert_int_equal(carry_out(rig, 0, &order), ORDER_DONE);
 	assert_int_equal(giver.users[0].queue_bytes, bytes + 7);
-	rig->budget.limit = SIZE_MAX;
+	rig->node.budget.limit = SIZE_MAX;
 	a->deaf = false;
 	rig_run(rig);
 	for (int i = 0; i < queued; i++) {
@@ -179,16 +174,16 @@ static void test_a_broadcast_is_refused_while_senders_are_held_back(void **state
 	struct rig *rig = *state;
 	struct client *a = rig_login(rig, 0, "a");
 	struct order order = order_for(rig, ORDER_BROADCAST, "");
-	rig->node.backlog_limit = 100;
-	rig->node.backlog = 101;
+	rig->node.fanout.backlog_limit = 100;
+	rig->node.fanout.backlog = 101;
 	assert_int_equal(push(rig, 0, &order, "x"), ORDER_OVERFLOW);
-	rig->node.backlog = 0;
-	size_t limit = rig->budget.limit;
-	rig->budget.limit = 0;
-	rig->budget.used += 1;
+	rig->node.fanout.backlog = 0;
+	size_t limit = rig->node.budget.limit;
+	rig->node.budget.limit = 0;
+	rig->node.budget.used += 1;
 	assert_int_equal(push(rig, 0, &order, "x"), ORDER_OVERFLOW);
-	rig->budget.used -= 1;
-	rig->budget.limit = limit;
+	rig->node.budget.used -= 1;
+	rig->node.budget.limit = limit;
 	assert_int_equal(push(rig, 0, &order, "y"), ORDER_DONE);
 	rig_run(rig);
 	expect_text(a, "y");
@@ -332,7 +327,7 @@ static int setup(void **state)
 	assert_non_null(rig);
 	memset(&giver, 0, sizeof(giver));
 	assert_int_equal(mailbox_create(&giver.mailbox), 0);
-	rig_init(rig, 2, &session_ops);
+	rig_init(rig, 2);
 	*state = rig;
 	return 0;
 }

@@ -1,5 +1,7 @@
 #include "conn_rig.h"
 
+#include "../../server/conn/reader.h"
+
 static void test_frames_right_behind_the_head(void **state)
 {
 	struct rig *rig = *state;
@@ -28,7 +30,7 @@ static void test_every_split(void **state)
 	len += make_frame(bytes + len, FRAME_CLOSE, "\x03\xe8", 2);
 	for (size_t split = 0; split <= len; split++) {
 		struct client *a = rig_connect(rig, 0, 0, false);
-		size_t used = rig->budget.used;
+		size_t used = rig->node.budget.used;
 		for (size_t at = 0; split == 0 && at < len; at++) {
 			client_write(a, bytes + at, 1);
 			rig_turn(rig, 0);
@@ -45,7 +47,8 @@ static void test_every_split(void **state)
 		expect_nothing(b);
 		assert_null(client_conn(rig, a));
 		if (split != 0) {
-			assert_int_equal(rig->budget.used, used > 0 ? used : rig->budget.used);
+			assert_int_equal(
+				rig->node.budget.used, used > 0 ? used : rig->node.budget.used);
 		}
 		client_leave(a);
 	}
@@ -85,13 +88,13 @@ static void test_reset_in_mid_frame(void **state)
 	rig_run(rig);
 	assert_int_equal(client_status(a), 101);
 	/* What it has declared is not held, only what has come. */
-	assert_in_range(rig->budget.used, 1, 16384);
+	assert_in_range(rig->node.budget.used, 1, 16384);
 	client_reset(a);
 	rig_run(rig);
 	assert_null(client_conn(rig, a));
 	assert_int_equal(rig_ends(rig, CLOSE_REASON_PEER_RESET), 1);
-	assert_int_equal(rig->budget.used, 0);
-	assert_int_equal(user_table_count(rig->users), 0);
+	assert_int_equal(rig->node.budget.used, 0);
+	assert_int_equal(user_table_count(rig->node.users), 0);
 }
 
 static void test_readers_are_lent(void **state)
@@ -105,13 +108,13 @@ static void test_readers_are_lent(void **state)
 	rig_run(rig);
 	assert_int_equal(conns->reading.pool.spare_count, 1); /* one served both */
 	assert_null(client_conn(rig, a)->rx);
-	assert_int_equal(rig->budget.used, 0);
+	assert_int_equal(rig->node.budget.used, 0);
 	client_write(a, "\x81\x85\0\0\0\0he", 8);
 	client_write(b, "\x81", 1);
 	rig_run(rig);
 	assert_non_null(client_conn(rig, a)->rx);
 	assert_non_null(client_conn(rig, b)->rx);
-	assert_true(rig->budget.used > 0);
+	assert_true(rig->node.budget.used > 0);
 	client_write(a, "llo", 3);
 	client_write(b, "\x80\0\0\0\0", 5);
 	rig_run(rig);
@@ -130,17 +133,17 @@ static void test_memory_limit_of_unfinished_messages(void **state)
 	struct client *a = rig_login(rig, 0, "a");
 	struct client *b = rig_login(rig, 0, "b");
 	static uint8_t part[20000] = {0x82, 0xfe, 0xff, 0xff};
-	rig->budget.limit = 15000;
+	rig->node.budget.limit = 15000;
 	client_write(a, part, sizeof(part));
 	rig_run(rig);
 	expect_close(a, 1013, "retry_ms=");
-	assert_true(rig->budget.used <= rig->budget.limit);
+	assert_true(rig->node.budget.used <= rig->node.budget.limit);
 	/* So that the next one does not pay for it. */
 	client_write(b, part, 10);
 	rig_run(rig);
 	expect_nothing(b);
 	assert_int_equal(client_conn(rig, b)->state, CONN_LIVE);
-	rig->budget.limit = SIZE_MAX;
+	rig->node.budget.limit = SIZE_MAX;
 	assert_int_equal(rig_ends(rig, CLOSE_REASON_OVERLOADED), 1);
 }
 
@@ -180,7 +183,7 @@ static void test_broken_frames_end_in_their_code(void **state)
 		rig_run(rig);
 		assert_null(client_conn(rig, a));
 	}
-	assert_int_equal(rig->budget.used, 0);
+	assert_int_equal(rig->node.budget.used, 0);
 }
 
 /* A full read buffer is no end: the ready list goes on, at most so many each time. */
@@ -248,7 +251,7 @@ static void test_paused_ones_can_end(void **state)
 	struct client *clients[3];
 	struct conn *records[3];
 	char name[8];
-	rig->node.backlog_limit = 100;
+	rig->node.fanout.backlog_limit = 100;
 	for (int i = 0; i < 3; i++) {
 		snprintf(name, sizeof(name), "p%d", i);
 		clients[i] = rig_login(rig, 0, name);
@@ -256,7 +259,7 @@ static void test_paused_ones_can_end(void **state)
 		client_text(clients[i], ".");
 	}
 	rig_run(rig);
-	rig->node.backlog = 1000; /* as if another worker were far behind */
+	rig->node.fanout.backlog = 1000; /* as if another worker were far behind */
 	rig_turn(rig, 0);
 	for (int i = 0; i < 3; i++) {
 		client_text(clients[i], "held back");
@@ -280,7 +283,7 @@ static void test_paused_ones_can_end(void **state)
 	/* Their records are still on the list. */
 	struct client *fresh = rig_connect(rig, 0, 0, false);
 	assert_int_equal(handle_index(fresh->handle), 3);
-	rig->node.backlog = 0;
+	rig->node.fanout.backlog = 0;
 	rig_run(rig);
 	assert_false(records[2]->flags & CONN_PAUSED);
 	assert_int_equal(records[2]->state, CONN_LIVE);
@@ -297,8 +300,8 @@ static void test_paused_ones_that_are_closing_are_heard(void **state)
 	struct client *a = rig_login(rig, 0, "a");
 	client_text(a, ".");
 	rig_run(rig);
-	rig->node.backlog_limit = 100;
-	rig->node.backlog = 1000;
+	rig->node.fanout.backlog_limit = 100;
+	rig->node.fanout.backlog = 1000;
 	rig_turn(rig, 0);
 	client_text(a, "held back");
 	rig_turn(rig, 0);
@@ -307,7 +310,7 @@ static void test_paused_ones_that_are_closing_are_heard(void **state)
 	expect_close(a, 4001, "kicked");
 	client_send(a, FRAME_CLOSE, "\x0f\xa1", 2);
 	rig_run(rig);
-	rig->node.backlog = 0;
+	rig->node.fanout.backlog = 0;
 	assert_null(client_conn(rig, a));
 	client_pump(a);
 	assert_true(a->at_end);
@@ -316,7 +319,7 @@ static void test_paused_ones_that_are_closing_are_heard(void **state)
 static int setup(void **state)
 {
 	struct rig *rig = malloc(sizeof(*rig));
-	rig_init(rig, 1, &session_ops);
+	rig_init(rig, 1);
 	*state = rig;
 	return 0;
 }

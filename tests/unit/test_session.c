@@ -4,7 +4,7 @@
 static handle_t whereabouts(struct rig *rig, const char *user)
 {
 	handle_t handle = 0;
-	return user_table_find(rig->users, user, strlen(user), &handle) ? 0 : handle;
+	return user_table_find(rig->node.users, user, strlen(user), &handle) ? 0 : handle;
 }
 
 /* Sends the request without letting anybody work. */
@@ -41,7 +41,7 @@ static void test_newest_login_wins(void **state)
 	rig_run(rig);
 	expect_kicked(rig, first);
 	assert_int_equal(whereabouts(rig, "a"), second->handle);
-	assert_int_equal(user_table_count(rig->users), 1);
+	assert_int_equal(user_table_count(rig->node.users), 1);
 	assert_int_equal(rig_ends(rig, CLOSE_REASON_KICKED), 1);
 	client_leave(second);
 	rig_run(rig);
@@ -69,10 +69,10 @@ static void test_chain_of_logins(void **state)
 			expect_kicked(rig, clients[k]);
 		}
 		assert_int_equal(client_conn(rig, clients[3])->state, CONN_LIVE);
-		assert_int_equal(user_table_count(rig->users), 1);
+		assert_int_equal(user_table_count(rig->node.users), 1);
 		client_leave(clients[3]);
 		rig_run(rig);
-		assert_int_equal(user_table_count(rig->users), 0);
+		assert_int_equal(user_table_count(rig->node.users), 0);
 	}
 	assert_int_equal(rig_ends(rig, CLOSE_REASON_KICKED), 18);
 }
@@ -221,7 +221,7 @@ static void test_bad_logins(void **state)
 		assert_int_equal(client_status(client), 101);
 		expect_close(client, 4000, "bad login");
 	}
-	assert_int_equal(user_table_count(rig->users), 0);
+	assert_int_equal(user_table_count(rig->node.users), 0);
 	assert_int_equal(stats_read(&rig->workers[0].stats.logins), 0);
 }
 
@@ -282,7 +282,7 @@ static void test_random_walk(void **state)
 		assert_int_equal(whereabouts(rig, name), is_there ? newest[user]->handle : 0);
 		live += is_there;
 	}
-	assert_int_equal(user_table_count(rig->users), live);
+	assert_int_equal(user_table_count(rig->node.users), live);
 	/* Each sender's texts came to each reader whole: a stream out of step would have failed. */
 	for (uint32_t i = 0; i < rig->client_count; i++) {
 		struct client *client = &rig->clients[i];
@@ -333,13 +333,13 @@ static void test_echo(void **state)
 	free(frame);
 	rig_run(rig);
 	expect_frame(client, FRAME_BINARY, data, 60000);
-	assert_int_equal(user_table_count(rig->users), 0);
+	assert_int_equal(user_table_count(rig->node.users), 0);
 }
 
 static int setup(void **state)
 {
 	struct rig *rig = malloc(sizeof(*rig));
-	rig_init(rig, 3, &session_ops);
+	rig_init(rig, 3);
 	*state = rig;
 	return 0;
 }

@@ -1,5 +1,7 @@
 #include "conn_rig.h"
 
+#include "../../server/conn/timeouts.h"
+
 /* Fills the gateway's queue for a client that does not read. */
 static void stall(struct rig *rig, struct client *client, struct client *sender)
 {
@@ -232,7 +234,7 @@ static void test_shortened_deadlines_are_swept_lengthened_ones_seen_later(void *
 static int setup(void **state)
 {
 	struct rig *rig = malloc(sizeof(*rig));
-	rig_init(rig, 1, &session_ops);
+	rig_init(rig, 1);
 	*state = rig;
 	return 0;
 }

@@ -239,7 +239,7 @@ static void come(struct crowd *crowd, struct client *client)
 	batch->sockets[0] = (struct accepted_socket){.fd = fds[0], .refuse = roll(crowd, 50) == 0};
 	struct worker *worker = crowd->node->workers[roll(crowd, WORKERS)];
 	atomic_fetch_add(worker_load(worker), 1);
-	worker_post(worker, WORKER_MAIL_SOCKETS, &batch->mail);
+	worker_post(worker, SERVING_MAIL_SOCKETS, &batch->mail);
 	crowd->opened++;
 	int len = snprintf(request, sizeof(request),
 		"GET /?user=u%u HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
@@ -327,7 +327,7 @@ static int setup(void **state)
 		.gauges = rig->gauges,
 		.budget = &rig->node.budget,
 		.backlog_limit = 32768,
-		.mail_kind = WORKER_MAIL_FANOUT,
+		.mail_kind = SERVING_MAIL_FANOUT,
 	};
 	user_table_thread_begin();
 	assert_int_equal(user_table_create(64, &rig->node.users), 0);
@@ -440,12 +440,12 @@ static void wait_until_empty(struct rig *rig)
 	}
 }
 
-static void post_order(struct rig *rig, int worker, enum worker_mail kind)
+static void post_change(struct rig *rig, int worker, enum serving_mail kind)
 {
-	struct worker_order *order = calloc(1, sizeof(*order));
-	order->drain_ms = 200;
-	order->config = rig->config;
-	worker_post(rig->workers[worker], kind, &order->mail);
+	struct serving_change *change = calloc(1, sizeof(*change));
+	change->drain_ms = 200;
+	change->config = rig->config;
+	worker_post(rig->workers[worker], kind, &change->mail);
 }
 
 /* Hands over one who never says anything. Returns the other end. */
@@ -457,7 +457,7 @@ static int post_silent_one(struct rig *rig, int worker)
 	batch->count = 1;
 	batch->sockets[0] = (struct accepted_socket){.fd = fds[0]};
 	atomic_fetch_add(worker_load(rig->workers[worker]), 1);
-	worker_post(rig->workers[worker], WORKER_MAIL_SOCKETS, &batch->mail);
+	worker_post(rig->workers[worker], SERVING_MAIL_SOCKETS, &batch->mail);
 	return fds[1];
 }
 
@@ -469,7 +469,7 @@ static void test_all_comes_back_to_zero(void **state)
 	start_workers(rig);
 	start_crowds(rig);
 	for (int i = 0; i < 50; i++) {
-		post_order(rig, i % WORKERS, WORKER_MAIL_RELOAD);
+		post_change(rig, i % WORKERS, SERVING_MAIL_RELOAD);
 		sched_yield();
 	}
 	end_crowds(rig, &opened, &heard);
@@ -509,7 +509,7 @@ static void test_stop_in_mid_traffic(void **state)
 	assert_true(SUM(rig, accepted) <= opened + 1);
 	assert_true(stats_read(&worker_stats(rig->workers[0])->ends[CLOSE_REASON_SHUTDOWN]) > 0);
 	for (int i = 0; i < WORKERS; i++) {
-		post_order(rig, i, WORKER_MAIL_DRAIN);
+		post_change(rig, i, SERVING_MAIL_DRAIN);
 	}
 }
 
@@ -539,7 +539,7 @@ static void test_drain_in_mid_traffic(void **state)
 		sched_yield();
 	}
 	for (int i = 0; i < WORKERS; i++) {
-		post_order(rig, i, WORKER_MAIL_DRAIN);
+		post_change(rig, i, SERVING_MAIL_DRAIN);
 	}
 	end_crowds(rig, &opened, &heard);
 	wait_until_empty(rig);
@@ -553,7 +553,7 @@ static void test_never_started(void **state)
 {
 	struct rig *rig = *state;
 	int peer = post_silent_one(rig, 0);
-	post_order(rig, 1, WORKER_MAIL_RELOAD);
+	post_change(rig, 1, SERVING_MAIL_RELOAD);
 	worker_join(rig->workers[0]);
 	worker_destroy(&rig->workers[0]);
 	char byte;

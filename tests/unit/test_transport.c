@@ -63,7 +63,7 @@ static struct rig *start(void)
 {
 	struct rig *rig = malloc(sizeof(*rig));
 	assert_non_null(rig);
-	rig_init(rig, 1, &session_ops);
+	rig_init(rig, 1);
 	return rig;
 }
 

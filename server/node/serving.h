@@ -1,0 +1,100 @@
+/* A worker's turn without its thread: connections, their sessions, the worker's share of the
+ * fan-out, and all that is done for them from one wait to the next.
+ *
+ *   wait ─> serving_on_events ─> serving_before_mail ─> serving_on_mail … ─> serving_after_mail ─┐
+ *    ^───────────────────────────────────────────────────────────────────────────────────────────┘
+ *
+ * Each part is bounded, so that none starves another. Who waits, reads the clock and takes the mail
+ * is a worker's thread, or a test or simulation with a clock of its own. */
+#ifndef TIDEGATE_SERVING_H
+#define TIDEGATE_SERVING_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../base/loop.h"
+#include "../base/mailbox.h"
+#include "../base/stats.h"
+#include "../config/config.h"
+#include "../conn/conns.h"
+#include "../conn/drain.h"
+#include "../fanout/fanout.h"
+#include "../session/ended.h"
+#include "../session/orders.h"
+#include "../session/sessions.h"
+#include "node.h"
+
+enum {
+	SERVING_MAIL_MAX = 256,     /* items of a turn, as serving_on_mail weighs them */
+	SERVING_RECEIVERS_MAX = 64, /* of a turn's slice of the fan-out: a third of a
+				       millisecond of sends */
+};
+
+enum serving_mail {
+	SERVING_MAIL_SOCKETS, /* struct socket_batch, from an acceptor */
+	SERVING_MAIL_FANOUT,  /* from another worker's fan-out */
+	SERVING_MAIL_KICK,    /* from the user table, by way of another worker */
+	SERVING_MAIL_RELOAD,  /* struct serving_change: take over limits and deadlines */
+	SERVING_MAIL_DRAIN,   /* struct serving_change: send everybody away */
+	SERVING_MAIL_ORDER,   /* struct order, from the admin port, to which it returns */
+	SERVING_MAIL_STOP,    /* a bare item, the poster's: end now */
+};
+
+/* What changes while running; counted in changes_pending by who posts it.
+ * Owner:  the gateway until posted, then the worker, which frees it. */
+struct serving_change {
+	struct mail mail;
+	uint64_t drain_ms;    /* of SERVING_MAIL_DRAIN: over how long */
+	struct config config; /* of SERVING_MAIL_RELOAD */
+};
+
+/* Owner:  a worker; all but `stats`, `load` and the mailbox is its thread's alone.
+ * Shared: as said there. */
+struct serving {
+	struct stats stats;                 /* first, for its alignment */
+	_Alignas(64) _Atomic uint32_t load; /* sockets given to it and not closed yet */
+	struct node *node;
+	uint8_t id;
+	bool is_stopping; /* has been told to end now */
+	bool is_sweeping;
+	uint32_t sweep_cursor; /* connections already brought to shortened deadlines */
+	struct mailbox *mailbox;
+	struct loop *loop; /* lent by who waits on it and has its clock */
+	struct conns conns;
+	struct fanout *fanout;
+	struct sessions sessions;
+	struct ended *ended; /* NULL without an admin port, where nobody asks */
+	struct orders orders;
+	struct drain drain;
+};
+
+/* The loop, which must outlive it, watches its connections and its mailbox's bell.
+ * Errors: -errno; serving_finish is due all the same. */
+int serving_init(struct serving *serving, struct node *node, uint8_t id, struct loop *loop,
+	const struct config *config);
+
+/* Ends all connections at once, without a word, and its part in the fan-out. Twice is fine.
+ * Thread: the owner, registered with the user table. */
+void serving_end(struct serving *serving);
+
+/* The same where it has not been done, and frees everything with what is left in the mailbox, to
+ * which nobody posts any more. Thread: registered with the user table. */
+void serving_finish(struct serving *serving);
+
+/* --- a turn; thread: the owner --- */
+
+/* Acts on the first `count` of loop->events. */
+void serving_on_events(struct serving *serving, int count);
+
+/* Ends the I/O: reads on where there was more, and sends what was posted on its way. */
+void serving_before_mail(struct serving *serving);
+
+/* Acts on an item from the mailbox. Returns how many of SERVING_MAIL_MAX it counts as. */
+int serving_on_mail(struct serving *serving, struct mail *mail);
+
+/* Fan-out, deadlines, drain, back-pressure, reap. Returns for how many ms the next wait may last at
+ * most: 0 where more is left to do. */
+int serving_after_mail(struct serving *serving);
+
+#endif

@@ -1,0 +1,178 @@
+#include "conn_rig.h"
+
+#include "../../server/node/newcomers.h"
+
+static void post(struct rig *rig, uint32_t worker, enum serving_mail kind, struct mail *mail)
+{
+	mail->kind = kind;
+	mailbox_post(rig->mailboxes[worker], mail);
+}
+
+static void post_change(struct rig *rig, uint32_t worker, enum serving_mail kind)
+{
+	struct serving_change *change = calloc(1, sizeof(*change));
+	assert_non_null(change);
+	change->config = rig->config;
+	change->drain_ms = rig->config.drain * 1000;
+	rig->node.changes_pending++;
+	post(rig, worker, kind, &change->mail);
+}
+
+/* Hands over a newcomer. Returns its end. */
+static int post_socket(struct rig *rig, uint32_t worker)
+{
+	int fds[2];
+	struct socket_batch *batch = calloc(1, sizeof(*batch) + sizeof(batch->sockets[0]));
+	assert_non_null(batch);
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+	batch->count = 1;
+	batch->sockets[0].fd = fds[0];
+	post(rig, worker, SERVING_MAIL_SOCKETS, &batch->mail);
+	return fds[1];
+}
+
+static void test_a_reload_reaches_those_who_are_there(void **state)
+{
+	struct rig *rig = *state;
+	struct client *a = rig_login(rig, 0, "a");
+	rig_login(rig, 1, "b");
+	rig->config.read_deadline = 10;
+	rig->config.max_message = 125;
+	rig->config.tx_queue_limit = 4096;
+	rig->config.drain = 30;
+	post_change(rig, 0, SERVING_MAIL_RELOAD);
+	rig_run(rig);
+	assert_int_equal(rig->node.changes_pending, 0);
+	assert_int_equal(rig_conns(rig, 0)->limits.max_message, 125);
+	assert_int_equal(rig_conns(rig, 0)->limits.queue_limit, 4096);
+	assert_int_equal(rig_conns(rig, 0)->limits.retry_s, 31);
+	rig_pass(rig, loop_ticks(10000) + 3);
+	rig_run(rig);
+	expect_close(a, 3008, "i/o timeout");
+	/* The other worker was not told. */
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_READ_TIMEOUT), 1);
+}
+
+static void test_a_drain_sends_everybody_away(void **state)
+{
+	struct rig *rig = *state;
+	struct client *clients[4];
+	char name[8];
+	for (uint32_t i = 0; i < 4; i++) {
+		snprintf(name, sizeof(name), "u%u", i);
+		clients[i] = rig_login(rig, i % 2, name);
+	}
+	post_change(rig, 0, SERVING_MAIL_DRAIN);
+	post_change(rig, 1, SERVING_MAIL_DRAIN);
+	rig_run(rig);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_DRAIN), 0);
+	rig_pass(rig, loop_ticks(rig->config.drain * 1000));
+	rig_run(rig);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_DRAIN), 4);
+	for (uint32_t i = 0; i < 4; i++) {
+		expect_close(clients[i], 1012, "retry_ms=");
+	}
+	struct client *late = rig_connect(rig, 0, 0, false);
+	client_request(late, "/?user=late");
+	rig_run(rig);
+	assert_int_equal(client_status(late), 503);
+}
+
+static void test_a_turn_hands_out_one_slice(void **state)
+{
+	struct rig *rig = *state;
+	const _Atomic uint64_t *deliveries = &rig->workers[0].stats.deliveries;
+	char name[8];
+	for (uint32_t i = 0; i < SERVING_RECEIVERS_MAX + 10; i++) {
+		snprintf(name, sizeof(name), "u%u", i);
+		rig_login(rig, 0, name);
+	}
+	client_text(rig_login(rig, 1, "s"), "hello");
+	rig_turn(rig, 1);
+	assert_true(rig_turn(rig, 0));
+	assert_int_equal(stats_read(deliveries), SERVING_RECEIVERS_MAX);
+	rig_turn(rig, 0);
+	assert_int_equal(stats_read(deliveries), SERVING_RECEIVERS_MAX + 10);
+}
+
+/* Walks over the table take most of a turn's time for mail. */
+static void test_a_list_weighs_more(void **state)
+{
+	struct rig *rig = *state;
+	struct mailbox *back;
+	struct mail *mail;
+	assert_int_equal(mailbox_create(&back), 0);
+	struct order list = {
+		.mail.kind = SERVING_MAIL_ORDER, .back = back, .action = ORDER_LIST, .name = ""};
+	struct order show = {
+		.mail.kind = SERVING_MAIL_ORDER, .back = back, .action = ORDER_SHOW, .name = ""};
+	assert_int_equal(serving_on_mail(&rig->workers[0], &list.mail), SERVING_MAIL_MAX / 4);
+	assert_int_equal(serving_on_mail(&rig->workers[0], &show.mail), 1);
+	while (mailbox_take(back, &mail) == MAILBOX_MAIL) {
+	}
+	mailbox_destroy(&back);
+}
+
+/* Of every kind, when nobody takes it any more; the accounts are the rig's to check. */
+static void test_what_is_left_in_the_mailbox_is_freed(void **state)
+{
+	struct rig *rig = *state;
+	struct mail stop;
+	struct client *talks = rig_login(rig, 1, "talks");
+	rig_login(rig, 0, "a");
+	client_text(talks, "hello");
+	struct client *same = rig_connect(rig, 1, 0, false);
+	client_request(same, "/?user=a");
+	rig_turn(rig, 1); /* the text, and the kick */
+	post_change(rig, 0, SERVING_MAIL_RELOAD);
+	int newcomer = post_socket(rig, 0);
+	post(rig, 0, SERVING_MAIL_STOP, &stop);
+	serving_end(&rig->workers[0]);
+	serving_end(&rig->workers[1]);
+	serving_finish(&rig->workers[0]);
+	char byte;
+	assert_int_equal(recv(newcomer, &byte, 1, 0), 0);
+	close(newcomer);
+}
+
+static void test_a_stop_is_told(void **state)
+{
+	struct rig *rig = *state;
+	struct mail stop;
+	assert_false(rig->workers[0].is_stopping);
+	post(rig, 0, SERVING_MAIL_STOP, &stop);
+	rig_turn(rig, 0);
+	assert_true(rig->workers[0].is_stopping);
+}
+
+static int setup(void **state)
+{
+	struct rig *rig = aligned_alloc(64, sizeof(*rig));
+	assert_non_null(rig);
+	rig_init(rig, 2);
+	*state = rig;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	rig_finish(*state);
+	free(*state);
+	return 0;
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_a_reload_reaches_those_who_are_there),
+		CASE(test_a_drain_sends_everybody_away),
+		CASE(test_a_turn_hands_out_one_slice),
+		CASE(test_a_list_weighs_more),
+		CASE(test_what_is_left_in_the_mailbox_is_freed),
+		CASE(test_a_stop_is_told),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
