@@ -248,21 +248,28 @@ static inline size_t take_header(struct frame_reader *reader)
 	return len;
 }
 
-/* Lets wslay check the header, when there is one, and follow `len` bytes of payload. */
+/* Lets wslay go on until it has followed `len` bytes, after a first step. */
+__attribute__((noinline)) static bool wslay_agrees_in_steps(
+	struct frame_reader *reader, ssize_t step, size_t len)
+{
+	struct wslay_frame_iocb iocb;
+	for (size_t followed = 0; step >= 0; step = wslay_frame_recv(reader->wslay, &iocb)) {
+		followed += (size_t)step;
+		if (followed >= len) {
+			return true;
+		}
+	}
+	/* With nothing to follow, it is the header alone that it has seen. */
+	return step == WSLAY_ERR_WANT_READ && len == 0;
+}
+
+/* Lets wslay check the header, when there is one, and follow `len` bytes of payload: in one step,
+ * nearly always. */
 static inline bool wslay_agrees(struct frame_reader *reader, size_t len)
 {
 	struct wslay_frame_iocb iocb;
-	size_t followed = 0;
-
-	do {
-		const ssize_t step = wslay_frame_recv(reader->wslay, &iocb);
-		if (step < 0) {
-			/* With nothing to follow, it is the header alone that it has seen. */
-			return step == WSLAY_ERR_WANT_READ && len == 0;
-		}
-		followed += (size_t)step;
-	} while (followed < len);
-	return true;
+	const ssize_t step = wslay_frame_recv(reader->wslay, &iocb);
+	return step >= (ssize_t)len || wslay_agrees_in_steps(reader, step, len);
 }
 
 /* Unmasks 2 to 8 bytes with one load and one store, which the reader of the payload then finds in

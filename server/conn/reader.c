@@ -158,11 +158,11 @@ static void read_once(struct conns *conns, struct conn *conn)
 	struct transport_read got = transport_recv(conn, conns->reading.buffer, most);
 	switch (got.status) {
 	case TRANSPORT_DATA:
+		if (got.more || conn->flags & CONN_HUNG_UP) {
+			put_ready(conns, conn);
+		}
 		if (got.len > 0) {
 			on_bytes(conns, conn, got.data, got.len);
-		}
-		if (conn->state != CONN_DEAD && (got.more || conn->flags & CONN_HUNG_UP)) {
-			put_ready(conns, conn);
 		}
 		break;
 	case TRANSPORT_NOTHING:
