@@ -1,8 +1,9 @@
 /* The record of one connection: 120 bytes, and all that an idle one costs here.
  *
  *   OPENING ──accepted──> LIVE ──reason──> CLOSING ──all said──> DEAD ──reap──> FREE
- *      ├───────────refused──────────────────^                     ^
- *      └──────────────────gone: EOF, reset, broken────────────────┘  (from any state)
+ *    │   ├────────────refused───────────────^                     ^
+ *    │   └────────────────gone: EOF, reset, broken────────────────┘  (from any state)
+ *    └─to be answered later─> POSTPONED ──accepted, refused, gone: as from OPENING
  *
  * Only data; what happens to it is in conns.h. */
 #ifndef TIDEGATE_CONN_H
@@ -14,11 +15,12 @@
 #include "../base/remote.h"
 
 enum conn_state {
-	CONN_FREE,    /* no connection */
-	CONN_OPENING, /* its opening request is awaited */
-	CONN_LIVE,    /* 101 queued: frames flow */
-	CONN_CLOSING, /* its end has a reason: the last bytes are on their way */
-	CONN_DEAD,    /* to be reaped at the end of the turn */
+	CONN_FREE,      /* no connection */
+	CONN_OPENING,   /* its opening request is awaited */
+	CONN_POSTPONED, /* its request will be answered later: nothing is read meanwhile */
+	CONN_LIVE,      /* 101 queued: frames flow */
+	CONN_CLOSING,   /* its end has a reason: the last bytes are on their way */
+	CONN_DEAD,      /* to be reaped at the end of the turn */
 };
 
 enum conn_flag {
@@ -32,7 +34,7 @@ enum conn_flag {
 	CONN_FIN_SENT = 1 << 7,   /* everything is said: only the peer's end is awaited */
 	CONN_RESET = 1 << 8,      /* end with a reset, not with a FIN */
 	CONN_MUTED = 1 << 9,      /* for a demonstration: what it would be sent is dropped */
-	CONN_HEAD_KEPT = 1 << 10, /* `opening` holds a part of its request */
+	CONN_HEAD_KEPT = 1 << 10, /* `opening` holds what has come of its request */
 	CONN_LAYERED = 1 << 11,   /* its bytes go through extra->transport */
 };
 
@@ -69,7 +71,7 @@ struct conn {
 	/* They exclude each other: a head is complete before frames are read. */
 	union {
 		struct message_reader *rx; /* lent while a frame or message is in flight */
-		struct opening *opening;   /* with CONN_HEAD_KEPT: a request, arrived in part */
+		struct opening *opening; /* with CONN_HEAD_KEPT: a request, in part or postponed */
 	};
 	struct conn_extra *extra; /* NULL for most */
 	struct tx_queue *tx;      /* what the peer has not taken; NULL while it keeps up */

@@ -216,6 +216,11 @@ void conn_answer_close(struct conns *conns, struct conn *conn, const uint8_t *pa
 	}
 }
 
+static bool is_unanswered(const struct conn *conn)
+{
+	return conn->state == CONN_OPENING || conn->state == CONN_POSTPONED;
+}
+
 static void send_http(struct conns *conns, const char *answer, size_t len)
 {
 	/* Always the first thing a connection is sent, so there is room. */
@@ -228,7 +233,7 @@ static void send_http(struct conns *conns, const char *answer, size_t len)
 void conn_refuse(struct conns *conns, struct conn *conn, const char *answer, size_t answer_len,
 	enum close_reason reason)
 {
-	ASSERT(conn->state == CONN_OPENING);
+	ASSERT(is_unanswered(conn));
 	send_http(conns, answer, answer_len);
 	begin_closing(conns, conn, reason, 0);
 	conn->flags |= CONN_DISCARD;
@@ -236,7 +241,7 @@ void conn_refuse(struct conns *conns, struct conn *conn, const char *answer, siz
 
 void conn_accept(struct conns *conns, struct conn *conn, const char *answer, size_t answer_len)
 {
-	ASSERT(conn->state == CONN_OPENING);
+	ASSERT(is_unanswered(conn));
 	send_http(conns, answer, answer_len);
 	conn->state = CONN_LIVE;
 	conn->state_tick = conns->loop->now_tick;
@@ -245,6 +250,12 @@ void conn_accept(struct conns *conns, struct conn *conn, const char *answer, siz
 	conns->caught_up = true;
 	/* The read deadline and the ping may come before what the handshake had left. */
 	conn_rearm(conns, conn);
+}
+
+void conn_postpone(struct conn *conn)
+{
+	ASSERT(is_unanswered(conn));
+	conn->state = CONN_POSTPONED;
 }
 
 /* All is sent: what is left to do depends on who spoke last. */

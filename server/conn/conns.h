@@ -33,7 +33,8 @@ enum {
 
 /* What the floor above does. `owner` is conns->owner. */
 struct conn_ops {
-	/* A valid upgrade has come: answer with conn_accept, perhaps followed by conn_close. */
+	/* A valid upgrade has come: answer with conn_accept, perhaps followed by conn_close; with
+	 * conn_refuse; or with conn_postpone. The request is borrowed until the call returns. */
 	void (*request)(void *owner, struct conn *conn, const struct handshake_request *request);
 	/* A text or binary message has come; borrowed until the call returns. */
 	void (*message)(void *owner, struct conn *conn, const struct message *message);
@@ -126,6 +127,11 @@ void conn_accept(struct conns *conns, struct conn *conn, const char *answer, siz
 /* Queues an HTTP answer that is no 101 and ends the connection. */
 void conn_refuse(struct conns *conns, struct conn *conn, const char *answer, size_t answer_len,
 	enum close_reason reason);
+
+/* Leaves a request, which ops->request was called with, to be answered later, between
+ * reader_answer_begin and reader_answer_end. Until then nothing is read. Whoever hangs up meanwhile
+ * is gone; the handshake deadline goes on, and with it, or with a drain, the request is refused. */
+void conn_postpone(struct conn *conn);
 
 /* The socket can take more of what is queued. */
 void conn_resume_writing(struct conns *conns, struct conn *conn);

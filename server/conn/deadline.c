@@ -43,6 +43,7 @@ enum deadline_due deadline_check(const struct deadlines *deadlines, const struct
 	*ret_next = now + 1;
 	switch ((enum conn_state)conn->state) {
 	case CONN_OPENING:
+	case CONN_POSTPONED:
 		due = conn->last_read_tick + deadlines->handshake + SLACK;
 		if (now >= due) {
 			return DEADLINE_HANDSHAKE;

@@ -1,5 +1,7 @@
 #include "drain.h"
 
+#include "opening.h"
+
 enum {
 	STEP_MS = 10,            /* the grain of the spread */
 	RESTART_MS = 1000,       /* what a restart takes, at least */
@@ -36,17 +38,32 @@ static uint32_t target(const struct drain *drain, uint64_t elapsed_ms)
 	return (uint32_t)(drain->total * elapsed_ms / drain->length_ms);
 }
 
+static bool is_to_be_told(const struct conn *conn)
+{
+	return conn->state == CONN_LIVE || conn->state == CONN_POSTPONED;
+}
+
+static void tell(
+	const struct drain *drain, struct conns *conns, struct conn *conn, uint64_t elapsed_ms)
+{
+	conn_visit_begin(conns, conn);
+	if (conn->state == CONN_POSTPONED) {
+		opening_refuse(conns, conn, 503, CLOSE_REASON_UNAVAILABLE);
+	} else {
+		conn_close(conns, conn, CLOSE_REASON_DRAIN, retry_ms(drain, elapsed_ms));
+	}
+	conn_visit_end(conns, conn);
+}
+
 int drain_step(struct drain *drain, struct conns *conns, uint32_t max)
 {
 	uint64_t elapsed_ms = conns->loop->now_ms - drain->started_ms;
 	uint32_t until = target(drain, elapsed_ms);
 	for (; drain->cursor < until && max > 0; drain->cursor++) {
 		struct conn *conn = conn_table_at(conns->table, drain->cursor);
-		if (conn->state == CONN_LIVE) {
+		if (is_to_be_told(conn)) {
 			max--;
-			conn_visit_begin(conns, conn);
-			conn_close(conns, conn, CLOSE_REASON_DRAIN, retry_ms(drain, elapsed_ms));
-			conn_visit_end(conns, conn);
+			tell(drain, conns, conn, elapsed_ms);
 		}
 	}
 	if (drain->cursor == drain->total) {

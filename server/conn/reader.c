@@ -6,6 +6,12 @@
 #include "send.h"
 #include "transport.h"
 
+enum {
+	/* Bytes of one read while opening: what lies behind the head of a request that is postponed
+	 * has to be kept. */
+	OPENING_READ = 2 * HANDSHAKE_HEAD_MAX,
+};
+
 /* --- messages -------------------------------------------------------------------------------- */
 
 static void on_message(struct conns *conns, struct conn *conn, const struct message *message)
@@ -135,20 +141,28 @@ static void pause_reading(struct conns *conns, struct conn *conn)
 /* How much may be read at once; nothing from those that the fan-out waits to be rid of. */
 static size_t allowance(struct conns *conns, const struct conn *conn)
 {
-	size_t most = CONN_READ_BUFFER;
-	if (conn->flags & CONN_FEEDER && conn->state == CONN_LIVE) {
-		size_t granted = conns->ops->may_read(conns->owner, conn);
-		most = granted < most ? granted : most;
+	if (conn->state != CONN_LIVE) {
+		return conn->state == CONN_OPENING ? OPENING_READ : CONN_READ_BUFFER;
 	}
-	return most;
+	if (!(conn->flags & CONN_FEEDER)) {
+		return CONN_READ_BUFFER;
+	}
+	size_t granted = conns->ops->may_read(conns->owner, conn);
+	return granted < CONN_READ_BUFFER ? granted : CONN_READ_BUFFER;
+}
+
+/* Whether somebody else will see to it: the list it is on, or reader_answer_end. One that is paused
+ * and closing feeds nobody any more. */
+static bool is_left_alone(const struct conn *conn)
+{
+	return conn->flags & CONN_READY || conn->state == CONN_POSTPONED ||
+	       (conn->flags & CONN_PAUSED && conn->state == CONN_LIVE);
 }
 
 static void read_once(struct conns *conns, struct conn *conn)
 {
-	bool is_paused = conn->flags & CONN_PAUSED && conn->state == CONN_LIVE;
-	if (is_paused || conn->flags & CONN_READY) {
-		return; /* The list it is on will see to it; one that is closing feeds nobody any
-			   more. */
+	if (is_left_alone(conn)) {
+		return;
 	}
 	size_t most = allowance(conns, conn);
 	if (most == 0) {
@@ -193,6 +207,11 @@ void reader_on_events(struct conns *conns, handle_t handle, uint32_t events)
 	}
 	if (events & hung_up) {
 		conn->flags |= CONN_HUNG_UP;
+		if (conn->state == CONN_POSTPONED) {
+			conn_vanish(conns, conn,
+				events & EPOLLERR ? CLOSE_REASON_PEER_RESET
+						  : CLOSE_REASON_PEER_EOF);
+		}
 	}
 	if (events & (EPOLLIN | hung_up) && conn->state != CONN_DEAD) {
 		read_once(conns, conn);
@@ -246,6 +265,36 @@ void reader_unpause(struct conns *conns)
 			put_ready(conns, conn);
 		}
 	}
+}
+
+struct conn *reader_answer_begin(
+	struct conns *conns, handle_t handle, struct handshake_request *ret_request)
+{
+	struct conn *conn = conn_table_find(conns->table, handle);
+	if (!conn || conn->state != CONN_POSTPONED) {
+		return NULL;
+	}
+	conn_visit_begin(conns, conn);
+	if (!opening_recall(conns, conn, ret_request)) {
+		reader_answer_end(conns, conn);
+		return NULL;
+	}
+	return conn;
+}
+
+void reader_answer_end(struct conns *conns, struct conn *conn)
+{
+	if (conn->state != CONN_POSTPONED) {
+		size_t len = opening_take_behind(conns, conn);
+		if (len > 0 && is_listened_to(conn)) {
+			on_frame_bytes(conns, conn, conns->reading.buffer, len);
+		}
+		/* What came meanwhile was announced by an event that nobody followed. */
+		if (conn->state != CONN_DEAD) {
+			put_ready(conns, conn);
+		}
+	}
+	conn_visit_end(conns, conn);
 }
 
 bool reader_has_ready(const struct conns *conns)

@@ -21,6 +21,16 @@ bool reader_read_ready(struct conns *conns, uint32_t max);
 /* Goes back to reading from all paused connections. Thread: the owner. */
 void reader_unpause(struct conns *conns);
 
+/* Begins a visit to a connection whose request was postponed, and gives the request once more, for
+ * conn_accept or conn_refuse; it is borrowed until reader_answer_end. NULL: the connection is gone,
+ * or was refused; there is no visit then. Thread: the owner. */
+struct conn *reader_answer_begin(
+	struct conns *conns, handle_t handle, struct handshake_request *ret_request);
+
+/* Ends that visit. What lay behind the head is read, what came meanwhile will be. Without an answer
+ * the request stays postponed. */
+void reader_answer_end(struct conns *conns, struct conn *conn);
+
 /* Whether there are connections that may have more to read, or that are paused. Thread: the owner.
  */
 bool reader_has_ready(const struct conns *conns);

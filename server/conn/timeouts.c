@@ -1,6 +1,7 @@
 #include "timeouts.h"
 
 #include "../../proto/frame.h"
+#include "opening.h"
 #include "send.h"
 #include "transport.h"
 
@@ -11,9 +12,9 @@ static void handshake_passed(struct conns *conns, struct conn *conn)
 		conn_vanish(conns, conn, CLOSE_REASON_HANDSHAKE_TIMEOUT);
 		return;
 	}
-	char answer[HANDSHAKE_ANSWER_MAX];
-	size_t len = handshake_refusal(408, 0, answer);
-	conn_refuse(conns, conn, answer, len, CLOSE_REASON_HANDSHAKE_TIMEOUT);
+	/* Of a postponed request all has come: it is we who took too long. */
+	opening_refuse(conns, conn, conn->state == CONN_POSTPONED ? 503 : 408,
+		CLOSE_REASON_HANDSHAKE_TIMEOUT);
 }
 
 static void check_stalled(struct conns *conns, struct conn *conn)
@@ -56,7 +57,8 @@ static void act_on(struct conns *conns, struct conn *conn, enum deadline_due due
  * tell. */
 static bool is_unheard(const struct conn *conn, enum deadline_due due)
 {
-	return (due == DEADLINE_READ || due == DEADLINE_HANDSHAKE) && transport_unread(conn) > 0;
+	return (due == DEADLINE_READ || due == DEADLINE_HANDSHAKE) &&
+	       conn->state != CONN_POSTPONED && transport_unread(conn) > 0;
 }
 
 static uint32_t on_wheel(void *context, uint32_t index)
