@@ -14,9 +14,10 @@ import time
 import loads
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-START_S = 20  # until a server must accept
-STANDS_S = 0.05  # that a connection must stand for the server to be there
+START_S = 20  # until a server must answer
 RUN_S = 600   # until a generator must have ended
+OPENING = (b"GET /?user=probe HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+           b"Sec-WebSocket-Key: dGlkZWdhdGUtYmVuY2ghIQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
 GATEWAYS = ("gateway", "old")  # the others are peers, which may fail
 
 
@@ -120,7 +121,7 @@ class Servers:
         with tempfile.TemporaryFile() as log:
             process = subprocess.Popen(self.placed(command), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
             try:
-                wait_until_accepting(process, port, log)
+                wait_until_answering(process, port, log)
                 yield process.pid, f"ws://127.0.0.1:{port}/"
                 self.end(process)
             finally:
@@ -139,16 +140,14 @@ def pinned(cpu):
     return [] if cpu is None else ["taskset", "-c", str(cpu)]
 
 
-def wait_until_accepting(process, port, log):
+def wait_until_answering(process, port, log):
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as probe:
-            # The gateway's own probe of the port listens for a moment too, and then resets.
-            probe.settimeout(STANDS_S)
-            try:
-                probe.recv(1)
-            except TimeoutError:
-                return
+            # Asked for an answer: the gateway's own probe of the port listens for a moment, and resets.
+            probe.sendall(OPENING)
+            probe.recv(1)
+            return
         if process.poll() is not None:
             break
         time.sleep(0.02)
