@@ -1,6 +1,6 @@
 /* Each row of the table in tests/vectors.json, on a client that is brought into its state. */
 import { describe, expect, it, test } from 'vitest'
-import type { IMClient } from '../../src/index.js'
+import type { ClientEvents, IMClient } from '../../src/index.js'
 import { client, pass, ScriptedGateway, useScript, watch, type ScriptedSocket } from './scripted.js'
 import { bytes, vectors, type EventName, type StateName } from './vectors.js'
 
@@ -173,6 +173,9 @@ describe('a packet of the vectors', () => {
     await pass(0)
     const text = does === 'text' ? [Buffer.from(payload!, 'hex').toString()] : []
     expect(seen.events.message.map(({ raw }) => raw)).toEqual(text)
+    if (!['text', 'pong', 'ignore', 'close 4002'].includes(does)) {
+      expect(seen.events[does as keyof ClientEvents]).toHaveLength(1)
+    }
     expect(seen.events.closed.length).toBe(does === 'close 4002' ? 1 : 0)
     expect(line.closed?.code).toBe(does === 'close 4002' ? 4002 : undefined)
   })
