@@ -99,14 +99,14 @@ void batch_finish(struct fanout_node *node, struct batch **batch)
 /* --- encoding ----------------------------------------------------------------------------------
  */
 
-static size_t packet_header_len(enum batch_format format)
+static size_t packet_header_len(uint16_t command)
 {
-	return format == BATCH_PACKET ? PACKET_HEADER_LEN : 0;
+	return command ? PACKET_HEADER_LEN : 0;
 }
 
-size_t batch_text_frame_len(enum batch_format format, size_t text_len, size_t name_len)
+size_t batch_text_frame_len(uint16_t command, size_t text_len, size_t name_len)
 {
-	size_t payload_len = packet_header_len(format) + text_len + suffix_len(name_len);
+	size_t payload_len = packet_header_len(command) + text_len + suffix_len(name_len);
 	return frame_header_len(payload_len) + payload_len;
 }
 
@@ -120,15 +120,15 @@ static struct batch_message *note_message(struct batch *batch, const uint8_t *en
 	return message;
 }
 
-void batch_put_text(struct batch *batch, enum batch_format format, const struct batch_user *sender,
+void batch_put_text(struct batch *batch, uint16_t command, const struct batch_user *sender,
 	const uint8_t *text, size_t text_len)
 {
 	size_t line_len = text_len + suffix_len(sender->name_len);
 	uint8_t *at = batch->buf.data + batch->buf.len;
-	at += frame_header_write(at, format == BATCH_PACKET ? FRAME_BINARY : FRAME_TEXT,
-		packet_header_len(format) + line_len, NULL);
-	if (format == BATCH_PACKET) {
-		packet_header_write(at, PACKET_TEXT, (uint32_t)line_len);
+	at += frame_header_write(at, command ? FRAME_BINARY : FRAME_TEXT,
+		packet_header_len(command) + line_len, NULL);
+	if (command) {
+		packet_header_write(at, command, (uint32_t)line_len);
 		at += PACKET_HEADER_LEN;
 	}
 	memcpy(at, text, text_len);

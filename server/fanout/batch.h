@@ -19,11 +19,6 @@ enum {
 	BATCH_POOL = 8, /* kept for the next turns, so that none is allocated */
 };
 
-enum batch_format {
-	BATCH_TEXT,   /* a text message */
-	BATCH_PACKET, /* a binary message that is a packet 102 */
-};
-
 /* A user, as who has sent a message or as who receives some. Borrowed for a call. */
 struct batch_user {
 	const char *name;
@@ -84,10 +79,12 @@ static inline bool batch_has_room(const struct batch *batch, size_t frame_len)
 }
 
 /* Bytes of the frame that batch_put_text makes. */
-size_t batch_text_frame_len(enum batch_format format, size_t text_len, size_t name_len);
+size_t batch_text_frame_len(uint16_t command, size_t text_len, size_t name_len);
 
-/* Appends `TEXT -- FROM user`. There must be room. */
-void batch_put_text(struct batch *batch, enum batch_format format, const struct batch_user *sender,
+/* Appends `TEXT -- FROM user`, in a packet of that command; 0: as a text message. There must be
+ * room.
+ */
+void batch_put_text(struct batch *batch, uint16_t command, const struct batch_user *sender,
 	const uint8_t *text, size_t text_len);
 
 /* Appends a message of no user's. There must be room. */

@@ -86,18 +86,18 @@ static int batch_with_room(struct fanout *fanout, size_t frame_len, struct batch
 	return 0;
 }
 
-int fanout_post(struct fanout *fanout, enum batch_format format, struct conn *sender,
-	const uint8_t *text, size_t text_len)
+int fanout_post(struct fanout *fanout, uint16_t command, struct conn *sender, const uint8_t *text,
+	size_t text_len)
 {
 	if (memory_budget_is_exceeded(fanout->node->budget) && !fanout->conns->others_can_give) {
 		return -ENOBUFS;
 	}
 	struct batch_user user = user_of(sender);
-	size_t frame_len = batch_text_frame_len(format, text_len, user.name_len);
+	size_t frame_len = batch_text_frame_len(command, text_len, user.name_len);
 	struct batch *batch;
 	int err = batch_with_room(fanout, frame_len, &batch);
 	if (!err) {
-		batch_put_text(batch, format, &user, text, text_len);
+		batch_put_text(batch, command, &user, text, text_len);
 		pressure_note_fed(&fanout->pressure, sender, frame_len);
 	}
 	return err;

@@ -45,11 +45,11 @@ int fanout_join(struct fanout *fanout, struct conn *conn);
 /* The connection is no receiver any more. Fine for one that never was. */
 void fanout_leave(struct fanout *fanout, struct conn *conn);
 
-/* Encodes `TEXT -- FROM user` for everybody but the user of `sender`, whatever connection that user
- * has by then. Makes the sender a feeder. Errors: -ENOMEM, or -ENOBUFS over the node's memory
- * limit: refuse the sender. */
-int fanout_post(struct fanout *fanout, enum batch_format format, struct conn *sender,
-	const uint8_t *text, size_t text_len);
+/* Encodes `TEXT -- FROM user`, in a packet of that command (0: as a text message), for everybody
+ * but the user of `sender`, whatever connection that user has by then. Makes the sender a feeder.
+ * Errors: -ENOMEM, or -ENOBUFS over the node's memory limit: refuse the sender. */
+int fanout_post(struct fanout *fanout, uint16_t command, struct conn *sender, const uint8_t *text,
+	size_t text_len);
 
 /* Encodes a message of no user's for everybody and sends it on its way, behind what was posted
  * before. Tells how many receivers there are. Errors: -ENOMEM; -ENOBUFS over the node's memory

@@ -39,10 +39,10 @@ static void log_message(
 		user);
 }
 
-static void post(struct sessions *sessions, struct conn *conn, enum batch_format format,
+static void post(struct sessions *sessions, struct conn *conn, uint16_t command,
 	const uint8_t *text, size_t len)
 {
-	if (fanout_post(sessions->fanout, format, conn, text, len) < 0) {
+	if (fanout_post(sessions->fanout, command, conn, text, len) < 0) {
 		conn_overload(sessions->conns, conn, CLOSE_REASON_OVERLOADED);
 	}
 }
@@ -78,7 +78,7 @@ static void on_text(struct sessions *sessions, struct conn *conn, const struct m
 		conn_close(sessions->conns, conn, CLOSE_REASON_BAD_PACKET, 0);
 		return;
 	}
-	post(sessions, conn, BATCH_PACKET, packet->payload, packet->payload_len);
+	post(sessions, conn, PACKET_TEXT, packet->payload, packet->payload_len);
 }
 
 /* What only the gateway sends. */
@@ -119,7 +119,7 @@ void commands_on_message(void *owner, struct conn *conn, const struct message *m
 		log_message(sessions, conn, message);
 	}
 	if (message->kind == MESSAGE_TEXT) {
-		post(sessions, conn, BATCH_TEXT, message->data, message->len);
+		post(sessions, conn, 0, message->data, message->len);
 	} else {
 		on_packet(sessions, conn, message);
 	}

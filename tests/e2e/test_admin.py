@@ -231,7 +231,7 @@ def test_every_byte_is_counted_and_every_connection_ends_once(serve):
     assert sum(ends) == values["tidegate_connections_total"] == 3
     assert values['tidegate_ends_total{reason="http_refused"}'] == 1
     reasons = re.findall(
-        r'^CLOSE_REASON\(\w+, \d+, "(\w+)"', (ROOT / "proto/close_reason.def").read_text("utf-8"), re.M
+        r'^CLOSE_REASON\(\w+, \w+, "(\w+)"', (ROOT / "proto/close_reason.def").read_text("utf-8"), re.M
     )
     assert {f'tidegate_ends_total{{reason="{reason}"}}' for reason in reasons} <= set(values)
     assert len(ends) == len(reasons) > 15

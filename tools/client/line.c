@@ -282,12 +282,12 @@ static bool take_packet(
 	struct packet packet;
 
 	if (packet_decode(message->data, message->len, &packet) < 0 ||
-		(packet.command == PACKET_TEXT &&
+		(packet_is_fanned_out(packet.command) &&
 			!utf8_valid(packet.payload, packet.payload_len))) {
 		return fail(line, TG_ERR_PACKET, CLOSE_REASON_BAD_PACKET, ret_event);
 	}
 	*ret_event = (struct line_event){
-		.kind = packet.command == PACKET_TEXT ? LINE_TEXT : LINE_PACKET,
+		.kind = packet_is_fanned_out(packet.command) ? LINE_TEXT : LINE_PACKET,
 		.data = packet.payload,
 		.len = packet.payload_len,
 		.command = packet.command,

@@ -18,10 +18,10 @@ enum {
 };
 
 enum line_event_kind {
-	LINE_MORE, /* all fed bytes are consumed, or the line takes no more of them */
-	LINE_OPEN, /* the answer was 101, and right */
-	LINE_TEXT,
-	LINE_PACKET, /* one that is not a text */
+	LINE_MORE,   /* all fed bytes are consumed, or the line takes no more of them */
+	LINE_OPEN,   /* the answer was 101, and right */
+	LINE_TEXT,   /* what somebody says */
+	LINE_PACKET, /* one that nobody says */
 	LINE_PONG,   /* to the newest Ping of line_ping() */
 	LINE_CLOSE,  /* a Close came; it was answered. Nothing more comes of this line */
 	LINE_BROKEN, /* the line was failed; a Close was queued where one is due. Nothing more comes

@@ -1,9 +1,10 @@
 // WebSocket messages and packets as the inspector shows them. Everything here is pure.
 
 import { hex } from './format.js';
+import { PACKETS } from './packets.js';
 
 export type Direction = 'out' | 'in';
-export type Kind = 'ping' | 'pong' | 'text' | 'open' | 'close' | 'other';
+export type Kind = (typeof PACKETS)[keyof typeof PACKETS]['name'] | 'open' | 'close' | 'other';
 export type Role = 'command' | 'length' | 'payload' | 'plain';
 
 export interface Piece {
@@ -22,9 +23,6 @@ const SHOWN_BYTES = 12;
 const SHOWN_CHARACTERS = 120;
 
 const HEADER = 6;
-const PING = 100;
-const PONG = 101;
-const TEXT = 102;
 
 function shorten(text: string): string {
   const characters = Array.from(text);
@@ -37,18 +35,20 @@ function payloadPiece(payload: Uint8Array): Piece {
   return { role: 'payload', text: hex(payload.subarray(0, SHOWN_BYTES)) + more };
 }
 
+function isKnown(command: number): command is keyof typeof PACKETS {
+  return command in PACKETS;
+}
+
 function meaningOf(command: number, payload: Uint8Array): { kind: Kind; meaning: string } {
-  const echo = payload.length > 0 ? `, ${String(payload.length)} bytes to echo` : '';
-  switch (command) {
-    case PING:
-      return { kind: 'ping', meaning: 'ping: are you there?' + echo };
-    case PONG:
-      return { kind: 'pong', meaning: 'pong: I am here' };
-    case TEXT:
-      return { kind: 'text', meaning: `text “${shorten(new TextDecoder().decode(payload))}”` };
-    default:
-      return { kind: 'other', meaning: `command ${String(command)}, ignored` };
+  if (!isKnown(command)) {
+    return { kind: 'other', meaning: `command ${String(command)}, ignored` };
   }
+  const { name, meaning } = PACKETS[command];
+  if (name === 'text') {
+    return { kind: name, meaning: `text “${shorten(new TextDecoder().decode(payload))}”` };
+  }
+  const echo = name === 'ping' && payload.length > 0 ? `, ${String(payload.length)} bytes to echo` : '';
+  return { kind: name, meaning: `${name}: ${meaning}${echo}` };
 }
 
 export function describeBinary(data: Uint8Array): Described {

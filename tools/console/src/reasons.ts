@@ -1,50 +1,10 @@
-// Close codes and the gateway's names of ends in words: PROTOCOL section 5, for people. Pure.
+// Close codes and the gateway's names of ends in words.
 
-const CODES: Readonly<Record<number, string>> = {
-  1000: 'a normal end',
-  1001: 'the page went away',
-  1002: 'a frame broke the WebSocket rules',
-  1005: 'closed without saying why',
-  1006: 'the line went dead without a word',
-  1007: 'a text was not valid UTF-8',
-  1008: 'refused by policy',
-  1009: 'a message was too big',
-  1011: 'the gateway failed inside',
-  1012: 'the gateway restarts and asks to come back',
-  1013: 'the gateway is overloaded, or this client reads too slowly',
-  3000: 'not authenticated',
-  3008: 'too long silent: the read deadline passed',
-  4000: 'the login was not valid',
-  4001: 'the same user logged in elsewhere',
-  4002: 'a message was no packet',
-  4003: 'disconnected by an operator',
-};
+import { CODES, ENDS } from './words.js';
 
 export function codeWords(code: number): string {
   return CODES[code] ?? `close code ${String(code)}`;
 }
-
-const ENDS: Readonly<Record<string, string>> = {
-  peer_close: 'closed by the client',
-  peer_eof: 'the client hung up',
-  peer_reset: 'reset by the client',
-  http_refused: 'refused in the handshake',
-  handshake_timeout: 'handshake too slow',
-  unavailable: 'at the limit or draining',
-  protocol_error: 'protocol error',
-  invalid_utf8: 'invalid UTF-8',
-  message_too_big: 'message too big',
-  internal_error: 'internal error',
-  drain: 'drained',
-  overloaded: 'over the memory limit',
-  slow_reader: 'queue limit',
-  write_timeout: 'write deadline',
-  read_timeout: 'read deadline',
-  bad_login: 'bad login',
-  kicked: 'kicked by a newer login',
-  bad_packet: 'bad packet',
-  shutdown: 'cut off at exit',
-};
 
 // A reason that this page does not know yet keeps its own name.
 export function endWords(reason: string): string {

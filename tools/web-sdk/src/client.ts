@@ -1,7 +1,8 @@
 /* The client: its state, the line it has, and when it dials another. */
 import { State, type ClientEvents, type CloseReason, type LoginResult, type StateReason, type Stats } from './api.js'
 import { backoffMs } from './backoff.js'
-import { afterClose, BAD_PACKET, KICKED, NORMAL, READ_TIMEOUT, type CloseAction } from './close_codes.js'
+import { afterClose, type CloseAction } from './after_close.js'
+import { BAD_PACKET, KICKED, NORMAL, READ_TIMEOUT } from './close_codes.js'
 import { aborted, IMError } from './errors.js'
 import { Emitter } from './events.js'
 import { watchPage, type PageNews } from './lifecycle.js'

@@ -1,48 +1,38 @@
-/* What a client does when its line ends with a close code: PROTOCOL section 5. */
+/* Made by tools/generate from proto/close_reason.def. */
 import type { IMErrorCode } from './errors.js'
 
-/** `stay`: closed for good. `refresh`: ask for a token once more. `retry`: back off and dial. */
-export type CloseAction = 'stay' | 'refresh' | 'retry'
-
-export interface AfterClose {
-  action: CloseAction
-  error: IMErrorCode
-  /** How long the gateway asks to wait before the next dial, in milliseconds. */
-  retryMs: number | undefined
-}
-
 export const NORMAL = 1000
-const UNAUTHENTICATED = 3000
+export const GOING_AWAY = 1001
+export const PROTOCOL_ERROR = 1002
+export const NONE = 1005
+export const LOST = 1006
+export const INVALID_UTF8 = 1007
+export const POLICY = 1008
+export const TOO_BIG = 1009
+export const INTERNAL_ERROR = 1011
+export const RESTART = 1012
+export const OVERLOADED = 1013
+export const UNAUTHENTICATED = 3000
 export const READ_TIMEOUT = 3008
+export const BAD_LOGIN = 4000
 export const KICKED = 4001
 export const BAD_PACKET = 4002
+export const DISCONNECTED = 4003
 
-const STAY: Record<number, IMErrorCode> = {
-  [NORMAL]: 'network',
-  1002: 'protocol',
-  1007: 'protocol',
-  1008: 'auth',
-  1009: 'protocol',
-  4000: 'auth',
-  [KICKED]: 'kicked',
-  [BAD_PACKET]: 'protocol',
+type Rule = readonly ['stay' | 'retry' | 'retry after' | 'refresh', IMErrorCode]
+
+/** What a client does after a close code, and what it calls it; `retry` and `network` after all others. */
+export const RULES: Readonly<Record<number, Rule>> = {
+  1000: ['stay', 'network'],
+  1002: ['stay', 'protocol'],
+  1007: ['stay', 'protocol'],
+  1008: ['stay', 'auth'],
+  1009: ['stay', 'protocol'],
+  1012: ['retry after', 'network'],
+  1013: ['retry after', 'network'],
+  3000: ['refresh', 'auth'],
+  3008: ['retry', 'timeout'],
+  4000: ['stay', 'auth'],
+  4001: ['stay', 'kicked'],
+  4002: ['stay', 'protocol'],
 }
-
-export function afterClose(code: number, reason: string): AfterClose {
-  const final = STAY[code]
-  const refused = code === UNAUTHENTICATED
-  return {
-    action: final ? 'stay' : refused ? 'refresh' : 'retry',
-    error: final ?? (refused ? 'auth' : code === READ_TIMEOUT ? 'timeout' : 'network'),
-    retryMs: code === 1012 || code === 1013 ? parseRetryMs(reason) : undefined,
-  }
-}
-
-/** N of exactly `retry_ms=N`; undefined for all else, and for more than a timer can hold. */
-export function parseRetryMs(reason: string): number | undefined {
-  const ms = Number(/^retry_ms=([0-9]{1,10})$/.exec(reason)?.[1])
-  return ms <= LONGEST_TIMER ? ms : undefined
-}
-
-/** A longer setTimeout fires at once. */
-export const LONGEST_TIMER = 0x7fffffff

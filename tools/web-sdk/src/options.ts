@@ -1,4 +1,4 @@
-import { LONGEST_TIMER } from './close_codes.js'
+import { LONGEST_TIMER } from './after_close.js'
 
 /** As much of an AbortSignal as is used. */
 export interface Signal {

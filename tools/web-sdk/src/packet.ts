@@ -1,8 +1,6 @@
 /* The binary packet of the wire protocol: command (2 bytes), length (4 bytes), both big-endian, payload. */
 
-export const PING = 100
-export const PONG = 101
-export const TEXT = 102
+export { PING, PONG, TEXT } from './commands.js'
 
 const HEADER_LEN = 6
 

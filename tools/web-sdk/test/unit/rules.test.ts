@@ -1,7 +1,7 @@
 /* The rules that need no line: close codes, retry_ms, back-off, URL, options. */
 import { describe, expect, it, test } from 'vitest'
 import { backoffMs } from '../../src/backoff.js'
-import { afterClose, parseRetryMs } from '../../src/close_codes.js'
+import { afterClose, parseRetryMs } from '../../src/after_close.js'
 import { IMClient, State, type ClientOptions } from '../../src/index.js'
 import { settingsOf } from '../../src/options.js'
 import { dialUrl } from '../../src/url.js'

@@ -1,8 +1,8 @@
 /* Each row of the table in tests/vectors.json, on a client that is brought into its state. */
 import { describe, expect, it, test } from 'vitest'
-import type { IMClient } from '../../src/index.js'
+import type { ClientEvents, IMClient } from '../../src/index.js'
 import { client, pass, ScriptedGateway, useScript, watch, type ScriptedSocket } from './scripted.js'
-import { vectors, type EventName, type StateName } from './vectors.js'
+import { bytes, vectors, type EventName, type StateName } from './vectors.js'
 
 useScript()
 
@@ -160,5 +160,23 @@ describe('a close in each state', () => {
       error: { code: error, name: 'IMError' },
     })
     expect(seen.states).toEqual([['CLOSED', reason]])
+  })
+})
+
+describe('a packet of the vectors', () => {
+  test.each(vectors.packets)('$name: $client', async ({ hex, payload, client: does }) => {
+    const stage = new Stage('CONNECTED', 'lost')
+    await stage.bring('CONNECTED')
+    const seen = watch(stage.client)
+    const line = stage.gateway.newest
+    line.message(bytes(hex).buffer)
+    await pass(0)
+    const text = does === 'text' ? [Buffer.from(payload!, 'hex').toString()] : []
+    expect(seen.events.message.map(({ raw }) => raw)).toEqual(text)
+    if (!['text', 'pong', 'ignore', 'close 4002'].includes(does)) {
+      expect(seen.events[does as keyof ClientEvents]).toHaveLength(1)
+    }
+    expect(seen.events.closed.length).toBe(does === 'close 4002' ? 1 : 0)
+    expect(line.closed?.code).toBe(does === 'close 4002' ? 4002 : undefined)
   })
 })

@@ -26,7 +26,7 @@ interface Vectors {
     command?: number
     payload?: string
     text?: string
-    client: 'pong' | 'text' | 'ignore' | 'close 4002'
+    client: string
   }[]
   from: { raw: string; text: string; from: string | null }[]
   close_codes: {

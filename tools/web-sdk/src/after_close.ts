@@ -1,0 +1,29 @@
+/* What a client does when its line ends with a close code. */
+import { RULES } from './close_codes.js'
+import type { IMErrorCode } from './errors.js'
+
+/** `stay`: closed for good. `refresh`: ask for a token once more. `retry`: back off and dial. */
+export type CloseAction = 'stay' | 'refresh' | 'retry'
+
+export interface AfterClose {
+  action: CloseAction
+  error: IMErrorCode
+  /** How long the gateway asks to wait before the next dial, in milliseconds. */
+  retryMs: number | undefined
+}
+
+export function afterClose(code: number, reason: string): AfterClose {
+  const [rule, error] = RULES[code] ?? ['retry', 'network']
+  return rule === 'retry after'
+    ? { action: 'retry', error, retryMs: parseRetryMs(reason) }
+    : { action: rule, error, retryMs: undefined }
+}
+
+/** N of exactly `retry_ms=N`; undefined for all else, and for more than a timer can hold. */
+export function parseRetryMs(reason: string): number | undefined {
+  const ms = Number(/^retry_ms=([0-9]{1,10})$/.exec(reason)?.[1])
+  return ms <= LONGEST_TIMER ? ms : undefined
+}
+
+/** A longer setTimeout fires at once. */
+export const LONGEST_TIMER = 0x7fffffff
