@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import random
 import shutil
 import socket
 import subprocess
@@ -16,7 +17,8 @@ import loads
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 START_S = 20  # until a server must accept
 STANDS_S = 0.05  # that a connection must stand for the server to be there
-RUN_S = 600   # until a generator must have ended
+RUN_S = 600  # until a generator must have ended
+PORTS = range(10000, 32768)  # below the ephemeral ports, so that no client takes one by chance
 GATEWAYS = ("gateway", "old")  # the others are peers, which may fail
 
 
@@ -71,9 +73,12 @@ def parse_arguments(parser, known):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens on; drawn at random, for others draw as well."""
+    while True:
+        port = random.SystemRandom().choice(PORTS)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Servers:
