@@ -82,7 +82,7 @@ def test_scrape_says_what_scrapes_cost(tmp_path):
     assert [line["figure"] for line in measured["lines"]] == ["rate", "per_cpu_s"]
     for line in measured["lines"]:
         assert line["without"] > 0 and line["with"] > 0 and line["low"] <= line["ratio"] <= line["high"]
-        assert line["scrapes"] >= 10, "none was done"
+        assert line["scrapes"] > 0
         assert line["verdict"] in said
 
 

@@ -1,5 +1,6 @@
 """Waiting for conditions. Nothing here sleeps in place of a condition."""
 
+import contextlib
 import os
 import time
 
@@ -22,3 +23,11 @@ def wait_until(condition, what="condition", timeout=TIMEOUT):
         if time.monotonic() > deadline:
             raise Timeout(f"{what}: not within {timeout} s")
         time.sleep(0.01)
+
+
+def wait_until_equal(read, expected, timeout=TIMEOUT):
+    """Polls until `read()` returns what is expected; fails by showing the difference."""
+    with contextlib.suppress(Timeout):
+        wait_until(lambda: read() == expected, timeout=timeout)
+        return
+    assert read() == expected
