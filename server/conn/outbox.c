@@ -220,7 +220,7 @@ static enum close_reason stall(struct outbox *outbox, size_t sent)
 /* Full or short of memory: the kernel may take it later. */
 static bool is_passing(int err)
 {
-	return err == -EAGAIN || err == -EINTR || err == -ENOBUFS || err == -ENOMEM;
+	return err == EAGAIN || err == EINTR || err == ENOBUFS || err == ENOMEM;
 }
 
 static enum close_reason queue_gathered(struct outbox *outbox)
@@ -241,13 +241,14 @@ static enum close_reason queue_gathered(struct outbox *outbox)
 static enum close_reason write_gathered(struct outbox *outbox)
 {
 	struct conn *conn = outbox->conn;
-	ssize_t taken = transport_sendv(conn, outbox->iov, outbox->pieces);
-	if (taken == (ssize_t)outbox->bytes && !transport_is_pending(conn)) {
+	bool is_pending;
+	ssize_t taken = transport_sendv(conn, outbox->iov, outbox->pieces, &is_pending);
+	if (taken == (ssize_t)outbox->bytes && !is_pending) {
 		outbox->bytes_out += (uint64_t)taken;
 		return CLOSE_REASON_NONE;
 	}
 	if (taken < 0) {
-		if (!is_passing((int)taken)) {
+		if (!is_passing(errno)) {
 			return CLOSE_REASON_PEER_RESET;
 		}
 		taken = 0;
@@ -288,15 +289,16 @@ static bool write_queued(struct outbox *outbox, enum close_reason *ret_reason)
 	for (int i = 0; i < count; i++) {
 		offered += outbox->iov[i].iov_len;
 	}
-	ssize_t taken = transport_sendv(conn, outbox->iov, count);
+	bool is_pending;
+	ssize_t taken = transport_sendv(conn, outbox->iov, count, &is_pending);
 	if (taken < 0) {
-		*ret_reason = is_passing((int)taken) ? CLOSE_REASON_NONE : CLOSE_REASON_PEER_RESET;
+		*ret_reason = is_passing(errno) ? CLOSE_REASON_NONE : CLOSE_REASON_PEER_RESET;
 		return false;
 	}
 	outbox->bytes_out += (uint64_t)taken;
 	tx_queue_consume(conn->tx, (size_t)taken);
 	note_lag(outbox, conn->tx);
-	return (size_t)taken == offered && !transport_is_pending(conn);
+	return (size_t)taken == offered && !is_pending;
 }
 
 enum close_reason outbox_resume(struct outbox *outbox)

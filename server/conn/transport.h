@@ -38,23 +38,28 @@ static inline struct transport_read transport_recv(struct conn *conn, uint8_t *b
 	return transport_plain_recv(conn, buffer, most);
 }
 
-/* Writes. Returns how many plain bytes were taken: they will not be offered again, though some may
- * be a residue. Only a full socket leaves some of them, or a residue; with `count` 0 a residue is
- * all there is to write. Errors: -errno; -EAGAIN, -EINTR, -ENOBUFS and -ENOMEM pass. */
-static inline ssize_t transport_sendv(struct conn *conn, struct iovec *iov, int count)
-{
-	if (__builtin_expect(conn->flags & CONN_LAYERED, 0)) {
-		return conn->extra->transport->sendv(conn, iov, count);
-	}
-	return transport_plain_sendv(conn, iov, count);
-}
-
 /* Whether bytes that were taken, or a record of the layer's own, have not left: the line is stalled
  * until the socket takes more. */
 static inline bool transport_is_pending(const struct conn *conn)
 {
 	return __builtin_expect(conn->flags & CONN_LAYERED, 0) &&
 	       conn->extra->transport->is_pending(conn);
+}
+
+/* Writes. Returns how many plain bytes were taken: they will not be offered again, though some may
+ * be pending. Only a full socket leaves some of them, or something pending; with `count` 0 that is
+ * all there is to write. `*ret_is_pending` is what transport_is_pending would say. Errors: as
+ * sendmsg(2), -1 and errno; EAGAIN, EINTR, ENOBUFS and ENOMEM pass. */
+static inline ssize_t transport_sendv(
+	struct conn *conn, struct iovec *iov, int count, bool *ret_is_pending)
+{
+	if (__builtin_expect(conn->flags & CONN_LAYERED, 0)) {
+		ssize_t taken = conn->extra->transport->sendv(conn, iov, count);
+		*ret_is_pending = conn->extra->transport->is_pending(conn);
+		return taken;
+	}
+	*ret_is_pending = false;
+	return transport_plain_sendv(conn, iov, count);
 }
 
 /* Bytes that have come and were not read. */

@@ -62,7 +62,7 @@ static inline ssize_t transport_plain_sendv(const struct conn *conn, struct iove
 		struct msghdr message = {.msg_iov = iov, .msg_iovlen = (size_t)count};
 		taken = sendmsg(conn->fd, &message, MSG_NOSIGNAL);
 	}
-	return taken < 0 ? -errno : taken;
+	return taken;
 }
 
 /* Bytes that the kernel has not been read of yet. */

@@ -192,11 +192,9 @@ static void append_batch(struct fanout *fanout, struct conn *conn, struct batch 
 	stats_add(&fanout->conns->stats->deliveries, batch->count);
 }
 
-void fanout_catch_up(struct fanout *fanout, struct conn *conn)
+/* To a receiver that is owed some. */
+static void append_owed(struct fanout *fanout, struct conn *conn)
 {
-	if (conn->log_next == fanout->next_number || conn->receiver_pos == CONN_NONE) {
-		return;
-	}
 	struct batch *batch = fanout->oldest;
 	for (uint64_t n = fanout->oldest_number; n < conn->log_next; n++) {
 		batch = batch_after(batch, fanout->worker);
@@ -207,11 +205,18 @@ void fanout_catch_up(struct fanout *fanout, struct conn *conn)
 	}
 }
 
+void fanout_catch_up(struct fanout *fanout, struct conn *conn)
+{
+	if (conn->log_next != fanout->next_number && conn->receiver_pos != CONN_NONE) {
+		append_owed(fanout, conn);
+	}
+}
+
 static void hand_out_to(struct fanout *fanout, struct conn *conn)
 {
 	if (conn->log_next != fanout->next_number) {
 		conn_visit_begin(fanout->conns, conn);
-		fanout_catch_up(fanout, conn);
+		append_owed(fanout, conn);
 		conn_visit_end(fanout->conns, conn);
 	}
 }

@@ -172,7 +172,8 @@ static inline ssize_t script_sendv(struct conn *conn, struct iovec *iov, int cou
 	for (int i = 0; i < count; i++) {
 		for (size_t at = 0; at < iov[i].iov_len;) {
 			if (script_is_pending(conn)) {
-				return taken > 0 ? taken : -EAGAIN;
+				errno = EAGAIN;
+				return taken > 0 ? taken : -1;
 			}
 			size_t len = iov[i].iov_len - at;
 			len = len < script->record_most ? len : script->record_most;
