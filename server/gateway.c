@@ -136,20 +136,12 @@ static int open_listeners(struct gateway *gateway)
 
 static int make_node(struct gateway *gateway)
 {
-	struct node *node = &gateway->node;
-	node->worker_count = limits_workers(&gateway->config, machine_cpus());
-	node->workers = calloc(node->worker_count, sizeof(struct worker *));
-	node->fanout.mailboxes = calloc(node->worker_count, sizeof(struct mailbox *));
-	node->fanout.gauges = aligned_alloc(64, node->worker_count * sizeof(struct fanout_gauge));
+	uint32_t worker_count = limits_workers(&gateway->config, machine_cpus());
+	int err = node_init(&gateway->node, worker_count, SERVING_MAIL_FANOUT);
 	gateway->acceptors = calloc(gateway->config.acceptors, sizeof(struct acceptor *));
-	if (!node->workers || !node->fanout.mailboxes || !node->fanout.gauges ||
-		!gateway->acceptors) {
+	if (err || !gateway->acceptors) {
 		return complain_about("start", -ENOMEM);
 	}
-	memset(node->fanout.gauges, 0, node->worker_count * sizeof(struct fanout_gauge));
-	node->fanout.worker_count = node->worker_count;
-	node->fanout.budget = &node->budget;
-	node->fanout.mail_kind = SERVING_MAIL_FANOUT;
 	return 0;
 }
 
@@ -465,9 +457,7 @@ static void destroy(struct gateway *gateway)
 	user_table_destroy(&node->users);
 	listeners_close(&gateway->listeners);
 	free(gateway->acceptors);
-	free(node->workers);
-	free(node->fanout.mailboxes);
-	free(node->fanout.gauges);
+	node_finish(node);
 	if (gateway->signal_fd >= 0) {
 		close(gateway->signal_fd);
 	}

@@ -37,15 +37,8 @@ void simulation_init(struct simulation *simulation, uint32_t worker_count, size_
 	simulation->worker_count = worker_count;
 	simulation->workers = aligned_alloc(64, worker_count * sizeof(*simulation->workers));
 	CHECK(simulation->workers);
-	node->budget.limit = SIZE_MAX;
-	node->fanout = (struct fanout_node){
-		.worker_count = worker_count,
-		.mailboxes = simulation->mailboxes,
-		.gauges = simulation->gauges,
-		.budget = &node->budget,
-		.backlog_limit = config.tx_queue_limit / 2,
-		.mail_kind = SERVING_MAIL_FANOUT,
-	};
+	CHECK(node_init(node, worker_count, SERVING_MAIL_FANOUT) == 0);
+	node->fanout.backlog_limit = config.tx_queue_limit / 2;
 	user_table_thread_begin();
 	CHECK(user_table_create(expected, &node->users) == 0);
 	for (uint32_t i = 0; i < worker_count; i++) {
@@ -196,6 +189,7 @@ void simulation_finish(struct simulation *simulation)
 	CHECK(simulation->node.fanout.backlog == 0);
 	CHECK(user_table_count(simulation->node.users) == 0);
 	user_table_destroy(&simulation->node.users);
+	node_finish(&simulation->node);
 	user_table_thread_end();
 	free(simulation->workers);
 }

@@ -22,8 +22,6 @@ struct simulation {
 	uint32_t worker_count;
 	struct serving *workers;
 	struct loop loops[SIMULATION_WORKERS_MAX];
-	struct mailbox *mailboxes[SIMULATION_WORKERS_MAX];
-	struct fanout_gauge gauges[SIMULATION_WORKERS_MAX];
 	struct node node;
 	uint32_t opened; /* connections, ever */
 };

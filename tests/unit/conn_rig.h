@@ -63,8 +63,6 @@ struct rig {
 	uint32_t worker_count;
 	struct serving *workers;
 	struct loop loops[RIG_WORKERS];
-	struct mailbox *mailboxes[RIG_WORKERS];
-	struct fanout_gauge gauges[RIG_WORKERS];
 	struct node node;
 	struct config config;
 	struct client clients[RIG_CLIENTS];
@@ -110,15 +108,8 @@ static inline void rig_init(struct rig *rig, uint32_t worker_count)
 	rig->worker_count = worker_count;
 	rig->workers = aligned_alloc(64, worker_count * sizeof(*rig->workers));
 	assert_non_null(rig->workers);
-	rig->node.budget.limit = SIZE_MAX;
-	rig->node.fanout = (struct fanout_node){
-		.worker_count = worker_count,
-		.mailboxes = rig->mailboxes,
-		.gauges = rig->gauges,
-		.budget = &rig->node.budget,
-		.backlog_limit = 1 << 20,
-		.mail_kind = SERVING_MAIL_FANOUT,
-	};
+	assert_int_equal(node_init(&rig->node, worker_count, SERVING_MAIL_FANOUT), 0);
+	rig->node.fanout.backlog_limit = 1 << 20;
 	user_table_thread_begin();
 	assert_int_equal(user_table_create(16, &rig->node.users), 0);
 	for (uint32_t i = 0; i < worker_count; i++) {
@@ -156,7 +147,7 @@ static inline int rig_mail(struct rig *rig, uint32_t worker)
 {
 	struct mail *mail;
 	int count = 0;
-	while (mailbox_take(rig->mailboxes[worker], &mail) == MAILBOX_MAIL) {
+	while (mailbox_take(rig->node.fanout.mailboxes[worker], &mail) == MAILBOX_MAIL) {
 		serving_on_mail(&rig->workers[worker], mail);
 		count++;
 	}
@@ -513,6 +504,7 @@ static inline void rig_finish(struct rig *rig)
 	assert_int_equal(rig->node.fanout.backlog, 0);
 	assert_int_equal(user_table_count(rig->node.users), 0);
 	user_table_destroy(&rig->node.users);
+	node_finish(&rig->node);
 	user_table_thread_end();
 	free(rig->workers);
 }

@@ -30,9 +30,6 @@ enum {
 
 struct rig {
 	struct node node;
-	struct mailbox *mailboxes[WORKERS];
-	struct fanout_gauge gauges[WORKERS];
-	struct worker *workers[WORKERS];
 	struct config config;
 	struct listeners listeners;
 	struct acceptor *acceptors[ACCEPTORS];
@@ -50,26 +47,17 @@ static int setup(void **state)
 	rig->config.acceptors = ACCEPTORS;
 	rig->config.listen_count = 1;
 	strcpy(rig->config.listen[0], "127.0.0.1:0");
-	rig->node.worker_count = WORKERS;
-	rig->node.workers = rig->workers;
-	rig->node.budget.limit = SIZE_MAX;
+	assert_int_equal(node_init(&rig->node, WORKERS, SERVING_MAIL_FANOUT), 0);
 	rig->node.max_connections = 1000;
 	rig->node.refusals_max = 10;
-	rig->node.fanout = (struct fanout_node){
-		.worker_count = WORKERS,
-		.mailboxes = rig->mailboxes,
-		.gauges = rig->gauges,
-		.budget = &rig->node.budget,
-		.backlog_limit = 1 << 20,
-		.mail_kind = SERVING_MAIL_FANOUT,
-	};
+	rig->node.fanout.backlog_limit = 1 << 20;
 	user_table_thread_begin();
 	assert_int_equal(user_table_create(64, &rig->node.users), 0);
 	assert_int_equal(listeners_open(&rig->listeners, &rig->config, error), 0);
 	getsockname(listeners_fd(&rig->listeners, 0, 0), (struct sockaddr *)&rig->address, &len);
 	for (uint8_t i = 0; i < WORKERS; i++) {
-		assert_int_equal(worker_create(&rig->node, i, &rig->config, &rig->workers[i]), 0);
-		assert_int_equal(worker_start(rig->workers[i]), 0);
+		assert_int_equal(worker_create(&rig->node, i, &rig->config, &rig->node.workers[i]), 0);
+		assert_int_equal(worker_start(rig->node.workers[i]), 0);
 	}
 	for (uint32_t i = 0; i < ACCEPTORS; i++) {
 		assert_int_equal(
@@ -89,17 +77,18 @@ static int teardown(void **state)
 		acceptor_destroy(&rig->acceptors[i]);
 	}
 	for (int i = 0; i < WORKERS; i++) {
-		worker_stop(rig->workers[i]);
+		worker_stop(rig->node.workers[i]);
 	}
 	for (int i = 0; i < WORKERS; i++) {
-		worker_join(rig->workers[i]);
+		worker_join(rig->node.workers[i]);
 	}
 	for (int i = 0; i < WORKERS; i++) {
-		worker_destroy(&rig->workers[i]);
+		worker_destroy(&rig->node.workers[i]);
 	}
 	user_table_destroy(&rig->node.users);
 	listeners_close(&rig->listeners);
 	assert_int_equal(rig->node.budget.used, 0);
+	node_finish(&rig->node);
 	user_table_thread_end();
 	free(rig);
 	return 0;
@@ -147,7 +136,7 @@ static int answer(int fd)
 
 static uint32_t load_of(struct rig *rig, int worker)
 {
-	return *worker_load(rig->workers[worker]);
+	return *worker_load(rig->node.workers[worker]);
 }
 
 static void wait_for_load(struct rig *rig, uint32_t wanted)
@@ -274,8 +263,8 @@ static void test_a_flood(void **state)
 	}
 	wait_for_load(rig, 0);
 	assert_int_equal(user_table_count(rig->node.users), 0);
-	assert_int_equal(stats_read(&worker_stats(rig->workers[0])->accepted) +
-				 stats_read(&worker_stats(rig->workers[1])->accepted),
+	assert_int_equal(stats_read(&worker_stats(rig->node.workers[0])->accepted) +
+				 stats_read(&worker_stats(rig->node.workers[1])->accepted),
 		FLOOD);
 	assert_int_equal(errors_of(rig), 0);
 }

@@ -5,7 +5,7 @@
 static void post(struct rig *rig, uint32_t worker, enum serving_mail kind, struct mail *mail)
 {
 	mail->kind = kind;
-	mailbox_post(rig->mailboxes[worker], mail);
+	mailbox_post(rig->node.fanout.mailboxes[worker], mail);
 }
 
 static void post_change(struct rig *rig, uint32_t worker, enum serving_mail kind)

@@ -303,9 +303,6 @@ static void *run_crowd(void *context)
 
 struct rig {
 	struct node node;
-	struct mailbox *mailboxes[WORKERS];
-	struct fanout_gauge gauges[WORKERS];
-	struct worker *workers[WORKERS];
 	struct crowd crowds[CLIENT_THREADS];
 	struct config config;
 };
@@ -318,21 +315,13 @@ static int setup(void **state)
 	next_session = 0;
 	config_init(&rig->config);
 	rig->config.tx_queue_limit = 16384;
-	rig->node.worker_count = WORKERS;
-	rig->node.workers = rig->workers;
+	assert_int_equal(node_init(&rig->node, WORKERS, SERVING_MAIL_FANOUT), 0);
 	rig->node.budget.limit = 8 << 20;
-	rig->node.fanout = (struct fanout_node){
-		.worker_count = WORKERS,
-		.mailboxes = rig->mailboxes,
-		.gauges = rig->gauges,
-		.budget = &rig->node.budget,
-		.backlog_limit = 32768,
-		.mail_kind = SERVING_MAIL_FANOUT,
-	};
+	rig->node.fanout.backlog_limit = 32768;
 	user_table_thread_begin();
 	assert_int_equal(user_table_create(64, &rig->node.users), 0);
 	for (uint8_t i = 0; i < WORKERS; i++) {
-		assert_int_equal(worker_create(&rig->node, i, &rig->config, &rig->workers[i]), 0);
+		assert_int_equal(worker_create(&rig->node, i, &rig->config, &rig->node.workers[i]), 0);
 	}
 	*state = rig;
 	return 0;
@@ -342,7 +331,7 @@ static uint64_t sum_of(struct rig *rig, size_t offset)
 {
 	uint64_t total = 0;
 	for (int i = 0; i < WORKERS; i++) {
-		const char *stats = (const char *)worker_stats(rig->workers[i]);
+		const char *stats = (const char *)worker_stats(rig->node.workers[i]);
 		total += stats_read((const _Atomic uint64_t *)(const void *)(stats + offset));
 	}
 	return total;
@@ -363,24 +352,25 @@ static int teardown(void **state)
 {
 	struct rig *rig = *state;
 	for (int i = 0; i < WORKERS; i++) {
-		worker_stop(rig->workers[i]);
+		worker_stop(rig->node.workers[i]);
 	}
 	for (int i = 0; i < WORKERS; i++) {
-		worker_join(rig->workers[i]);
+		worker_join(rig->node.workers[i]);
 	}
 	assert_int_equal(SUM(rig, connections), 0);
 	assert_int_equal(SUM(rig, sessions), 0);
 	assert_int_equal(SUM(rig, accepted), ends(rig));
 	for (int i = 0; i < WORKERS; i++) {
-		worker_destroy(&rig->workers[i]);
-		assert_null(rig->workers[i]);
-		worker_destroy(&rig->workers[i]);
+		worker_destroy(&rig->node.workers[i]);
+		assert_null(rig->node.workers[i]);
+		worker_destroy(&rig->node.workers[i]);
 	}
 	assert_int_equal(user_table_count(rig->node.users), 0);
 	user_table_destroy(&rig->node.users);
 	assert_int_equal(rig->node.budget.used, 0);
 	assert_int_equal(rig->node.fanout.backlog, 0);
 	user_table_thread_end();
+	node_finish(&rig->node);
 	free(rig);
 	return 0;
 }
@@ -388,7 +378,7 @@ static int teardown(void **state)
 static void start_workers(struct rig *rig)
 {
 	for (int i = 0; i < WORKERS; i++) {
-		assert_int_equal(worker_start(rig->workers[i]), 0);
+		assert_int_equal(worker_start(rig->node.workers[i]), 0);
 	}
 }
 
@@ -426,7 +416,7 @@ static bool is_empty(struct rig *rig)
 {
 	uint32_t load = 0;
 	for (int i = 0; i < WORKERS; i++) {
-		load += *worker_load(rig->workers[i]);
+		load += *worker_load(rig->node.workers[i]);
 	}
 	return load == 0 && rig->node.fanout.backlog == 0;
 }
@@ -445,7 +435,7 @@ static void post_change(struct rig *rig, int worker, enum serving_mail kind)
 	struct serving_change *change = calloc(1, sizeof(*change));
 	change->drain_ms = 200;
 	change->config = rig->config;
-	worker_post(rig->workers[worker], kind, &change->mail);
+	worker_post(rig->node.workers[worker], kind, &change->mail);
 }
 
 /* Hands over one who never says anything. Returns the other end. */
@@ -456,8 +446,8 @@ static int post_silent_one(struct rig *rig, int worker)
 	struct socket_batch *batch = malloc(sizeof(*batch) + sizeof(batch->sockets[0]));
 	batch->count = 1;
 	batch->sockets[0] = (struct accepted_socket){.fd = fds[0]};
-	atomic_fetch_add(worker_load(rig->workers[worker]), 1);
-	worker_post(rig->workers[worker], SERVING_MAIL_SOCKETS, &batch->mail);
+	atomic_fetch_add(worker_load(rig->node.workers[worker]), 1);
+	worker_post(rig->node.workers[worker], SERVING_MAIL_SOCKETS, &batch->mail);
 	return fds[1];
 }
 
@@ -498,8 +488,8 @@ static void test_stop_in_mid_traffic(void **state)
 	/* Whatever the crowds are at: one is there at the end, and one comes after it. */
 	int before = post_silent_one(rig, 0);
 	for (int i = 0; i < WORKERS; i++) {
-		worker_stop(rig->workers[i]);
-		worker_join(rig->workers[i]);
+		worker_stop(rig->node.workers[i]);
+		worker_join(rig->node.workers[i]);
 	}
 	int after = post_silent_one(rig, 0);
 	/* Who still comes ends up in the mailbox of a thread that has ended. */
@@ -507,7 +497,7 @@ static void test_stop_in_mid_traffic(void **state)
 	close(before);
 	close(after);
 	assert_true(SUM(rig, accepted) <= opened + 1);
-	assert_true(stats_read(&worker_stats(rig->workers[0])->ends[CLOSE_REASON_SHUTDOWN]) > 0);
+	assert_true(stats_read(&worker_stats(rig->node.workers[0])->ends[CLOSE_REASON_SHUTDOWN]) > 0);
 	for (int i = 0; i < WORKERS; i++) {
 		post_change(rig, i, SERVING_MAIL_DRAIN);
 	}
@@ -517,13 +507,14 @@ static int teardown_stopped(void **state)
 {
 	struct rig *rig = *state;
 	for (int i = 0; i < WORKERS; i++) {
-		worker_destroy(&rig->workers[i]);
+		worker_destroy(&rig->node.workers[i]);
 	}
 	assert_int_equal(user_table_count(rig->node.users), 0);
 	user_table_destroy(&rig->node.users);
 	assert_int_equal(rig->node.budget.used, 0);
 	assert_int_equal(rig->node.fanout.backlog, 0);
 	user_table_thread_end();
+	node_finish(&rig->node);
 	free(rig);
 	return 0;
 }
@@ -554,8 +545,8 @@ static void test_never_started(void **state)
 	struct rig *rig = *state;
 	int peer = post_silent_one(rig, 0);
 	post_change(rig, 1, SERVING_MAIL_RELOAD);
-	worker_join(rig->workers[0]);
-	worker_destroy(&rig->workers[0]);
+	worker_join(rig->node.workers[0]);
+	worker_destroy(&rig->node.workers[0]);
 	char byte;
 	assert_int_equal(recv(peer, &byte, 1, 0), 0);
 	close(peer);

@@ -1,0 +1,32 @@
+#include "node.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int node_init(struct node *node, uint32_t worker_count, uint32_t fanout_mail_kind)
+{
+	*node = (struct node){.worker_count = worker_count, .budget.limit = SIZE_MAX};
+	node->fanout = (struct fanout_node){
+		.worker_count = worker_count,
+		.budget = &node->budget,
+		.backlog_limit = SIZE_MAX,
+		.mail_kind = fanout_mail_kind,
+	};
+	node->workers = calloc(worker_count, sizeof(struct worker *));
+	node->fanout.mailboxes = calloc(worker_count, sizeof(struct mailbox *));
+	node->fanout.gauges = aligned_alloc(64, worker_count * sizeof(struct fanout_gauge));
+	if (!node->workers || !node->fanout.mailboxes || !node->fanout.gauges) {
+		return -ENOMEM;
+	}
+	memset(node->fanout.gauges, 0, worker_count * sizeof(struct fanout_gauge));
+	return 0;
+}
+
+void node_finish(struct node *node)
+{
+	free(node->fanout.gauges);
+	free(node->fanout.mailboxes);
+	free(node->workers);
+	*node = (struct node){.worker_count = 0};
+}
