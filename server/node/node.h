@@ -26,8 +26,8 @@ struct node {
 	atomic_bool is_draining;       /* newcomers are sent away: the node is not ready any more */
 };
 
-/* A node for so many workers, without limits and without a user table; `fanout_mail_kind` is that of
- * the fan-out's items. Errors: -ENOMEM; node_finish is due all the same. */
+/* A node for so many workers, without limits and without a user table; `fanout_mail_kind` is that
+ * of the fan-out's items. Errors: -ENOMEM; node_finish is due all the same. */
 int node_init(struct node *node, uint32_t worker_count, uint32_t fanout_mail_kind);
 
 /* Frees what node_init has made; the workers are gone, the user table is its giver's. */

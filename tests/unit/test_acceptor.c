@@ -56,7 +56,8 @@ static int setup(void **state)
 	assert_int_equal(listeners_open(&rig->listeners, &rig->config, error), 0);
 	getsockname(listeners_fd(&rig->listeners, 0, 0), (struct sockaddr *)&rig->address, &len);
 	for (uint8_t i = 0; i < WORKERS; i++) {
-		assert_int_equal(worker_create(&rig->node, i, &rig->config, &rig->node.workers[i]), 0);
+		assert_int_equal(
+			worker_create(&rig->node, i, &rig->config, &rig->node.workers[i]), 0);
 		assert_int_equal(worker_start(rig->node.workers[i]), 0);
 	}
 	for (uint32_t i = 0; i < ACCEPTORS; i++) {

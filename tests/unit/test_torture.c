@@ -321,7 +321,8 @@ static int setup(void **state)
 	user_table_thread_begin();
 	assert_int_equal(user_table_create(64, &rig->node.users), 0);
 	for (uint8_t i = 0; i < WORKERS; i++) {
-		assert_int_equal(worker_create(&rig->node, i, &rig->config, &rig->node.workers[i]), 0);
+		assert_int_equal(
+			worker_create(&rig->node, i, &rig->config, &rig->node.workers[i]), 0);
 	}
 	*state = rig;
 	return 0;
@@ -497,7 +498,8 @@ static void test_stop_in_mid_traffic(void **state)
 	close(before);
 	close(after);
 	assert_true(SUM(rig, accepted) <= opened + 1);
-	assert_true(stats_read(&worker_stats(rig->node.workers[0])->ends[CLOSE_REASON_SHUTDOWN]) > 0);
+	assert_true(
+		stats_read(&worker_stats(rig->node.workers[0])->ends[CLOSE_REASON_SHUTDOWN]) > 0);
 	for (int i = 0; i < WORKERS; i++) {
 		post_change(rig, i, SERVING_MAIL_DRAIN);
 	}
