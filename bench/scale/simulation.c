@@ -18,8 +18,7 @@ static void init_worker(struct simulation *simulation, uint32_t id, const struct
 {
 	struct loop *loop = &simulation->loops[id];
 	CHECK(loop_init(loop, SIMULATION_BATCH) == 0);
-	loop->now_tick = START_TICK;
-	loop->now_ms = (uint64_t)START_TICK * LOOP_TICK_MS;
+	loop_script(loop, (uint64_t)START_TICK * LOOP_TICK_MS * 1000);
 	CHECK(serving_init(
 		      &simulation->workers[id], &simulation->node, (uint8_t)id, loop, config) == 0);
 }
@@ -70,7 +69,7 @@ void simulation_feed(
 	reader_on_events(conns, handle, EPOLLIN);
 	/* Who feeds the fan-out is read in smaller pieces. */
 	while (reader_has_ready(conns)) {
-		reader_read_ready(conns, 1);
+		reader_read_ready(conns, 0);
 	}
 	CHECK(stand_in.arriving_len == 0);
 }
@@ -130,8 +129,7 @@ void simulation_pass(struct simulation *simulation, uint64_t ms)
 {
 	for (uint32_t i = 0; i < simulation->worker_count; i++) {
 		struct loop *loop = &simulation->loops[i];
-		loop->now_ms += ms;
-		loop->now_tick = (uint32_t)(loop->now_ms / LOOP_TICK_MS) + 1;
+		loop_script(loop, loop->now_us + ms * 1000);
 	}
 }
 

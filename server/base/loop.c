@@ -6,11 +6,22 @@
 
 #include "clock.h"
 
-static void read_clock(struct loop *loop)
+static void set_time(struct loop *loop, uint64_t now_us)
 {
-	loop->now_us = clock_us();
-	loop->now_ms = loop->now_us / 1000;
+	loop->now_us = now_us;
+	loop->now_ms = now_us / 1000;
 	loop->now_tick = (uint32_t)(loop->now_ms / LOOP_TICK_MS) + 1;
+}
+
+void loop_script(struct loop *loop, uint64_t now_us)
+{
+	loop->is_scripted = true;
+	set_time(loop, now_us);
+}
+
+void loop_look(struct loop *loop)
+{
+	set_time(loop, loop->is_scripted ? loop->now_us + loop->look_us : clock_us());
 }
 
 int loop_init(struct loop *loop, int capacity)
@@ -27,7 +38,8 @@ int loop_init(struct loop *loop, int capacity)
 		loop_finish(loop);
 		return err;
 	}
-	read_clock(loop);
+	loop_look(loop);
+	loop->woke_us = loop->now_us;
 	return 0;
 }
 
@@ -49,7 +61,8 @@ int loop_watch(struct loop *loop, int fd, uint32_t events, uint64_t data)
 int loop_wait(struct loop *loop, int timeout_ms)
 {
 	int count = epoll_wait(loop->epoll_fd, loop->events, loop->capacity, timeout_ms);
-	read_clock(loop);
+	loop_look(loop);
+	loop->woke_us = loop->now_us;
 	return count < 0 ? 0 : count;
 }
 
@@ -60,5 +73,5 @@ int loop_ms_to_next_tick(const struct loop *loop)
 
 uint64_t loop_spent_us(const struct loop *loop)
 {
-	return clock_us() - loop->now_us;
+	return (loop->is_scripted ? loop->now_us : clock_us()) - loop->woke_us;
 }

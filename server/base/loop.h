@@ -2,6 +2,7 @@
 #ifndef TIDEGATE_LOOP_H
 #define TIDEGATE_LOOP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 
@@ -15,9 +16,12 @@ struct loop {
 	int epoll_fd;
 	int capacity;               /* most events of one wait */
 	struct epoll_event *events; /* of the last wait */
-	uint64_t now_us;            /* monotonic, read once after each wait */
+	uint64_t now_us;            /* monotonic, read after each wait, and by loop_look */
 	uint64_t now_ms;            /* the same */
 	uint32_t now_tick;          /* now_ms in ticks, from 1 */
+	uint64_t woke_us;           /* when the last wait ended */
+	bool is_scripted;           /* the time is what loop_script says */
+	uint32_t look_us;           /* of a scripted loop: how far each look moves it on */
 };
 
 #define LOOP_EMPTY ((struct loop){.epoll_fd = -1})
@@ -37,6 +41,20 @@ int loop_wait(struct loop *loop, int timeout_ms);
 
 /* Milliseconds until the tick after the present one begins, rounded up: 1 to LOOP_TICK_MS. */
 int loop_ms_to_next_tick(const struct loop *loop);
+
+/* Reads the clock again within a turn. */
+void loop_look(struct loop *loop);
+
+/* For tests and simulations: the time is `now_us` from now on, and stands still but for what looks
+ * take. */
+void loop_script(struct loop *loop, uint64_t now_us);
+
+/* Whether the time is `until_us` or later: looks at the clock. */
+static inline bool loop_is_past(struct loop *loop, uint64_t until_us)
+{
+	loop_look(loop);
+	return loop->now_us >= until_us;
+}
 
 /* Microseconds since the last wait ended: reads the clock. */
 uint64_t loop_spent_us(const struct loop *loop);

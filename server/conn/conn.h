@@ -27,7 +27,7 @@ enum conn_flag {
 	CONN_REFUSED = 1 << 0,    /* opened over the limit: answered 503 */
 	CONN_READY = 1 << 1,      /* on the ready list: there may be more to read */
 	CONN_PAUSED = 1 << 2,     /* not read from while the fan-out is congested */
-	CONN_FEEDER = 1 << 3,     /* the last thing it sent was for others */
+	CONN_FEEDER = 1 << 3,     /* has said something to others in the last seconds */
 	CONN_HUNG_UP = 1 << 4,    /* the peer has sent its FIN or worse: read to the end */
 	CONN_DISCARD = 1 << 5,    /* what still arrives is read and thrown away */
 	CONN_PEER_DONE = 1 << 6,  /* the peer's Close has arrived */
@@ -80,13 +80,20 @@ struct conn {
 	uint64_t log_next;        /* fan-out: the next batch it needs */
 	struct user_entry *user;  /* session: NULL before the login and after the end */
 	uint32_t user_hash;       /* session: of the user's name */
-	uint32_t fed_tick;        /* fan-out: when it last said something to others */
-	uint32_t fed_bytes;       /* and how much that was, in this tick, for each of them */
+	uint32_t fed_bytes; /* fan-out: what it said to each of the others, halved each second */
+	uint16_t fed_tick;  /* fan-out: since when the present second counts; the low bits */
+	uint8_t read_shift; /* reader: 4 KiB << this is the most of one read */
 	struct remote remote;
 };
 
 _Static_assert(sizeof(struct conn) <= 128, "what an idle connection may cost");
 
 #define CONN_NONE UINT32_MAX /* the end of an index-linked list */
+
+enum {
+	CONN_READ_MIN = 4096,    /* bytes: the least that one read may take */
+	CONN_READ_SHIFT = 2,     /* where a connection's reads begin: at 16 KiB */
+	CONN_READ_SHIFT_MAX = 6, /* 256 KiB */
+};
 
 #endif

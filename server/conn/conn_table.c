@@ -88,6 +88,7 @@ int conn_table_take(struct conn_table *table, struct conn **ret_conn)
 		.index = index,
 		.generation = generation,
 		.state = CONN_OPENING,
+		.read_shift = CONN_READ_SHIFT,
 		.ready_next = CONN_NONE,
 		.dead_next = CONN_NONE,
 		.receiver_pos = CONN_NONE,

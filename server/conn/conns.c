@@ -28,8 +28,9 @@ int conns_init(struct conns *conns, uint8_t worker, struct loop *loop, struct st
 		.budget = budget,
 		.load = load,
 		.refusals = refusals,
-		.reading.ready_head = CONN_NONE,
-		.reading.paused_head = CONN_NONE,
+		.reading.ready = {CONN_NONE, CONN_NONE},
+		.reading.paused = {CONN_NONE, CONN_NONE},
+		.reading.most = CONN_READ_BUFFER,
 		.reading.pool.rules.peer_masks = true,
 		.dead_head = CONN_NONE,
 	};

@@ -28,7 +28,7 @@
 #include "reader_pool.h"
 
 enum {
-	CONN_READ_BUFFER = 262144, /* bytes of one read, and so of one connection's turn */
+	CONN_READ_BUFFER = CONN_READ_MIN << CONN_READ_SHIFT_MAX, /* bytes */
 };
 
 /* What the floor above does. `owner` is conns->owner. */
@@ -45,7 +45,7 @@ struct conn_ops {
 	 * state_tick still that of the login. */
 	void (*ended)(void *owner, struct conn *conn, uint16_t code);
 	/* How many bytes may be read from one that feeds the fan-out; 0 pauses it. */
-	size_t (*may_read)(void *owner, const struct conn *conn);
+	size_t (*may_read)(void *owner, struct conn *conn);
 };
 
 /* What may change while running. Plain data. */
@@ -56,11 +56,20 @@ struct conns_limits {
 	size_t queue_limit;   /* bytes that may be queued for one connection */
 };
 
+/* Connections in a row, linked by ready_next. */
+struct conn_list {
+	uint32_t head; /* by index; CONN_NONE when there are none */
+	uint32_t tail;
+};
+
 /* What reader.c works with, and nobody else. */
 struct conns_reading {
-	uint8_t *buffer;      /* CONN_READ_BUFFER bytes */
-	uint32_t ready_head;  /* those with more to read, by index */
-	uint32_t paused_head; /* those not read from for now */
+	uint8_t *buffer;         /* CONN_READ_BUFFER bytes */
+	struct conn_list ready;  /* those with more to read */
+	struct conn_list paused; /* those not read from for now */
+	size_t most;             /* bytes that anybody's read may take for now */
+	size_t work;             /* bytes read since somebody last looked at the clock */
+	uint64_t full_us;        /* when a read began that was as large as it may be; else 0 */
 	struct reader_pool pool;
 };
 

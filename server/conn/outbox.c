@@ -182,6 +182,7 @@ static int spill(struct outbox *outbox, size_t skip)
 		data += skip;
 		len -= skip;
 		skip = 0;
+		queue->own += outbox->shared[i] ? 0 : len;
 		int err = outbox->shared[i] && len >= SHARE_MIN
 				  ? tx_queue_share(queue, outbox->shared[i], data, len)
 				  : tx_queue_copy(queue, data, len);
@@ -190,6 +191,42 @@ static int spill(struct outbox *outbox, size_t skip)
 		}
 	}
 	return 0;
+}
+
+/* Of what is gathered, answers to itself. */
+static size_t gathered_own(const struct outbox *outbox)
+{
+	size_t own = 0;
+	for (int i = 0; i < outbox->pieces; i++) {
+		own += outbox->shared[i] ? 0 : outbox->iov[i].iov_len;
+	}
+	return own;
+}
+
+/* Whether a queue is too long with so many bytes more, of them some its own. Those count at once:
+ * who asks and does not read fills his queue himself. What others say counts once they have waited
+ * for him, however much was said within one pass of the fan-out. */
+static bool is_too_long(const struct outbox *outbox, size_t more_own, size_t more)
+{
+	const struct tx_queue *queue = outbox->conn->tx;
+	size_t own = (queue->own < queue->bytes ? queue->own : queue->bytes) + more_own;
+	return own > outbox->queue_limit ||
+	       (queue->lag == TX_LAG_GIVEN_UP && queue->bytes + more > outbox->queue_limit);
+}
+
+static enum close_reason queue_gathered(struct outbox *outbox)
+{
+	struct tx_queue *queue = outbox->conn->tx;
+	/* What is left of one large frame may be over the limit by itself: its Close follows all
+	 * the same. */
+	if (!queue->is_final && is_too_long(outbox, gathered_own(outbox), outbox->bytes)) {
+		return CLOSE_REASON_SLOW_READER;
+	}
+	if (spill(outbox, 0) < 0) {
+		return CLOSE_REASON_INTERNAL_ERROR;
+	}
+	note_lag(outbox, queue);
+	return CLOSE_REASON_NONE;
 }
 
 /* The socket took `sent` of what is gathered and is full now. */
@@ -214,28 +251,13 @@ static enum close_reason stall(struct outbox *outbox, size_t sent)
 	}
 	note_lag(outbox, conn->tx);
 	/* Only now, since the rest of the frame under way has to stay in front of the Close. */
-	return conn->tx->bytes > outbox->queue_limit ? CLOSE_REASON_SLOW_READER : CLOSE_REASON_NONE;
+	return is_too_long(outbox, 0, 0) ? CLOSE_REASON_SLOW_READER : CLOSE_REASON_NONE;
 }
 
 /* Full or short of memory: the kernel may take it later. */
 static bool is_passing(int err)
 {
 	return err == EAGAIN || err == EINTR || err == ENOBUFS || err == ENOMEM;
-}
-
-static enum close_reason queue_gathered(struct outbox *outbox)
-{
-	struct tx_queue *queue = outbox->conn->tx;
-	/* What is left of one large frame may be over the limit by itself: its Close follows all
-	 * the same. */
-	if (!queue->is_final && queue->bytes + outbox->bytes > outbox->queue_limit) {
-		return CLOSE_REASON_SLOW_READER;
-	}
-	if (spill(outbox, 0) < 0) {
-		return CLOSE_REASON_INTERNAL_ERROR;
-	}
-	note_lag(outbox, queue);
-	return CLOSE_REASON_NONE;
 }
 
 static enum close_reason write_gathered(struct outbox *outbox)

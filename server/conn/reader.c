@@ -10,6 +10,8 @@ enum {
 	/* Bytes of one read while opening: what lies behind the head of a request that is postponed
 	 * has to be kept. */
 	OPENING_READ = 2 * HANDSHAKE_HEAD_MAX,
+	VISIT_US = 100,   /* what one visit may cost, about */
+	WORK_MAX = 16384, /* bytes read between two looks at the clock */
 };
 
 /* --- messages -------------------------------------------------------------------------------- */
@@ -122,33 +124,73 @@ static void on_bytes(struct conns *conns, struct conn *conn, uint8_t *data, size
 	}
 }
 
+static void append_to(struct conns *conns, struct conn_list *list, struct conn *conn)
+{
+	conn->ready_next = CONN_NONE;
+	if (list->head == CONN_NONE) {
+		list->head = conn->index;
+	} else {
+		conn_table_at(conns->table, list->tail)->ready_next = conn->index;
+	}
+	list->tail = conn->index;
+}
+
+static struct conn *take_first(struct conns *conns, struct conn_list *list)
+{
+	struct conn *conn = conn_table_at(conns->table, list->head);
+	list->head = conn->ready_next;
+	return conn;
+}
+
 static void put_ready(struct conns *conns, struct conn *conn)
 {
 	if (!(conn->flags & (CONN_READY | CONN_PAUSED))) {
 		conn->flags |= CONN_READY;
-		conn->ready_next = conns->reading.ready_head;
-		conns->reading.ready_head = conn->index;
+		append_to(conns, &conns->reading.ready, conn);
 	}
 }
 
 static void pause_reading(struct conns *conns, struct conn *conn)
 {
 	conn->flags |= CONN_PAUSED;
-	conn->ready_next = conns->reading.paused_head;
-	conns->reading.paused_head = conn->index;
+	append_to(conns, &conns->reading.paused, conn);
+}
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
 }
 
 /* How much may be read at once; nothing from those that the fan-out waits to be rid of. */
-static size_t allowance(struct conns *conns, const struct conn *conn)
+static size_t allowance(struct conns *conns, struct conn *conn)
 {
-	if (conn->state != CONN_LIVE) {
-		return conn->state == CONN_OPENING ? OPENING_READ : CONN_READ_BUFFER;
+	size_t most = least((size_t)CONN_READ_MIN << conn->read_shift, conns->reading.most);
+	if (conn->state == CONN_OPENING) {
+		return least(most, OPENING_READ);
 	}
-	if (!(conn->flags & CONN_FEEDER)) {
-		return CONN_READ_BUFFER;
+	if (conn->flags & CONN_FEEDER && conn->state == CONN_LIVE) {
+		return least(most, conns->ops->may_read(conns->owner, conn));
 	}
-	size_t granted = conns->ops->may_read(conns->owner, conn);
-	return granted < CONN_READ_BUFFER ? granted : CONN_READ_BUFFER;
+	return most;
+}
+
+/* A read is as large as it may be: what it costs says how large the next one may be. */
+__attribute__((noinline)) static void begin_full_read(struct conns *conns)
+{
+	loop_look(conns->loop);
+	conns->reading.full_us = conns->loop->now_us;
+}
+
+__attribute__((noinline)) static void end_full_read(struct conns *conns, struct conn *conn)
+{
+	loop_look(conns->loop);
+	uint64_t cost_us = conns->loop->now_us - conns->reading.full_us;
+	conns->reading.full_us = 0;
+	if (cost_us < VISIT_US / 2 && conn->read_shift < CONN_READ_SHIFT_MAX) {
+		conn->read_shift++;
+	} else if (cost_us > VISIT_US * 2 && conn->read_shift > 0) {
+		conn->read_shift--;
+	}
 }
 
 /* Whether somebody else will see to it: the list it is on, or reader_answer_end. One that is paused
@@ -172,8 +214,12 @@ static void read_once(struct conns *conns, struct conn *conn)
 	struct transport_read got = transport_recv(conn, conns->reading.buffer, most);
 	switch (got.status) {
 	case TRANSPORT_DATA:
+		conns->reading.work += got.len;
 		if (got.more || conn->flags & CONN_HUNG_UP) {
 			put_ready(conns, conn);
+		}
+		if (got.len == most) {
+			begin_full_read(conns);
 		}
 		if (got.len > 0) {
 			on_bytes(conns, conn, got.data, got.len);
@@ -191,6 +237,14 @@ static void read_once(struct conns *conns, struct conn *conn)
 	case TRANSPORT_BROKEN:
 		conn_vanish(conns, conn, CLOSE_REASON_PEER_RESET);
 		break;
+	}
+}
+
+static void read_visited(struct conns *conns, struct conn *conn)
+{
+	read_once(conns, conn);
+	if (conns->reading.full_us > 0) {
+		end_full_read(conns, conn);
 	}
 }
 
@@ -214,7 +268,7 @@ void reader_on_events(struct conns *conns, handle_t handle, uint32_t events)
 		}
 	}
 	if (events & (EPOLLIN | hung_up) && conn->state != CONN_DEAD) {
-		read_once(conns, conn);
+		read_visited(conns, conn);
 	}
 	conn_visit_end(conns, conn);
 }
@@ -231,34 +285,44 @@ static bool let_go(struct conns *conns, struct conn *conn)
 	return conn->state != CONN_DEAD;
 }
 
-bool reader_read_ready(struct conns *conns, uint32_t max)
+bool reader_has_worked(struct conns *conns)
+{
+	if (conns->reading.work < WORK_MAX) {
+		return false;
+	}
+	conns->reading.work = 0;
+	return true;
+}
+
+bool reader_read_ready(struct conns *conns, uint64_t until_us)
 {
 	/* Who comes back to the list meanwhile waits for the next turn. */
-	uint32_t index = conns->reading.ready_head;
-	conns->reading.ready_head = CONN_NONE;
-	while (index != CONN_NONE) {
-		struct conn *conn = conn_table_at(conns->table, index);
-		index = conn->ready_next;
-		if (!let_go(conns, conn)) {
-			continue;
+	uint32_t last = conns->reading.ready.tail;
+	bool is_over = !reader_has_ready(conns);
+	for (uint32_t visits = 1; !is_over; visits++) {
+		struct conn *conn = take_first(conns, &conns->reading.ready);
+		is_over = conn->index == last;
+		if (let_go(conns, conn)) {
+			conn_visit_begin(conns, conn);
+			read_visited(conns, conn);
+			conn_visit_end(conns, conn);
 		}
-		if (max == 0) {
-			put_ready(conns, conn);
-			continue;
+		if (visits % READER_VISITS == 0 || reader_has_worked(conns)) {
+			is_over |= loop_is_past(conns->loop, until_us);
 		}
-		max--;
-		conn_visit_begin(conns, conn);
-		read_once(conns, conn);
-		conn_visit_end(conns, conn);
 	}
 	return reader_has_ready(conns);
 }
 
+void reader_limit(struct conns *conns, size_t most)
+{
+	conns->reading.most = most;
+}
+
 void reader_unpause(struct conns *conns)
 {
-	while (conns->reading.paused_head != CONN_NONE) {
-		struct conn *conn = conn_table_at(conns->table, conns->reading.paused_head);
-		conns->reading.paused_head = conn->ready_next;
+	while (reader_has_paused(conns)) {
+		struct conn *conn = take_first(conns, &conns->reading.paused);
 		if (let_go(conns, conn)) {
 			/* The silence was ours, not the client's. */
 			conn->last_read_tick = conns->loop->now_tick;
@@ -299,10 +363,10 @@ void reader_answer_end(struct conns *conns, struct conn *conn)
 
 bool reader_has_ready(const struct conns *conns)
 {
-	return conns->reading.ready_head != CONN_NONE;
+	return conns->reading.ready.head != CONN_NONE;
 }
 
 bool reader_has_paused(const struct conns *conns)
 {
-	return conns->reading.paused_head != CONN_NONE;
+	return conns->reading.paused.head != CONN_NONE;
 }

@@ -2,7 +2,10 @@
  *
  * Edge-triggered: a short read is the end of what was there, a full one puts the connection on the
  * ready list, after the FIN it is read to the end. Connections that feed a congested fan-out are
- * paused: not read from until it has caught up. */
+ * paused: not read from until it has caught up.
+ *
+ * What was read cannot be put back, so that a read bounds a visit: it begins at 16 KiB and follows
+ * what it costs, some 100 us. */
 #ifndef TIDEGATE_READER_H
 #define TIDEGATE_READER_H
 
@@ -11,12 +14,23 @@
 
 #include "conns.h"
 
+enum {
+	READER_VISITS = 8, /* between two looks at the clock, unless much was read */
+};
+
 /* What epoll has said of a handle; stale ones are dropped. Thread: the owner. */
 void reader_on_events(struct conns *conns, handle_t handle, uint32_t events);
 
-/* Reads on where there may be more, at most `max` connections. Returns whether some are left.
+/* Whether so much has been read since the last answer of true that it is time to look at the clock.
  * Thread: the owner. */
-bool reader_read_ready(struct conns *conns, uint32_t max);
+bool reader_has_worked(struct conns *conns);
+
+/* Reads on where there may be more, once from each, until `until_us` of the loop's clock. Returns
+ * whether some are left. Thread: the owner. */
+bool reader_read_ready(struct conns *conns, uint64_t until_us);
+
+/* No read takes more than `most` bytes until told otherwise. Thread: the owner. */
+void reader_limit(struct conns *conns, size_t most);
 
 /* Goes back to reading from all paused connections. Thread: the owner. */
 void reader_unpause(struct conns *conns);

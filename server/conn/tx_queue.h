@@ -25,7 +25,7 @@ struct frame_walk {
 };
 
 /* How far behind a peer is. Senders are held back while most receivers lag, so lagging is a state
- * that ends: by catching up, or by being given up on. */
+ * that ends: by catching up, or by being given up on. Only who is given up on is slow. */
 enum tx_lag {
 	TX_LAG_NONE,     /* less than a quarter of the limit is queued */
 	TX_LAG_COUNTED,  /* more, and for not too long */
@@ -41,6 +41,7 @@ struct tx_queue {
 	struct tx_chunk *last;
 	struct tx_chunk *urgent; /* a Pong not yet begun; NULL when there is none */
 	size_t bytes;            /* not yet taken by the socket */
+	size_t own;              /* of what came here since it was empty, answers to itself */
 	struct frame_walk walk;
 	uint32_t conn_index;    /* whose it is */
 	bool is_final;          /* the connection is closing: nothing more is to be gained here */

@@ -150,6 +150,7 @@ void fanout_publish(struct fanout *fanout)
 	}
 	log_append(fanout, batch);
 	batch_unref(&batch);
+	pressure_on_publish(&fanout->pressure);
 }
 
 void fanout_receive(struct fanout *fanout, struct mail *mail)
@@ -290,7 +291,7 @@ void fanout_leave(struct fanout *fanout, struct conn *conn)
 /* --- pressure ----------------------------------------------------------------------------------
  */
 
-size_t fanout_may_read(struct fanout *fanout, const struct conn *feeder)
+size_t fanout_may_read(struct fanout *fanout, struct conn *feeder)
 {
 	return pressure_may_read(&fanout->pressure, feeder);
 }
@@ -314,7 +315,7 @@ int fanout_create(
 	fanout->worker = worker;
 	fanout->conns = conns;
 	fanout->pool.node = node;
-	fanout->pressure = (struct pressure){.node = node, .conns = conns, .worker = worker};
+	pressure_init(&fanout->pressure, node, conns, worker);
 	*ret_fanout = fanout;
 	return 0;
 }

@@ -73,7 +73,7 @@ void fanout_catch_up(struct fanout *fanout, struct conn *conn);
 bool fanout_step(struct fanout *fanout, uint32_t receivers_max);
 
 /* How many bytes may be read from a feeder now; 0: none. */
-size_t fanout_may_read(struct fanout *fanout, const struct conn *feeder);
+size_t fanout_may_read(struct fanout *fanout, struct conn *feeder);
 
 /* Once a turn, behind everything else: the accounts of receivers and pressure; see pressure.h. */
 void fanout_settle(struct fanout *fanout);

@@ -3,10 +3,17 @@
 #include "../conn/reader.h"
 
 enum {
-	/* Bytes of one read from a feeder, so that what it is worth to each receiver stays well
-	 * below their limits; and bytes for each that make it a flooder, when said in one tick. */
+	TICKS_PER_S = 1000 / LOOP_TICK_MS,
+	SECONDS_MAX = 32, /* after which nothing is left of an account */
+	/* Bytes of one read: from who feeds, so that what it is worth to each receiver stays well
+	 * below their limits; from a flood that trickles; and from anybody while all wait. */
 	FEED_READ = 16384,
-	FLOOD_BYTES = 16384,
+	TRICKLE_READ = 4096,
+	LITTLE_READ = 1024,
+	/* Bytes of an account that make a flood: at most, and when quieter ones have to wait. */
+	FLOOD_MAX = 65536,
+	FLOOD_MIN = 1024,
+	TRICKLE = 65536, /* bytes for each receiver, of all floods of a worker in one tick */
 };
 
 static uint32_t load32(const _Atomic uint32_t *value)
@@ -22,40 +29,97 @@ static struct fanout_gauge *own_gauge(const struct pressure *pressure)
 /* --- who feeds ---------------------------------------------------------------------------------
  */
 
+/* Takes off the account what the seconds have halved. */
+static uint32_t fed_lately(const struct pressure *pressure, struct conn *feeder)
+{
+	uint32_t ticks = (uint16_t)(pressure->conns->loop->now_tick - feeder->fed_tick);
+	uint32_t seconds = ticks / TICKS_PER_S;
+	if (seconds > 0) {
+		feeder->fed_bytes = seconds < SECONDS_MAX ? feeder->fed_bytes >> seconds : 0;
+		feeder->fed_tick += (uint16_t)(seconds * TICKS_PER_S);
+	}
+	return feeder->fed_bytes;
+}
+
+static uint32_t sum_up(uint32_t account, size_t bytes)
+{
+	return bytes < UINT32_MAX - account ? account + (uint32_t)bytes : UINT32_MAX;
+}
+
+static uint32_t take_away(uint32_t from, size_t bytes)
+{
+	return bytes < from ? from - (uint32_t)bytes : 0;
+}
+
 void pressure_note_fed(struct pressure *pressure, struct conn *feeder, size_t bytes)
 {
-	uint32_t now = pressure->conns->loop->now_tick;
+	feeder->fed_bytes = sum_up(fed_lately(pressure, feeder), bytes);
 	feeder->flags |= CONN_FEEDER;
-	feeder->fed_bytes = (feeder->fed_tick == now ? feeder->fed_bytes : 0) + (uint32_t)bytes;
-	feeder->fed_tick = now;
+	if (feeder->fed_bytes > pressure->threshold) {
+		pressure->trickle_left = take_away(pressure->trickle_left, bytes);
+	}
+}
+
+static size_t mark_of(const struct pressure *pressure)
+{
+	return atomic_load_explicit(&pressure->node->backlog_limit, memory_order_relaxed);
+}
+
+static size_t backlog_of(const struct pressure *pressure)
+{
+	return atomic_load_explicit(&pressure->node->backlog, memory_order_relaxed);
 }
 
 static bool backlog_is_over(const struct pressure *pressure)
 {
-	const struct fanout_node *node = pressure->node;
-	size_t high = atomic_load_explicit(&node->backlog_limit, memory_order_relaxed);
-	return atomic_load_explicit(&node->backlog, memory_order_relaxed) >
-	       (pressure->is_congested ? high / 2 : high);
+	size_t mark = mark_of(pressure);
+	return backlog_of(pressure) > (pressure->is_congested ? mark / 2 : mark);
+}
+
+/* Floods wait already, and it still grows. */
+static bool backlog_is_twice_over(const struct pressure *pressure)
+{
+	return backlog_of(pressure) / 2 > mark_of(pressure);
 }
 
 bool pressure_is_high(const struct pressure *pressure)
 {
-	return pressure->is_congested || backlog_is_over(pressure);
+	return backlog_is_over(pressure) || pressure->most_lag;
 }
 
-static bool is_flooding(const struct pressure *pressure, const struct conn *feeder)
+static bool must_wait(struct pressure *pressure, uint32_t fed)
 {
-	return feeder->fed_tick == pressure->conns->loop->now_tick &&
-	       feeder->fed_bytes > FLOOD_BYTES;
+	if (backlog_is_twice_over(pressure)) {
+		pressure->talk_waits |= fed <= pressure->threshold;
+		return true;
+	}
+	return fed > pressure->threshold &&
+	       (backlog_is_over(pressure) || (pressure->is_lagging && pressure->trickle_left == 0));
 }
 
-size_t pressure_may_read(struct pressure *pressure, const struct conn *feeder)
+size_t pressure_may_read(struct pressure *pressure, struct conn *feeder)
 {
-	if (pressure_is_high(pressure) || (pressure->is_lagging && is_flooding(pressure, feeder))) {
+	uint32_t fed = fed_lately(pressure, feeder);
+	if (must_wait(pressure, fed)) {
 		atomic_store(&own_gauge(pressure)->holds_back, true);
 		return 0;
 	}
-	return FEED_READ;
+	if (fed == 0) {
+		feeder->flags &= (uint16_t)~CONN_FEEDER;
+	}
+	return pressure->is_lagging && fed > pressure->threshold ? TRICKLE_READ : FEED_READ;
+}
+
+/* While all wait who feed, somebody else may be about to begin; heartbeats and openings pass. */
+static void limit_reads(struct pressure *pressure)
+{
+	reader_limit(
+		pressure->conns, backlog_is_twice_over(pressure) ? LITTLE_READ : CONN_READ_BUFFER);
+}
+
+void pressure_on_publish(struct pressure *pressure)
+{
+	limit_reads(pressure);
 }
 
 /* --- gauges ------------------------------------------------------------------------------------
@@ -80,22 +144,26 @@ static void publish_gauges(struct pressure *pressure, uint32_t own_receivers)
 	atomic_store_explicit(&gauge->lagging, outbox->lagging_count, memory_order_relaxed);
 }
 
-static void read_gauges(struct pressure *pressure)
+/* Returns whether some worker holds back feeders. */
+static bool read_gauges(struct pressure *pressure)
 {
 	uint64_t receivers = 0;
 	uint64_t lagging = 0;
 	bool stalled = false;
+	bool held_back = false;
 	for (uint32_t i = 0; i < pressure->node->worker_count; i++) {
 		const struct fanout_gauge *gauge = &pressure->node->gauges[i];
 		receivers += load32(&gauge->receivers);
 		lagging += load32(&gauge->lagging);
 		stalled |= load32(&gauge->stalled) > 0;
+		held_back |= atomic_load_explicit(&gauge->holds_back, memory_order_relaxed);
 	}
 	conns_set_others_can_give(pressure->conns, stalled);
 	pressure->is_lagging = lagging > 0;
 	/* Half of them are most: who sends is a receiver too, of what others say. */
-	pressure->is_congested =
-		backlog_is_over(pressure) || (lagging > 0 && lagging * 2 >= receivers);
+	pressure->most_lag = lagging > 0 && lagging * 2 >= receivers;
+	pressure->is_congested = backlog_is_over(pressure);
+	return held_back;
 }
 
 static void let_feeders_go_on(struct pressure *pressure)
@@ -159,19 +227,43 @@ static void shed(struct pressure *pressure)
 	}
 }
 
+/* Once a tick: a fresh trickle; and where talk had to wait, only the quieter ones are talk now. */
+static void begin_tick(struct pressure *pressure)
+{
+	if (pressure->talk_waits && pressure->threshold > FLOOD_MIN) {
+		pressure->threshold /= 2;
+	} else if (!pressure->talk_waits && pressure->threshold < FLOOD_MAX) {
+		pressure->threshold *= 2;
+	}
+	pressure->talk_waits = false;
+	pressure->trickle_left = TRICKLE;
+}
+
+/* While some lag, floods are let go once in a tick; while the backlog is over, nobody is. */
+static bool may_go_on(const struct pressure *pressure, bool is_new_tick)
+{
+	return !pressure->is_congested && (!pressure->is_lagging || is_new_tick);
+}
+
 void pressure_settle(struct pressure *pressure, uint32_t own_receivers)
 {
 	uint32_t now = pressure->conns->loop->now_tick;
+	bool is_new_tick = pressure->tick != now;
 	if (reader_has_paused(pressure->conns)) {
 		/* Another worker, content with less, may have rung and so taken the claim back.
 		 * Before the gauges are read, for one that lowers them from now on to see it. */
 		atomic_store(&own_gauge(pressure)->holds_back, true);
 	}
 	publish_gauges(pressure, own_receivers);
-	read_gauges(pressure);
-	if (!pressure->is_congested && !(pressure->is_lagging && pressure->unpaused_tick == now)) {
-		/* While some lag, flooders get their share once in a tick. */
-		pressure->unpaused_tick = now;
+	bool held_back = read_gauges(pressure);
+	if (is_new_tick) {
+		pressure->tick = now;
+		begin_tick(pressure);
+	}
+	if (pressure->is_limited) {
+		limit_reads(pressure);
+	}
+	if (held_back && may_go_on(pressure, is_new_tick)) {
 		let_feeders_go_on(pressure);
 	}
 	if (memory_budget_is_exceeded(pressure->node->budget)) {
@@ -179,4 +271,17 @@ void pressure_settle(struct pressure *pressure, uint32_t own_receivers)
 	} else {
 		set_largest(pressure, 0);
 	}
+}
+
+void pressure_init(
+	struct pressure *pressure, struct fanout_node *node, struct conns *conns, uint8_t worker)
+{
+	*pressure = (struct pressure){
+		.node = node,
+		.conns = conns,
+		.worker = worker,
+		.tick = conns->loop->now_tick,
+		.threshold = FLOOD_MAX,
+		.trickle_left = TRICKLE,
+	};
 }

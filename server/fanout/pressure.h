@@ -1,9 +1,15 @@
-/* Who is slowed down, and when: back-pressure on those who feed the fan-out.
+/* Who is slowed down, and when: back-pressure on those who feed the fan-out, by what they have fed.
  *
- * When batches are logged faster than they are handed out, or most receivers lag behind, workers
- * stop reading from those who feed until that is over. While a few lag, those who flood are slowed
- * down, and nobody else. Otherwise one flooder would get every receiver cut off instead of himself;
- * and no reader, however slow, can delay those who just talk.
+ * A connection's account is the bytes that each receiver owes to it: added up as they are made,
+ * halved each second, whatever else it says. Beyond a threshold it floods.
+ *
+ *   backlog over its mark    floods wait
+ *   a receiver lags          floods share a trickle, so that it can catch up or be given up on
+ *   backlog over twice that  all wait who feed, others are read in little pieces; the threshold
+ *                            falls until the quieter ones can go on
+ *
+ * So a flood is as fast as the slowest receiver that keeps reading, and cuts off nobody who does;
+ * who does not read slows down floods and never talk.
  *
  * Also here: who is cut off while the node's memory limit is passed. */
 #ifndef TIDEGATE_PRESSURE_H
@@ -22,20 +28,30 @@ struct pressure {
 	struct fanout_node *node;
 	struct conns *conns;
 	uint8_t worker;
-	bool is_lagging;        /* some receiver, somewhere; as of the last settling */
-	bool is_congested;      /* as of the last settling */
-	uint32_t unpaused_tick; /* when paused feeders were last let go on */
+	bool is_lagging;       /* some receiver, somewhere; as of the last settling */
+	bool most_lag;         /* half of the receivers and more */
+	bool is_congested;     /* the backlog has passed its mark and not come down to half of it */
+	bool is_limited;       /* reads are little, for all */
+	bool talk_waits;       /* since the last tick, somebody who does not flood was paused */
+	uint32_t tick;         /* of the last settling */
+	uint32_t threshold;    /* bytes of an account beyond which a connection floods */
+	uint32_t trickle_left; /* bytes that floods may feed in this tick while a receiver lags */
 };
+
+void pressure_init(
+	struct pressure *pressure, struct fanout_node *node, struct conns *conns, uint8_t worker);
 
 /* A connection has given the fan-out `bytes` for each receiver: it feeds. */
 void pressure_note_fed(struct pressure *pressure, struct conn *feeder, size_t bytes);
 
-/* How many bytes may be read from a feeder now: none while the backlog has passed the high
- * watermark and not come down to the low one since, or while most receivers lag; only so many in
- * each tick while any does. */
-size_t pressure_may_read(struct pressure *pressure, const struct conn *feeder);
+/* How many bytes may be read from a connection now that feeds, or may begin to; 0: none, until
+ * paused connections are let go on. */
+size_t pressure_may_read(struct pressure *pressure, struct conn *feeder);
 
-/* Whether all who feed are held back. */
+/* A batch is on its way: looks at the backlog before more is read. */
+void pressure_on_publish(struct pressure *pressure);
+
+/* Whether a backend, who can be told to come back later, has to. */
 bool pressure_is_high(const struct pressure *pressure);
 
 /* Receivers of the node: our own as given, the others' as of their last turn. */

@@ -13,14 +13,19 @@
 #include "../session/session.h"
 #include "newcomers.h"
 
-/* The most of each part of a turn. */
+/* What each part of a turn may take, in us, and the work between two looks at the clock. */
 enum {
-	LISTS_MAX = 4,        /* of the mail, walks over a part of the connection table */
-	READY_MAX = 256,      /* connections read on */
-	DEADLINES_MAX = 1024, /* connections */
-	SWEEP_MAX = 4096,     /* connections, after deadlines were shortened */
-	DRAIN_MAX = 256,      /* connections sent away */
-	DRAIN_RETRY_S = 1,    /* beyond the drain, for those who are answered 503 meanwhile */
+	EVENTS_US = 200,
+	READY_US = 200,
+	MAIL_US = 200,
+	FANOUT_US = 400,
+	DEADLINES_US = 200,
+	MAIL_STEP = 8,       /* items, as they are weighed */
+	RECEIVERS_STEP = 16, /* connections of a fan-out */
+	VISITS_STEP = 16,    /* connections that a deadline or a drain may have come for */
+	LISTS_MAX = 4,       /* of a turn's mail, walks over a part of the connection table */
+	SWEEP_MAX = 4096,    /* connections, after deadlines were shortened */
+	DRAIN_RETRY_S = 1,   /* beyond the drain, for those who are answered 503 meanwhile */
 };
 
 /* --- what changes while running ----------------------------------------------------------------
@@ -168,24 +173,63 @@ void serving_finish(struct serving *serving)
 /* --- a turn ------------------------------------------------------------------------------------
  */
 
+/* A part of the turn begins. */
+static void begin_part(struct serving *serving, uint64_t us)
+{
+	serving->until_us = serving->loop->now_us + us;
+}
+
+static bool part_is_over(struct serving *serving)
+{
+	return loop_is_past(serving->loop, serving->until_us);
+}
+
+bool serving_has_events(const struct serving *serving)
+{
+	return serving->event_at < serving->event_count;
+}
+
 void serving_on_events(struct serving *serving, int count)
 {
-	for (int i = 0; i < count; i++) {
-		const struct epoll_event *event = &serving->loop->events[i];
+	if (!serving_has_events(serving)) {
+		serving->event_at = 0;
+		serving->event_count = count;
+	}
+	begin_part(serving, EVENTS_US);
+	for (uint32_t visits = 1; serving_has_events(serving); visits++) {
+		const struct epoll_event *event = &serving->loop->events[serving->event_at++];
 		if (handle_worker(event->data.u64) != HANDLE_WORKER_RESERVED) {
 			reader_on_events(&serving->conns, event->data.u64, event->events);
+		}
+		if ((visits % READER_VISITS == 0 || reader_has_worked(&serving->conns)) &&
+			part_is_over(serving)) {
+			break;
 		}
 	}
 }
 
 void serving_before_mail(struct serving *serving)
 {
-	reader_read_ready(&serving->conns, READY_MAX);
+	if (reader_has_ready(&serving->conns)) {
+		reader_read_ready(&serving->conns, serving->loop->now_us + READY_US);
+	}
 	/* What was posted before the mail goes out before it: a kick follows the last words. */
 	fanout_publish(serving->fanout);
 }
 
-static void on_sockets(struct serving *serving, struct socket_batch *batch)
+bool serving_mail_is_over(struct serving *serving, int taken)
+{
+	if (taken % MAIL_STEP != MAIL_STEP - 1) {
+		return taken >= SERVING_MAIL_MAX;
+	}
+	if (taken < MAIL_STEP) {
+		loop_look(serving->loop);
+		begin_part(serving, MAIL_US);
+	}
+	return taken >= SERVING_MAIL_MAX || part_is_over(serving);
+}
+
+static int on_sockets(struct serving *serving, struct socket_batch *batch)
 {
 	for (uint32_t i = 0; i < batch->count; i++) {
 		struct accepted_socket *socket = &batch->sockets[i];
@@ -194,7 +238,9 @@ static void on_sockets(struct serving *serving, struct socket_batch *batch)
 			log_error(0, "cannot take over a connection: %s", strerrordesc_np(-err));
 		}
 	}
+	int weight = 1 + (int)batch->count / MAIL_STEP;
 	free(batch);
+	return weight;
 }
 
 static int on_order(struct serving *serving, struct order *order)
@@ -209,8 +255,7 @@ int serving_on_mail(struct serving *serving, struct mail *mail)
 {
 	switch ((enum serving_mail)mail->kind) {
 	case SERVING_MAIL_SOCKETS:
-		on_sockets(serving, (struct socket_batch *)mail);
-		break;
+		return on_sockets(serving, (struct socket_batch *)mail);
 	case SERVING_MAIL_FANOUT:
 		fanout_receive(serving->fanout, mail);
 		break;
@@ -230,26 +275,68 @@ int serving_on_mail(struct serving *serving, struct mail *mail)
 	return 1;
 }
 
+/* Each of these begins its part when the first step has shown that there is more to do. Returns
+ * whether there still is. */
+static bool step_fanout(struct serving *serving)
+{
+	if (!fanout_step(serving->fanout, RECEIVERS_STEP)) {
+		return false;
+	}
+	bool more = true;
+	loop_look(serving->loop);
+	begin_part(serving, FANOUT_US);
+	for (uint32_t given = RECEIVERS_STEP; more && given < SERVING_RECEIVERS_MAX;
+		given += RECEIVERS_STEP) {
+		if (part_is_over(serving)) {
+			break;
+		}
+		more = fanout_step(serving->fanout, RECEIVERS_STEP);
+	}
+	return more;
+}
+
+static bool step_deadlines(struct serving *serving)
+{
+	if (!timeouts_tick(&serving->conns, VISITS_STEP)) {
+		return false;
+	}
+	bool more = true;
+	loop_look(serving->loop);
+	begin_part(serving, DEADLINES_US);
+	while (more && !part_is_over(serving)) {
+		more = timeouts_tick(&serving->conns, VISITS_STEP);
+	}
+	return more;
+}
+
+/* Returns for how many ms the next wait may last, for the drain's sake. */
+static int step_drain(struct serving *serving)
+{
+	int next_ms = drain_step(&serving->drain, &serving->conns, VISITS_STEP);
+	loop_look(serving->loop);
+	begin_part(serving, DEADLINES_US);
+	while (next_ms == 0 && !part_is_over(serving)) {
+		next_ms = drain_step(&serving->drain, &serving->conns, VISITS_STEP);
+	}
+	serving->drain.active = next_ms >= 0;
+	return next_ms;
+}
+
 int serving_after_mail(struct serving *serving)
 {
 	struct conns *conns = &serving->conns;
-	int next_ms = loop_ms_to_next_tick(serving->loop);
-	if (fanout_step(serving->fanout, SERVING_RECEIVERS_MAX)) {
-		next_ms = 0;
-	}
-	if (timeouts_tick(conns, DEADLINES_MAX)) {
-		next_ms = 0;
-	}
+	bool more = step_fanout(serving);
+	more |= step_deadlines(serving);
 	if (serving->is_sweeping) {
 		serving->is_sweeping = timeouts_sweep(conns, &serving->sweep_cursor, SWEEP_MAX);
-		next_ms = serving->is_sweeping ? 0 : next_ms;
+		more |= serving->is_sweeping;
 	}
+	int next_ms = loop_ms_to_next_tick(serving->loop);
 	if (serving->drain.active) {
-		int drain_ms = drain_step(&serving->drain, conns, DRAIN_MAX);
-		serving->drain.active = drain_ms >= 0;
-		next_ms = loop_sooner(next_ms, drain_ms);
+		next_ms = loop_sooner(next_ms, step_drain(serving));
 	}
 	fanout_settle(serving->fanout);
 	conns_reap(conns);
-	return reader_has_ready(conns) ? 0 : next_ms;
+	more |= reader_has_ready(conns) || serving_has_events(serving);
+	return more ? 0 : next_ms;
 }

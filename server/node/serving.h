@@ -4,8 +4,9 @@
  *   wait ─> serving_on_events ─> serving_before_mail ─> serving_on_mail … ─> serving_after_mail ─┐
  *    ^───────────────────────────────────────────────────────────────────────────────────────────┘
  *
- * Each part is bounded, so that none starves another. Who waits, reads the clock and takes the mail
- * is a worker's thread, or a test or simulation with a clock of its own. */
+ * Each part is bounded, by time, so that none starves another: a turn takes about a millisecond.
+ * Who waits, reads the clock and takes the mail is a worker's thread, or a test or simulation with
+ * a clock of its own. */
 #ifndef TIDEGATE_SERVING_H
 #define TIDEGATE_SERVING_H
 
@@ -58,6 +59,9 @@ struct serving {
 	uint8_t id;
 	bool is_stopping; /* has been told to end now */
 	bool is_sweeping;
+	int event_at;          /* of loop->events, the next to act on */
+	int event_count;       /* of them, those of the last wait */
+	uint64_t until_us;     /* when the present part of the turn is over */
 	uint32_t sweep_cursor; /* connections already brought to shortened deadlines */
 	struct mailbox *mailbox;
 	struct loop *loop; /* lent by who waits on it and has its clock */
@@ -84,11 +88,17 @@ void serving_finish(struct serving *serving);
 
 /* --- a turn; thread: the owner --- */
 
-/* Acts on the first `count` of loop->events. */
+/* Whether events of an earlier turn are left, which come before a new wait. */
+bool serving_has_events(const struct serving *serving);
+
+/* Acts on what is left of events, or on the first `count` of loop->events where nothing is. */
 void serving_on_events(struct serving *serving, int count);
 
 /* Ends the I/O: reads on where there was more, and sends what was posted on its way. */
 void serving_before_mail(struct serving *serving);
+
+/* Whether mail has had its part of the turn, of which `taken` has been taken. */
+bool serving_mail_is_over(struct serving *serving, int taken);
 
 /* Acts on an item from the mailbox. Returns how many of SERVING_MAIL_MAX it counts as. */
 int serving_on_mail(struct serving *serving, struct mail *mail);

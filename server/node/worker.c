@@ -28,7 +28,7 @@ struct worker {
 /* Returns in how many ms to come back: -1 when the bell will tell. */
 static int take_mail(struct serving *serving)
 {
-	for (int taken = 0; taken < SERVING_MAIL_MAX;) {
+	for (int taken = 0; !serving_mail_is_over(serving, taken);) {
 		struct mail *mail;
 		switch (mailbox_take(serving->mailbox, &mail)) {
 		case MAILBOX_MAIL:
@@ -46,11 +46,14 @@ static int take_mail(struct serving *serving)
 /* Returns for how many ms the next turn may wait. */
 static int turn(struct serving *serving, int wait_ms)
 {
-	serving_on_events(serving, loop_wait(serving->loop, wait_ms));
+	int count = serving_has_events(serving) ? 0 : loop_wait(serving->loop, wait_ms);
+	serving_on_events(serving, count);
 	serving_before_mail(serving);
 	int mail_ms = take_mail(serving);
 	int next_ms = serving_after_mail(serving);
-	stats_note(&serving->stats.turn_us, loop_spent_us(serving->loop), 1);
+	if (!serving_has_events(serving)) {
+		stats_note(&serving->stats.turn_us, loop_spent_us(serving->loop), 1);
+	}
 	return loop_sooner(next_ms, mail_ms);
 }
 

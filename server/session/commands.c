@@ -56,7 +56,6 @@ static void on_ping(struct sessions *sessions, struct conn *conn, const struct m
 	const struct packet *packet)
 {
 	static uint8_t empty_pong[PACKET_HEADER_LEN] = {0, PACKET_PONG};
-	conn->flags &= (uint16_t)~CONN_FEEDER;
 	if (packet->payload_len > PACKET_PING_PAYLOAD_MAX) {
 		conn_close(sessions->conns, conn, CLOSE_REASON_BAD_PACKET, 0);
 		return;

@@ -24,7 +24,7 @@ static void on_catch_up(void *owner, struct conn *conn)
 	(void)conn;
 }
 
-static size_t may_read(void *owner, const struct conn *conn)
+static size_t may_read(void *owner, struct conn *conn)
 {
 	(void)owner;
 	(void)conn;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "../base/clock.h"
 #include "../base/log.h"
 #include "../conn/transport.h"
 #include "commands.h"
@@ -95,7 +96,7 @@ static void remember_end(struct sessions *sessions, const struct conn *conn, uin
 	size_t name_len = 0;
 	const char *name = conn->user ? user_entry_name(conn->user, &name_len) : "";
 	struct ended_entry *entry = ended_next(sessions->ended);
-	entry->ended_us = loop->now_us + loop_spent_us(loop);
+	entry->ended_us = clock_us();
 	entry->age_ms = (uint64_t)(loop->now_tick - conn->state_tick) * LOOP_TICK_MS;
 	entry->remote = conn->remote;
 	entry->code = code;
@@ -147,7 +148,7 @@ static void on_catch_up(void *owner, struct conn *conn)
 	fanout_catch_up(sessions->fanout, conn);
 }
 
-static size_t may_read(void *owner, const struct conn *conn)
+static size_t may_read(void *owner, struct conn *conn)
 {
 	struct sessions *sessions = owner;
 	return fanout_may_read(sessions->fanout, conn);

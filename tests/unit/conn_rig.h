@@ -94,8 +94,7 @@ static inline void rig_init_worker(struct rig *rig, uint32_t id)
 {
 	struct loop *loop = &rig->loops[id];
 	assert_int_equal(loop_init(loop, 256), 0);
-	loop->now_tick = RIG_START_TICK;
-	loop->now_ms = (uint64_t)RIG_START_TICK * LOOP_TICK_MS;
+	loop_script(loop, (uint64_t)RIG_START_TICK * LOOP_TICK_MS * 1000);
 	assert_int_equal(
 		serving_init(&rig->workers[id], &rig->node, (uint8_t)id, loop, &rig->config), 0);
 }
@@ -121,8 +120,8 @@ static inline void rig_init(struct rig *rig, uint32_t worker_count)
 static inline void rig_pass(struct rig *rig, uint32_t ticks)
 {
 	for (uint32_t i = 0; i < rig->worker_count; i++) {
-		rig->loops[i].now_tick += ticks;
-		rig->loops[i].now_ms += (uint64_t)ticks * LOOP_TICK_MS;
+		loop_script(&rig->loops[i],
+			rig->loops[i].now_us + (uint64_t)ticks * LOOP_TICK_MS * 1000);
 	}
 }
 
@@ -441,6 +440,18 @@ static inline struct client *rig_login_with(
 static inline struct client *rig_login(struct rig *rig, uint32_t worker, const char *user)
 {
 	return rig_login_with(rig, worker, user, 0);
+}
+
+/* Lets time pass until `slow`, which lags once `talker` has said a word, is given up on. */
+static inline void give_up_on(struct rig *rig, struct client *slow, struct client *talker)
+{
+	client_text(talker, ".");
+	rig_run(rig);
+	for (int i = 0; client_conn(rig, slow)->tx->lag != TX_LAG_GIVEN_UP; i++) {
+		assert_true(i < 20);
+		rig_pass(rig, 1);
+		rig_run(rig);
+	}
 }
 
 static inline void client_leave(struct client *client)

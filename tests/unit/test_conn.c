@@ -80,7 +80,12 @@ static void test_close_behind_a_frame_over_the_limit(void **state)
 	struct client *slow = rig_login_with(rig, 0, "slow", 4096);
 	struct client *b = rig_login(rig, 0, "b");
 	slow->deaf = true;
+	/* However much is said in one pass: nobody is slow who was not waited for. */
 	send_big(rig, b, 1);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_SLOW_READER), 0);
+	give_up_on(rig, slow, b);
+	client_text(b, "the last straw");
+	rig_run(rig);
 	assert_int_equal(rig_ends(rig, CLOSE_REASON_SLOW_READER), 1);
 	slow->deaf = false;
 	rig_run(rig);

@@ -14,8 +14,7 @@ struct told {
 static void pass_ms(struct rig *rig, uint64_t ms)
 {
 	struct loop *loop = &rig->loops[0];
-	loop->now_ms += ms;
-	loop->now_tick = (uint32_t)(loop->now_ms / LOOP_TICK_MS);
+	loop_script(loop, loop->now_us + ms * 1000);
 }
 
 static bool hear(struct client *client, uint32_t *ret_retry_ms)

@@ -221,7 +221,7 @@ static void test_flooders_take_turns(void **state)
 	rig_events(rig, 0);
 	assert_true(reader_read_ready(conns, 2));
 	/* One that dies while it waits there is let go of, not looked for. */
-	struct conn *dying = conn_table_at(conns->table, conns->reading.ready_head);
+	struct conn *dying = conn_table_at(conns->table, conns->reading.ready.head);
 	assert_true(dying->flags & CONN_READY);
 	uint32_t dead_index = dying->index;
 	conn_visit_begin(conns, dying);
@@ -232,7 +232,7 @@ static void test_flooders_take_turns(void **state)
 	struct client *late = rig_connect(rig, 0, 0, false);
 	assert_int_not_equal(handle_index(late->handle), dead_index);
 	rig_run(rig);
-	assert_int_equal(conns->reading.ready_head, CONN_NONE);
+	assert_int_equal(conns->reading.ready.head, CONN_NONE);
 	struct client *later = rig_connect(rig, 0, 0, false);
 	assert_int_equal(handle_index(later->handle), dead_index);
 	uint64_t total = 0;
