@@ -34,8 +34,12 @@ def members(names):
         if not name.startswith("@"):
             found.add(name)
             continue
+        # Without the socket of what is run here, to which systemd's own tools speak too.
         text = subprocess.run(
-            ["systemd-analyze", "syscall-filter", name], capture_output=True, text=True, check=True
+            ["env", "-u", "NOTIFY_SOCKET", "systemd-analyze", "syscall-filter", name],
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         lines = [line.strip() for line in text.splitlines()[1:]]
         open_sets.update(line for line in lines if line and not line.startswith("#"))

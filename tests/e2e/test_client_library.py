@@ -113,17 +113,15 @@ def test_a_program_of_others(installed, gateway, tmp_path, compiler, static):
     if static:
         # Ours alone: Debian has no static wslay.
         libraries = [{"-ltidegate-client": "-l:libtidegate-client.a"}.get(word, word) for word in libraries]
-    language = ["-xc++", "-nostdlib++"] if plus else ["-xc"]
     call(
         compiler,
-        *language,
+        *(["-nostdlib++"] if plus else []),
         "-Wall",
         "-Wextra",
         "-Wno-unused-parameter",
         "-Werror",
         *flags(environment, "--cflags"),
         source,
-        "-xnone",
         "-o",
         program,
         *libraries,

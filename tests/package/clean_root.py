@@ -61,9 +61,31 @@ def copies():
 
 def make(tar):
     """Writes the archive, from where this machine gets its packages."""
+    bootstrap(tar, *copies(), suite(), sources=sources())
+
+
+def make_release(tar, name):
+    """Writes the archive of another release than this machine's, from the same mirror. It trusts whom this one does,
+    as is needed to get more than packages."""
+    trust = ["--include=ca-certificates", f"--customize-hook=cp '{CERTIFICATES}' \"$1{CERTIFICATES}\""]
+    hosts = "--customize-hook=cp /etc/hosts \"$1/etc/hosts\""
+    bootstrap(tar, *copies(), *(trust if CERTIFICATES.exists() else []), hosts, name, sources=mirror())
+
+
+def mirror():
+    """Where this machine gets Debian from, if it says so in a way that is understood."""
+    for path in sources():
+        text = pathlib.Path(path).read_text(encoding="utf-8", errors="replace")
+        found = re.search(r"(?m)^(?:URIs:|deb )[^#\n]*?(https?://\S+/debian)/?(?:\s|$)", text)
+        if found:
+            return [found[1]]
+    return []
+
+
+def bootstrap(tar, *words, sources):
     tar.parent.mkdir(parents=True, exist_ok=True)
-    part = tar.with_name("part.tar")
-    command = ["mmdebstrap", "--mode=root", "--variant=apt", *copies(), suite(), part, *sources()]
+    part = tar.with_name(f"part-{tar.name}")
+    command = ["mmdebstrap", "--mode=root", "--variant=apt", *words, part, *sources]
     result = subprocess.run(command, capture_output=True, text=True, timeout=10 * MINUTES, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     part.rename(tar)
@@ -78,14 +100,17 @@ class Root:
         """The words that run a command inside."""
         return ["unshare", "--mount", "sh", "-c", ENTER, "sh", str(self.path), *(str(word) for word in arguments)]
 
-    def run(self, *arguments, check=True):
+    def environment(self):
+        return {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
+
+    def run(self, *arguments, check=True, timeout=5 * MINUTES):
         result = subprocess.run(
             self.command(*arguments),
             capture_output=True,
             text=True,
-            timeout=5 * MINUTES,
+            timeout=timeout,
             check=False,
-            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"},
+            env=self.environment(),
         )
         if check:
             assert result.returncode == 0, " ".join(map(str, arguments)) + "\n" + result.stdout + result.stderr

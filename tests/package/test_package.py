@@ -6,12 +6,12 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 import urllib.request
 
 import pytest
 
 import clean_root
+from cloning import clone_as_it_stands
 from gateway import ROOT, Gateway, free_port
 from waiting import TIMEOUT
 
@@ -23,7 +23,6 @@ OF_OTHERS = re.compile(
 )
 
 BUILD_TIME = 600
-BASE = ROOT / "build/clean-root/base.tar"
 CONFIG = "/etc/tidegate/tidegate.conf"
 UNIT = "/lib/systemd/system/tidegate.service"
 ENABLED = "/etc/systemd/system/multi-user.target.wants/tidegate.service"
@@ -61,18 +60,8 @@ def field(package, name):
 
 def test_the_same_bytes_from_another_place(packages, tmp_path):
     """Built in a clone with another path, from the same tracked files."""
-    if not (ROOT / ".git").exists():
-        pytest.skip("no git repository: nothing to clone")
     clone = tmp_path / "elsewhere/a clone"
-    run("git", "clone", "-q", ROOT, clone)
-    # What is tracked, as it stands here, committed or not.
-    run("git", "-C", clone, "rm", "-q", "-r", ".")
-    names = run("git", "-C", ROOT, "ls-files", "-z").split("\0")
-    for name in filter(None, names):
-        if (ROOT / name).exists():
-            (clone / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, clone / name)
-    run("git", "-C", clone, "add", "-A")
+    clone_as_it_stands(clone)
     again = build(clone, tmp_path / "packages")
     assert {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in again.items()} == {
         name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in packages.items()
@@ -113,19 +102,8 @@ def test_another_version_is_taken(tmp_path):
 
 
 @pytest.fixture
-def root():
-    reason = clean_root.why_not()
-    if reason:
-        pytest.skip(reason)
-    if not BASE.exists():
-        clean_root.make(BASE)
-    # Not below pytest's folders, which only their owner may enter: the gateway runs as another.
-    path = pathlib.Path(tempfile.mkdtemp(prefix="tidegate-root-"))
-    path.chmod(0o755)
-    try:
-        yield clean_root.Root(BASE, path)
-    finally:
-        shutil.rmtree(path)
+def root(unpacked):
+    return unpacked("base", clean_root.make)
 
 
 def next_version(package, directory):

@@ -323,7 +323,7 @@ static void test_a_cut(void **state)
 
 static int setup(void **state)
 {
-	struct rig *rig = aligned_alloc(64, sizeof(*rig));
+	struct rig *rig = malloc(sizeof(*rig));
 	assert_non_null(rig);
 	memset(&giver, 0, sizeof(giver));
 	assert_int_equal(mailbox_create(&giver.mailbox), 0);

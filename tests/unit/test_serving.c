@@ -148,7 +148,7 @@ static void test_a_stop_is_told(void **state)
 
 static int setup(void **state)
 {
-	struct rig *rig = aligned_alloc(64, sizeof(*rig));
+	struct rig *rig = malloc(sizeof(*rig));
 	assert_non_null(rig);
 	rig_init(rig, 2);
 	*state = rig;
