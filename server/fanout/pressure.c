@@ -6,7 +6,7 @@ enum {
 	TICKS_PER_S = 1000 / LOOP_TICK_MS,
 	SECONDS_MAX = 32, /* after which nothing is left of an account */
 	/* Bytes of one read: from who feeds, so that what it is worth to each receiver stays well
-	 * below their limits; from a flood that trickles; and from anybody while all wait. */
+	 * below their limits; from anybody while floods wait or trickle; and while all wait. */
 	FEED_READ = 16384,
 	TRICKLE_READ = 4096,
 	LITTLE_READ = 1024,
@@ -110,11 +110,17 @@ size_t pressure_may_read(struct pressure *pressure, struct conn *feeder)
 	return pressure->is_lagging && fed > pressure->threshold ? TRICKLE_READ : FEED_READ;
 }
 
-/* While all wait who feed, somebody else may be about to begin; heartbeats and openings pass. */
+/* While floods wait, somebody else may be about to begin; heartbeats and openings pass. */
 static void limit_reads(struct pressure *pressure)
 {
-	reader_limit(
-		pressure->conns, backlog_is_twice_over(pressure) ? LITTLE_READ : CONN_READ_BUFFER);
+	size_t most = CONN_READ_BUFFER;
+	if (backlog_is_twice_over(pressure)) {
+		most = LITTLE_READ;
+	} else if (pressure->is_lagging || backlog_is_over(pressure)) {
+		most = TRICKLE_READ;
+	}
+	pressure->is_limited = most < CONN_READ_BUFFER;
+	reader_limit(pressure->conns, most);
 }
 
 void pressure_on_publish(struct pressure *pressure)
@@ -260,7 +266,7 @@ void pressure_settle(struct pressure *pressure, uint32_t own_receivers)
 		pressure->tick = now;
 		begin_tick(pressure);
 	}
-	if (pressure->is_limited) {
+	if (pressure->is_limited || pressure->is_lagging) {
 		limit_reads(pressure);
 	}
 	if (held_back && may_go_on(pressure, is_new_tick)) {

@@ -5,8 +5,9 @@
  *
  *   backlog over its mark    floods wait
  *   a receiver lags          floods share a trickle, so that it can catch up or be given up on
- *   backlog over twice that  all wait who feed, others are read in little pieces; the threshold
- *                            falls until the quieter ones can go on
+ *   backlog over twice that  all wait who feed; the threshold falls until the quieter can go on
+ *
+ * Meanwhile others are read in small pieces, since they may be about to begin.
  *
  * So a flood is as fast as the slowest receiver that keeps reading, and cuts off nobody who does;
  * who does not read slows down floods and never talk.
