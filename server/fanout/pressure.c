@@ -266,7 +266,7 @@ void pressure_settle(struct pressure *pressure, uint32_t own_receivers)
 		pressure->tick = now;
 		begin_tick(pressure);
 	}
-	if (pressure->is_limited || pressure->is_lagging) {
+	if (pressure->is_limited || pressure->is_lagging || pressure->is_congested) {
 		limit_reads(pressure);
 	}
 	if (held_back && may_go_on(pressure, is_new_tick)) {

@@ -136,7 +136,8 @@ static inline int rig_wait(struct rig *rig, uint32_t worker)
 /* The beginning of a turn alone. Returns how many events there were. */
 static inline int rig_events(struct rig *rig, uint32_t worker)
 {
-	int count = rig_wait(rig, worker);
+	bool left = serving_has_events(&rig->workers[worker]);
+	int count = left ? 1 : rig_wait(rig, worker);
 	serving_on_events(&rig->workers[worker], count);
 	return count;
 }

@@ -1,5 +1,6 @@
 #include "conn_rig.h"
 
+#include "../../server/conn/reader.h"
 #include "../../server/node/newcomers.h"
 
 static void post(struct rig *rig, uint32_t worker, enum serving_mail kind, struct mail *mail)
@@ -96,6 +97,127 @@ static void test_a_turn_hands_out_one_slice(void **state)
 	assert_int_equal(stats_read(deliveries), SERVING_RECEIVERS_MAX + 10);
 }
 
+/* Each look at the clock takes 150 us, so that a part of a turn is over at the second one. */
+static void make_slow(struct rig *rig)
+{
+	rig->loops[0].look_us = 150;
+}
+
+static uint64_t messages(struct rig *rig)
+{
+	return stats_read(&rig->workers[0].stats.messages_in);
+}
+
+/* What one wait has told of is not done in one turn; the rest comes before a new wait, in order. */
+static void test_events_are_taken_in_slices(void **state)
+{
+	struct rig *rig = *state;
+	struct client *clients[40];
+	char name[8];
+	for (uint32_t i = 0; i < 40; i++) {
+		snprintf(name, sizeof(name), "u%u", i);
+		clients[i] = rig_login(rig, 0, name);
+	}
+	uint64_t before = messages(rig);
+	for (uint32_t i = 0; i < 40; i++) {
+		client_packet(clients[i], PACKET_PING, NULL, 0);
+	}
+	make_slow(rig);
+	for (uint64_t done = 2 * READER_VISITS; done < 40; done += 2 * READER_VISITS) {
+		assert_true(rig_turn(rig, 0));
+		assert_int_equal(messages(rig) - before, done);
+		assert_true(serving_has_events(&rig->workers[0]));
+	}
+	rig_turn(rig, 0);
+	assert_int_equal(messages(rig) - before, 40);
+	assert_false(serving_has_events(&rig->workers[0]));
+	for (uint32_t i = 0; i < 40; i++) {
+		expect_frame(clients[i], FRAME_BINARY, "\0\x65\0\0\0\0", 6);
+	}
+}
+
+/* One text to many goes on while others flood packets for nobody: both get their part. */
+static void test_a_text_passes_a_flood(void **state)
+{
+	struct rig *rig = *state;
+	static uint8_t flood[16384];
+	struct client *flooders[20];
+	size_t len = 0;
+	char name[8];
+	while (len < sizeof(flood) - 16) {
+		len += make_frame(flood + len, FRAME_BINARY, "\0\xc7\0\0\0\0", 6);
+	}
+	for (uint32_t i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		flooders[i] = rig_login(rig, 0, name);
+	}
+	struct client *talker = rig_login(rig, 1, "talker");
+	client_text(talker, "now");
+	rig_turn(rig, 1);
+	for (uint32_t i = 0; i < 20; i++) {
+		client_write(flooders[i], flood, len);
+	}
+	make_slow(rig);
+	uint64_t unread = 20 * (len / 12);
+	uint64_t before = messages(rig);
+	rig_turn(rig, 0);
+	assert_true(messages(rig) - before < unread / 2);
+	assert_int_equal(stats_read(&rig->workers[0].stats.deliveries), 20);
+}
+
+/* The clock is read again within a turn: what is heard late in it is not noted as heard early. */
+static void test_no_deadline_comes_early(void **state)
+{
+	struct rig *rig = *state;
+	struct client *clients[2 * READER_VISITS];
+	char name[8];
+	for (uint32_t i = 0; i < 2 * READER_VISITS; i++) {
+		snprintf(name, sizeof(name), "u%u", i);
+		clients[i] = rig_login(rig, 0, name);
+	}
+	uint32_t began = rig->loops[0].now_tick;
+	for (uint32_t i = 0; i < 2 * READER_VISITS; i++) {
+		client_packet(clients[i], PACKET_PING, NULL, 0);
+	}
+	rig->loops[0].look_us = 3 * LOOP_TICK_MS * 1000; /* as if the process had been stopped */
+	while (rig_turn(rig, 0)) {
+	}
+	uint32_t latest = 0;
+	for (uint32_t i = 0; i < 2 * READER_VISITS; i++) {
+		uint32_t heard = client_conn(rig, clients[i])->last_read_tick;
+		latest = heard > latest ? heard : latest;
+	}
+	assert_true(latest >= began + 3);
+}
+
+/* A read that fills its allowance and costs little is larger the next time, and the other way. */
+static void test_reads_follow_what_they_cost(void **state)
+{
+	struct rig *rig = *state;
+	struct client *a = rig_login(rig, 0, "a");
+	struct conn *conn = client_conn(rig, a);
+	static char text[60000];
+	memset(text, 'x', sizeof(text));
+	assert_int_equal(conn->read_shift, CONN_READ_SHIFT);
+	for (int i = 0; i < 20; i++) {
+		client_send(a, FRAME_BINARY, text, 0);
+		client_send(a, FRAME_PONG, text, 100);
+		rig_run(rig);
+	}
+	assert_int_equal(conn->read_shift, CONN_READ_SHIFT); /* never full */
+	client_send(a, FRAME_PONG, text, 0);
+	client_send(a, FRAME_TEXT, text, sizeof(text));
+	rig_run(rig);
+	assert_true(conn->read_shift > CONN_READ_SHIFT);
+	rig->loops[0].look_us = 1000;
+	for (int i = 0; i < 3; i++) {
+		client_send(a, FRAME_TEXT, text, sizeof(text));
+		client_send(a, FRAME_TEXT, text, sizeof(text));
+		rig_run(rig);
+	}
+	assert_true(conn->read_shift <= CONN_READ_SHIFT);
+}
+
 /* Walks over the table take most of a turn's time for mail. */
 static void test_a_list_weighs_more(void **state)
 {
@@ -170,6 +292,10 @@ int main(void)
 		CASE(test_a_reload_reaches_those_who_are_there),
 		CASE(test_a_drain_sends_everybody_away),
 		CASE(test_a_turn_hands_out_one_slice),
+		CASE(test_events_are_taken_in_slices),
+		CASE(test_a_text_passes_a_flood),
+		CASE(test_no_deadline_comes_early),
+		CASE(test_reads_follow_what_they_cost),
 		CASE(test_a_list_weighs_more),
 		CASE(test_what_is_left_in_the_mailbox_is_freed),
 		CASE(test_a_stop_is_told),
