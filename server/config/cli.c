@@ -240,6 +240,7 @@ static int parse(int argc, char **argv, unsigned flags, struct config *ret_confi
 		}
 	}
 	if (err == 0) {
+		config.has_file = path != NULL;
 		*ret_config = config;
 	}
 	return err;

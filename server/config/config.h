@@ -32,8 +32,9 @@ struct config {
 					      for */
 	enum log_format log_format;
 	enum log_level log_level;
-	bool echo; /* send every message back to its sender; no users, no fan-out */
-	bool demo; /* the admin port can play faults */
+	bool has_file; /* a config file was named, which a reload reads again */
+	bool echo;     /* send every message back to its sender; no users, no fan-out */
+	bool demo;     /* the admin port can play faults */
 };
 
 /* Meson's defaults; listens on :8000, id "demo". Thread: any. */
