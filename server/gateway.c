@@ -131,13 +131,25 @@ static int open_listeners(struct gateway *gateway)
 
 static int make_node(struct gateway *gateway)
 {
-	uint32_t worker_count = limits_workers(&gateway->config, machine_cpus());
+	uint32_t worker_count =
+		limits_workers(&gateway->config, machine_cpus(), machine_quota_cpus(""));
 	int err = node_init(&gateway->node, worker_count, SERVING_MAIL_FANOUT);
 	gateway->acceptors = calloc(gateway->config.acceptors, sizeof(struct acceptor *));
 	if (err || !gateway->acceptors) {
 		return complain_about("start", -ENOMEM);
 	}
 	return 0;
+}
+
+/* Where it says how many workers there are. */
+static void say_quota(const struct gateway *gateway)
+{
+	uint32_t quota = machine_quota_cpus("");
+	uint32_t cpus = machine_cpus();
+	if (gateway->config.workers == 0 && quota < cpus) {
+		log_info(0, "the control group's quota keeps %u of %u CPUs busy: %u workers", quota,
+			cpus, gateway->node.worker_count);
+	}
 }
 
 static int make_user_table(struct gateway *gateway)
@@ -228,10 +240,21 @@ static int start_threads(struct gateway *gateway)
 static int start_log(struct gateway *gateway)
 {
 	char listen[512];
+	char unused[512];
 	listeners_name(&gateway->listeners, listen, sizeof(listen));
+	listeners_name_unused(&gateway->listeners, &gateway->config, unused, sizeof(unused));
 	int err = log_start(
 		gateway->config.log_format, gateway->config.log_level, gateway->config.id, listen);
-	return err ? complain_about("start the log", err) : 0;
+	if (err) {
+		return complain_about("start the log", err);
+	}
+	if (unused[0]) {
+		log_warn(0,
+			"nobody listens on %.180s: systemd has passed %.180s, which takes its "
+			"place; name all in its socket unit, or disable that",
+			unused, listen);
+	}
+	return 0;
 }
 
 /* Tells systemd, where it asks. */
@@ -279,6 +302,7 @@ static int start(struct gateway *gateway)
 		complain("%s", error);
 		return -EINVAL;
 	}
+	say_quota(gateway);
 	gateway->files_taken = limits_files_taken(
 		gateway->admin ? limits_admin_clients(machine_raise_files()) : 0);
 	set_limits(gateway, true);

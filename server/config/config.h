@@ -26,6 +26,8 @@ struct config {
 	char listen[CONFIG_LISTEN_MAX][ADDRESS_MAX]; /* HOST:PORT, [IPv6]:PORT, :PORT for
 						      * all addresses, or unix:PATH */
 	size_t listen_count;
+	bool is_listen_default;  /* nobody has named one */
+	uint32_t unix_mode;      /* permissions of Unix sockets in `listen`; 0: as the umask says */
 	char admin[ADDRESS_MAX]; /* of the admin port, as those above; empty: there is none
 				  */
 	char admin_token[CONFIG_PATH_MAX]; /* the file that holds its token; empty: none is asked
