@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,12 +25,15 @@
 #include "node/acceptor.h"
 #include "node/listener.h"
 #include "node/worker.h"
+#include "signals.h"
 #include "user/user_table.h"
 
 enum {
 	HOUSEKEEP_MS = 1000,   /* between looks at the size of the user table */
 	TELL_WAIT_MS = 1000,   /* for all workers to have acted on a change */
 	DRAIN_LOOK_MS = 50,    /* between looks whether everybody has gone */
+	DRAIN_SLOT_MS = 100,   /* a client's part of the drain, at most: few take no whole one */
+	STOP_MS = 10000,       /* for the end itself, behind a drain */
 	TABLE_AT_ONCE = 65536, /* users provided for at the start, at most */
 };
 
@@ -43,7 +45,7 @@ struct gateway {
 	struct listeners listeners;
 	struct acceptor **acceptors;
 	struct admin *admin; /* NULL without an admin port */
-	int signal_fd;
+	struct signals signals;
 	int drain_fd;         /* eventfd: the admin port asks for a drain */
 	uint64_t files_taken; /* descriptors that are no connections */
 	int argc;
@@ -106,19 +108,12 @@ static void set_limits(struct gateway *gateway, bool is_start)
 /* --- start -------------------------------------------------------------------------------------
  */
 
+/* Before the threads are started, which inherit what is blocked. */
 static int catch_signals(struct gateway *gateway)
 {
-	sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	/* Before the threads are started, which inherit the mask. */
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	gateway->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (gateway->signal_fd < 0) {
-		return complain_about("catch signals", -errno);
+	int err = signals_catch(&gateway->signals, gateway->config.has_file);
+	if (err) {
+		return complain_about("catch signals", err);
 	}
 	gateway->drain_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return gateway->drain_fd < 0 ? complain_about("start", -errno) : 0;
@@ -136,13 +131,25 @@ static int open_listeners(struct gateway *gateway)
 
 static int make_node(struct gateway *gateway)
 {
-	uint32_t worker_count = limits_workers(&gateway->config, machine_cpus());
+	uint32_t worker_count =
+		limits_workers(&gateway->config, machine_cpus(), machine_quota_cpus(""));
 	int err = node_init(&gateway->node, worker_count, SERVING_MAIL_FANOUT);
 	gateway->acceptors = calloc(gateway->config.acceptors, sizeof(struct acceptor *));
 	if (err || !gateway->acceptors) {
 		return complain_about("start", -ENOMEM);
 	}
 	return 0;
+}
+
+/* Where it says how many workers there are. */
+static void say_quota(const struct gateway *gateway)
+{
+	uint32_t quota = machine_quota_cpus("");
+	uint32_t cpus = machine_cpus();
+	if (gateway->config.workers == 0 && quota < cpus) {
+		log_info(0, "the control group's quota keeps %u of %u CPUs busy: %u workers", quota,
+			cpus, gateway->node.worker_count);
+	}
 }
 
 static int make_user_table(struct gateway *gateway)
@@ -233,18 +240,35 @@ static int start_threads(struct gateway *gateway)
 static int start_log(struct gateway *gateway)
 {
 	char listen[512];
+	char unused[512];
 	listeners_name(&gateway->listeners, listen, sizeof(listen));
+	listeners_name_unused(&gateway->listeners, &gateway->config, unused, sizeof(unused));
 	int err = log_start(
 		gateway->config.log_format, gateway->config.log_level, gateway->config.id, listen);
-	return err ? complain_about("start the log", err) : 0;
+	if (err) {
+		return complain_about("start the log", err);
+	}
+	if (unused[0]) {
+		log_warn(0,
+			"nobody listens on %.180s: systemd has passed %.180s, which takes its "
+			"place; name all in its socket unit, or disable that",
+			unused, listen);
+	}
+	return 0;
 }
 
-static void notify(const char *state)
+/* Tells systemd, where it asks. */
+__attribute__((format(printf, 1, 2))) static void notify(const char *format, ...)
 {
 #if HAVE_SYSTEMD
+	char state[128];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(state, sizeof(state), format, args);
+	va_end(args);
 	sd_notify(0, state);
 #else
-	(void)state;
+	(void)format;
 #endif
 }
 
@@ -278,6 +302,7 @@ static int start(struct gateway *gateway)
 		complain("%s", error);
 		return -EINVAL;
 	}
+	say_quota(gateway);
 	gateway->files_taken = limits_files_taken(
 		gateway->admin ? limits_admin_clients(machine_raise_files()) : 0);
 	set_limits(gateway, true);
@@ -297,7 +322,7 @@ static int start(struct gateway *gateway)
 
 /* Tells all workers and waits for them to have acted, so that what the log says next is so; not for
  * long, as one may be in the middle of a long turn. */
-static void tell_all(struct gateway *gateway, enum serving_mail kind)
+static void tell_all(struct gateway *gateway, enum serving_mail kind, uint64_t drain_ms)
 {
 	const struct timespec moment = {.tv_nsec = 1000000};
 	for (uint32_t i = 0; i < gateway->node.worker_count; i++) {
@@ -306,7 +331,7 @@ static void tell_all(struct gateway *gateway, enum serving_mail kind)
 			log_error(0, "out of memory: worker %u is not told", i);
 			continue;
 		}
-		change->drain_ms = gateway->config.drain * 1000;
+		change->drain_ms = drain_ms;
 		change->config = gateway->config;
 		gateway->node.changes_pending++;
 		worker_post(gateway->node.workers[i], kind, &change->mail);
@@ -333,7 +358,7 @@ static void reload(struct gateway *gateway)
 	size_t changed = config_reload(&gateway->config, &fresh, warn_refused);
 	log_set_level(gateway->config.log_level);
 	set_limits(gateway, false);
-	tell_all(gateway, SERVING_MAIL_RELOAD);
+	tell_all(gateway, SERVING_MAIL_RELOAD, 0);
 	if (gateway->admin && admin_reload(gateway->admin, &gateway->config, error) < 0) {
 		log_error(0, "reload: %s; the admin port goes on as before", error);
 	}
@@ -345,23 +370,21 @@ static void reload(struct gateway *gateway)
 static int wait_signal(struct gateway *gateway, int timeout_ms, bool takes_drain)
 {
 	struct pollfd ready[] = {
-		{.fd = gateway->signal_fd, .events = POLLIN},
+		{.fd = gateway->signals.fd, .events = POLLIN},
 		{.fd = takes_drain ? gateway->drain_fd : -1, .events = POLLIN},
 	};
-	struct signalfd_siginfo info;
 	poll(ready, 2, timeout_ms);
-	if (read(gateway->signal_fd, &info, sizeof(info)) == sizeof(info)) {
-		return (int)info.ssi_signo;
-	}
-	return ready[1].revents & POLLIN ? SIGTERM : 0;
+	int number = signals_take(&gateway->signals);
+	return number == 0 && ready[1].revents & POLLIN ? SIGTERM : number;
 }
 
-static void serve(struct gateway *gateway)
+/* Returns the signal that ends it. */
+static int serve(struct gateway *gateway)
 {
 	for (;;) {
 		int number = wait_signal(gateway, HOUSEKEEP_MS, true);
 		if (number == SIGTERM || number == SIGINT) {
-			return;
+			return number;
 		}
 		if (number == SIGHUP) {
 			reload(gateway);
@@ -379,21 +402,33 @@ static uint64_t connections(const struct gateway *gateway)
 	return total;
 }
 
-/* The listeners stay open and answer 503 until the last connection has gone: closing one of several
- * SO_REUSEPORT sockets would reset what waits in its queue. */
-static void drain(struct gateway *gateway)
+/* Over how long so many are sent away. */
+static uint64_t drain_length_ms(const struct config *config, uint64_t total)
 {
-	uint64_t end_ms =
-		clock_ms() + (gateway->config.drain + gateway->config.close_deadline + 1) * 1000;
+	uint64_t most = config->drain * 1000;
+	return total < most / DRAIN_SLOT_MS ? total * DRAIN_SLOT_MS : most;
+}
+
+/* The listeners stay open and answer 503 until the last connection has gone: closing one of several
+ * SO_REUSEPORT sockets would reset what waits in its queue. `number` is the signal that began it.
+ */
+static void drain(struct gateway *gateway, int number)
+{
 	uint64_t total = connections(gateway);
+	uint64_t length_ms = drain_length_ms(&gateway->config, total);
+	uint64_t most_ms = length_ms + (gateway->config.close_deadline + 1) * 1000;
+	uint64_t end_ms = clock_ms() + most_ms;
 	gateway->node.is_draining = true;
 	notify("STOPPING=1");
-	tell_all(gateway, SERVING_MAIL_DRAIN);
-	log_info(0, "draining %llu connections over %llu s", (unsigned long long)total,
-		(unsigned long long)gateway->config.drain);
+	/* However long the drain is: the time-out of the service need not know. */
+	notify("EXTEND_TIMEOUT_USEC=%llu", (unsigned long long)(most_ms + STOP_MS) * 1000);
+	log_info(0, "draining %llu connections over %g s; a second %s ends it at once",
+		(unsigned long long)total, (double)length_ms / 1000,
+		number == SIGINT ? "Ctrl-C" : "SIGTERM");
+	tell_all(gateway, SERVING_MAIL_DRAIN, length_ms);
 	while (connections(gateway) > 0 && clock_ms() < end_ms) {
-		int number = wait_signal(gateway, DRAIN_LOOK_MS, false);
-		if (number == SIGTERM || number == SIGINT) {
+		int second = wait_signal(gateway, DRAIN_LOOK_MS, false);
+		if (second == SIGTERM || second == SIGINT) {
 			log_warn(0, "ending at once: %llu connections are cut off",
 				(unsigned long long)connections(gateway));
 			return;
@@ -458,9 +493,7 @@ static void destroy(struct gateway *gateway)
 	listeners_close(&gateway->listeners);
 	free(gateway->acceptors);
 	node_finish(node);
-	if (gateway->signal_fd >= 0) {
-		close(gateway->signal_fd);
-	}
+	signals_finish(&gateway->signals);
 	if (gateway->drain_fd >= 0) {
 		close(gateway->drain_fd);
 	}
@@ -471,7 +504,7 @@ int gateway_run(const struct config *config, int argc, char **argv)
 	struct gateway gateway = {
 		.config = *config,
 		.listeners = LISTENERS_EMPTY,
-		.signal_fd = -1,
+		.signals = SIGNALS_EMPTY,
 		.drain_fd = -1,
 		.argc = argc,
 		.argv = argv,
@@ -479,8 +512,8 @@ int gateway_run(const struct config *config, int argc, char **argv)
 	user_table_thread_begin();
 	int err = start(&gateway);
 	if (!err) {
-		serve(&gateway);
-		drain(&gateway);
+		int number = serve(&gateway);
+		drain(&gateway, number);
 	}
 	finish(&gateway);
 	if (!err) {

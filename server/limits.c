@@ -20,9 +20,10 @@ static uint64_t min_of(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-uint32_t limits_workers(const struct config *config, uint32_t cpus)
+uint32_t limits_workers(const struct config *config, uint32_t cpus, uint32_t quota)
 {
-	uint64_t wanted = config->workers > 0 ? config->workers : cpus;
+	/* More would use up the quota side by side, and then stand still together. */
+	uint64_t wanted = config->workers > 0 ? config->workers : min_of(cpus, quota);
 	return (uint32_t)min_of(wanted, HANDLE_WORKERS_MAX - 1);
 }
 

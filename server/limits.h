@@ -24,8 +24,9 @@ struct limits {
 	size_t backlog;       /* bytes of fan-out in hand before senders are held back */
 };
 
-/* Threads to serve with, on a machine of that many CPUs. Thread: any. */
-uint32_t limits_workers(const struct config *config, uint32_t cpus);
+/* Threads to serve with, where there are that many CPUs, of which a quota lets `quota` be busy.
+ * Thread: any. */
+uint32_t limits_workers(const struct config *config, uint32_t cpus, uint32_t quota);
 
 /* Connections to the admin port, of which there are descriptors for few where there are few.
  * Thread: any. */

@@ -105,7 +105,7 @@ void machine_group(const char *root, char ret_group[MACHINE_PATH_MAX])
 }
 
 static int read_group(const char *root, const char *group, const char *name, const char *file,
-	uint64_t *ret_number)
+	unsigned index, uint64_t *ret_number)
 {
 	char path[MACHINE_PATH_MAX];
 	int len = snprintf(path, sizeof(path), "/sys/fs/cgroup%s/%s.%s",
@@ -113,7 +113,7 @@ static int read_group(const char *root, const char *group, const char *name, con
 	if (len < 0 || (size_t)len >= sizeof(path)) {
 		return -ENAMETOOLONG;
 	}
-	return machine_number(root, path, 0, ret_number); /* "max" is no number */
+	return machine_number(root, path, index, ret_number); /* "max" is no number */
 }
 
 /* "/a/b" becomes "/a", "/a" becomes "/". Returns whether there was one above. */
@@ -135,11 +135,12 @@ void machine_group_limit(const char *root, const char *name, struct machine_grou
 	machine_group(root, group);
 	/* In a container the groups above are out of sight, or the own one stands at the top. */
 	do {
-		if (read_group(root, group, name, "max", &limit) == 0 && limit < ret_limit->limit) {
+		if (read_group(root, group, name, "max", 0, &limit) == 0 &&
+			limit < ret_limit->limit) {
 			ret_limit->limit = limit;
 			memcpy(ret_limit->group, group, sizeof(group));
 			ret_limit->current = 0;
-			read_group(root, group, name, "current", &ret_limit->current);
+			read_group(root, group, name, "current", 0, &ret_limit->current);
 		}
 	} while (go_up(group));
 }
@@ -150,6 +151,33 @@ size_t machine_quarter_of_memory(void)
 	struct machine_group_limit group;
 	machine_group_limit("", "memory", &group);
 	return (size_t)((machine < group.limit ? machine : group.limit) / 4);
+}
+
+/* Time on CPUs that a group may use of each period, as the number of CPUs that it keeps busy; 0 for
+ * no limit. */
+static uint64_t group_cpus(const char *root, const char *group)
+{
+	uint64_t quota;
+	uint64_t period;
+	if (read_group(root, group, "cpu", "max", 0, &quota) < 0 ||
+		read_group(root, group, "cpu", "max", 1, &period) < 0 || period == 0) {
+		return 0;
+	}
+	return quota / period + (quota % period > 0);
+}
+
+uint32_t machine_quota_cpus(const char *root)
+{
+	char group[MACHINE_PATH_MAX];
+	uint64_t least = UINT32_MAX;
+	machine_group(root, group);
+	do {
+		uint64_t cpus = group_cpus(root, group);
+		if (cpus > 0 && cpus < least) {
+			least = cpus;
+		}
+	} while (go_up(group));
+	return (uint32_t)least;
 }
 
 uint32_t machine_cpus(void)

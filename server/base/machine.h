@@ -42,6 +42,10 @@ uint64_t machine_memory(const char *root);
 /* A quarter of the memory that this process may have: the machine's, or its control group's. */
 size_t machine_quarter_of_memory(void);
 
+/* CPUs that the tightest quota of this process's control group and those above it keeps busy,
+ * rounded up: 2 for 150 ms of each 100 ms. UINT32_MAX for no quota. Thread: any. */
+uint32_t machine_quota_cpus(const char *root);
+
 /* CPUs of the affinity mask, at least 1. */
 uint32_t machine_cpus(void);
 

@@ -49,6 +49,11 @@ static int parse_inet(const char *text, struct address *address)
 	return 0;
 }
 
+bool address_is_unix(const char *text)
+{
+	return strncmp(text, UNIX_PREFIX, sizeof(UNIX_PREFIX) - 1) == 0;
+}
+
 int address_parse(const char *text, struct address *ret_address)
 {
 	struct address address = {0};
@@ -58,7 +63,7 @@ int address_parse(const char *text, struct address *ret_address)
 	if (len == ADDRESS_MAX) {
 		return -EINVAL;
 	}
-	if (strncmp(text, UNIX_PREFIX, prefix_len) == 0) {
+	if (address_is_unix(text)) {
 		address.path = text + prefix_len;
 		err = len == prefix_len || len - prefix_len >= ADDRESS_PATH_MAX ? -EINVAL : 0;
 	} else {

@@ -24,6 +24,9 @@ struct address {
 /* Reads a whole text. Names are not looked up. Thread: any. Errors: -EINVAL. */
 int address_parse(const char *text, struct address *ret_address);
 
+/* Whether a text is the address of a Unix socket. Thread: any. */
+bool address_is_unix(const char *text);
+
 /* How many bytes at the beginning of a text are a host: a name, an IPv4 address, or an IPv6 address
  * in its brackets. 0 for none. Thread: any. */
 size_t address_host_len(const char *text);

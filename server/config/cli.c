@@ -23,7 +23,8 @@ enum group {
 
 /* Keys that are no letters. Those of the numbers follow KEY_NUMBERS in the order of options.def. */
 enum {
-	KEY_LOG_FORMAT = 256,
+	KEY_UNIX_MODE = 256,
+	KEY_LOG_FORMAT,
 	KEY_LOG_LEVEL,
 	KEY_ECHO,
 	KEY_ADMIN,
@@ -61,6 +62,9 @@ static const struct argp_option fixed_options[] = {
 	{"listen", 'l', "ADDRESS", 0,
 		"HOST:PORT, [IPv6]:PORT, :PORT for all addresses, or unix:PATH; may be repeated (default "
 		":8000)",
+		GROUP_SERVICE},
+	{"unix-mode", KEY_UNIX_MODE, "MODE", 0,
+		"permissions of the Unix sockets it listens on, as 0660 (default none: as the umask says)",
 		GROUP_SERVICE},
 	{"id", 'i', "NAME", 0, "name of this node in the log (default demo)", GROUP_SERVICE},
 	{"config", 'c', "FILE", 0, "read options from FILE; those given here win", GROUP_SERVICE},
@@ -160,6 +164,8 @@ static const char *key_name(int key)
 	switch (key) {
 	case 'l':
 		return "listen";
+	case KEY_UNIX_MODE:
+		return "unix_mode";
 	case 'i':
 		return "id";
 	case KEY_ECHO:
@@ -240,6 +246,7 @@ static int parse(int argc, char **argv, unsigned flags, struct config *ret_confi
 		}
 	}
 	if (err == 0) {
+		config.has_file = path != NULL;
 		*ret_config = config;
 	}
 	return err;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "build_config.h"
@@ -67,6 +68,7 @@ void config_init(struct config *ret_config)
 		.id = "demo",
 		.listen = {":8000"},
 		.listen_count = 1,
+		.is_listen_default = true,
 		.log_format = LOG_FORMAT_TEXT,
 		.log_level = LOG_LEVEL_INFO,
 	};
@@ -169,6 +171,27 @@ static int set_listen(struct config *config, const char *value, char *ret_error)
 			CONFIG_LISTEN_MAX);
 	}
 	strcpy(config->listen[config->listen_count++], address);
+	config->is_listen_default = false;
+	return 0;
+}
+
+/* As chmod(1) takes it. Who may write to a socket may connect to it. */
+static int set_unix_mode(struct config *config, const char *value, char *ret_error)
+{
+	size_t len = strspn(value, "01234567");
+	unsigned long mode = strtoul(value, NULL, 8);
+
+	if (strcmp(value, NONE) == 0) {
+		config->unix_mode = 0;
+		return 0;
+	}
+	if (len < 3 || len > 4 || value[len] != '\0' || mode > 0777 || (mode & 0222) == 0) {
+		return fail(ret_error, -EINVAL,
+			"unix_mode: \"%.64s\" is not an octal number as 0660 that lets somebody "
+			"write, which is to connect, or none",
+			value);
+	}
+	config->unix_mode = (uint32_t)mode;
 	return 0;
 }
 
@@ -282,6 +305,7 @@ static int set_admin_token(struct config *config, const char *value, char *ret_e
 
 static const struct word words[] = {
 	{"listen", set_listen},
+	{"unix_mode", set_unix_mode},
 	{"id", set_id},
 	{"log_format", set_log_format},
 	{"log_level", set_log_level},
@@ -386,6 +410,16 @@ int config_set(struct config *config, const char *name, const char *value,
 /* --- as a whole --------------------------------------------------------------------------------
  */
 
+static bool has_unix_listener(const struct config *config)
+{
+	for (size_t i = 0; i < config->listen_count; i++) {
+		if (address_is_unix(config->listen[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
 int config_check(const struct config *config, void (*warn)(const char *message),
 	char ret_error[CONFIG_ERROR_MAX])
 {
@@ -408,6 +442,9 @@ int config_check(const struct config *config, void (*warn)(const char *message),
 	}
 	if (config->tx_memory_limit > 0 && config->tx_memory_limit < config->tx_queue_limit) {
 		warn("tx_memory_limit: less than tx_queue_limit, so one slow client may take all of it");
+	}
+	if (config->unix_mode > 0 && !has_unix_listener(config)) {
+		warn("unix_mode means nothing without a unix: in listen");
 	}
 	if (config->admin[0] == '\0' && (config->admin_token[0] != '\0' || config->demo)) {
 		warn("admin_token and demo mean nothing without admin");
@@ -457,6 +494,9 @@ size_t config_reload(
 	}
 	if (!has_same_listeners(config, fresh)) {
 		refused("listen");
+	}
+	if (config->unix_mode != fresh->unix_mode) {
+		refused("unix_mode");
 	}
 	if (strcmp(config->id, fresh->id) != 0) {
 		refused("id");

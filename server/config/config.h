@@ -26,14 +26,17 @@ struct config {
 	char listen[CONFIG_LISTEN_MAX][ADDRESS_MAX]; /* HOST:PORT, [IPv6]:PORT, :PORT for
 						      * all addresses, or unix:PATH */
 	size_t listen_count;
+	bool is_listen_default;  /* nobody has named one */
+	uint32_t unix_mode;      /* permissions of Unix sockets in `listen`; 0: as the umask says */
 	char admin[ADDRESS_MAX]; /* of the admin port, as those above; empty: there is none
 				  */
 	char admin_token[CONFIG_PATH_MAX]; /* the file that holds its token; empty: none is asked
 					      for */
 	enum log_format log_format;
 	enum log_level log_level;
-	bool echo; /* send every message back to its sender; no users, no fan-out */
-	bool demo; /* the admin port can play faults */
+	bool has_file; /* a config file was named, which a reload reads again */
+	bool echo;     /* send every message back to its sender; no users, no fan-out */
+	bool demo;     /* the admin port can play faults */
 };
 
 /* Meson's defaults; listens on :8000, id "demo". Thread: any. */

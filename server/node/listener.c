@@ -4,12 +4,10 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -19,10 +17,11 @@
 #endif
 
 #include "../base/remote.h"
+#include "tcp_address.h"
+#include "unix_path.h"
 
 enum {
-	NOTSENT_LOWAT =
-		65536, /* bytes: else the kernel swallows 4 MB for a peer that does not read */
+	PORT_TRIES = 64, /* for one that is free at all addresses of a name */
 };
 
 static const mode_t ADMIN_MODE = 0660;
@@ -38,12 +37,13 @@ static int add_row(struct listeners *listeners)
 		return -ENOMEM;
 	}
 	listeners->fds = fds;
-	char **paths = realloc(listeners->unix_paths, (listeners->count + 1) * sizeof(*paths));
-	if (!paths) {
+	struct listener_row *rows =
+		realloc(listeners->rows, (listeners->count + 1) * sizeof(*rows));
+	if (!rows) {
 		return -ENOMEM;
 	}
-	listeners->unix_paths = paths;
-	paths[listeners->count] = NULL;
+	listeners->rows = rows;
+	rows[listeners->count] = (struct listener_row){.is_all = false};
 	for (uint32_t i = 0; i < listeners->columns; i++) {
 		fds[listeners->count * listeners->columns + i] = -1;
 	}
@@ -66,106 +66,86 @@ int listeners_fd(const struct listeners *listeners, size_t row, uint32_t column)
 	return *cell(listeners, row, listeners_is_shared(listeners, row) ? 0 : column);
 }
 
+/* As bound; of whatever family. */
+static struct tcp_address address_of(const struct listeners *listeners, size_t row)
+{
+	struct tcp_address address = {.len = sizeof(address.at)};
+	getsockname(*cell(listeners, row, 0), (struct sockaddr *)&address.at, &address.len);
+	address.is_dual = listeners->rows[row].is_all;
+	return address;
+}
+
+/* The rows from `row` on. */
+static void close_rows(struct listeners *listeners, size_t row)
+{
+	for (size_t i = row; i < listeners->count; i++) {
+		unix_path_remove(&listeners->rows[i].path);
+		for (uint32_t column = 0; column < listeners->columns; column++) {
+			int fd = *cell(listeners, i, column);
+			if (fd >= 0) {
+				close(fd);
+			}
+		}
+	}
+	listeners->count = row;
+}
+
 void listeners_close(struct listeners *listeners)
 {
-	for (size_t i = 0; i < listeners->count * listeners->columns; i++) {
-		if (listeners->fds[i] >= 0) {
-			close(listeners->fds[i]);
-		}
-	}
-	for (size_t row = 0; row < listeners->count; row++) {
-		if (listeners->unix_paths[row]) {
-			unlink(listeners->unix_paths[row]);
-			free(listeners->unix_paths[row]);
-		}
-	}
+	close_rows(listeners, 0);
 	free(listeners->fds);
-	free(listeners->unix_paths);
+	free(listeners->rows);
 	*listeners = LISTENERS_EMPTY;
 }
 
 /* --- TCP ---------------------------------------------------------------------------------------
  */
 
-static void set_option(int fd, int level, int option, int value)
+/* Whether one of the rows is this very address. */
+static bool is_open_already(const struct listeners *listeners, const struct tcp_address *address)
 {
-	setsockopt(fd, level, option, &value, sizeof(value));
+	for (size_t row = 0; row < listeners->count && tcp_address_port(address) > 0; row++) {
+		struct tcp_address bound = address_of(listeners, row);
+		if (bound.is_dual == address->is_dual &&
+			memcmp(&bound.at, &address->at, address->len) == 0) {
+			return true;
+		}
+	}
+	return false;
 }
 
-static int bind_tcp(const struct sockaddr *address, socklen_t len, bool reuse_port, int *ret_fd)
+/* Whether it is one of our own rows that leaves no place. */
+static bool is_in_our_own_way(const struct listeners *listeners, const struct tcp_address *address)
 {
-	int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0) {
-		return -errno;
+	for (size_t row = 0; row < listeners->count; row++) {
+		struct tcp_address bound = address_of(listeners, row);
+		if (tcp_address_covers(&bound, address) || tcp_address_covers(address, &bound)) {
+			return true;
+		}
 	}
-	set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	if (reuse_port) {
-		set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-	}
-	if (address->sa_family == AF_INET6) {
-		/* `:PORT` means both families; an address means that one. */
-		const struct sockaddr_in6 *in6 = (const void *)address;
-		set_option(
-			fd, IPPROTO_IPV6, IPV6_V6ONLY, !IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr));
-	}
-	if (bind(fd, address, len) < 0) {
-		int err = -errno;
-		close(fd);
-		return err;
-	}
-	*ret_fd = fd;
-	return 0;
+	return false;
 }
 
-static int listen_tcp(const struct sockaddr *address, socklen_t len, int *ret_fd)
+static int open_tcp(
+	struct listeners *listeners, const struct tcp_address *wanted, const char **ret_why)
 {
-	int fd = -1;
-	int err = bind_tcp(address, len, true, &fd);
-	if (err) {
-		return err;
+	struct tcp_address address = *wanted;
+	if (is_open_already(listeners, wanted)) {
+		return 0;
 	}
-	/* Inherited by the sockets that are accepted, which saves two system calls for each. */
-	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT_LOWAT);
-	if (listen(fd, LISTENER_BACKLOG) < 0) {
-		err = -errno;
-		close(fd);
-		return err;
+	int err = tcp_address_probe(&address);
+	if (err == -EADDRINUSE && is_in_our_own_way(listeners, wanted)) {
+		*ret_why = "another --listen covers it, or is covered by it: leave one of them out";
 	}
-	*ret_fd = fd;
-	return 0;
-}
-
-/* SO_REUSEPORT would bind beside a foreign process without a word: a plain bind tells. */
-static int probe_tcp(const struct sockaddr *address, socklen_t len)
-{
-	int fd = -1;
-	int err = bind_tcp(address, len, false, &fd);
-	if (err) {
-		return err;
-	}
-	/* Two sockets bound with SO_REUSEADDR only clash when both listen. */
-	err = listen(fd, 1) < 0 ? -errno : 0;
-	close(fd);
-	return err;
-}
-
-static int open_tcp(struct listeners *listeners, const struct sockaddr *address, socklen_t len)
-{
-	struct sockaddr_storage bound;
-	socklen_t bound_len = len;
-	memcpy(&bound, address, len);
-	int err = probe_tcp(address, len);
 	if (!err) {
 		err = add_row(listeners);
 	}
 	for (uint32_t i = 0; i < listeners->columns && !err; i++) {
-		int *fd = cell(listeners, listeners->count - 1, i);
-		err = listen_tcp((struct sockaddr *)&bound, bound_len, fd);
+		err = tcp_address_listen(
+			&address, LISTENER_BACKLOG, cell(listeners, listeners->count - 1, i));
 		if (!err && i == 0) {
 			/* The others take the port that the kernel chose for the first. */
-			bound_len = sizeof(bound);
-			getsockname(*fd, (struct sockaddr *)&bound, &bound_len);
+			address.at = address_of(listeners, listeners->count - 1).at;
 		}
 	}
 	return err;
@@ -176,13 +156,42 @@ static bool is_ipv6_missing(int err)
 	return err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL;
 }
 
-static int open_any(struct listeners *listeners, uint16_t port)
+static int open_any(struct listeners *listeners, uint16_t port, const char **ret_why)
 {
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
-	int err = open_tcp(listeners, (struct sockaddr *)&in6, sizeof(in6));
+	const struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	const struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct tcp_address both = tcp_address_make((const void *)&in6, sizeof(in6), true);
+	struct tcp_address ipv4 = tcp_address_make((const void *)&in, sizeof(in), false);
+	size_t row = listeners->count;
+	int err = open_tcp(listeners, &both, ret_why);
 	if (is_ipv6_missing(err)) {
-		err = open_tcp(listeners, (struct sockaddr *)&in, sizeof(in));
+		close_rows(listeners, row);
+		err = open_tcp(listeners, &ipv4, ret_why);
+	}
+	if (!err && listeners->count > row) {
+		listeners->rows[row].is_all = true;
+	}
+	return err;
+}
+
+/* All addresses of a name, at one port: a port that the kernel chooses for the first is that of the
+ * others. */
+static int open_found(struct listeners *listeners, const struct addrinfo *found, uint16_t port,
+	const char **ret_why)
+{
+	int err = 0;
+	bool any = false;
+	for (const struct addrinfo *at = found; at && !err; at = at->ai_next) {
+		struct tcp_address address = tcp_address_make(at->ai_addr, at->ai_addrlen, false);
+		tcp_address_set_port(&address, port);
+		err = open_tcp(listeners, &address, ret_why);
+		/* A name may stand for an IPv6 address that this machine does not have. */
+		if (is_ipv6_missing(err) && (any || at->ai_next)) {
+			err = 0;
+		} else if (!err) {
+			any = true;
+			port = port ? port : listeners_port(listeners, listeners->count - 1);
+		}
 	}
 	return err;
 }
@@ -190,26 +199,19 @@ static int open_any(struct listeners *listeners, uint16_t port)
 static int open_host(
 	struct listeners *listeners, const struct address *address, const char **ret_why)
 {
-	char port[8];
-	snprintf(port, sizeof(port), "%u", address->port);
-	struct addrinfo hints = {
-		.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
 	struct addrinfo *found;
-	int code = getaddrinfo(address->host, port, &hints, &found);
+	size_t row = listeners->count;
+	int code = getaddrinfo(address->host, NULL, &hints, &found);
 	if (code) {
 		*ret_why = gai_strerror(code);
 		return -EADDRNOTAVAIL;
 	}
-	int err = 0;
-	bool any = false;
-	for (struct addrinfo *at = found; at && !err; at = at->ai_next) {
-		err = open_tcp(listeners, at->ai_addr, at->ai_addrlen);
-		/* A name may stand for an IPv6 address that this machine does not have. */
-		if (is_ipv6_missing(err) && (any || at->ai_next)) {
-			err = 0;
-		} else {
-			any = true;
-		}
+	int err = open_found(listeners, found, address->port, ret_why);
+	/* What is free at one address may be taken at another. */
+	for (int i = 1; i < PORT_TRIES && err == -EADDRINUSE && address->port == 0; i++) {
+		close_rows(listeners, row);
+		err = open_found(listeners, found, 0, ret_why);
 	}
 	freeaddrinfo(found);
 	return err;
@@ -218,62 +220,36 @@ static int open_host(
 /* --- Unix --------------------------------------------------------------------------------------
  */
 
-/* Removes a socket that a process left behind when it died; one that answers is in use. */
-static int clear_stale(const struct sockaddr_un *address)
-{
-	struct stat status;
-	if (lstat(address->sun_path, &status) < 0) {
-		return errno == ENOENT ? 0 : -errno;
-	}
-	if (!S_ISSOCK(status.st_mode)) {
-		return -EEXIST;
-	}
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0) {
-		return -errno;
-	}
-	int err = connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? errno : 0;
-	close(fd);
-	if (err != ECONNREFUSED) {
-		return -EADDRINUSE;
-	}
-	return unlink(address->sun_path) < 0 ? -errno : 0;
-}
-
 static int open_unix(struct listeners *listeners, const char *path)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	int err = clear_stale(&address);
-	if (!err) {
-		err = add_row(listeners);
-	}
+	int err = add_row(listeners);
 	if (err) {
 		return err;
 	}
 	size_t row = listeners->count - 1;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0) {
-		return -errno;
-	}
-	*cell(listeners, row, 0) = fd;
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-		return -errno;
-	}
-	listeners->unix_paths[row] = strdup(path);
-	/* Nobody can connect before it listens, whatever the umask has made of it. */
-	if (listeners->unix_mode && chmod(path, listeners->unix_mode) < 0) {
-		return -errno;
-	}
-	return listen(fd, LISTENER_BACKLOG) < 0 ? -errno : 0;
+	return unix_path_listen(path, listeners->unix_mode, LISTENER_BACKLOG,
+		&listeners->rows[row].path, cell(listeners, row, 0));
 }
 
 /* --- systemd -----------------------------------------------------------------------------------
  */
 
-static int take_over_passed(struct listeners *listeners, int *ret_count)
+#if HAVE_SYSTEMD
+/* Whether a socket takes IPv4 and IPv6 at all addresses, as `ListenStream=8000` makes it. */
+static bool is_dual(int fd)
 {
-	*ret_count = 0;
+	struct sockaddr_in6 in6 = {.sin6_family = AF_UNSPEC};
+	socklen_t len = sizeof(in6);
+	int only = 1;
+	socklen_t only_len = sizeof(only);
+	getsockname(fd, (struct sockaddr *)&in6, &len);
+	getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &only_len);
+	return in6.sin6_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&in6.sin6_addr) && !only;
+}
+#endif
+
+static int take_over_passed(struct listeners *listeners)
+{
 #if HAVE_SYSTEMD
 	int count = sd_listen_fds(1);
 	for (int i = 0; i < count; i++) {
@@ -286,14 +262,14 @@ static int take_over_passed(struct listeners *listeners, int *ret_count)
 			return err;
 		}
 		if (sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) <= 0) {
-			set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-			set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT_LOWAT);
+			tcp_address_prepare(fd);
 		}
 		int flags = fcntl(fd, F_GETFL);
 		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 		*cell(listeners, listeners->count - 1, 0) = fd;
+		listeners->rows[listeners->count - 1].is_all = is_dual(fd);
+		listeners->are_passed = true;
 	}
-	*ret_count = count > 0 ? count : 0;
 #endif
 	return 0;
 }
@@ -314,6 +290,9 @@ static void advise(int err, const char *option, char *ret_advice, size_t size)
 			"systemd pass the socket)");
 	} else if (err == -EEXIST) {
 		snprintf(ret_advice, size, " (it is not a socket, so it stays)");
+	} else if (err == -EBUSY) {
+		snprintf(ret_advice, size,
+			" (a process that starts or ends there holds its .lock: try again)");
 	}
 }
 
@@ -326,7 +305,7 @@ static int open_address(struct listeners *listeners, const char *option, const c
 	if (!err && address.path) {
 		err = open_unix(listeners, address.path);
 	} else if (!err && address.host[0] == '\0') {
-		err = open_any(listeners, address.port);
+		err = open_any(listeners, address.port, &why);
 	} else if (!err) {
 		err = open_host(listeners, &address, &why);
 	}
@@ -344,14 +323,14 @@ static int open_address(struct listeners *listeners, const char *option, const c
 int listeners_open(
 	struct listeners *listeners, const struct config *config, char ret_error[CONFIG_ERROR_MAX])
 {
-	*listeners = (struct listeners){.columns = (uint32_t)config->acceptors};
-	int passed;
-	int err = take_over_passed(listeners, &passed);
+	*listeners = (struct listeners){
+		.columns = (uint32_t)config->acceptors, .unix_mode = config->unix_mode};
+	int err = take_over_passed(listeners);
 	if (err) {
 		snprintf(ret_error, CONFIG_ERROR_MAX,
 			"cannot use the sockets passed by systemd: %s", strerrordesc_np(-err));
 	}
-	for (size_t i = 0; i < config->listen_count && !err && passed == 0; i++) {
+	for (size_t i = 0; i < config->listen_count && !err && !listeners->are_passed; i++) {
 		err = open_address(listeners, "listen", config->listen[i], ret_error);
 	}
 	if (err) {
@@ -374,28 +353,15 @@ int listeners_open_admin(
 /* --- as bound ----------------------------------------------------------------------------------
  */
 
-static struct sockaddr_storage address_of(const struct listeners *listeners, size_t row)
-{
-	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
-	socklen_t len = sizeof(address);
-	getsockname(*cell(listeners, row, 0), (struct sockaddr *)&address, &len);
-	return address;
-}
-
 uint16_t listeners_port(const struct listeners *listeners, size_t row)
 {
-	struct sockaddr_storage address = address_of(listeners, row);
-	const struct sockaddr_in *in = (const void *)&address;
-	const struct sockaddr_in6 *in6 = (const void *)&address;
-	if (address.ss_family == AF_INET) {
-		return ntohs(in->sin_port);
-	}
-	return address.ss_family == AF_INET6 ? ntohs(in6->sin6_port) : 0;
+	struct tcp_address address = address_of(listeners, row);
+	return tcp_address_port(&address);
 }
 
 bool listeners_is_local(const struct listeners *listeners, size_t row)
 {
-	struct sockaddr_storage address = address_of(listeners, row);
+	struct sockaddr_storage address = address_of(listeners, row).at;
 	const struct sockaddr_in *in = (const void *)&address;
 	const struct sockaddr_in6 *in6 = (const void *)&address;
 	if (address.ss_family == AF_INET) {
@@ -408,7 +374,7 @@ bool listeners_is_local(const struct listeners *listeners, size_t row)
 bool listeners_has_inet(const struct listeners *listeners)
 {
 	for (size_t row = 0; row < listeners->count; row++) {
-		if (address_of(listeners, row).ss_family != AF_UNIX) {
+		if (address_of(listeners, row).at.ss_family != AF_UNIX) {
 			return true;
 		}
 	}
@@ -417,16 +383,12 @@ bool listeners_has_inet(const struct listeners *listeners)
 
 void listeners_name_row(const struct listeners *listeners, size_t row, char *ret_name, size_t size)
 {
-	struct sockaddr_storage address = address_of(listeners, row);
-	const struct sockaddr_in *in = (const void *)&address;
-	const struct sockaddr_in6 *in6 = (const void *)&address;
+	struct sockaddr_storage address = address_of(listeners, row).at;
 	if (address.ss_family == AF_UNIX) {
 		const struct sockaddr_un *un = (const void *)&address;
 		snprintf(ret_name, size, "unix:%s", un->sun_path);
-	} else if (address.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr)) {
-		snprintf(ret_name, size, ":%u", ntohs(in6->sin6_port));
-	} else if (address.ss_family == AF_INET && in->sin_addr.s_addr == INADDR_ANY) {
-		snprintf(ret_name, size, ":%u", ntohs(in->sin_port));
+	} else if (listeners->rows[row].is_all) {
+		snprintf(ret_name, size, ":%u", listeners_port(listeners, row));
 	} else {
 		struct remote self;
 		char text[REMOTE_NAME_MAX];
@@ -444,5 +406,32 @@ void listeners_name(const struct listeners *listeners, char *ret_name, size_t si
 		char name[ADDRESS_MAX + 8];
 		listeners_name_row(listeners, row, name, sizeof(name));
 		at += (size_t)snprintf(ret_name + at, size - at, "%s%s", row ? "," : "", name);
+	}
+}
+
+static bool is_row(const struct listeners *listeners, const char *name)
+{
+	bool found = false;
+	for (size_t row = 0; row < listeners->count && !found; row++) {
+		char text[ADDRESS_MAX + 8];
+		listeners_name_row(listeners, row, text, sizeof(text));
+		found = strcmp(text, name) == 0;
+	}
+	return found;
+}
+
+void listeners_name_unused(
+	const struct listeners *listeners, const struct config *config, char *ret_name, size_t size)
+{
+	size_t at = 0;
+	ret_name[0] = '\0';
+	if (!listeners->are_passed || config->is_listen_default) {
+		return;
+	}
+	for (size_t i = 0; i < config->listen_count && at + 1 < size; i++) {
+		if (!is_row(listeners, config->listen[i])) {
+			at += (size_t)snprintf(
+				ret_name + at, size - at, "%s%s", at ? "," : "", config->listen[i]);
+		}
 	}
 }

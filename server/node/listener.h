@@ -12,9 +12,17 @@
 #include <sys/types.h>
 
 #include "../config/config.h"
+#include "unix_path.h"
 
 enum {
 	LISTENER_BACKLOG = 65535, /* newcomers who wait; the kernel cuts it to net.core.somaxconn */
+};
+
+/* An address.
+ * Owner: its listeners; plain data. */
+struct listener_row {
+	bool is_all;           /* IPv4 and IPv6, as far as the machine has both: `:PORT` */
+	struct unix_path path; /* of a Unix socket that is ours */
 };
 
 /* Rows are addresses, columns acceptors.
@@ -23,14 +31,16 @@ struct listeners {
 	size_t count;     /* addresses, after names were resolved */
 	uint32_t columns; /* acceptors */
 	int *fds; /* count rows of columns; -1 where a row is shared and this is not its first */
-	char **unix_paths; /* one for each row, to be removed at the end; NULL for others */
-	mode_t unix_mode;  /* of Unix sockets; 0 leaves it to the umask */
+	struct listener_row *rows;
+	bool are_passed;  /* by systemd */
+	mode_t unix_mode; /* of Unix sockets; 0 leaves it to the umask */
 };
 
 #define LISTENERS_EMPTY ((struct listeners){0})
 
-/* Opens all addresses of the config, once for each acceptor; or takes over what systemd has passed,
- * which then stands for all of them. On port 0 the kernel chooses, the same for all acceptors.
+/* Opens all addresses of the config, once for each acceptor, and an address that two of them stand
+ * for once; or takes over what systemd has passed, which then stands for all of them. On port 0 the
+ * kernel chooses, the same for all acceptors and all addresses of a name.
  * Thread: main. Errors: -errno; ret_error is a line that says which address, what and what to do.
  */
 int listeners_open(
@@ -41,7 +51,8 @@ int listeners_open(
 int listeners_open_admin(
 	struct listeners *listeners, const char *address, char ret_error[CONFIG_ERROR_MAX]);
 
-/* Closes the sockets and removes Unix ones from the file system. Fine with LISTENERS_EMPTY. */
+/* Closes the sockets and removes Unix ones from the file system where they are still ours. Fine
+ * with LISTENERS_EMPTY. */
 void listeners_close(struct listeners *listeners);
 
 /* The descriptor for an acceptor; the shared one for a shared row. */
@@ -53,7 +64,7 @@ bool listeners_is_shared(const struct listeners *listeners, size_t row);
 /* Whether any of them is no Unix socket. */
 bool listeners_has_inet(const struct listeners *listeners);
 
-/* One address as bound: `:8000`, `127.0.0.1:8000`, `[::1]:8000`, `unix:PATH`. */
+/* One address as bound: `:8000`, `0.0.0.0:8000`, `[::1]:8000`, `unix:PATH`. */
 void listeners_name_row(const struct listeners *listeners, size_t row, char *ret_name, size_t size);
 
 /* The port of a row as bound; 0 for a Unix socket. */
@@ -64,5 +75,10 @@ bool listeners_is_local(const struct listeners *listeners, size_t row);
 
 /* The addresses as bound, separated by commas: what the log calls listen. `:8000`, `[::1]:8000`. */
 void listeners_name(const struct listeners *listeners, char *ret_name, size_t size);
+
+/* Those of the config that nobody listens at, because systemd has passed others, separated by
+ * commas; empty for none, and where the config names none. */
+void listeners_name_unused(const struct listeners *listeners, const struct config *config,
+	char *ret_name, size_t size);
 
 #endif

@@ -69,24 +69,52 @@ static void on_request(void *owner, struct conn *conn, const struct handshake_re
 /* --- the end -----------------------------------------------------------------------------------
  */
 
-static void log_end(const struct sessions *sessions, const struct conn *conn)
+/* What the gateway ends although the client broke no rule is for those who look after it. */
+static enum log_level end_level(enum close_reason reason)
 {
-	uint64_t id = sessions_id(sessions, conn);
-	enum close_reason reason = conn->reason;
-	if (!log_is_enabled(LOG_LEVEL_INFO)) {
-		return;
+	switch (reason) {
+	case CLOSE_REASON_READ_TIMEOUT:
+	case CLOSE_REASON_WRITE_TIMEOUT:
+	case CLOSE_REASON_SLOW_READER:
+	case CLOSE_REASON_OVERLOADED:
+		return LOG_LEVEL_WARN;
+	case CLOSE_REASON_INTERNAL_ERROR:
+		return LOG_LEVEL_ERROR;
+	default:
+		return LOG_LEVEL_INFO;
 	}
-	if (reason != CLOSE_REASON_PEER_CLOSE) {
+}
+
+/* Where that comes to a thousand at once, it is their number that tells. */
+static void log_reason(
+	const struct sessions *sessions, const struct conn *conn, enum close_reason reason)
+{
+	static struct log_tally usual = LOG_TALLY(LOG_LINES_PER_S);
+	static struct log_tally troubles[CLOSE_REASON_COUNT] = {
+#define CLOSE_REASON(name, code, counter, text, log, words) [CLOSE_REASON_##name] = LOG_TALLY(1),
+#include "../../proto/close_reason.def"
+	};
+	enum log_level level = end_level(reason);
+	struct log_tally *tally = level > LOG_LEVEL_INFO ? &troubles[reason] : &usual;
+	if (log_admits(tally, level, close_reason_log(reason))) {
 		char name[REMOTE_PAIR_NAME_MAX];
 		struct remote local;
 		transport_local(conn, &local);
 		remote_pair_name(&local, &conn->remote, name);
-		log_info(id, "readloop - read %s: %s", name, close_reason_log(reason));
+		log_write(level, sessions_id(sessions, conn), "readloop - read %s: %s", name,
+			close_reason_log(reason));
+	}
+}
+
+static void log_end(const struct sessions *sessions, const struct conn *conn)
+{
+	if (conn->reason != CLOSE_REASON_PEER_CLOSE) {
+		log_reason(sessions, conn, conn->reason);
 	}
 	if (conn->user) {
 		size_t len;
 		const char *user = user_entry_name(conn->user, &len);
-		log_info(id, "connection of %.*s closed", (int)len, user);
+		log_info(sessions_id(sessions, conn), "connection of %.*s closed", (int)len, user);
 	}
 }
 

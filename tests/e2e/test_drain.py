@@ -1,5 +1,6 @@
 """SIGTERM: newcomers get 503, everybody a Close 1012 at a time of his own and a time to come back."""
 
+import os
 import re
 import select
 import signal
@@ -7,6 +8,8 @@ import time
 
 import pytest
 
+import terminal
+from gateway import BINARY
 from raw import CLOSE, request
 from waiting import FACTOR, TIMEOUT
 
@@ -92,9 +95,120 @@ def test_a_drain_of_zero_closes_everybody_at_once(start):
     gateway.assert_ends(0)
 
 
+def leave(client):
+    """As a browser does when it is told to go."""
+    client.expect_close(1012, RETRY)
+    client.close_socket()
+
+
+def test_few_take_no_whole_drain(start):
+    """The first slot begins at once, and none is longer than it needs to be."""
+    gateway = start(drain=3600)
+    clients = [gateway.login(f"user{number}") for number in range(5)]
+    gateway.signal(signal.SIGTERM)
+    for client in clients:
+        leave(client)
+    gateway.assert_ends(0)
+
+
+def test_a_silent_socket_is_not_waited_for(start):
+    """A browser opens one to spare, and says nothing."""
+    gateway = start("--read-deadline", 1, "--handshake-deadline", 3600, "--close-deadline", 3600, drain=0)
+    silent = gateway.raw()
+    # Well behind it, as that was accepted before.
+    gateway.login("witness").expect_close(3008)
+    gateway.signal(signal.SIGTERM)
+    gateway.assert_ends(0)
+    silent.expect_end()
+
+
+# --- a terminal ---------------------------------------------------------------------------------
+
+
+def test_ctrl_c(start):
+    """A handful of clients is told at once; the first line says how to be quicker still."""
+    with terminal.Terminal() as tty:
+        gateway = start(drain=3600, **tty.popen)
+        clients = [gateway.login(f"user{number}") for number in range(5)]
+        before = len(gateway.lines)
+        tty.type(terminal.CTRL_C)
+        for client in clients:
+            leave(client)
+        gateway.assert_ends(0)
+    assert re.search(r"INFO.*draining 5 connections.*; a second Ctrl-C ends it at once", gateway.lines[before])
+
+
+def test_a_second_ctrl_c(start):
+    with terminal.Terminal() as tty:
+        gateway = start("--close-deadline", 3600, drain=3600, **tty.popen)
+        client = gateway.login("alice")
+        tty.type(terminal.CTRL_C)
+        gateway.wait_for_line("a second Ctrl-C")
+        tty.type(terminal.CTRL_C)
+        gateway.assert_ends(0)
+        client.read_to_end()
+
+
+SHELL = ["/bin/sh", "-c", '"$0" "$@"; exit 0', BINARY]
+
+
+@pytest.mark.parametrize("command", [[BINARY], SHELL], ids=["alone", "from a shell"])
+def test_the_terminal_goes(start, command):
+    """It ends as SIGTERM ends it."""
+    with terminal.Terminal() as tty:
+        gateway = start(drain=3600, command=command, **tty.popen)
+        client = gateway.login("alice")
+        tty.hang_up()
+        leave(client)
+        gateway.wait_for_line("the terminal has gone")
+        gateway.wait_for_line("stopped: 1 connections, ended by drain=1")
+        gateway.wait()
+        gateway.assert_no_report()
+
+
+def test_a_hangup_where_the_terminal_stays(start):
+    """`kill -HUP`: the options are read again, and nothing ends."""
+    with terminal.Terminal() as tty:
+        gateway = start(**tty.popen)
+        gateway.signal(signal.SIGHUP)
+        gateway.wait_for_line("reloaded")
+        gateway.login("alice").round_trip()
+        gateway.stop()
+
+
+def test_a_shell_that_is_quicker_than_its_terminal(start):
+    """It passes SIGHUP on, and the terminal goes a moment later without another one."""
+    with terminal.Terminal() as tty:
+        gateway = start(command=terminal.BACKGROUND + [BINARY], **tty.popen)
+        pid = int(gateway.wait_for_line(r"^pid (\d+)$")[1])
+        client = gateway.login("alice")
+        os.kill(pid, signal.SIGHUP)
+        gateway.wait_for_line("reloaded")
+        tty.hang_up()
+        leave(client)
+        gateway.wait_for_line("the terminal has gone")
+        gateway.wait_for_line("stopped:")
+        gateway.wait()
+
+
+@pytest.mark.parametrize("how", ["a config file", "nohup"])
+def test_it_outlives_its_terminal(start, tmp_path, how):
+    """A service that was started by hand; what SIGHUP asks for is a reload."""
+    path = tmp_path / "tidegate.conf"
+    path.write_text("max_message = 1000\n", encoding="ascii")
+    options = ["--config", path] if how == "a config file" else []
+    with terminal.Terminal(ignores_hangup=how == "nohup") as tty:
+        gateway = start(*options, **tty.popen)
+        client = gateway.login("alice")
+        tty.hang_up()
+        gateway.wait_for_line("reloaded")
+        client.round_trip()
+        gateway.stop()
+
+
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
 def test_a_second_signal_ends_at_once(start, second):
-    gateway = start(drain=3600)
+    gateway = start("--close-deadline", 3600, drain=3600)
     client = gateway.login("alice")
     gateway.signal(signal.SIGTERM)
     gateway.wait_for_line("(?i)drain")
@@ -106,7 +220,7 @@ def test_a_second_signal_ends_at_once(start, second):
 
 def test_who_is_still_in_the_handshake(start):
     """A head that is complete only during the drain is answered 503."""
-    gateway = start("--workers", 1, drain=3)
+    gateway = start("--workers", 1, "--close-deadline", 60, drain=3)
     clients = [gateway.login(f"user{number}") for number in range(10)]
     late = gateway.raw()
     head = request("/?user=late")

@@ -347,7 +347,7 @@ def test_bytes_do_not_renew_the_handshake_deadline(start):
 
 
 def test_a_drain_refuses_newcomers(start):
-    gateway = start(drain=3)
+    gateway = start("--close-deadline", 60, drain=3)
     with gateway.login("alice") as alice, gateway.raw() as waiting:
         waiting.send(request("/?user=late")[:20])
         gateway.signal(signal.SIGTERM)

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from raw import BINARY, PACKET_PING, TEXT
+from waiting import wait_until
 
 
 def local(client):
@@ -27,9 +28,10 @@ def test_the_words_of_the_tutorial(start):
         client.message()
         client.expect_close(3008)
         gateway.wait_for_line(
-            rf"readloop - read tcp {re.escape(gateway.listen[0])}->{re.escape(local(client))}: i/o timeout"
+            rf"^WARN\[\d{{4}}\] readloop - read tcp {re.escape(gateway.listen[0])}->"
+            rf"{re.escape(local(client))}: i/o timeout"
         )
-        gateway.wait_for_line(r"connection of ccc closed")
+        gateway.wait_for_line(r"^INFO\[\d{4}\] connection of ccc closed")
 
 
 def test_json(start):
@@ -88,6 +90,26 @@ def test_a_flood_of_lines_is_cut_and_counted(start):
         for line in gateway.matching("(?i)left out|suppressed|omitted")
         for number in re.findall(r"\d+", line)
     )
+
+
+def test_a_thousand_timeouts_are_one_line_and_a_number(start):
+    """Each is counted once: in a line of its own, or in the one a second that says how many more."""
+    count = 1000
+    gateway = start("--log-level", "warn", "--read-deadline", 2)
+    # Left unread: the connection is reset behind its Close, which is of no interest here.
+    clients = [gateway.login(f"user{number}") for number in range(count)]
+    left_out = r'left out (\d+) lines like "i/o timeout"'
+
+    def told():
+        return sum(int(re.search(left_out, line)[1]) for line in gateway.matching(left_out))
+
+    wait_until(lambda: len(gateway.matching("readloop")) + told() >= count, "all are accounted for")
+    lines = gateway.matching("i/o timeout")
+    assert all(line.startswith("WARN") for line in lines)
+    assert len(gateway.matching("readloop")) + told() == count
+    # In the seconds that the logins took, and no more of them.
+    assert len(lines) < count / 20, lines
+    assert len(clients) == count
 
 
 def test_a_reader_of_the_log_that_hangs_stops_nobody(start):

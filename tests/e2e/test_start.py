@@ -2,19 +2,32 @@
 
 import contextlib
 import os
+import pathlib
 import re
 import shutil
 import signal
 import socket
 import stat
+import subprocess
 import tempfile
 
 import pytest
 
 from gateway import BINARY, Process, free_port
-from waiting import TIMEOUT
+from waiting import TIMEOUT, wait_until
 
 NOBODY = 65534
+
+# Puts a file or folder in the place of another, for the gateway alone.
+IN_PLACE = ["unshare", "-m", "/bin/sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"']
+
+
+def in_place(fake, real):
+    """The command of a gateway that sees `fake` at `real`."""
+    probe = subprocess.run([*IN_PLACE, fake, real, "true"], capture_output=True, check=False)
+    if probe.returncode != 0:
+        pytest.skip("may not mount")
+    return [*IN_PLACE, str(fake), real, BINARY]
 
 
 def run(*arguments, **popen):
@@ -62,6 +75,57 @@ def test_a_listener_on_all_addresses(start):
             client.round_trip()
 
 
+def test_both_unspecified_addresses(start):
+    """`0.0.0.0:PORT` and `[::]:PORT` are two addresses, in whatever order."""
+    for order in (1, -1):
+        port = free_port()
+        gateway = start(listen=[f"0.0.0.0:{port}", f"[::]:{port}"][::order])
+        gateway.login("alice", spec=f"127.0.0.9:{port}").round_trip()
+        gateway.login("bob", spec=f"[::1]:{port}").round_trip()
+        gateway.stop()
+
+
+def test_a_name_that_stands_for_one_address_twice(start, tmp_path):
+    """As `localhost` does where it has two lines in /etc/hosts."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text("127.0.0.1 twice\n127.0.0.1 twice other\n127.0.0.3 twice\n", encoding="ascii")
+    port = free_port()
+    gateway = start("--listen", f"twice:{port}", listen=[f"127.0.0.1:{port}"], command=in_place(hosts, "/etc/hosts"))
+    assert f'listen="127.0.0.1:{port},127.0.0.3:{port}"' in gateway.wait_for_line(r"\bstarted\b.*").string
+    gateway.login("alice", spec=f"127.0.0.1:{port}").round_trip()
+    gateway.login("bob", spec=f"127.0.0.3:{port}").round_trip()
+
+
+def test_the_kernels_choice_is_one_port(start, tmp_path):
+    """Of a name with several addresses, and of all acceptors."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text("127.0.0.1 both\n::1 both\n", encoding="ascii")
+    gateway = start("--acceptors", 2, listen=["both:0"], command=in_place(hosts, "/etc/hosts"))
+    listen = re.search(r'listen="([^"]+)"', gateway.wait_for_line(r"\bstarted\b.*").string)[1].split(",")
+    assert {spec.rpartition(":")[0] for spec in listen} == {"127.0.0.1", "[::1]"}
+    assert len({spec.rpartition(":")[2] for spec in listen}) == 1
+    for number, spec in enumerate(listen):
+        gateway.login(f"user{number}", spec=spec).round_trip()
+
+
+def test_a_quota_of_the_control_group(start, tmp_path):
+    """There are not more workers than it keeps busy, unless they are asked for."""
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("there is but one CPU")
+
+    def workers(gateway):
+        tasks = pathlib.Path(f"/proc/{gateway.pid}/task").glob("*/comm")
+        return sum(task.read_text(encoding="ascii").startswith("worker-") for task in tasks)
+
+    (tmp_path / "cpu.max").write_text("50000 100000\n", encoding="ascii")
+    command = in_place(tmp_path, "/sys/fs/cgroup")
+    gateway = start(command=command)
+    assert workers(gateway) == 1
+    gateway.wait_for_line(r"^INFO.*quota keeps 1 of \d+ CPUs busy: 1 workers")
+    gateway.login("alice").round_trip()
+    assert workers(start("--workers", 2, command=command)) == 2
+
+
 def test_several_acceptors(start):
     gateway = start("--acceptors", 3, "--workers", 3)
     clients = [gateway.login(f"user{number}") for number in range(60)]
@@ -87,10 +151,64 @@ def test_many_workers(start):
 
 def test_a_stale_unix_socket_is_replaced(start, tmp_path):
     path = tmp_path / "socket"
-    with socket.socket(socket.AF_UNIX) as dead:
-        dead.bind(str(path))
+    leave_stale(path)
     gateway = start(listen=[f"unix:{path}"])
     gateway.login("alice").round_trip()
+
+
+def leave_stale(path):
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+
+
+def test_of_many_that_start_at_once_one_wins(start, tmp_path):
+    """Over what a dead process left: the others say that it is in use."""
+    path = tmp_path / "socket"
+    for number in range(5):
+        leave_stale(path)
+        rivals = [Process(["--listen", f"unix:{path}", "--drain", 0]) for _ in range(6)]
+        try:
+            losers = wait_until(
+                lambda: len(ended := [rival for rival in rivals if rival.popen.poll() is not None]) >= 5 and ended,
+                "all but one have ended",
+            )
+            (winner,) = [rival for rival in rivals if rival not in losers]
+            winner.wait_for_line(r"\bstarted\b")
+            for loser in losers:
+                assert loser.wait() == 1
+                check_one_clear_line(loser.lines, str(path), "in use")
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(path))
+            winner.signal(signal.SIGTERM)
+            assert winner.wait() == 0
+        finally:
+            for rival in rivals:
+                rival.kill()
+        assert list(tmp_path.iterdir()) == [], number
+
+
+def test_a_path_that_is_anothers_is_not_taken_away(start, tmp_path):
+    """A second gateway where somebody has removed the first one's socket."""
+    path = tmp_path / "socket"
+    first = start(listen=[f"unix:{path}"])
+    path.unlink()
+    second = start(listen=[f"unix:{path}"])
+    first.stop()
+    second.login("alice").round_trip()
+    second.stop()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(("options", "mode"), [((), 0o750), (("--unix-mode", "0666"), 0o666), (("--unix-mode", "620"), 0o620)])
+def test_the_mode_of_a_unix_socket(start, tmp_path, options, mode):
+    """As the umask says, unless it is told."""
+    path = tmp_path / "socket"
+    start(*options, listen=[f"unix:{path}"], umask=0o027)
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+def test_a_mode_without_a_unix_socket(start):
+    start("--unix-mode", "0660").wait_for_line("^WARN.*unix_mode means nothing without a unix: in listen")
 
 
 # --- what is refused ----------------------------------------------------------------------------
@@ -114,6 +232,14 @@ def test_a_port_in_use(shared):
         code, lines = run("--listen", f"127.0.0.1:{port}")
     assert code == 1
     check_one_clear_line(lines, str(port), "in use")
+
+
+def test_listeners_that_are_in_each_others_way():
+    """It is no other process that has to be looked for."""
+    port = free_port()
+    code, lines = run("--listen", f":{port}", "--listen", f"127.0.0.1:{port}")
+    assert code == 1
+    check_one_clear_line(lines, f"127.0.0.1:{port}", "another --listen covers it")
 
 
 def test_a_second_gateway(gateway):
@@ -180,6 +306,10 @@ BAD_OPTIONS = {
     "an unfinished IPv6 address": ["--listen", "[::1:8000"],
     "an empty unix path": ["--listen", "unix:"],
     "a long unix path": ["--listen", "unix:/" + "x" * 200],
+    "a mode that is no octal number": ["--unix-mode", "0680"],
+    "a mode beyond permissions": ["--unix-mode", "1777"],
+    "a mode that lets nobody in": ["--unix-mode", "0444"],
+    "a short mode": ["--unix-mode", "66"],
     "a log level": ["--log-level", "loud"],
     "a log format": ["--log-format", "xml"],
     "an argument": ["stray"],
@@ -198,7 +328,7 @@ def test_a_bad_option(options):
 
 
 OPTIONS = """
-    listen id config echo log-format log-level help version
+    listen unix-mode id config echo log-format log-level help version
     workers acceptors event-batch
     read-deadline write-deadline handshake-deadline close-deadline ping-interval drain
     max-message max-connections tx-queue-limit tx-memory-limit
@@ -320,9 +450,10 @@ os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
-@pytest.mark.parametrize("acceptors", [1, 2])
-def test_socket_activation(start, acceptors):
-    """Sockets are given as systemd gives them. Both are served, and the default port is not bound."""
+@contextlib.contextmanager
+def passed_sockets():
+    """Two listeners as systemd gives them: their addresses, and what Popen is to be told. They live in the
+    gateway only: it serves them, or nobody does."""
     with contextlib.ExitStack() as stack:
         listeners = [
             stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=64)) for _ in range(2)
@@ -334,17 +465,35 @@ def test_socket_activation(start, acceptors):
         ]
         addresses = ["127.0.0.1:%d" % listener.getsockname()[1] for listener in listeners]
         command = ["/usr/bin/python3", "-c", ACTIVATE, ",".join(map(str, fds)), BINARY]
-        gateway = start(
-            "--acceptors", acceptors, listen=addresses, say_where=False, command=command, pass_fds=fds
-        )
+        yield addresses, {"command": command, "pass_fds": fds}
         for fd in fds:
             os.close(fd)
-    # The sockets live in the gateway only: they serve, or nobody does.
+
+
+@pytest.mark.parametrize("acceptors", [1, 2])
+def test_socket_activation(start, acceptors):
+    """Both are served, and the default port is not bound."""
+    with passed_sockets() as (addresses, popen):
+        gateway = start("--acceptors", acceptors, listen=addresses, say_where=False, **popen)
+    assert not gateway.matching("^WARN")
     clients = [gateway.login(f"user{number}", spec=addresses[number % 2]) for number in range(8)]
     clients[0].text("hello")
     for client in clients[1:]:
         client.expect_text("hello -- FROM user0")
         client.round_trip()
+
+
+def test_socket_activation_in_place_of_listen(start, tmp_path):
+    """One line says what nobody listens on, and what is listened on instead."""
+    path = tmp_path / "socket"
+    with passed_sockets() as (addresses, popen):
+        gateway = start(
+            *("--listen", f"unix:{path}", "--listen", addresses[0]), listen=addresses, say_where=False, **popen
+        )
+    (line,) = gateway.matching("^WARN")
+    assert f"nobody listens on unix:{path}: systemd has passed {','.join(addresses)}" in line
+    assert not path.exists()
+    gateway.login("alice").round_trip()
 
 
 def test_systemd_is_told(start, tmp_path):
@@ -366,6 +515,27 @@ def test_systemd_is_told(start, tmp_path):
         gateway.signal(signal.SIGTERM)
         assert told("STOPPING=1")
         gateway.assert_ends(0)
+
+
+def test_systemd_waits_as_long_as_the_drain_takes(start, tmp_path):
+    """However long that is; the time-out of the unit need not know."""
+    path = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(str(path))
+        notify.settimeout(TIMEOUT)
+        gateway = start("--close-deadline", 300, drain=2, env={**os.environ, "NOTIFY_SOCKET": str(path)})
+        clients = [gateway.login(f"user{number}") for number in range(25)]
+        gateway.signal(signal.SIGTERM)
+        words = []
+        while not any(word.startswith("EXTEND_TIMEOUT_USEC=") for word in words):
+            words += notify.recv(4096).decode().split("\n")
+    assert "STOPPING=1" in words
+    seconds = int(words[-1].partition("=")[2]) / 1e6
+    # The drain, the last one's close deadline, and something for the end itself.
+    assert 2 + 300 < seconds < 2 + 300 + 60
+    for client in clients:
+        client.close_socket()
+    gateway.assert_ends(0)
 
 
 def test_ready_is_not_told_before_it_listens(tmp_path):

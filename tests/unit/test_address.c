@@ -37,6 +37,9 @@ static void test_paths(void **state)
 	assert_int_equal(address_parse("unix:/run/sock:1", &address), 0);
 	assert_string_equal(address.path, "/run/sock:1");
 	assert_int_equal(address_parse("unix:8000", &address), 0);
+	assert_true(address_is_unix("unix:8000"));
+	assert_false(address_is_unix("unix"));
+	assert_false(address_is_unix("localhost:8000"));
 	assert_string_equal(address.path, "8000");
 	memset(text + 5, 'p', ADDRESS_PATH_MAX - 1);
 	assert_int_equal(address_parse(text, &address), 0);

@@ -259,12 +259,14 @@ static void test_command_line_wins_over_file_over_defaults(void **state)
 	assert_string_equal(config.id, "line");
 	assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
 	assert_false(config.echo);
+	assert_true(config.has_file);
 }
 
 static void test_listeners_of_the_highest_source_that_names_any(void **state)
 {
 	PARSE("--echo", NULL);
 	assert_true(config.echo);
+	assert_false(config.has_file);
 	assert_int_equal(config.listen_count, 1);
 	assert_string_equal(config.listen[0], ":8000");
 

@@ -284,7 +284,8 @@ static void test_unknown_names(void **state)
 	check_refused(
 		-ENOENT, "lsiten", "5", "unknown option \"lsiten\"; did you mean \"listen\"?");
 	check_refused(-ENOENT, "colour", "red",
-		"unknown option \"colour\"; there are listen, id, log_format, log_level, echo, admin, admin_token, "
+		"unknown option \"colour\"; there are listen, unix_mode, id, log_format, log_level, echo, admin, "
+		"admin_token, "
 		"demo, workers, "
 		"acceptors, read_deadline, write_deadline, handshake_deadline, close_deadline, "
 		"ping_interval, max_message, max_connections, tx_queue_limit, tx_memory_limit, "
@@ -351,6 +352,40 @@ static void test_late_ping_warns(void **state)
 	assert_int_equal(check(), 0);
 	assert_string_equal(warnings,
 		"ping_interval: a Ping that comes after the read_deadline keeps no line alive\n");
+}
+
+static void test_unix_mode(void **state)
+{
+	static const char *const bad[] = {
+		"", "66", "00660", "668", "0660 ", "rw-rw----", "1777", "0444", "0000", "-660"};
+
+	assert_int_equal(config.unix_mode, 0);
+	check_set("unix_mode", "0660");
+	assert_int_equal(config.unix_mode, 0660);
+	assert_int_equal(check(), 0);
+	assert_string_equal(warnings, "unix_mode means nothing without a unix: in listen\n");
+	check_set("listen", "unix:/run/socket");
+	assert_int_equal(check(), 0);
+	assert_string_equal(warnings, "");
+	check_set("unix_mode", "777");
+	assert_int_equal(config.unix_mode, 0777);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char expected[CONFIG_ERROR_MAX];
+		snprintf(expected, sizeof(expected),
+			"unix_mode: \"%s\" is not an octal number as 0660 that lets somebody write, "
+			"which is to connect, or none",
+			bad[i]);
+		check_refused(-EINVAL, "unix_mode", bad[i], expected);
+	}
+	check_set("unix_mode", "none");
+	assert_int_equal(config.unix_mode, 0);
+}
+
+static void test_whether_anybody_named_a_listener(void **state)
+{
+	assert_true(config.is_listen_default);
+	check_set("listen", "127.0.0.1:1");
+	assert_false(config.is_listen_default);
 }
 
 static void test_admin_token_and_demo(void **state)
@@ -427,12 +462,13 @@ static void test_reload_refuses_the_rest(void **state)
 	fresh.log_format = LOG_FORMAT_JSON;
 	strcpy(fresh.id, "other");
 	strcpy(fresh.listen[0], ":9000");
+	fresh.unix_mode = 0600;
 	strcpy(fresh.admin, ":9001");
 	strcpy(fresh.admin_token, "/etc/token");
 	fresh.demo = true;
 	assert_int_equal(config_reload(&config, &fresh, keep_warning), 0);
 	assert_string_equal(warnings,
-		"workers\nacceptors\nevent_batch\nlisten\nid\nlog_format\necho\nadmin\nadmin_token\ndemo\n");
+		"workers\nacceptors\nevent_batch\nlisten\nunix_mode\nid\nlog_format\necho\nadmin\nadmin_token\ndemo\n");
 	assert_memory_equal(&config, &before, sizeof(config));
 	fresh = config;
 	fresh.listen_count = 0;
@@ -459,6 +495,8 @@ int main(void)
 		TEST(test_words),
 		TEST(test_echo_is_true_or_false),
 		TEST(test_admin_addresses),
+		TEST(test_unix_mode),
+		TEST(test_whether_anybody_named_a_listener),
 		TEST(test_admin_token_and_demo),
 		TEST(test_unknown_names),
 		TEST(test_messages_are_one_line),

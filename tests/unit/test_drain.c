@@ -55,11 +55,11 @@ static void test_all_are_told_one_by_one(void **state)
 				told[i].at_ms = elapsed;
 			}
 		}
-		/* Evenly, not in a rush at the end. */
-		assert_in_range(next, COUNT * elapsed / LENGTH_MS, COUNT * elapsed / LENGTH_MS + 1);
+		/* Evenly, from the beginning on. */
+		assert_int_equal(next, COUNT * elapsed / LENGTH_MS + 1);
 		pass_ms(rig, STEP_MS);
 		elapsed += STEP_MS;
-		assert_true(elapsed <= LENGTH_MS + STEP_MS);
+		assert_true(elapsed < LENGTH_MS);
 	}
 	assert_true(hear(clients[COUNT - 1], &told[COUNT - 1].retry_ms));
 	told[COUNT - 1].at_ms = elapsed;
@@ -104,6 +104,56 @@ static void test_at_once_but_in_bounded_steps(void **state)
 		before = retry_ms;
 	}
 	assert_int_equal(drain_step(&drain, conns, 8), -1);
+}
+
+/* The slots are those of clients, whatever the table was like before. */
+static void test_one_of_many_is_told_at_once(void **state)
+{
+	struct rig *rig = *state;
+	struct conns *conns = rig_conns(rig, 0);
+	struct client *clients[COUNT];
+	struct drain drain;
+	char name[8];
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(name, sizeof(name), "u%d", i);
+		clients[i] = rig_login(rig, 0, name);
+	}
+	for (int i = 0; i < COUNT - 1; i++) {
+		client_leave(clients[i]);
+	}
+	rig_run(rig);
+	drain_begin(&drain, conns, LENGTH_MS);
+	assert_int_equal(drain_step(&drain, conns, 8), -1);
+	uint32_t retry_ms;
+	assert_true(hear(clients[COUNT - 1], &retry_ms));
+	assert_int_equal(retry_ms, LENGTH_MS + 1000);
+}
+
+/* Nobody waits for one that connected long ago and never sent a request. */
+static void test_who_is_silent_is_not_waited_for(void **state)
+{
+	struct rig *rig = *state;
+	struct conns *conns = rig_conns(rig, 0);
+	struct drain drain;
+	struct client *silent = rig_connect(rig, 0, 0, false);
+	struct client *unread = rig_connect(rig, 0, 0, false);
+	struct client *half = rig_connect(rig, 0, 0, false);
+	client_write(half, "GET /?user=half HTTP/1.1\r\n", 26);
+	rig_run(rig);
+	rig_pass(rig, 1);
+	struct client *fresh = rig_connect(rig, 0, 0, false);
+	drain_begin(&drain, conns, LENGTH_MS);
+	/* Its request has come, but nobody has looked. */
+	client_request(unread, "/?user=unread");
+	assert_int_equal(drain_step(&drain, conns, 8), -1);
+	conns_reap(conns);
+	assert_null(client_conn(rig, silent));
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_UNAVAILABLE), 1);
+	assert_non_null(client_conn(rig, half));
+	client_request(fresh, "/?user=fresh");
+	rig_run(rig);
+	assert_int_equal(client_status(unread), 503);
+	assert_int_equal(client_status(fresh), 503);
 }
 
 static void test_nobody_to_tell(void **state)
@@ -173,6 +223,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_all_are_told_one_by_one),
 		CASE(test_at_once_but_in_bounded_steps),
+		CASE(test_one_of_many_is_told_at_once),
+		CASE(test_who_is_silent_is_not_waited_for),
 		CASE(test_nobody_to_tell),
 		CASE(test_newcomers_get_503),
 	};

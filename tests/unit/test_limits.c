@@ -73,10 +73,12 @@ static void test_workers(void **state)
 	struct config config;
 	config_init(&config);
 	config.workers = 0;
-	assert_int_equal(limits_workers(&config, 6), 6);
-	assert_int_equal(limits_workers(&config, 1000), HANDLE_WORKERS_MAX - 1);
+	assert_int_equal(limits_workers(&config, 6, UINT32_MAX), 6);
+	assert_int_equal(limits_workers(&config, 6, 2), 2);
+	assert_int_equal(limits_workers(&config, 1000, UINT32_MAX), HANDLE_WORKERS_MAX - 1);
 	config.workers = 3;
-	assert_int_equal(limits_workers(&config, 6), 3);
+	assert_int_equal(limits_workers(&config, 6, UINT32_MAX), 3);
+	assert_int_equal(limits_workers(&config, 6, 2), 3); /* what is asked for is given */
 }
 
 static void test_admin_clients(void **state)

@@ -1,8 +1,13 @@
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -11,9 +16,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -31,6 +38,37 @@ struct rig {
 	char folder[64];
 	char path[96];
 };
+
+/* --- a resolver --------------------------------------------------------------------------------
+ */
+
+/* What `name.test` stands for; other names are the machine's. In place of libc's, which is asked
+ * for those. */
+static const char *const *fake_addresses;
+
+static struct addrinfo *fake_info(const char *ip)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+	struct addrinfo *found = NULL;
+	assert_int_equal(getaddrinfo(ip, NULL, &hints, &found), 0);
+	return found;
+}
+
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+	struct addrinfo **ret_found)
+{
+	int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+	struct addrinfo **next = ret_found;
+	if (!host || strcmp(host, "name.test") != 0) {
+		*(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+		return real(host, service, hints, ret_found);
+	}
+	for (const char *const *at = fake_addresses; *at; at++) {
+		*next = fake_info(*at);
+		next = &(*next)->ai_next;
+	}
+	return 0;
+}
 
 static int setup(void **state)
 {
@@ -198,16 +236,175 @@ static void test_port_in_use(void **state)
 	}
 }
 
-static void test_the_same_address_twice(void **state)
+static bool has_ipv6(void)
 {
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	int fd = socket(AF_INET6, SOCK_STREAM, 0);
+	bool has = bind(fd, (struct sockaddr *)&in6, sizeof(in6)) == 0;
+	close(fd);
+	return has;
+}
+
+static void name_of(const struct rig *rig, char ret_name[256])
+{
+	listeners_name(&rig->listeners, ret_name, 256);
+}
+
+/* Both families, each by its own; whichever comes first. */
+static void test_each_family_has_its_own_unspecified_address(void **state)
+{
+	struct rig *rig = *state;
+	char name[256];
+	char expected[256];
+	if (!has_ipv6()) {
+		skip();
+	}
+	for (int i = 0; i < 2; i++) {
+		rig->config.listen_count = 0;
+		assert_int_equal(listen_on(rig, i ? "[::]:0" : "0.0.0.0:0"), 0);
+		uint16_t port = port_of(rig, 0, 0);
+		rig->config.listen_count = 0;
+		assert_int_equal(listen_on(rig, i ? "[::]:%u" : "0.0.0.0:%u", port), 0);
+		assert_int_equal(listen_on(rig, i ? "0.0.0.0:%u" : "[::]:%u", port), 0);
+		assert_int_equal(rig->listeners.count, 2);
+		assert_true(can_reach(port));
+		name_of(rig, name);
+		snprintf(expected, sizeof(expected),
+			i ? "[::]:%u,0.0.0.0:%u" : "0.0.0.0:%u,[::]:%u", port, port);
+		assert_string_equal(name, expected);
+		/* Neither stands for the other. */
+		rig->config.listen_count = 0;
+		assert_int_equal(listen_on(rig, "[::]:%u", port), 0);
+		assert_false(can_reach(port));
+	}
+}
+
+/* By two options, or by a name that stands for it twice. */
+static void test_an_address_that_comes_twice_is_opened_once(void **state)
+{
+	static const char *const twice[] = {"127.0.0.1", "127.0.0.2", "127.0.0.1", NULL};
+	struct rig *rig = *state;
+	fake_addresses = twice;
+	assert_int_equal(listen_on(rig, "name.test:0"), 0);
+	assert_int_equal(rig->listeners.count, 2);
+	uint16_t port = port_of(rig, 0, 0);
+	assert_int_equal(port_of(rig, 1, 0), port);
+	rig->config.listen_count = 0;
+	assert_int_equal(listen_on(rig, "127.0.0.1:%u", port), 0);
+	assert_int_equal(listen_on(rig, "127.0.0.2:0"), 0);
+	assert_int_equal(listen_on(rig, "name.test:%u", port), 0);
+	/* 127.0.0.2 at a port of its own, and at that of the name. */
+	assert_int_equal(rig->listeners.count, 3);
+	assert_int_equal(port_of(rig, 0, 0), port);
+	assert_int_not_equal(port_of(rig, 1, 0), port);
+	assert_int_equal(port_of(rig, 2, 0), port);
+}
+
+static void test_a_name_has_one_port(void **state)
+{
+	static const char *const both[] = {"::1", "127.0.0.1", NULL};
+	struct rig *rig = *state;
+	fake_addresses = both;
+	if (!has_ipv6()) {
+		skip();
+	}
+	for (int i = 0; i < 20; i++) {
+		rig->config.listen_count = 0;
+		assert_int_equal(listen_on(rig, "name.test:0"), 0);
+		assert_int_equal(rig->listeners.count, 2);
+		assert_int_equal(port_of(rig, 0, 0), port_of(rig, 1, 0));
+		assert_int_equal(port_of(rig, 0, 0), port_of(rig, 1, ACCEPTORS - 1));
+	}
+}
+
+/* Tells that an option is in the way of another, not that a foreign process is. */
+static void test_addresses_that_overlap(void **state)
+{
+	static const char *const pairs[][2] = {
+		{":%u", "127.0.0.1:%u"},
+		{"127.0.0.1:%u", ":%u"},
+		{":%u", "0.0.0.0:%u"},
+		{"0.0.0.0:%u", "127.0.0.1:%u"},
+	};
 	struct rig *rig = *state;
 	assert_int_equal(listen_on(rig, "127.0.0.1:0"), 0);
 	uint16_t port = port_of(rig, 0, 0);
-	listeners_close(&rig->listeners);
-	rig->config.listen_count = 0;
-	assert_int_equal(listen_on(rig, "127.0.0.1:%u", port), 0);
-	assert_int_equal(listen_on(rig, "127.0.0.1:%u", port), -EADDRINUSE);
-	assert_non_null(strstr(rig->error, "cannot listen on"));
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		rig->config.listen_count = 0;
+		assert_int_equal(listen_on(rig, pairs[i][0], port), 0);
+		assert_int_equal(listen_on(rig, pairs[i][1], port), -EADDRINUSE);
+		assert_non_null(strstr(rig->error, "another --listen covers it"));
+	}
+}
+
+/* --- few ports ---------------------------------------------------------------------------------
+ */
+
+static bool write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool is_written = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+	close(fd);
+	return is_written;
+}
+
+/* Into a network of this process alone, where the kernel has few ports to choose from. */
+static bool enter_small_network(void)
+{
+	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+	if (unshare(CLONE_NEWNET) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0) {
+		return false;
+	}
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	bool is_up = ioctl(fd, SIOCSIFFLAGS, &request) == 0;
+	close(fd);
+	return is_up && write_file("/proc/sys/net/ipv4/ip_local_port_range", "40000 40015");
+}
+
+static void hold(const char *ip, uint16_t port)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	inet_pton(AF_INET, ip, &in.sin_addr);
+	assert_int_equal(bind(fd, (struct sockaddr *)&in, sizeof(in)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+}
+
+/* Returns 0 when the listeners have always found a port that is free at both addresses. */
+static int find_the_free_port(struct rig *rig)
+{
+	static const char *const two[] = {"127.0.0.1", "127.0.0.2", NULL};
+	fake_addresses = two;
+	if (!enter_small_network()) {
+		return 77;
+	}
+	/* Most of those that the kernel prefers: odd ones of the lower half. */
+	hold("127.0.0.2", 40001);
+	hold("127.0.0.2", 40003);
+	hold("127.0.0.2", 40005);
+	for (int i = 0; i < 10; i++) {
+		rig->config.listen_count = 0;
+		if (listen_on(rig, "name.test:0") < 0 || rig->listeners.count != 2 ||
+			port_of(rig, 0, 0) != port_of(rig, 1, 0)) {
+			return 1;
+		}
+	}
+	return 0;
+}
+
+static void test_a_port_that_is_taken_at_another_address(void **state)
+{
+	int status;
+	pid_t child = fork();
+	if (child == 0) {
+		_exit(find_the_free_port(*state));
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77) {
+		skip(); /* may not have a network of its own */
+	}
+	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 static void test_no_such_host(void **state)
@@ -269,6 +466,128 @@ static void test_unix_socket_left_behind(void **state)
 	assert_int_equal(connect_to(rig->path), 0);
 }
 
+static int count_files(const char *folder)
+{
+	char command[128];
+	int count = -1;
+	snprintf(command, sizeof(command), "ls %s | wc -l", folder);
+	FILE *pipe = popen(command, "r");
+	assert_int_equal(fscanf(pipe, "%d", &count), 1);
+	pclose(pipe);
+	return count;
+}
+
+/* Somebody removed ours and listens there himself. */
+static void test_a_path_that_is_anothers_stays(void **state)
+{
+	struct rig *rig = *state;
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", rig->path);
+	assert_int_equal(listen_on(rig, "unix:%s", rig->path), 0);
+	assert_int_equal(count_files(rig->folder), 1);
+	assert_int_equal(unlink(rig->path), 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	listeners_close(&rig->listeners);
+	assert_int_equal(connect_to(rig->path), 0);
+	close(fd);
+	assert_int_equal(count_files(rig->folder), 1);
+}
+
+enum {
+	RIVALS = 4,
+	ROUNDS = 200,
+};
+
+/* Of those that start at once. */
+struct rival {
+	struct rig *rig;
+	pthread_barrier_t *barrier;
+	struct listeners listeners;
+	int err;
+};
+
+static void *start_at_once(void *context)
+{
+	struct rival *rival = context;
+	char error[CONFIG_ERROR_MAX];
+	pthread_barrier_wait(rival->barrier);
+	rival->err = listeners_open(&rival->listeners, &rival->rig->config, error);
+	return NULL;
+}
+
+static void leave_stale(const char *path)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&un, sizeof(un)), 0);
+	close(fd);
+}
+
+static void test_one_of_those_that_start_at_once_wins(void **state)
+{
+	struct rig *rig = *state;
+	pthread_barrier_t barrier;
+	snprintf(rig->config.listen[0], ADDRESS_MAX, "unix:%s", rig->path);
+	rig->config.listen_count = 1;
+	pthread_barrier_init(&barrier, NULL, RIVALS);
+	for (int round = 0; round < ROUNDS; round++) {
+		struct rival rivals[RIVALS];
+		pthread_t threads[RIVALS];
+		int winners = 0;
+		leave_stale(rig->path);
+		for (int i = 0; i < RIVALS; i++) {
+			rivals[i] = (struct rival){.rig = rig, .barrier = &barrier};
+			pthread_create(&threads[i], NULL, start_at_once, &rivals[i]);
+		}
+		for (int i = 0; i < RIVALS; i++) {
+			pthread_join(threads[i], NULL);
+			winners += rivals[i].err == 0;
+			assert_true(rivals[i].err == 0 || rivals[i].err == -EADDRINUSE);
+		}
+		assert_int_equal(winners, 1);
+		assert_int_equal(connect_to(rig->path), 0);
+		for (int i = 0; i < RIVALS; i++) {
+			listeners_close(&rivals[i].listeners);
+		}
+		assert_int_equal(count_files(rig->folder), 0);
+	}
+	pthread_barrier_destroy(&barrier);
+}
+
+/* Of a process that was killed while it held it. */
+static void test_a_lock_left_behind_locks_nobody_out(void **state)
+{
+	struct rig *rig = *state;
+	char lock[128];
+	snprintf(lock, sizeof(lock), "%s.lock", rig->path);
+	close(open(lock, O_CREAT | O_WRONLY, 0600));
+	assert_int_equal(listen_on(rig, "unix:%s", rig->path), 0);
+	assert_int_equal(count_files(rig->folder), 1);
+}
+
+static mode_t mode_of(const char *path)
+{
+	struct stat status;
+	assert_int_equal(stat(path, &status), 0);
+	return status.st_mode & 07777;
+}
+
+static void test_unix_mode(void **state)
+{
+	struct rig *rig = *state;
+	mode_t before = umask(0027);
+	assert_int_equal(listen_on(rig, "unix:%s", rig->path), 0);
+	assert_int_equal(mode_of(rig->path), 0750);
+	rig->config.unix_mode = 0666;
+	rig->config.listen_count = 0;
+	assert_int_equal(listen_on(rig, "unix:%s", rig->path), 0);
+	assert_int_equal(mode_of(rig->path), 0666);
+	umask(before);
+}
+
 static void test_what_is_no_socket_stays(void **state)
 {
 	struct rig *rig = *state;
@@ -311,10 +630,18 @@ int main(void)
 		CASE(test_all_addresses),
 		CASE(test_ipv6_and_several_addresses),
 		CASE(test_port_in_use),
-		CASE(test_the_same_address_twice),
+		CASE(test_each_family_has_its_own_unspecified_address),
+		CASE(test_an_address_that_comes_twice_is_opened_once),
+		CASE(test_a_name_has_one_port),
+		CASE(test_addresses_that_overlap),
+		CASE(test_a_port_that_is_taken_at_another_address),
 		CASE(test_no_such_host),
 		CASE(test_unix_socket_is_shared_and_removed),
 		CASE(test_unix_socket_left_behind),
+		CASE(test_a_path_that_is_anothers_stays),
+		CASE(test_one_of_those_that_start_at_once_wins),
+		CASE(test_a_lock_left_behind_locks_nobody_out),
+		CASE(test_unix_mode),
 		CASE(test_what_is_no_socket_stays),
 		CASE(test_unix_paths_of_the_longest),
 	};

@@ -141,6 +141,31 @@ static void test_limits_of_control_groups(void **state)
 	assert_true(limit.limit == UINT64_MAX);
 }
 
+static void test_quotas_of_control_groups(void **state)
+{
+	assert_true(machine_quota_cpus(fake_root) == UINT32_MAX);
+	fake_file("/proc/self/cgroup", "0::/a/b\n");
+	assert_true(machine_quota_cpus(fake_root) == UINT32_MAX);
+	fake_file("/sys/fs/cgroup/a/b/cpu.max", "max 100000\n");
+	assert_true(machine_quota_cpus(fake_root) == UINT32_MAX);
+	/* A container's own group stands at the top. */
+	fake_file("/sys/fs/cgroup/cpu.max", "800000 100000\n");
+	assert_int_equal(machine_quota_cpus(fake_root), 8);
+	fake_file("/sys/fs/cgroup/a/cpu.max", "150000 100000\n");
+	assert_int_equal(machine_quota_cpus(fake_root), 2);
+	fake_file("/sys/fs/cgroup/a/b/cpu.max", "400000 100000\n");
+	assert_int_equal(machine_quota_cpus(fake_root), 2);
+	fake_file("/sys/fs/cgroup/a/b/cpu.max", "10000 50000\n");
+	assert_int_equal(machine_quota_cpus(fake_root), 1);
+	/* What is no quota. */
+	fake_file("/sys/fs/cgroup/a/b/cpu.max", "100000\n");
+	assert_int_equal(machine_quota_cpus(fake_root), 2);
+	fake_file("/sys/fs/cgroup/a/b/cpu.max", "100000 0\n");
+	assert_int_equal(machine_quota_cpus(fake_root), 2);
+	fake_file("/sys/fs/cgroup/a/b/cpu.max", "18446744073709551615 1\n");
+	assert_int_equal(machine_quota_cpus(fake_root), 2);
+}
+
 #define FAKE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -154,6 +179,7 @@ int main(void)
 		FAKE(test_memory_that_the_machine_tells),
 		FAKE(test_own_control_group),
 		FAKE(test_limits_of_control_groups),
+		FAKE(test_quotas_of_control_groups),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,36 @@
+/* An IPv4 or IPv6 address with a port, to listen at. */
+#ifndef TIDEGATE_TCP_ADDRESS_H
+#define TIDEGATE_TCP_ADDRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/* Owner: whoever declared it; plain data. */
+struct tcp_address {
+	struct sockaddr_storage at;
+	socklen_t len;
+	bool is_dual; /* IPv6's unspecified address, for IPv4 as well */
+};
+
+struct tcp_address tcp_address_make(const struct sockaddr *at, socklen_t len, bool is_dual);
+
+/* 0 for the kernel's choice, and for other families. */
+uint16_t tcp_address_port(const struct tcp_address *address);
+void tcp_address_set_port(struct tcp_address *address, uint16_t port);
+
+/* Whether `a` takes in what comes to `b`, at the same port. */
+bool tcp_address_covers(const struct tcp_address *a, const struct tcp_address *b);
+
+/* Whether nobody listens there: SO_REUSEPORT would bind beside a foreign process without a word, a
+ * plain bind tells. Errors: -errno of bind(2) and listen(2). */
+int tcp_address_probe(const struct tcp_address *address);
+
+/* Listens there, beside others of this process. Errors: -errno. */
+int tcp_address_listen(const struct tcp_address *address, int backlog, int *ret_fd);
+
+/* What a socket hands on to those that are accepted from it, which saves two system calls for each
+ * of them. */
+void tcp_address_prepare(int fd);
+
+#endif
