@@ -41,9 +41,9 @@ static struct {
 	struct log_style style;       /* set before other threads log */
 	struct queue queues[2];
 	struct queue *filling;
-	uint64_t dropped;       /* lines that found `filling` full */
-	struct log_site *sites; /* all that ever left something out */
-	uint64_t report_us;     /* when to say what was left out; 0: nothing was */
+	uint64_t dropped;          /* lines that found `filling` full */
+	struct log_tally *tallies; /* all that ever left something out */
+	uint64_t report_us;        /* when to say what was left out; 0: nothing was */
 } the_log = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.state = LOG_DIRECT,
@@ -116,7 +116,7 @@ __attribute__((format(printf, 2, 3))) static void write_line(
 struct batch {
 	struct queue *lines;
 	uint64_t dropped;
-	struct log_site *sites; /* to report on; NULL when it is not time */
+	struct log_tally *tallies; /* to report on; NULL when it is not time */
 };
 
 /* Under the lock. Sleeps while there is nothing to do, without a time limit when nothing was left
@@ -146,19 +146,18 @@ static struct batch detach_batch(void)
 	if (the_log.report_us > 0 &&
 		(the_log.state == LOG_STOPPING || clock_us() >= the_log.report_us)) {
 		the_log.report_us = 0;
-		batch.sites = the_log.sites;
+		batch.tallies = the_log.tallies;
 	}
 	return batch;
 }
 
-static void report_left_out(struct log_site *sites)
+static void report_left_out(struct log_tally *tallies)
 {
-	for (struct log_site *site = sites; site; site = site->next) {
-		uint32_t left_out =
-			atomic_exchange_explicit(&site->left_out, 0, memory_order_acquire);
+	for (struct log_tally *tally = tallies; tally; tally = tally->next) {
+		uint32_t left_out = log_tally_take(tally);
 		if (left_out > 0) {
-			write_line(site->level, "left out %u lines like \"%s\"", left_out,
-				atomic_load_explicit(&site->format, memory_order_relaxed));
+			write_line(tally->level, "left out %u lines like \"%s\"", left_out,
+				atomic_load_explicit(&tally->what, memory_order_relaxed));
 		}
 	}
 }
@@ -170,7 +169,7 @@ static void write_batch(const struct batch *batch)
 		write_line(LOG_LEVEL_WARN, "%llu lines dropped: the log's reader is too slow",
 			(unsigned long long)batch->dropped);
 	}
-	report_left_out(batch->sites);
+	report_left_out(batch->tallies);
 }
 
 static bool is_all_written(void)
@@ -236,7 +235,7 @@ int log_start(enum log_format format, enum log_level level, const char *id, cons
 		log_style_init(&the_log.style, format,
 			format == LOG_FORMAT_TEXT && isatty(STDERR_FILENO), id, listen);
 		log_set_level(level);
-		if (the_log.start_us == 0) { /* sites remember seconds across a restart */
+		if (the_log.start_us == 0) { /* tallies remember seconds across a restart */
 			the_log.start_us = clock_us();
 		}
 		the_log.state = LOG_RUNNING;
@@ -280,43 +279,36 @@ void log_set_level(enum log_level level)
 
 /* --- who has something to say ---------------------------------------------------------------- */
 
-/* Counts a line of this second; false when there have been enough. */
-static bool site_admits(struct log_site *site)
-{
-	uint64_t second = uptime_s();
-	uint64_t window = atomic_load_explicit(&site->window, memory_order_relaxed);
-	uint64_t counted;
-
-	do {
-		/* A thread that read the clock before another may be a second behind it. */
-		counted = window >> 32 >= second ? window + 1 : second << 32 | 1;
-		if ((uint32_t)counted > LOG_SITE_LINES_PER_S) {
-			return false;
-		}
-	} while (!atomic_compare_exchange_weak_explicit(
-		&site->window, &window, counted, memory_order_relaxed, memory_order_relaxed));
-	return true;
-}
-
 /* The first line left out has the writer report when this second is over; the others only count. */
-static void leave_out(struct log_site *site, enum log_level level, const char *format)
+static void leave_out(struct log_tally *tally, enum log_level level, const char *what)
 {
-	atomic_store_explicit(&site->format, format, memory_order_relaxed);
-	if (atomic_fetch_add_explicit(&site->left_out, 1, memory_order_release) > 0) {
+	if (!log_tally_leave_out(tally, what)) {
 		return;
 	}
 	pthread_mutex_lock(&the_log.lock);
-	if (!site->is_listed) {
-		site->is_listed = true;
-		site->level = level;
-		site->next = the_log.sites;
-		the_log.sites = site;
+	if (!tally->is_listed) {
+		tally->is_listed = true;
+		tally->level = level;
+		tally->next = the_log.tallies;
+		the_log.tallies = tally;
 	}
 	if (the_log.report_us == 0) {
 		the_log.report_us = the_log.start_us + (uptime_s() + 1) * US_PER_S;
 		pthread_cond_signal(&the_log.wake);
 	}
 	pthread_mutex_unlock(&the_log.lock);
+}
+
+bool log_admits(struct log_tally *tally, enum log_level level, const char *what)
+{
+	if (!log_is_enabled(level)) {
+		return false;
+	}
+	if (the_log.state == LOG_DIRECT || log_tally_admits(tally, uptime_s())) {
+		return true;
+	}
+	leave_out(tally, level, what);
+	return false;
 }
 
 /* Hands the line to the writer; false when there is none. */
@@ -342,16 +334,12 @@ static bool enqueue(const char *text, size_t len)
 	return true;
 }
 
-void log_write(struct log_site *site, enum log_level level, uint64_t conn, const char *format, ...)
+void log_write(enum log_level level, uint64_t conn, const char *format, ...)
 {
 	char message[LOG_LINE_MAX];
 	char text[LOG_LINE_MAX];
 	va_list arguments;
 
-	if (the_log.state != LOG_DIRECT && !site_admits(site)) {
-		leave_out(site, level, format);
-		return;
-	}
 	va_start(arguments, format);
 	vsnprintf(message, sizeof(message), format, arguments);
 	va_end(arguments);

@@ -13,20 +13,10 @@
 #include <stdint.h>
 
 #include "log_line.h"
+#include "log_tally.h"
 
 enum {
-	LOG_SITE_LINES_PER_S = 1000,
-};
-
-/* One place in the code that logs, and what it has logged this second. Static, made by the macros.
- * Shared: all threads; what is not atomic is guarded by the log's lock. */
-struct log_site {
-	_Atomic uint64_t window; /* second << 32 | lines in it */
-	_Atomic uint32_t left_out;
-	const char *_Atomic format; /* of the last line left out: names the kind */
-	enum log_level level;
-	bool is_listed;
-	struct log_site *next; /* of all that ever left something out */
+	LOG_LINES_PER_S = 1000, /* from one place in the code */
 };
 
 /* Starts the writing thread. `id` and `listen` stand on every line; copied. Until it is started and
@@ -50,17 +40,33 @@ static inline bool log_is_enabled(enum log_level level)
 	return (int)level >= atomic_load_explicit(&log_threshold, memory_order_relaxed);
 }
 
+/* Whether a line of this level and kind is to be written now. Where there have been enough it is
+ * counted, and their number is logged at this level when the second is over, as lines like `what`,
+ * which is static. For what may come by the thousand, with a tally of its own, before anything
+ * costly is done for the line:
+ *
+ *	static struct log_tally tally = LOG_TALLY(1);
+ *	if (log_admits(&tally, LOG_LEVEL_WARN, "i/o timeout")) {
+ *		log_write(LOG_LEVEL_WARN, conn, "read %s: i/o timeout", name);
+ *	}
+ *
+ * Thread: any. */
+bool log_admits(struct log_tally *tally, enum log_level level, const char *what);
+
 /* Thread: any. Never waits for I/O. `conn` is a handle, 0 for none; printed as
  * conn=WORKER.INDEX.GENERATION. Control characters and invalid UTF-8 in the line are escaped: a
  * peer cannot forge a line. */
-void log_write(struct log_site *site, enum log_level level, uint64_t conn, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+void log_write(enum log_level level, uint64_t conn, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#define LOG_FORMAT_OF(format, ...) format
 
 #define LOG_AT(level, conn, ...)                                                                   \
 	do {                                                                                       \
-		if (log_is_enabled(level)) {                                                       \
-			static struct log_site log_site_here;                                      \
-			log_write(&log_site_here, (level), (conn), __VA_ARGS__);                   \
+		static struct log_tally log_tally_here = LOG_TALLY(LOG_LINES_PER_S);               \
+		if (log_is_enabled(level) &&                                                       \
+			log_admits(&log_tally_here, (level), LOG_FORMAT_OF(__VA_ARGS__, ""))) {    \
+			log_write((level), (conn), __VA_ARGS__);                                   \
 		}                                                                                  \
 	} while (0)
 

@@ -21,7 +21,6 @@
 #include "../../server/base/log.h"
 
 enum {
-	SITES = 32,
 	THREADS = 4,
 	CAPTURE_MAX = 8 * 1024 * 1024, /* bytes kept of the log */
 	GIVE_UP_MS = 60 * 1000,
@@ -220,7 +219,7 @@ static void test_threads_do_not_mix_their_lines(void **state)
 /* --- the rate limit ------------------------------------------------------------------------------
  */
 
-static void log_from_one_site(unsigned lines)
+static void log_from_one_place(unsigned lines)
 {
 	for (unsigned i = 0; i < lines; i++) {
 		log_warn(0, "flood %u.", i);
@@ -229,7 +228,7 @@ static void log_from_one_site(unsigned lines)
 
 static void *flood(void *unused)
 {
-	log_from_one_site(5 * LOG_SITE_LINES_PER_S);
+	log_from_one_place(5 * LOG_LINES_PER_S);
 	return NULL;
 }
 
@@ -239,15 +238,15 @@ static void test_flood_is_cut_and_counted_unasked(void **state)
 
 	start(LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
 	assert_int_equal(pthread_create(&thread, NULL, flood, NULL), 0);
-	/* The site falls silent: the writer must speak by itself, at the level of the site. */
+	/* The place falls silent: the writer must speak by itself, at the level of the place. */
 	wait_for("left out ");
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	while (count_of("] flood ") + sum_before(" lines like \"flood %u.\"") <
-		5 * LOG_SITE_LINES_PER_S) {
+		5 * LOG_LINES_PER_S) {
 		read_some();
 	}
 	assert_int_equal(count_of("] flood ") + sum_before(" lines like \"flood %u.\""),
-		5 * LOG_SITE_LINES_PER_S);
+		5 * LOG_LINES_PER_S);
 	assert_true(sum_before(" lines like") > 0);
 	assert_int_equal(count_of("INFO["), 0);
 }
@@ -258,27 +257,36 @@ static void test_stop_says_what_was_left_out(void **state)
 
 	start(LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
 	assert_int_equal(pthread_create(&thread, NULL, flood, NULL), 0);
-	while (count_of("] flood ") < LOG_SITE_LINES_PER_S) {
+	while (count_of("] flood ") < LOG_LINES_PER_S) {
 		read_some();
 	}
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	log_stop();
 	while (count_of("] flood ") + sum_before(" lines like \"flood %u.\"") <
-		5 * LOG_SITE_LINES_PER_S) {
+		5 * LOG_LINES_PER_S) {
 		read_some();
 	}
 	assert_true(sum_before(" lines like") > 0);
 }
 
-static void test_one_site_does_not_silence_another(void **state)
+/* As LOG_AT does it, but from a place that the test chooses. */
+static void log_from(struct log_tally *place, const char *words)
 {
-	static struct log_site sites[2];
+	if (log_admits(place, LOG_LEVEL_INFO, words)) {
+		log_write(LOG_LEVEL_INFO, 0, "%s", words);
+	}
+}
+
+static void test_one_place_does_not_silence_another(void **state)
+{
+	static struct log_tally places[2] = {
+		LOG_TALLY(LOG_LINES_PER_S), LOG_TALLY(LOG_LINES_PER_S)};
 
 	start(LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
-	for (unsigned i = 0; i < 2 * LOG_SITE_LINES_PER_S; i++) {
-		log_write(&sites[0], LOG_LEVEL_INFO, 0, "loud");
-		if (i % LOG_SITE_LINES_PER_S == 0) {
-			log_write(&sites[1], LOG_LEVEL_INFO, 0, "quiet");
+	for (unsigned i = 0; i < 2 * LOG_LINES_PER_S; i++) {
+		log_from(&places[0], "loud");
+		if (i % LOG_LINES_PER_S == 0) {
+			log_from(&places[1], "quiet");
 		}
 		if (i % 256 == 0) {
 			read_some(); /* keeps the pipe from filling */
@@ -289,18 +297,72 @@ static void test_one_site_does_not_silence_another(void **state)
 	}
 }
 
+/* --- what repeats --------------------------------------------------------------------------------
+ */
+
+static void test_a_tally_admits_so_many_a_second(void **state)
+{
+	struct log_tally tally = LOG_TALLY(3);
+
+	for (uint64_t second = 0; second < 3; second++) {
+		for (unsigned i = 0; i < 10; i++) {
+			assert_int_equal(log_tally_admits(&tally, second), i < 3);
+		}
+	}
+	/* From a thread whose clock is behind: it is of the second that is counted. */
+	assert_false(log_tally_admits(&tally, 1));
+	assert_true(log_tally_admits(&tally, 7));
+	assert_true(log_tally_admits(&tally, 6));
+	assert_true(log_tally_admits(&tally, 7));
+	assert_false(log_tally_admits(&tally, 7));
+}
+
+static void test_a_tally_asks_once_to_be_said(void **state)
+{
+	struct log_tally tally = LOG_TALLY(1);
+
+	assert_int_equal(log_tally_take(&tally), 0);
+	assert_true(log_tally_leave_out(&tally, "a"));
+	assert_false(log_tally_leave_out(&tally, "b"));
+	assert_string_equal(tally.what, "b");
+	assert_int_equal(log_tally_take(&tally), 2);
+	assert_int_equal(log_tally_take(&tally), 0);
+	assert_true(log_tally_leave_out(&tally, "c"));
+}
+
+/* A thousand of a kind are a line in full and one with their number, for each second they take. */
+static void test_what_repeats_becomes_a_number(void **state)
+{
+	enum {
+		REPEATS = 1000
+	};
+	static struct log_tally tally = LOG_TALLY(1);
+
+	start(LOG_FORMAT_TEXT, LOG_LEVEL_WARN);
+	for (unsigned i = 0; i < REPEATS; i++) {
+		assert_false(log_admits(&tally, LOG_LEVEL_INFO, "below the level"));
+		if (log_admits(&tally, LOG_LEVEL_WARN, "repeats")) {
+			log_write(LOG_LEVEL_WARN, 0, "repeat %u", i);
+		}
+	}
+	while (count_of("] repeat ") + sum_before(" lines like \"repeats\"") < REPEATS) {
+		read_some();
+	}
+	assert_int_equal(count_of("] repeat ") + sum_before(" lines like \"repeats\""), REPEATS);
+	assert_in_range(count_of("] repeat "), 1, REPEATS / 10);
+	assert_in_range(count_of(" lines like"), 1, count_of("] repeat "));
+	assert_int_equal(count_of("WARN["), count_of("] repeat ") + count_of(" lines like"));
+	assert_int_equal(count_of("below"), 0);
+}
+
 /* --- a reader that does not read -----------------------------------------------------------------
  */
 
-/* From so many sites that none reaches its limit. Returns the lines logged. */
+/* Past all tallies. Returns the lines logged. */
 static size_t log_without_limit(size_t lines)
 {
-	static struct log_site sites[SITES];
-
-	memset(sites, 0, sizeof(sites));
-	assert_true(lines <= (size_t)SITES * LOG_SITE_LINES_PER_S);
 	for (size_t i = 0; i < lines; i++) {
-		log_write(&sites[i % SITES], LOG_LEVEL_INFO, 0, "into the pipe");
+		log_write(LOG_LEVEL_INFO, 0, "into the pipe");
 	}
 	return lines;
 }
@@ -428,7 +490,10 @@ int main(void)
 		TEST(test_threads_do_not_mix_their_lines),
 		TEST(test_flood_is_cut_and_counted_unasked),
 		TEST(test_stop_says_what_was_left_out),
-		TEST(test_one_site_does_not_silence_another),
+		TEST(test_one_place_does_not_silence_another),
+		TEST(test_a_tally_admits_so_many_a_second),
+		TEST(test_a_tally_asks_once_to_be_said),
+		TEST(test_what_repeats_becomes_a_number),
 		TEST(test_full_pipe_stops_nobody),
 		TEST(test_stop_gives_up_on_a_stuck_reader),
 		TEST(test_stop_waits_for_a_slow_reader),
