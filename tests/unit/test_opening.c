@@ -91,8 +91,10 @@ static void test_a_limit_that_becomes_lower(void **state)
 	struct client *short_one = rig_connect_tcp(rig, 0);
 	static char head[4096] = "GET /?user=a HTTP/1.1\r\nX: ";
 	memset(head + strlen(head), 'x', sizeof(head) - strlen(head));
-	client_write(long_one, head, sizeof(head));
+	client_write(long_one, head, 2048);
 	client_write(short_one, "GET /?user=b", 12);
+	rig_run(rig);
+	client_write(long_one, head + 2048, 2048);
 	rig_run(rig);
 	struct conns_limits limits = conns->limits;
 	limits.max_head = 1024;
