@@ -5,6 +5,7 @@
 
 #include "ascii.h"
 #include "assert.h"
+#include "other_protocol.h"
 #include "query.h"
 
 /* ---- A head, taken apart. */
@@ -106,8 +107,23 @@ static bool is_host_char(char c, bool in_brackets)
 	return ascii_is_alnum(c) || strchr("-._~!$&'()*+,;=%", c);
 }
 
+/* An IPv6 address that lost its brackets, as npm's `websocket` sends it; `::1:8000` may have a
+ * port. One that is written out has seven colons. */
+static bool is_bare_ipv6(struct slice host)
+{
+	size_t colons = 0;
+	for (size_t i = 0; i < host.len; i++) {
+		if (!is_host_char(host.data[i], true)) {
+			return false;
+		}
+		colons += host.data[i] == ':';
+	}
+	return colons >= 7 || (colons >= 2 && memmem(host.data, host.len, "::", 2));
+}
+
 static bool host_is_plausible(struct slice host)
 {
+	const struct slice whole = host;
 	const bool in_brackets = host.len > 0 && host.data[0] == '[';
 	if (in_brackets) {
 		slice_drop(&host, 1);
@@ -127,27 +143,30 @@ static bool host_is_plausible(struct slice host)
 		slice_drop(&host, 1);
 		slice_drop(&host, leading_digits(host));
 	}
-	return name_len > 0 && host.len == 0;
+	return (name_len > 0 && host.len == 0) || is_bare_ipv6(whole);
 }
 
-/* origin-form or absolute-form, RFC 9112 section 3.2. */
-static bool target_is_plausible(struct slice target)
+/* Behind `scheme`: an authority, and maybe more. */
+static bool is_url_of(struct slice target, struct slice scheme)
 {
-	if (target.data[0] == '/') {
-		return true;
-	}
-	if (slice_begins_nocase(target, SLICE("http://"))) {
-		slice_drop(&target, strlen("http://"));
-	} else if (slice_begins_nocase(target, SLICE("https://"))) {
-		slice_drop(&target, strlen("https://"));
-	} else {
+	if (!slice_begins_nocase(target, scheme)) {
 		return false;
 	}
+	slice_drop(&target, scheme.len);
 	struct slice authority = slice_cut(&target, '?');
 	return host_is_plausible(slice_cut(&authority, '/'));
 }
 
-/* Base64 of exactly 16 bytes, the bits left over being zero. */
+/* origin-form or absolute-form, RFC 9112 section 3.2; Qt leaves out the slash of an empty path. */
+static bool target_is_plausible(struct slice target)
+{
+	return target.data[0] == '/' || target.data[0] == '?' ||
+	       is_url_of(target, SLICE("ws://")) || is_url_of(target, SLICE("wss://")) ||
+	       is_url_of(target, SLICE("http://")) || is_url_of(target, SLICE("https://"));
+}
+
+/* Base64 of 16 bytes. The four bits left over may be anything: RFC 6455's own example, in section
+ * 4.1, has some. */
 static bool key_is_valid(struct slice key)
 {
 	const size_t digits = ACCEPT_KEY_LEN - 2;
@@ -159,7 +178,7 @@ static bool key_is_valid(struct slice key)
 			return false;
 		}
 	}
-	return strchr("AQgw", key.data[digits - 1]);
+	return true;
 }
 
 static void take_user(struct handshake_request *request)
@@ -178,20 +197,36 @@ static void refuse(struct handshake_request *request, uint16_t status, const cha
 	request->detail = detail;
 }
 
-static void judge(const struct head *head, struct handshake_request *request)
+static const char *why_no_upgrade(const struct head *head)
+{
+	if (head->upgrade_websocket) {
+		return "This is a WebSocket endpoint: \"Connection: Upgrade\" is missing, "
+		       "maybe left out by a proxy.";
+	}
+	if (head->connection_upgrade) {
+		return "This is a WebSocket endpoint: \"Upgrade: websocket\" is missing.";
+	}
+	return "This is a WebSocket endpoint: the request is no upgrade, or a proxy left that out.";
+}
+
+static void judge(struct slice whole, const struct head *head, struct handshake_request *request)
 {
 	if (!slice_equals(head->method, SLICE("GET"))) {
-		refuse(request, 405, "Only GET is served here.");
+		const char *advice = other_protocol_advice(whole);
+		refuse(request, 405, advice ? advice : "Only GET is served here.");
 	} else if (!slice_equals(head->version, SLICE("HTTP/1.1"))) {
 		refuse(request, 400, "HTTP/1.1 is required.");
 	} else if (!target_is_plausible(request->target)) {
 		refuse(request, 400, "The request target is neither a path nor a URL.");
 	} else if (head->has_body) {
 		refuse(request, 400, "The request must not have a body.");
-	} else if (head->host.count != 1 || !host_is_plausible(head->host.value)) {
-		refuse(request, 400, "One valid Host is required.");
+	} else if (head->host.count != 1) {
+		refuse(request, 400,
+			head->host.count ? "There is more than one Host." : "Host is missing.");
+	} else if (!host_is_plausible(head->host.value)) {
+		refuse(request, 400, "Host is no host, nor one with a port.");
 	} else if (!head->connection_upgrade || !head->upgrade_websocket) {
-		refuse(request, 426, "This is a WebSocket endpoint.");
+		refuse(request, 426, why_no_upgrade(head));
 	} else if (head->websocket_version.count != 1) {
 		refuse(request, 400, "One Sec-WebSocket-Version is required.");
 	} else if (!slice_equals(head->websocket_version.value, SLICE("13"))) {
@@ -210,7 +245,32 @@ void handshake_judge(struct slice head, struct handshake_request *ret_request)
 {
 	struct head parts;
 	take_apart(head, &parts, ret_request);
-	judge(&parts, ret_request);
+	ret_request->headers_only = slice_equals(parts.method, SLICE("HEAD"));
+	judge(head, &parts, ret_request);
+}
+
+static const char *why_given_up(struct slice begun, uint16_t status)
+{
+	const char *advice = other_protocol_advice(begun);
+	switch (status) {
+	case 400:
+		return advice ? advice : http_head_fault(begun);
+	case 408:
+		return "The request took too long.";
+	case 431:
+		return "The request head is too long; browsers send all cookies of a host.";
+	default:
+		return "Come back later.";
+	}
+}
+
+void handshake_give_up(struct slice begun, uint16_t status, struct handshake_request *ret_request)
+{
+	*ret_request = (struct handshake_request){
+		.status = status,
+		.headers_only = slice_begins(begun, SLICE("HEAD ")),
+		.detail = why_given_up(begun, status),
+	};
 }
 
 /* ---- Answers. */
@@ -235,9 +295,12 @@ static const char *phrase_of(uint16_t status)
 }
 
 /* `fields` are whole lines. */
-static size_t write_answer(uint16_t status, const char *fields, const char *detail,
+static size_t write_refusal(const struct handshake_request *request, const char *fields,
 	char ret_answer[HANDSHAKE_ANSWER_MAX])
 {
+	const char *phrase = phrase_of(request->status);
+	const char *detail = request->detail ? request->detail : phrase;
+	const size_t body_len = strlen(detail) + 1;
 	const int len = snprintf(ret_answer, HANDSHAKE_ANSWER_MAX,
 		"HTTP/1.1 %u %s\r\n"
 		"%s"
@@ -245,9 +308,9 @@ static size_t write_answer(uint16_t status, const char *fields, const char *deta
 		"Content-Length: %zu\r\n"
 		"\r\n"
 		"%s\n",
-		status, phrase_of(status), fields, strlen(detail) + 1, detail);
+		request->status, phrase, fields, body_len, detail);
 	ASSERT(len > 0 && len < HANDSHAKE_ANSWER_MAX);
-	return (size_t)len;
+	return (size_t)len - (request->headers_only ? body_len : 0);
 }
 
 static size_t write_switching(const char *accept, char ret_answer[HANDSHAKE_ANSWER_MAX])
@@ -265,6 +328,7 @@ static size_t write_switching(const char *accept, char ret_answer[HANDSHAKE_ANSW
 size_t handshake_answer(
 	const struct handshake_request *request, char ret_answer[HANDSHAKE_ANSWER_MAX])
 {
+	char retry_fields[64];
 	const char *fields = "Connection: close\r\n";
 
 	if (request->status == 101) {
@@ -277,24 +341,18 @@ size_t handshake_answer(
 			 "Sec-WebSocket-Version: 13\r\n";
 	} else if (request->status == 426) {
 		fields = "Connection: Upgrade, close\r\nUpgrade: websocket\r\n";
+	} else if (request->status == 503) {
+		snprintf(retry_fields, sizeof(retry_fields),
+			"Connection: close\r\nRetry-After: %u\r\n", request->retry_s);
+		fields = retry_fields;
 	}
-	const char *detail = request->detail ? request->detail : phrase_of(request->status);
-	return write_answer(request->status, fields, detail, ret_answer);
+	return write_refusal(request, fields, ret_answer);
 }
 
 size_t handshake_refusal(uint16_t status, uint32_t retry_s, char ret_answer[HANDSHAKE_ANSWER_MAX])
 {
-	char fields[64] = "Connection: close\r\n";
-	const char *detail = "This is no HTTP request.";
-
-	if (status == 408) {
-		detail = "The request took too long.";
-	} else if (status == 431) {
-		detail = "The request head is too long.";
-	} else if (status == 503) {
-		detail = "Come back later.";
-		snprintf(
-			fields, sizeof fields, "Connection: close\r\nRetry-After: %u\r\n", retry_s);
-	}
-	return write_answer(status, fields, detail, ret_answer);
+	struct handshake_request request;
+	handshake_give_up(SLICE(""), status, &request);
+	request.retry_s = retry_s;
+	return handshake_answer(&request, ret_answer);
 }

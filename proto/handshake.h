@@ -12,7 +12,6 @@
 #include "user_name.h"
 
 enum {
-	HANDSHAKE_HEAD_MAX = 8192,  /* bytes, the empty line included */
 	HANDSHAKE_ANSWER_MAX = 512, /* bytes of any answer written here */
 };
 
@@ -26,13 +25,17 @@ struct handshake_field {
 /* What a head asks for. Slices are in the head and stay as they came; `target` to `fields` are set
  * whatever the status. */
 struct handshake_request {
-	uint16_t status;    /* of the answer: 101, 400, 405 or 426 */
+	uint16_t status; /* of the answer: 101, 400, 405 or 426; of one that was given up: below */
 	bool wrong_version; /* of 426: whether Sec-WebSocket-Version is to be named */
-	bool user_valid;    /* of 101: one `user` of 1 to 64 bytes, UTF-8, no control character */
+	bool headers_only;  /* of a refusal: its body is left out, as RFC 9110 asks of HEAD */
+	bool user_valid;    /* of 101: there is one `user`, and it is a name */
 	uint8_t user_len;   /* bytes */
+	uint32_t retry_s;   /* of 503: Retry-After, the caller's to set */
 	char user[USER_NAME_MAX + 1]; /* decoded, NUL-terminated, meaningful when user_valid */
 	char accept[ACCEPT_LEN + 1];  /* Sec-WebSocket-Accept, of 101 */
-	const char *detail; /* one line for people: why it is not 101; NULL: the status says it */
+	/* One line for people, the body of the answer: why it is not 101. Holds nothing of the
+	 * request, so that it may be logged. NULL: the status says it. */
+	const char *detail;
 
 	struct slice target;
 	struct slice query;               /* of the target, behind the '?' */
@@ -49,13 +52,18 @@ struct handshake_request {
  * Thread: any. */
 void handshake_judge(struct slice head, struct handshake_request *ret_request);
 
+/* Gives up on a request before it is judged, with 400 (its head is malformed), 408, 431 or 503.
+ * `begun` is what has come of it, maybe nothing: all of the head that the answer depends on.
+ * Thread: any. */
+void handshake_give_up(struct slice begun, uint16_t status, struct handshake_request *ret_request);
+
 /* Writes the answer to a request, whatever its status. Thread: any.
  * Returns the length, at most HANDSHAKE_ANSWER_MAX. */
 size_t handshake_answer(
 	const struct handshake_request *request, char ret_answer[HANDSHAKE_ANSWER_MAX]);
 
-/* Writes an answer that no head asked for: 400, 408, 431 or 503 (with Retry-After: `retry_s`).
- * Thread: any. Returns the length, at most HANDSHAKE_ANSWER_MAX. */
+/* Writes the answer to a request of which nothing has come: 400, 408, 431 or 503 (with
+ * Retry-After: `retry_s`). Thread: any. Returns the length, at most HANDSHAKE_ANSWER_MAX. */
 size_t handshake_refusal(uint16_t status, uint32_t retry_s, char ret_answer[HANDSHAKE_ANSWER_MAX]);
 
 #endif

@@ -22,11 +22,13 @@ static const uint64_t value_bytes[4] = {
 	UINT64_MAX,
 };
 
-/* Printable ASCII; a fragment is never sent. What RFC 3986 wants encoded besides is let through,
- * as browsers send some of it raw. */
+/* Whatever is no blank and no control character; a fragment is never sent. What RFC 3986 wants
+ * encoded besides is let through: browsers send some of it raw, Go's and Python's clients UTF-8. */
 static const uint64_t target_bytes[4] = {
 	BITS('!', '?') & ~BIT('#'),
 	BITS('@', '~'),
+	UINT64_MAX,
+	UINT64_MAX,
 };
 
 static inline bool is_in(const uint64_t set[4], char c)
@@ -130,7 +132,7 @@ enum http_head_progress http_head_scan(struct http_head_scan *scan, const char *
 		state = after_byte(state, data[seen++]);
 	}
 	scan->state = (uint8_t)state;
-	scan->seen = (uint16_t)seen;
+	scan->seen = (uint32_t)seen;
 
 	if (state == MALFORMED) {
 		return HTTP_HEAD_MALFORMED;
@@ -139,7 +141,53 @@ enum http_head_progress http_head_scan(struct http_head_scan *scan, const char *
 		*ret_head = (struct slice){data, seen};
 		return HTTP_HEAD_COMPLETE;
 	}
-	return seen == limit ? HTTP_HEAD_TOO_LONG : HTTP_HEAD_MORE;
+	return seen >= limit ? HTTP_HEAD_TOO_LONG : HTTP_HEAD_MORE;
+}
+
+/* --- what is wrong -----------------------------------------------------------------------------
+ */
+
+/* `c` is what the state does not go on with. */
+static const char *fault_at(enum state state, char c)
+{
+	if (c == '\n') {
+		return "A line of the request ends in LF alone, not in CR LF.";
+	}
+	if ((state >= VERSION && state <= VERSION_END) || (state == TARGET && c == '\r')) {
+		return "The request line does not end in a version of HTTP, or its target holds a "
+		       "blank.";
+	}
+	switch (state) {
+	case TARGET_START:
+	case TARGET:
+		return "The request target holds a byte that must be percent-encoded.";
+	case NAME_START:
+		return c == ' ' || c == '\t' ? "A header is folded over two lines."
+					     : "A header begins with what no name begins with.";
+	case NAME:
+		return "A header's name holds a wrong byte, or has no colon behind it.";
+	case VALUE:
+		return "A header's value holds a control character.";
+	case LINE_LF:
+	case HEAD_LF:
+		return "A line of the request ends in CR alone, not in CR LF.";
+	default:
+		return "This is no HTTP request.";
+	}
+}
+
+const char *http_head_fault(struct slice begun)
+{
+	enum state before = METHOD_START;
+	enum state state = METHOD_START;
+	size_t seen = 0;
+
+	while (state < COMPLETE &&
+		(seen = pass_run(state, begun.data, seen, begun.len)) < begun.len) {
+		before = state;
+		state = after_byte(state, begun.data[seen++]);
+	}
+	return fault_at(before, seen > 0 ? begun.data[seen - 1] : '\0');
 }
 
 /* --- a complete head, taken apart --------------------------------------------------------------

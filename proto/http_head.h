@@ -18,7 +18,7 @@ enum http_head_kind {
 
 /* How far a scan has come. Its start is {.state = one of enum http_head_kind}. */
 struct http_head_scan {
-	uint16_t seen; /* bytes looked at */
+	uint32_t seen; /* bytes looked at */
 	uint8_t state; /* how much of the first line and of the final CR LF CR LF has passed */
 };
 
@@ -31,10 +31,15 @@ enum http_head_progress {
 
 /* Looks for the end of a head, its empty line included, in all bytes so far: `data` always begins
  * at the head's first byte, and bytes seen before are not looked at again. What is no HTTP (a TLS
- * hello, binary, a bare LF) is told at its first wrong byte. `limit` is up to 65535 bytes.
- * Thread: any. Sets *ret_head for HTTP_HEAD_COMPLETE only; it lies in `data`. */
+ * hello, binary, a bare LF) is told at its first wrong byte. A `limit` that has become lower in the
+ * middle of a head holds at once. Thread: any. Sets *ret_head for HTTP_HEAD_COMPLETE only; it lies
+ * in `data`. */
 enum http_head_progress http_head_scan(struct http_head_scan *scan, const char *data, size_t len,
 	size_t limit, struct slice *ret_head);
+
+/* What is wrong with a request's head that http_head_scan() calls malformed, all of whose bytes are
+ * given again: one line for people. Thread: any. */
+const char *http_head_fault(struct slice begun);
 
 /* Cuts the first line off a head that is complete. Its three parts are, of a request, method,
  * target and version; of an answer, version, status and phrase, which may be empty. What is left of

@@ -24,6 +24,11 @@ static inline bool slice_equals_nocase(struct slice slice, struct slice other)
 	return slice.len == other.len && strncasecmp(slice.data, other.data, other.len) == 0;
 }
 
+static inline bool slice_begins(struct slice slice, struct slice start)
+{
+	return slice.len >= start.len && memcmp(slice.data, start.data, start.len) == 0;
+}
+
 static inline bool slice_begins_nocase(struct slice slice, struct slice start)
 {
 	return slice.len >= start.len && strncasecmp(slice.data, start.data, start.len) == 0;

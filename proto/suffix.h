@@ -9,7 +9,10 @@
 
 #include "slice.h"
 
-#define SUFFIX_MARK " -- FROM " /* what stands between a text and its sender's name */
+/* What stands between a text and its sender's name. No name may hold it, not even without its
+ * leading blank, which the suffix of that name would supply. */
+#define SUFFIX_MARK_IN_NAME "-- FROM "
+#define SUFFIX_MARK         " " SUFFIX_MARK_IN_NAME
 
 enum {
 	SUFFIX_MARK_LEN = sizeof(SUFFIX_MARK) - 1, /* bytes */

@@ -9,8 +9,14 @@ enum {
 	USER_NAME_MAX = 64, /* bytes, decoded */
 };
 
-/* Whether it is 1 to 64 bytes of UTF-8 without a control character (Unicode's category Cc).
- * Thread: any. */
+/* The rule behind "1 to 64 bytes of UTF-8", for those who tell people why a name is refused. */
+#define USER_NAME_RULE                                                                             \
+	"without control or direction characters, blanks at the ends and \"-- FROM \""
+
+/* Whether it is 1 to 64 bytes of UTF-8 that look like what they are: without a control character
+ * (Unicode's category Cc), an override or isolate of the writing direction, a blank (White_Space)
+ * at either end, and without the mark that stands between a text and its sender's name: whoever is
+ * called so could speak for others. Thread: any. */
 bool user_name_is_valid(const char *name, size_t len);
 
 #endif

@@ -6,6 +6,7 @@
 
 enum {
 	HEADS = 1024,
+	HEAD_MAX = 16384, /* bytes */
 };
 
 #define UPGRADE                                                                                    \
@@ -45,7 +46,7 @@ static void take_head(struct login *login)
 	do {
 		size_t left = login->data.len - fed;
 		fed += left < login->piece ? left : login->piece;
-		progress = http_head_scan(&scan, login->data.data, fed, HANDSHAKE_HEAD_MAX, &head);
+		progress = http_head_scan(&scan, login->data.data, fed, HEAD_MAX, &head);
 	} while (progress == HTTP_HEAD_MORE);
 	handshake_judge(head, &request);
 	login->accepted += request.status == 101 && request.user_valid;

@@ -128,7 +128,7 @@ static void take_name(struct admin_request *request, struct slice encoded)
 	int len = query_decode(encoded, request->name, USER_NAME_MAX);
 	if (len < 0 || !user_name_is_valid(request->name, (size_t)len)) {
 		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_NAME,
-			"a name is 1 to %d bytes of percent-encoded UTF-8 without control characters",
+			"a name is 1 to %d bytes of percent-encoded UTF-8 " USER_NAME_RULE,
 			USER_NAME_MAX);
 		return;
 	}

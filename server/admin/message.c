@@ -176,7 +176,8 @@ static int read_members(json_t *document, struct wanted *wanted, char *ret_fault
 		return fail(ret_fault, "either \"text\" or \"packet\" is needed");
 	}
 	if (wanted->from && !user_name_is_valid(wanted->from, wanted->from_len)) {
-		return fail(ret_fault, "\"from\" is not a name that a user may have");
+		return fail(ret_fault,
+			"\"from\" is not a name that a user may have: 1 to 64 bytes of UTF-8 " USER_NAME_RULE);
 	}
 	int err = packet ? read_packet(packet, wanted, ret_fault) : 0;
 	if (!err && wanted->from && wanted->is_packet && wanted->command != PACKET_TEXT) {

@@ -51,6 +51,7 @@ struct conn_ops {
 /* What may change while running. Plain data. */
 struct conns_limits {
 	struct deadlines deadlines;
+	uint32_t max_head;    /* bytes of an opening request; twice that fit the read buffer */
 	uint32_t max_message; /* bytes */
 	uint32_t retry_s;     /* what a 503 says */
 	size_t queue_limit;   /* bytes that may be queued for one connection */

@@ -5,6 +5,12 @@
 #include <string.h>
 
 #include "../../proto/assert.h"
+#include "../base/log.h"
+
+enum {
+	/* Anybody can cause them, without a login. */
+	REFUSALS_LOGGED_PER_S = 20,
+};
 
 /* What has come so far: a head's beginning; or, of a postponed request, its head and what lies
  * behind. Owner: its connection. */
@@ -15,13 +21,77 @@ struct opening {
 	char bytes[];
 };
 
+/* NULL while nothing is kept. */
+static struct opening *kept(const struct conn *conn)
+{
+	return conn->flags & CONN_HEAD_KEPT ? conn->opening : NULL;
+}
+
+/* All of a request that has come, wherever it is. */
+static struct slice all_of(const struct conn *conn, const uint8_t *data, size_t len)
+{
+	const struct opening *opening = kept(conn);
+	return opening ? (struct slice){opening->bytes, opening->len}
+		       : (struct slice){(const char *)data, len};
+}
+
+/* --- refusals ----------------------------------------------------------------------------------
+ */
+
+/* Nothing of the request itself is told: it may hold secrets. */
+static void log_refusal(
+	const struct conns *conns, const struct conn *conn, const struct handshake_request *request)
+{
+	static struct log_tally tally = LOG_TALLY(REFUSALS_LOGGED_PER_S);
+	char from[REMOTE_NAME_MAX];
+	if (log_admits(&tally, LOG_LEVEL_INFO, "opening refused")) {
+		remote_name(&conn->remote, from);
+		log_write(LOG_LEVEL_INFO, conn_table_handle(conns->table, conn),
+			"opening from %s refused with %u: %s", from, request->status,
+			request->detail);
+	}
+}
+
+static void refuse(struct conns *conns, struct conn *conn, struct handshake_request *request,
+	enum close_reason reason)
+{
+	char answer[HANDSHAKE_ANSWER_MAX];
+	request->retry_s = conns->limits.retry_s;
+	conn_refuse(conns, conn, answer, handshake_answer(request, answer), reason);
+	log_refusal(conns, conn, request);
+}
+
+static const char *why_unavailable(const struct conns *conns, const struct conn *conn)
+{
+	if (conns->refuse_all) {
+		return "The gateway is about to end: come back later.";
+	}
+	if (conn->flags & CONN_REFUSED) {
+		return "The connection limit is reached: come back later.";
+	}
+	return "The request could not be judged in time: come back later.";
+}
+
+/* Before its request is judged; `begun` is what has come of it. */
+static void give_up(struct conns *conns, struct conn *conn, struct slice begun, uint16_t status,
+	enum close_reason reason)
+{
+	struct handshake_request request;
+	handshake_give_up(begun, status, &request);
+	if (status == 503) {
+		request.detail = why_unavailable(conns, conn);
+	}
+	refuse(conns, conn, &request, reason);
+}
+
 void opening_refuse(
 	struct conns *conns, struct conn *conn, uint16_t status, enum close_reason reason)
 {
-	char answer[HANDSHAKE_ANSWER_MAX];
-	size_t len = handshake_refusal(status, conns->limits.retry_s, answer);
-	conn_refuse(conns, conn, answer, len, reason);
+	give_up(conns, conn, all_of(conn, NULL, 0), status, reason);
 }
+
+/* --- the request -------------------------------------------------------------------------------
+ */
 
 /* Whether the floor above is to answer; it is answered otherwise. */
 static bool take_request(struct conns *conns, struct conn *conn, struct slice head,
@@ -29,13 +99,11 @@ static bool take_request(struct conns *conns, struct conn *conn, struct slice he
 {
 	handshake_judge(head, ret_request);
 	if (ret_request->status != 101) {
-		char answer[HANDSHAKE_ANSWER_MAX];
-		size_t len = handshake_answer(ret_request, answer);
-		conn_refuse(conns, conn, answer, len, CLOSE_REASON_HTTP_REFUSED);
+		refuse(conns, conn, ret_request, CLOSE_REASON_HTTP_REFUSED);
 		return false;
 	}
 	if (conns->refuse_all || conn->flags & CONN_REFUSED) {
-		opening_refuse(conns, conn, 503, CLOSE_REASON_UNAVAILABLE);
+		give_up(conns, conn, head, 503, CLOSE_REASON_UNAVAILABLE);
 		return false;
 	}
 	return true;
@@ -48,12 +116,6 @@ static void on_head(struct conns *conns, struct conn *conn, struct slice head)
 		conns->ops->request(conns->owner, conn, &request);
 		ASSERT(conn->state != CONN_OPENING);
 	}
-}
-
-/* NULL while nothing is kept. */
-static struct opening *kept(const struct conn *conn)
-{
-	return conn->flags & CONN_HEAD_KEPT ? conn->opening : NULL;
 }
 
 /* Keeps what has come of a head for its next piece. */
@@ -91,17 +153,13 @@ static void drop(struct conn *conn)
 	}
 }
 
-/* Where the head stands, wherever its bytes are. */
+/* Where its head stands. */
 static enum http_head_progress scan(
-	const struct conn *conn, const uint8_t *data, size_t len, struct slice *ret_head)
+	const struct conn *conn, struct slice all, size_t max_head, struct slice *ret_head)
 {
-	struct opening *opening = kept(conn);
-	if (opening) {
-		return http_head_scan(
-			&opening->scan, opening->bytes, opening->len, HANDSHAKE_HEAD_MAX, ret_head);
-	}
 	struct http_head_scan fresh = {.state = HTTP_HEAD_REQUEST};
-	return http_head_scan(&fresh, (const char *)data, len, HANDSHAKE_HEAD_MAX, ret_head);
+	return http_head_scan(
+		kept(conn) ? &conn->opening->scan : &fresh, all.data, all.len, max_head, ret_head);
 }
 
 /* Of the bytes that came last `kept_len` are kept already. */
@@ -117,18 +175,21 @@ static void keep_postponed(
 
 size_t opening_on_bytes(struct conns *conns, struct conn *conn, const uint8_t *data, size_t len)
 {
+	size_t max_head = conns->limits.max_head;
 	size_t before = kept(conn) ? conn->opening->len : 0;
 	size_t kept_len = 0;
 	if (kept(conn)) {
-		size_t most = HANDSHAKE_HEAD_MAX - before;
+		/* The limit may have become lower. */
+		size_t most = before < max_head ? max_head - before : 0;
 		kept_len = len < most ? len : most;
 		if (keep(conn, data, kept_len) < 0) {
 			conn_vanish(conns, conn, CLOSE_REASON_INTERNAL_ERROR);
 			return len;
 		}
 	}
+	struct slice all = all_of(conn, data, len);
 	struct slice head;
-	switch (scan(conn, data, len, &head)) {
+	switch (scan(conn, all, max_head, &head)) {
 	case HTTP_HEAD_COMPLETE:
 		on_head(conns, conn, head);
 		if (conn->state == CONN_POSTPONED) {
@@ -138,10 +199,10 @@ size_t opening_on_bytes(struct conns *conns, struct conn *conn, const uint8_t *d
 		drop(conn);
 		return head.len - before;
 	case HTTP_HEAD_MALFORMED:
-		opening_refuse(conns, conn, 400, CLOSE_REASON_HTTP_REFUSED);
+		give_up(conns, conn, all, 400, CLOSE_REASON_HTTP_REFUSED);
 		break;
 	case HTTP_HEAD_TOO_LONG:
-		opening_refuse(conns, conn, 431, CLOSE_REASON_HTTP_REFUSED);
+		give_up(conns, conn, all, 431, CLOSE_REASON_HTTP_REFUSED);
 		break;
 	case HTTP_HEAD_MORE:
 		if (!kept(conn) && keep(conn, data, len) < 0) {
@@ -156,7 +217,8 @@ size_t opening_on_bytes(struct conns *conns, struct conn *conn, const uint8_t *d
 static struct slice postponed_head(const struct conn *conn)
 {
 	struct slice head;
-	enum http_head_progress progress = scan(conn, NULL, 0, &head);
+	/* The limit that held then may have become lower. */
+	enum http_head_progress progress = scan(conn, all_of(conn, NULL, 0), SIZE_MAX, &head);
 	ASSERT(progress == HTTP_HEAD_COMPLETE);
 	return head;
 }

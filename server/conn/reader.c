@@ -7,9 +7,6 @@
 #include "transport.h"
 
 enum {
-	/* Bytes of one read while opening: what lies behind the head of a request that is postponed
-	 * has to be kept. */
-	OPENING_READ = 2 * HANDSHAKE_HEAD_MAX,
 	VISIT_US = 100,   /* what one visit may cost, about */
 	WORK_MAX = 16384, /* bytes read between two looks at the clock */
 };
@@ -166,7 +163,8 @@ static size_t allowance(struct conns *conns, struct conn *conn)
 {
 	size_t most = least((size_t)CONN_READ_MIN << conn->read_shift, conns->reading.most);
 	if (conn->state == CONN_OPENING) {
-		return least(most, OPENING_READ);
+		/* What lies behind the head of a request that is postponed has to be kept. */
+		return least(most, conns->limits.max_head);
 	}
 	if (conn->flags & CONN_FEEDER && conn->state == CONN_LIVE) {
 		return least(most, conns->ops->may_read(conns->owner, conn));

@@ -39,6 +39,7 @@ static void take_limits(struct conns *conns, const struct config *config)
 		.deadlines.write = loop_ticks(config->write_deadline * 1000),
 		.deadlines.close = loop_ticks(config->close_deadline * 1000),
 		.deadlines.ping = loop_ticks(config->ping_interval * 1000),
+		.max_head = (uint32_t)config->max_head,
 		.max_message = (uint32_t)config->max_message,
 		.retry_s = (uint32_t)config->drain + DRAIN_RETRY_S,
 		.queue_limit = config->tx_queue_limit,

@@ -217,16 +217,16 @@ class Raw:
         assert len(body) == int(answer.headers.get("content-length", len(body)))
         return dataclasses.replace(answer, body=body)
 
-    def upgrade(self, target="/?user=alice", head=None, chunk=None):
+    def upgrade(self, target="/?user=alice", head=None, chunk=None, key=KEY):
         self.send(head or request(target), chunk)
-        self.expect_upgrade()
+        self.expect_upgrade(key)
 
-    def expect_upgrade(self):
+    def expect_upgrade(self, key=KEY):
         answer = self.answer()
         assert answer.status == 101, answer
         assert answer.headers["upgrade"].lower() == "websocket"
         assert answer.headers["connection"].lower() == "upgrade"
-        accept = base64.b64encode(hashlib.sha1(KEY.encode() + GUID).digest()).decode()
+        accept = base64.b64encode(hashlib.sha1(key.encode() + GUID).digest()).decode()
         assert answer.headers["sec-websocket-accept"] == accept
         assert "sec-websocket-extensions" not in answer.headers
         assert "sec-websocket-protocol" not in answer.headers

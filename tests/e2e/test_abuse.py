@@ -199,7 +199,7 @@ def test_a_name_cannot_forge_a_log_line(start):
     """What a peer sends is escaped; it neither breaks a line nor colours a terminal."""
     gateway = start("--log-level", "debug")
     with gateway.raw() as client:
-        client.upgrade("/?user=evil%E2%80%AEuser")
+        client.upgrade("/?user=evil%E2%80%8Fuser")
         client.text("INFO[0000] forged\nINFO[0000] forged \x1b[31mred")
         client.round_trip()
     with gateway.raw() as client:

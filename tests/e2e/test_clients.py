@@ -2,11 +2,13 @@
 
 import re
 import signal
+import socket
 import time
 
 import pytest
 
 from foreign import KINDS, WITHOUT_PINGS
+from gateway import free_port
 from raw import PACKET_PING, PACKET_PONG, PACKET_TEXT, packet
 from waiting import FACTOR
 
@@ -80,6 +82,28 @@ def test_a_name_arrives_decoded(gateway, library):
     alice, bob = library.open(gateway.url("a%26b%3D1%23x%20%E4%B8%AD")), library.open(gateway.url("bob"))
     alice.text("hi")
     bob.expect_text("hi -- FROM a&b=1#x 中")
+
+
+# npm's websocket leaves the encoding to its caller, and fails without.
+@pytest.mark.parametrize("library", [kind for kind in KINDS if kind != "npm-websocket"], indirect=True)
+def test_a_name_as_it_is_written(gateway, library):
+    """Not encoded by the caller: some libraries send its UTF-8 raw, others encode it."""
+    alice, bob = library.open(gateway.url("中文")), library.open(gateway.url("bob"))
+    alice.text("hi")
+    bob.expect_text("hi -- FROM 中文")
+
+
+def test_no_slash_in_front_of_the_query(gateway, library):
+    alice = library.open(f"ws://127.0.0.1:{gateway.port}?user=alice")
+    ping_packet(alice)
+
+
+def test_over_ipv6(start, library):
+    """Whose address some put into Host without its brackets."""
+    port = free_port(socket.AF_INET6, "::1")
+    start(listen=[f"[::1]:{port}"])
+    alice = library.open(f"ws://[::1]:{port}/?user=alice")
+    ping_packet(alice)
 
 
 def test_a_client_leaves(gateway, library):

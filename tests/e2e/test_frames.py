@@ -512,6 +512,21 @@ def test_max_message(start):
         client.expect_close(1009)
 
 
+BEYOND = {
+    "a frame": [frame(BINARY, declared=65537)],
+    "the largest": [frame(TEXT, declared=(1 << 63) - 1)],
+    "the last fragment": [frame(TEXT, b"x" * 60000, fin=False), frame(CONTINUATION, declared=5537)],
+    "one in the middle": [frame(BINARY, b"x" * 60000, fin=False), frame(CONTINUATION, declared=5537, fin=False)],
+}
+
+
+@pytest.mark.parametrize("frames", BEYOND.values(), ids=BEYOND.keys())
+def test_too_much_is_told_by_its_header(client, frames):
+    """No byte of the payload comes, nor has to."""
+    client.send(b"".join(frames))
+    client.expect_close(1009, end=False)
+
+
 def test_a_larger_max_message(start):
     echo = start("--echo", "--max-message", 1 << 20, "--tx-queue-limit", 1 << 22)
     payload = b"0123456789abcdef" * (1 << 16)

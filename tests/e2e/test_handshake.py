@@ -1,9 +1,12 @@
 """The opening: every row of the table of PROTOCOL section 1, over raw sockets."""
 
 import contextlib
+import json
+import pathlib
 import re
 import signal
 import time
+import urllib.parse
 
 import pytest
 
@@ -23,7 +26,8 @@ from raw import (
 )
 from waiting import wait_until
 
-HEAD_MAX = 8192
+HEAD_MAX = 16384
+VECTORS = json.loads((pathlib.Path(__file__).resolve().parents[1] / "vectors.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +38,11 @@ def gateway(start_for_module):
 @pytest.fixture(scope="module")
 def echo(start_for_module):
     return start_for_module("--echo")
+
+
+def latin(text):
+    """What has the bytes of UTF-8 where it is sent as Latin-1."""
+    return text.encode("utf-8").decode("latin-1")
 
 
 def padded(total):
@@ -64,6 +73,16 @@ VALID = {
     "an origin": request(extra=["Origin: http://elsewhere.example"]),
     "many headers": request(extra=[f"X-{number}: y" for number in range(200)]),
     "the longest head": padded(HEAD_MAX),
+    # As clients of others send it.
+    "9 KB of cookies": request(extra=["Cookie: " + "; ".join(f"c{i}={'x' * 200}" for i in range(44))]),
+    "raw UTF-8 in the path, as Go's and Python's send it": request(latin("/中/?user=alice")),
+    "raw UTF-8 in the name": request(latin("/?user=中")),
+    "no slash, as Qt's sends it": request("?user=alice"),
+    "a URL": request("ws://localhost:8000/?user=alice"),
+    "a URL for HTTP": request("http://localhost/?user=alice"),
+    "a URL without a path": request("wss://localhost?user=alice"),
+    "an IPv6 host in brackets": request(host="[::1]:8000"),
+    "an IPv6 host without, as npm's websocket sends it": request(host="::1:8000"),
 }
 
 
@@ -78,6 +97,14 @@ def test_a_valid_upgrade(gateway, head):
 def test_a_valid_upgrade_byte_by_byte(gateway, head):
     with gateway.raw() as client:
         client.upgrade(head=head, chunk=1)
+        client.round_trip()
+
+
+def test_the_key_of_rfc_6455(gateway):
+    """The example of its section 4.1 has bits left over in its last digit."""
+    key = "AQIDBAUGBwgJCgsMDQ4PEC=="
+    with gateway.raw() as client:
+        client.upgrade(head=request(sec_websocket_key=key), key=key)
         client.round_trip()
 
 
@@ -177,6 +204,17 @@ def test_echo_needs_no_user(echo, target):
         client.expect_text("hi")
 
 
+@pytest.mark.parametrize("row", VECTORS["names"], ids=[row["name"] for row in VECTORS["names"]])
+def test_names(gateway, row):
+    name = bytes.fromhex(row["hex"])
+    with gateway.raw() as client:
+        client.upgrade("/?user=" + urllib.parse.quote_from_bytes(name, safe=""))
+        if row["valid"]:
+            client.round_trip()
+        else:
+            client.expect_close(4000, "bad login")
+
+
 # --- refusals -----------------------------------------------------------------------------------
 
 UPGRADE = {"upgrade": "websocket"}
@@ -207,7 +245,6 @@ REFUSED = {
     "host twice": (request(extra=["Host: elsewhere"]), 400, {}),
     # methods
     "POST": (request(method="POST"), 405, ALLOW),
-    "HEAD": (request(method="HEAD"), 405, ALLOW),
     "OPTIONS": (request(method="OPTIONS"), 405, ALLOW),
     "CONNECT": (request(method="CONNECT"), 405, ALLOW),
     "get in small letters": (request(method="get"), 405, ALLOW),
@@ -243,6 +280,9 @@ REFUSED = {
     "far too long": (padded(5 * HEAD_MAX), 431, {}),
     "an endless target": (b"GET /" + b"a" * (2 * HEAD_MAX), 431, {}),
     # not HTTP at all
+    "a PROXY header": (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n" + request(), 400, {}),
+    "a binary PROXY header": (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes(12) + request(), 400, {}),
+    "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 405, ALLOW),
     "a TLS hello": (bytes.fromhex("16030100c8010000c40303") + bytes(200), 400, {}),
     "SSH": (b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", 400, {}),
     "binary": (bytes(range(128, 256)), 400, {}),
@@ -301,6 +341,23 @@ def test_upgrade_without_connection(gateway):
             assert client.refusal().status in (400, 426)
 
 
+HEADS = {
+    "whole": (request(method="HEAD"), 405),
+    "malformed": (b"HEAD / HTTP/1.1\r\nX-Y : z\r\n", 400),
+    "too long": (b"HEAD /" + b"a" * HEAD_MAX, 431),
+}
+
+
+@pytest.mark.parametrize(("head", "status"), HEADS.values(), ids=HEADS.keys())
+def test_a_head_gets_no_body(gateway, head, status):
+    with gateway.raw() as client:
+        client.send(head)
+        answer = client.answer()
+        assert answer.status == status
+        assert int(answer.headers["content-length"]) > 0  # of what a GET would get
+        client.expect_end()
+
+
 def test_a_refused_request_gets_one_answer(gateway):
     """What is pipelined behind a refused request is not served."""
     with gateway.raw() as client:
@@ -329,6 +386,20 @@ def test_a_head_that_does_not_come(start, sent):
         if data:
             client.buffer += data
             assert client.refusal().status == 408
+
+
+def test_the_limit_of_a_head_is_an_option(start):
+    gateway = start("--max-head", 1024)
+    with gateway.raw() as client:
+        client.upgrade(head=padded(1024))
+        client.round_trip()
+    with gateway.raw() as client:
+        client.send(padded(1025))
+        assert client.refusal().status == 431
+    gateway = start("--max-head", 65536)
+    with gateway.raw() as client:
+        client.upgrade(head=padded(65536))
+        client.round_trip()
 
 
 def test_bytes_do_not_renew_the_handshake_deadline(start):

@@ -56,6 +56,24 @@ def test_a_limit_and_the_log_level(start, config):
         gateway.wait_for_line(r"recv message \[0 100 0 0 0 0\] from alice")
 
 
+def test_the_limit_of_a_head(start, config):
+    """It holds for heads that are on their way, too."""
+    path = config("max_head = 2000\n")
+    gateway = start("--config", path, "--workers", 1)
+    head = request(extra=["X: " + "x" * 1500])
+    with gateway.raw() as halfway:
+        halfway.send(head[:1200])
+        with gateway.raw() as before:
+            before.upgrade(head=head)
+        config("max_head = 1024\n")
+        reload(gateway)
+        with gateway.raw() as after:
+            after.send(head)
+            assert after.refusal().status == 431
+        halfway.send(head[1200:])
+        assert halfway.refusal().status == 431
+
+
 def test_a_shorter_deadline_meets_who_is_silent_already(start, config):
     path = config("read_deadline = 1000\n")
     gateway = start("--config", path)

@@ -4,6 +4,10 @@
 #include "../../proto/utf8.h"
 #include "heads.h"
 
+enum {
+	HEAD_MAX = 8192, /* bytes that a head may have here */
+};
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static void check_user(const struct handshake_request *request)
@@ -60,9 +64,20 @@ static void check_request(const struct handshake_request *request, struct slice 
 	check_field(&request->x_forwarded_for, head);
 }
 
+/* Whatever has come, and whether or not something is wrong with it. */
+static void check_given_up(const uint8_t *data, size_t len)
+{
+	char *copy = heads_copy(data, len);
+	struct handshake_request request;
+	handshake_give_up((struct slice){copy, len}, 400, &request);
+	assert(request.detail && strlen(request.detail) > 0);
+	check_answer(&request);
+	free(copy);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct slice head = heads_take(HTTP_HEAD_REQUEST, HANDSHAKE_HEAD_MAX, data, len);
+	struct slice head = heads_take(HTTP_HEAD_REQUEST, HEAD_MAX, data, len);
 	struct handshake_request request;
 
 	if (head.data) {
@@ -71,5 +86,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		check_answer(&request);
 		free((char *)head.data);
 	}
+	check_given_up(data, len);
 	return 0;
 }

@@ -85,6 +85,7 @@ static inline void rig_configure(struct config *ret_config)
 	ret_config->write_deadline = 10;
 	ret_config->close_deadline = 5;
 	ret_config->ping_interval = 0;
+	ret_config->max_head = 16384;
 	ret_config->max_message = 65536;
 	ret_config->tx_queue_limit = 1 << 20;
 	ret_config->drain = 5;

@@ -992,6 +992,8 @@ static void what_cannot_be_is_not_taken(void **state)
 	assert_int_equal(tg_client_set_user(client, ""), TG_ERR_ARGUMENT);
 	assert_int_equal(tg_client_set_user(client, "\xff"), TG_ERR_ARGUMENT);
 	assert_int_equal(tg_client_set_user(client, "a\nb"), TG_ERR_ARGUMENT);
+	assert_int_equal(tg_client_set_user(client, " a"), TG_ERR_ARGUMENT);
+	assert_int_equal(tg_client_set_user(client, "-- FROM bob"), TG_ERR_ARGUMENT);
 	assert_int_equal(tg_client_set_user(client, NULL), TG_OK);
 	assert_int_equal(tg_client_set_token(client, ""), TG_ERR_ARGUMENT);
 	assert_int_equal(tg_client_set_token(client, token), TG_ERR_ARGUMENT);

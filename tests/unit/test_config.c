@@ -288,7 +288,7 @@ static void test_unknown_names(void **state)
 		"admin_token, "
 		"demo, workers, "
 		"acceptors, read_deadline, write_deadline, handshake_deadline, close_deadline, "
-		"ping_interval, max_message, max_connections, tx_queue_limit, tx_memory_limit, "
+		"ping_interval, max_head, max_message, max_connections, tx_queue_limit, tx_memory_limit, "
 		"event_batch, drain, admin_rate");
 	assert_int_equal(config_set(&config, "", "", error), -ENOENT);
 }

@@ -11,6 +11,10 @@
 #include "heads.h"
 #include "split.h"
 
+enum {
+	HEAD_MAX = 8192, /* bytes that a head may have here */
+};
+
 #define HOST    "Host: server.example.com\r\n"
 #define UPGRADE "Upgrade: websocket\r\nConnection: Upgrade\r\n"
 #define VERSION "Sec-WebSocket-Version: 13\r\n"
@@ -26,7 +30,7 @@ static struct handshake_request parse(const char *head)
 	const size_t len = strlen(head);
 	struct handshake_request request;
 
-	heads_find(HTTP_HEAD_REQUEST, HANDSHAKE_HEAD_MAX, head);
+	heads_find(HTTP_HEAD_REQUEST, HEAD_MAX, head);
 	char *copy = split_copy(head, len);
 	handshake_judge((struct slice){copy, len}, &request);
 	free(copy);
@@ -207,7 +211,6 @@ static void a_bad_key_gets_400(void **state)
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ===\r\n",         /* too long */
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZWE=\r\n",          /* 17 bytes */
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQaa\r\n",          /* 18 bytes */
-		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR==\r\n",          /* bits left over */
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j-Q==\r\n",          /* another alphabet */
 		"Sec-WebSocket-Key: dGhlIHNh XBsZSBub25jZQ==\r\n",          /* a space */
 		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZ===\r\n",          /* padding inside */
@@ -234,13 +237,18 @@ static void all_digits_of_base64_make_keys(void **state)
 	assert_status("GET / HTTP/1.1\r\n" HOST UPGRADE VERSION
 		      "Sec-WebSocket-Key: wxyz0123456789+/vwxyzw==\r\n\r\n",
 		101);
+	/* The example of RFC 6455 section 4.1, with bits left over. */
+	assert_status("GET / HTTP/1.1\r\n" HOST UPGRADE VERSION
+		      "Sec-WebSocket-Key: AQIDBAUGBwgJCgsMDQ4PEC==\r\n\r\n",
+		101);
 }
 
 static void a_bad_host_gets_400(void **state)
 {
 	static const char *const hosts[] = {"", HOST HOST, HOST "Host: other\r\n", "Host:\r\n",
 		"Host: :80\r\n", "Host: a b\r\n", "Host: a/b\r\n", "Host: user@a\r\n",
-		"Host: a:80:90\r\n", "Host: a:http\r\n", "Host: [::1\r\n", "Host: []\r\n",
+		"Host: a:80:90\r\n", "Host: 1:2:3:4:5:6:7\r\n", "Host: ::g\r\n", "Host: ::1/\r\n",
+		"Host: 127.0.0.1:80:90\r\n", "Host: a:http\r\n", "Host: [::1\r\n", "Host: []\r\n",
 		"Host: [::1]x\r\n", "Host: [name]\r\n", "Host: \xe6\xbd\xae\r\n", "Host: a\"b\r\n"};
 
 	for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
@@ -254,7 +262,10 @@ static void a_bad_host_gets_400(void **state)
 static void plausible_hosts_are_taken(void **state)
 {
 	static const char *const hosts[] = {"a", "a.b-c_d.example:65535", "127.0.0.1:80", "[::1]",
-		"[2001:db8::192.0.2.1]:443", "xn--6q8b.example", "a:"};
+		"[2001:db8::192.0.2.1]:443", "xn--6q8b.example", "a:",
+		/* As npm's `websocket` has them. */
+		"::1", "::1:8000", "2001:db8::1:443", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8:80",
+		"::ffff:127.0.0.1:8000"};
 
 	for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
 		char head[512];
@@ -266,8 +277,8 @@ static void plausible_hosts_are_taken(void **state)
 
 static void another_method_gets_405(void **state)
 {
-	static const char *const methods[] = {"POST", "HEAD", "PUT", "OPTIONS", "get", "GETS", "GE",
-		"M-SEARCH", "!#$%&'*+-.^_`|~"};
+	static const char *const methods[] = {
+		"POST", "PUT", "OPTIONS", "get", "GETS", "GE", "M-SEARCH", "!#$%&'*+-.^_`|~"};
 
 	for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
 		char head[512];
@@ -339,6 +350,15 @@ static void forms_of_targets(void **state)
 		{"http://server.example.com/?user=a", 101},
 		{"HTTPS://a:443?user=a", 101},
 		{"http://[::1]:80", 101},
+		{"ws://server.example.com:8000/?user=a", 101},
+		{"WSS://a", 101},
+		{"ws://a?user=a", 101},
+		{"ws://", 400},
+		{"ws://:80/", 400},
+		{"wsx://a/", 400},
+		{"?user=a", 101},
+		{"?", 101},
+		{"/\xe6\xbd\xae?user=\xe6\xbd\xae", 101},
 		{"http://", 400},
 		{"http:///path", 400},
 		{"http://user@a/", 400},
@@ -346,7 +366,6 @@ static void forms_of_targets(void **state)
 		{"*", 400},
 		{"a:80", 400},
 		{"path", 400},
-		{"?user=a", 400},
 	};
 
 	for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
@@ -391,7 +410,10 @@ static void users_are_decoded(void **state)
 	assert_user("/?&&user=a&&", "a");
 	assert_user("/?%zz=b&user%=c&user=a", "a");
 	assert_user("/?user=" SIXTY_FOUR, SIXTY_FOUR);
-	assert_user("/?user=%C2%A0", "\xc2\xa0");
+	/* As Go's and Python's clients send it, and Qt's. */
+	assert_user("/?user=\xe6\xbd\xae", "\xe6\xbd\xae");
+	assert_user("?user=alice", "alice");
+	assert_user("ws://a/?user=alice", "alice");
 }
 
 static void users_that_are_no_names(void **state)
@@ -404,7 +426,9 @@ static void users_that_are_no_names(void **state)
 		"/?user=%", "/?user=%4", "/?user=%4g", "/?user=%g4", "/?user=a%&x", /* no escapes */
 		"/?user=%FF", "/?user=%C3", "/?user=%ED%A0%80", "/?user=%C0%80",    /* no UTF-8 */
 		"/?user=%00", "/?user=a%00b", "/?user=%0A", "/?user=%1F", "/?user=%7F",
-		"/?user=%C2%80", "/?user=%C2%9F",                     /* control characters */
+		"/?user=%C2%80", "/?user=%C2%9F", /* control characters */
+		"/?user=\xff", "/?user=\xe6\xbd", "/?user=%E6\xbd", "/?user=%2D-%20FROM%20bob",
+		"/?user=a%20", "/?user=%C2%A0a", "/?user=%E2%80%AEa", /* what misleads */
 		"/?user=" SIXTY_FOUR "4", "/?user=" SIXTY_FOUR "%34", /* too long */
 	};
 
@@ -480,6 +504,72 @@ static void a_refused_request_knows_it_too(void **state)
 	assert_int_equal(request.x_forwarded_for.count, 0);
 }
 
+/* ---- HEAD. */
+
+static void a_head_gets_no_body(void **state)
+{
+	struct handshake_request request = parse("HEAD / HTTP/1.1\r\n" REST);
+	assert_int_equal(request.status, 405);
+	assert_has_line(answer_to(&request), "Allow: GET");
+	assert_string_equal(strstr(answer_to(&request), "\r\n\r\n"), "\r\n\r\n");
+
+	static const uint16_t statuses[] = {400, 408, 431, 503};
+	for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
+		handshake_give_up(SLICE("HEAD /x HTTP"), statuses[i], &request);
+		assert_string_equal(strstr(answer_to(&request), "\r\n\r\n"), "\r\n\r\n");
+		handshake_give_up(SLICE("HEADER /x HTTP"), statuses[i], &request);
+		assert_is_refusal(answer_to(&request), statuses[i]);
+	}
+}
+
+/* ---- What was wrong. */
+
+static void assert_detail(const char *head, const char *words)
+{
+	const struct handshake_request request = parse(head);
+	if (!strstr(request.detail, words)) {
+		fail_msg("\"%s\" of\n%s", request.detail, head);
+	}
+}
+
+static void refusals_say_what_was_wrong(void **state)
+{
+	assert_detail("POST / HTTP/1.1\r\n" REST, "Only GET");
+	assert_detail("PRI * HTTP/2.0\r\n\r\n", "HTTP/2 is not spoken");
+	assert_detail("GET / HTTP/1.1\r\n" UPGRADE VERSION KEY "\r\n", "Host is missing");
+	assert_detail("GET / HTTP/1.1\r\n" HOST REST, "more than one Host");
+	assert_detail("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", "Host is no host");
+	assert_detail("GET / HTTP/1.1\r\n" HOST "\r\n", "is no upgrade");
+	assert_detail("GET / HTTP/1.1\r\n" HOST "Upgrade: websocket\r\n\r\n",
+		"\"Connection: Upgrade\" is missing");
+	assert_detail("GET / HTTP/1.1\r\n" HOST "Connection: Upgrade\r\n\r\n",
+		"\"Upgrade: websocket\" is missing");
+}
+
+static void who_is_given_up_is_told_why(void **state)
+{
+	static const struct {
+		const char *begun;
+		uint16_t status;
+		const char *words;
+	} cases[] = {
+		{"\x16\x03\x01", 400, "TLS on a plain port: use ws://"},
+		{"PROXY TCP4 1", 400, "proxy protocol is not spoken"},
+		{"GET / HTTP/1.1\n", 400, "LF alone"},
+		{"GET / HTTP", 408, "took too long"},
+		{"GET / HTTP", 431, "too long"},
+		{"GET / HTTP", 503, "Come back later"},
+		{"", 400, "no HTTP"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct handshake_request request;
+		handshake_give_up((struct slice){cases[i].begun, strlen(cases[i].begun)},
+			cases[i].status, &request);
+		assert_is_refusal(answer_to(&request), cases[i].status);
+		assert_non_null(strstr(request.detail, cases[i].words));
+	}
+}
+
 /* ---- Limits. */
 
 /* Makes a head of exactly `len` bytes. */
@@ -495,21 +585,19 @@ static void fill_head(char *head, size_t len)
 
 static void heads_are_taken_up_to_the_limit(void **state)
 {
-	static char data[HANDSHAKE_HEAD_MAX + 1];
+	static char data[HEAD_MAX + 1];
 
-	for (size_t step = 1; step <= HANDSHAKE_HEAD_MAX; step *= 8) {
+	for (size_t step = 1; step <= HEAD_MAX; step *= 8) {
 		struct http_head_scan scan = {.state = HTTP_HEAD_REQUEST};
 		struct slice head = {NULL, 0};
-		fill_head(data, HANDSHAKE_HEAD_MAX);
-		for (size_t len = step; len < HANDSHAKE_HEAD_MAX; len += step) {
+		fill_head(data, HEAD_MAX);
+		for (size_t len = step; len < HEAD_MAX; len += step) {
 			assert_int_equal(
-				http_head_scan(&scan, data, len, HANDSHAKE_HEAD_MAX, &head),
-				HTTP_HEAD_MORE);
+				http_head_scan(&scan, data, len, HEAD_MAX, &head), HTTP_HEAD_MORE);
 		}
-		assert_int_equal(
-			http_head_scan(&scan, data, sizeof(data), HANDSHAKE_HEAD_MAX, &head),
+		assert_int_equal(http_head_scan(&scan, data, sizeof(data), HEAD_MAX, &head),
 			HTTP_HEAD_COMPLETE);
-		assert_int_equal(head.len, HANDSHAKE_HEAD_MAX);
+		assert_int_equal(head.len, HEAD_MAX);
 
 		struct handshake_request request;
 		handshake_judge(head, &request);
@@ -519,18 +607,17 @@ static void heads_are_taken_up_to_the_limit(void **state)
 
 static void longer_heads_are_too_long(void **state)
 {
-	static char data[HANDSHAKE_HEAD_MAX + 1];
+	static char data[HEAD_MAX + 1];
 	struct http_head_scan scan = {.state = HTTP_HEAD_REQUEST};
 	struct slice head;
 
 	fill_head(data, sizeof(data));
 	assert_int_equal(
-		http_head_scan(&scan, data, HANDSHAKE_HEAD_MAX - 1, HANDSHAKE_HEAD_MAX, &head),
-		HTTP_HEAD_MORE);
-	assert_int_equal(http_head_scan(&scan, data, HANDSHAKE_HEAD_MAX, HANDSHAKE_HEAD_MAX, &head),
-		HTTP_HEAD_TOO_LONG);
-	assert_int_equal(http_head_scan(&scan, data, sizeof(data), HANDSHAKE_HEAD_MAX, &head),
-		HTTP_HEAD_TOO_LONG);
+		http_head_scan(&scan, data, HEAD_MAX - 1, HEAD_MAX, &head), HTTP_HEAD_MORE);
+	assert_int_equal(
+		http_head_scan(&scan, data, HEAD_MAX, HEAD_MAX, &head), HTTP_HEAD_TOO_LONG);
+	assert_int_equal(
+		http_head_scan(&scan, data, sizeof(data), HEAD_MAX, &head), HTTP_HEAD_TOO_LONG);
 }
 
 /* ---- Refusals that no head asked for. */
@@ -578,6 +665,9 @@ int main(void)
 		cmocka_unit_test(users_that_are_no_names),
 		cmocka_unit_test(a_request_knows_what_stands_in_it),
 		cmocka_unit_test(a_refused_request_knows_it_too),
+		cmocka_unit_test(a_head_gets_no_body),
+		cmocka_unit_test(refusals_say_what_was_wrong),
+		cmocka_unit_test(who_is_given_up_is_told_why),
 		cmocka_unit_test(heads_are_taken_up_to_the_limit),
 		cmocka_unit_test(longer_heads_are_too_long),
 		cmocka_unit_test(refusals),

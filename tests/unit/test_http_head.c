@@ -25,6 +25,7 @@ static const struct {
 	{HTTP_HEAD_REQUEST, "GET / HTTP/1.1\r\n\r\n"},
 	{HTTP_HEAD_REQUEST,
 		"!#$%&'*+-.^_`|~09azAZ /!\"$%?@[\\]^{|}~ HTTP/9.0\r\n!#$%&'*+-.^_`|~0:\r\n\r\n"},
+	{HTTP_HEAD_REQUEST, "GET /\xe6\xbd\xae?user=\x80\xff HTTP/1.1\r\n\r\n"},
 	{HTTP_HEAD_REQUEST, "A a HTTP/1.1\r\nA:\t !~\x80\xff\r\nA:\r\n\r\n"},
 	{HTTP_HEAD_ANSWER, ANSWER},
 	{HTTP_HEAD_ANSWER, "HTTP/1.1 101\r\n\r\n"},
@@ -68,7 +69,6 @@ static void garbage_is_told_at_its_first_bad_byte(void **state)
 		{HTTP_HEAD_REQUEST, "GET /a b HTTP/1.1", 7},
 		{HTTP_HEAD_REQUEST, "GET /\x7f HTTP/1.1", 5},
 		{HTTP_HEAD_REQUEST, "GET /\x01 HTTP/1.1", 5},
-		{HTTP_HEAD_REQUEST, "GET /\xe6\xbd\xae HTTP/1.1", 5},
 		{HTTP_HEAD_REQUEST, "GET / http/1.1", 6},
 		{HTTP_HEAD_REQUEST, "GET / HTTP/1,1", 12},
 		{HTTP_HEAD_REQUEST, "GET / HTTP/11.1", 12},
@@ -195,6 +195,60 @@ static void a_head_may_have_as_many_bytes_as_the_limit(void **state)
 	}
 }
 
+/* As a reload makes it. */
+static void a_limit_that_becomes_lower_holds_at_once(void **state)
+{
+	const size_t len = strlen(REQUEST);
+	for (size_t fed = 2; fed < len; fed++) {
+		struct http_head_scan scan = {.state = HTTP_HEAD_REQUEST};
+		struct slice head;
+		assert_int_equal(http_head_scan(&scan, REQUEST, fed, LIMIT, &head), HTTP_HEAD_MORE);
+		assert_int_equal(
+			http_head_scan(&scan, REQUEST, len, fed - 1, &head), HTTP_HEAD_TOO_LONG);
+	}
+}
+
+/* --- what is wrong -----------------------------------------------------------------------------
+ */
+
+static void faults_are_told(void **state)
+{
+	static const struct {
+		const char *data;
+		const char *words;
+	} faults[] = {
+		{"\xff", "no HTTP request"},
+		{"(", "no HTTP request"},
+		{"GET\t/ HTTP/1.1", "no HTTP request"},
+		{"GET  / HTTP/1.1", "must be percent-encoded"},
+		{"GET /\x7f HTTP/1.1", "must be percent-encoded"},
+		{"GET /# HTTP/1.1", "must be percent-encoded"},
+		{"GET /\r\n\r\n", "does not end in a version of HTTP"},
+		{"GET /?user=a b HTTP/1.1", "its target holds a blank"},
+		{"GET / HTTP/1.1 \r\n", "does not end in a version of HTTP"},
+		{"GET / HTTP/1.1\n", "ends in LF alone"},
+		{"GET / HTTP/1.1\r\na: b\n", "ends in LF alone"},
+		{"GET / HTTP/1.1\rX", "ends in CR alone"},
+		{"GET / HTTP/1.1\r\na: b\r\n\rX", "ends in CR alone"},
+		{"GET / HTTP/1.1\r\na: b\r\n c\r\n", "folded"},
+		{"GET / HTTP/1.1\r\na: b\r\n\tc\r\n", "folded"},
+		{"GET / HTTP/1.1\r\n: b\r\n", "what no name begins with"},
+		{"GET / HTTP/1.1\r\na : b\r\n", "name holds a wrong byte"},
+		{"GET / HTTP/1.1\r\na\r\n", "no colon"},
+		{"GET / HTTP/1.1\r\na: \x01\r\n", "control character"},
+	};
+
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		const size_t len = strlen(faults[i].data);
+		char *copy = split_copy(faults[i].data, len);
+		const char *fault = http_head_fault((struct slice){copy, len});
+		free(copy);
+		if (!strstr(fault, faults[i].words)) {
+			fail_msg("\"%s\" of case %zu", fault, i);
+		}
+	}
+}
+
 /* --- the parts ---------------------------------------------------------------------------------
  */
 
@@ -256,6 +310,8 @@ int main(void)
 		cmocka_unit_test(seen_bytes_are_not_looked_at_again),
 		cmocka_unit_test(bytes_behind_the_head_are_left_alone),
 		cmocka_unit_test(a_head_may_have_as_many_bytes_as_the_limit),
+		cmocka_unit_test(a_limit_that_becomes_lower_holds_at_once),
+		cmocka_unit_test(faults_are_told),
 		cmocka_unit_test(parts_are_cut_where_they_lie),
 		cmocka_unit_test(tokens_are_found_in_lists),
 	};

@@ -25,13 +25,13 @@ static void expect_refused(struct rig *rig, const char *head, size_t len, int st
 static void test_refusals_linger(void **state)
 {
 	struct rig *rig = *state;
-	static char long_head[20000] = "GET / HTTP/1.1\r\nX: ";
+	static char long_head[40000] = "GET / HTTP/1.1\r\nX: ";
 	memset(long_head + 19, 'x', sizeof(long_head) - 19);
 	expect_refused(rig, "\x16\x03\x01\x02", 4, 400);
 	expect_refused(rig, "GET / HTTP/1.1\r\n\r\n", 18, 400);
 	expect_refused(rig, "GET / HTTP/1.1\r\nHost: h\r\n\r\n", 27, 426);
 	expect_refused(rig, "POST / HTTP/1.1\r\nHost: h\r\n\r\n", 28, 405);
-	expect_refused(rig, long_head, 8193, 431);
+	expect_refused(rig, long_head, rig->config.max_head + 1, 431);
 	expect_refused(rig, long_head, sizeof(long_head), 431);
 	assert_int_equal(rig_ends(rig, CLOSE_REASON_HTTP_REFUSED), 6);
 }
@@ -58,12 +58,12 @@ static void test_who_is_refused_and_stays_is_reset(void **state)
 static void test_a_long_head_in_pieces(void **state)
 {
 	struct rig *rig = *state;
-	static const size_t pieces[] = {1, 7, 511, 512, 4096, 8191, 8192};
-	static char head[9000];
+	static const size_t pieces[] = {1, 7, 511, 512, 4096, 16383, 16384};
+	static char head[17000];
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
 		for (size_t over = 0; over < 2; over++) {
 			/* Ends with the empty line exactly at the limit, or a byte beyond. */
-			size_t len = HANDSHAKE_HEAD_MAX + over;
+			size_t len = rig->config.max_head + over;
 			size_t at = make_request("/?user=a", head) - 2;
 			at += (size_t)sprintf(head + at, "X: ");
 			memset(head + at, 'x', len - at - 4);
@@ -80,6 +80,33 @@ static void test_a_long_head_in_pieces(void **state)
 			rig_run(rig);
 		}
 	}
+}
+
+/* A reload in the middle of a head: what has come already counts. */
+static void test_a_limit_that_becomes_lower(void **state)
+{
+	struct rig *rig = *state;
+	struct conns *conns = rig_conns(rig, 0);
+	struct client *long_one = rig_connect_tcp(rig, 0);
+	struct client *short_one = rig_connect_tcp(rig, 0);
+	static char head[4096] = "GET /?user=a HTTP/1.1\r\nX: ";
+	memset(head + strlen(head), 'x', sizeof(head) - strlen(head));
+	client_write(long_one, head, 2048);
+	client_write(short_one, "GET /?user=b", 12);
+	rig_run(rig);
+	client_write(long_one, head + 2048, 2048);
+	rig_run(rig);
+	struct conns_limits limits = conns->limits;
+	limits.max_head = 1024;
+	conns_set_limits(conns, &limits);
+	expect_nothing(long_one);
+	client_write(long_one, "x", 1);
+	client_write(short_one, head + 12, 1020);
+	rig_run(rig);
+	assert_int_equal(client_status(long_one), 431);
+	assert_int_equal(client_status(short_one), 431);
+	client_leave(long_one);
+	client_leave(short_one);
 }
 
 static void test_at_the_limit_and_draining(void **state)
@@ -135,6 +162,7 @@ int main(void)
 		CASE(test_refusals_linger),
 		CASE(test_who_is_refused_and_stays_is_reset),
 		CASE(test_a_long_head_in_pieces),
+		CASE(test_a_limit_that_becomes_lower),
 		CASE(test_at_the_limit_and_draining),
 		CASE(test_peers_that_go_in_the_middle),
 	};

@@ -131,6 +131,19 @@ static void test_nothing_is_read_meanwhile(void **state)
 	assert_int_equal(transport_unread(conn), 2 * (6 + 3));
 }
 
+/* The head was within the limit that held when it came. */
+static void test_a_limit_that_becomes_lower(void **state)
+{
+	struct rig *rig = *state;
+	struct client *a = ask(rig, "/later?user=a");
+	struct conns_limits limits = rig_conns(rig, 0)->limits;
+	limits.max_head = 10;
+	conns_set_limits(rig_conns(rig, 0), &limits);
+	assert_true(answer(rig, a, YES));
+	rig_run(rig);
+	assert_int_equal(client_status(a), 101);
+}
+
 /* Head and frames, cut anywhere, byte by byte too; the answer comes between the pieces, or behind
  * them. */
 static void test_every_split(void **state)
@@ -188,7 +201,7 @@ static void test_much_behind_the_head(void **state)
 	client_write(a, bytes, len);
 	rig_run(rig);
 	assert_true(is_postponed(rig, a));
-	assert_in_range(stats_read(&rig->workers[0].stats.bytes_in), 1, 2 * HANDSHAKE_HEAD_MAX);
+	assert_in_range(stats_read(&rig->workers[0].stats.bytes_in), 1, rig->config.max_head);
 	assert_true(answer(rig, a, YES));
 	rig_run(rig);
 	assert_int_equal(client_status(a), 101);
@@ -420,6 +433,7 @@ int main(void)
 		CASE(test_yes),
 		CASE(test_no),
 		CASE(test_nothing_is_read_meanwhile),
+		CASE(test_a_limit_that_becomes_lower),
 		CASE(test_every_split),
 		CASE(test_much_behind_the_head),
 		CASE(test_over_a_layer),

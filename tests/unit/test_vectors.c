@@ -10,6 +10,7 @@
 
 #include "../../proto/close_reason.h"
 #include "../../proto/packet.h"
+#include "../../proto/user_name.h"
 #include "../../proto/utf8.h"
 #include "split.h"
 #include "vectors.h"
@@ -183,12 +184,30 @@ static void clients_know_the_codes(void **state)
 	}
 }
 
+static void names_are_judged(void **state)
+{
+	size_t index;
+	json_t *row;
+
+	json_array_foreach(vectors_section("names"), index, row)
+	{
+		uint8_t bytes[MESSAGE_MAX];
+		const size_t len = vectors_bytes(row, "hex", bytes);
+		char *name = split_copy(bytes, len);
+		if (user_name_is_valid(name, len) != json_is_true(json_object_get(row, "valid"))) {
+			fail_msg("%s", vectors_text(row, "name"));
+		}
+		free(name);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packets_are_read),
 		cmocka_unit_test(packets_are_written),
 		cmocka_unit_test(every_packet_has_its_vectors),
+		cmocka_unit_test(names_are_judged),
 		cmocka_unit_test(every_close_code_has_its_vector),
 		cmocka_unit_test(texts_are_utf8),
 		cmocka_unit_test(closes_are_those_of_the_table),

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../proto/user_name.h"
 #include "build_config.h"
 
 /* Keys that are no letters. */
@@ -155,8 +156,7 @@ static void set_user(struct argp_state *state, struct parse *parse, const char *
 	const enum tg_status status = tg_client_set_user(parse->client, user);
 
 	if (status == TG_ERR_ARGUMENT) {
-		argp_error(state,
-			"--user: a name has 1 to 64 bytes of UTF-8 without control characters");
+		argp_error(state, "--user: a name has 1 to 64 bytes of UTF-8 " USER_NAME_RULE);
 	}
 	parse->status = status;
 	parse->options->user = user;

@@ -207,8 +207,9 @@ TG_API void tg_client_destroy(struct tg_client *client);
  * brackets), or unix:PATH. Required. Other schemes (wss://) need tg_client_set_io(). */
 TG_API enum tg_status tg_client_set_url(struct tg_client *client, const char *url);
 
-/* The user to log in as: 1 to 64 bytes of UTF-8 without control characters. It is percent-encoded
- * into the query, behind what the URL has there. NULL (the default): none is added. */
+/* The user to log in as: 1 to 64 bytes of UTF-8 without control or direction characters, blanks at
+ * the ends and "-- FROM ". It is percent-encoded into the query, behind what the URL has there.
+ * NULL (the default): none is added. */
 TG_API enum tg_status tg_client_set_user(struct tg_client *client, const char *user);
 
 /* Sent as `token` in the query, percent-encoded; 1 to 2,048 bytes. NULL (the default): none. */
