@@ -68,7 +68,14 @@ void client_fail(struct generator *generator, struct client *client, bool is_cor
 	} else {
 		count_add(is_corrupt ? &counts->corrupt : &counts->cut, 1);
 	}
+	bool was_open = client->state >= CLIENT_OPEN;
 	drop(generator, client);
+	if (generator->options->is_among_others && was_open && !is_corrupt) {
+		if (generator->scenario->cut) {
+			generator->scenario->cut(generator, client);
+		}
+		return;
+	}
 	atomic_store(&generator->run->is_broken, true);
 }
 
