@@ -242,14 +242,14 @@ static bool open_up(struct attacker *attacker)
 	char request[REQUEST_MAX];
 	size_t sent;
 	int len = snprintf(request, sizeof(request),
-		"GET %s?user=x%0*u HTTP/1.1\r\n"
+		"GET %s?user=%s-%0*u HTTP/1.1\r\n"
 		"Host: %s\r\n"
 		"Upgrade: websocket\r\n"
 		"Connection: Upgrade\r\n"
 		"Sec-WebSocket-Key: " OPENING_KEY "\r\n"
 		"Sec-WebSocket-Version: 13\r\n%s",
-		address.path, NAME_LEN - 1, attacker->number, address.host,
-		kind->opening == OPENING_WHOLE ? "\r\n" : "");
+		address.path, kind->name, NAME_LEN - 1 - (int)strlen(kind->name), attacker->number,
+		address.host, kind->opening == OPENING_WHOLE ? "\r\n" : "");
 	attacker->has_opened = true;
 	return kind->opening == OPENING_NONE || send_some(attacker, request, (size_t)len, &sent);
 }

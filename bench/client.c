@@ -68,15 +68,12 @@ void client_fail(struct generator *generator, struct client *client, bool is_cor
 	} else {
 		count_add(is_corrupt ? &counts->corrupt : &counts->cut, 1);
 	}
-	bool was_open = client->state >= CLIENT_OPEN;
 	drop(generator, client);
-	if (generator->options->is_among_others && was_open && !is_corrupt) {
-		if (generator->scenario->cut) {
-			generator->scenario->cut(generator, client);
-		}
-		return;
+	if (generator->options->is_among_others && generator->scenario->cut && !is_corrupt) {
+		generator->scenario->cut(generator, client);
+	} else {
+		atomic_store(&generator->run->is_broken, true);
 	}
-	atomic_store(&generator->run->is_broken, true);
 }
 
 /* The first reason why a connection could not be opened. */

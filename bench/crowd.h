@@ -65,8 +65,8 @@ uint64_t crowd_turn(struct generator *generator, struct crowd *crowd, uint64_t n
 /* A connection has come that will get what is said from now on. */
 void crowd_join(struct generator *generator, struct crowd *crowd, const struct client *client);
 
-/* A connection was cut: of what is said from now on nobody waits for it. What is under way has no
- * last receiver any more. */
+/* A connection was cut, or could not be opened: of what is said from now on nobody waits for it.
+ * What is under way has no last receiver any more. */
 void crowd_leave(struct generator *generator);
 
 /* A text frame's payload has come. */

@@ -78,8 +78,8 @@ static const struct argp_option options_table[] = {
 		"only counts bytes, against a server that says constant ones (tidegate-floor)",
 		GROUP_PAYLOAD},
 	{"among-others", KEY_AMONG_OTHERS, NULL, 0,
-		"fanout: others use the server too; what they say is let pass, and a connection that is "
-		"cut does not end the run",
+		"fanout, churn: others use the server too; what they say is let pass, and a connection "
+		"that is cut or refused does not end the run",
 		GROUP_PAYLOAD},
 
 	{.doc = "Time:", .group = GROUP_TIME},

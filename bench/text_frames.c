@@ -60,7 +60,9 @@ size_t text_frames_take(struct generator *generator, struct crowd *crowd, struct
 		if (!measure(frame, left, &header, &payload)) {
 			break;
 		}
-		if (frame[0] == (FINAL | FRAME_TEXT)) {
+		if (!crowd) {
+			count_add(&generator->counts.of_others, 1);
+		} else if (frame[0] == (FINAL | FRAME_TEXT)) {
 			crowd_take_text(generator, crowd, client, frame + header, payload, now_ns);
 		} else {
 			take_packet(generator, client, frame + header, payload);

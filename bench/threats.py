@@ -32,7 +32,7 @@ def readers(count):
 
 
 # Until their 101: with more under way than a second brings, a late one keeps none behind it waiting.
-NEWCOMERS = Victims(["churn", "-c", "1000", "--openings", "1000"], "latency_ns", 50)
+NEWCOMERS = Victims(["churn", "-c", "1000", "--openings", "1000", "--among-others"], "latency_ns", 50)
 
 
 def group(kind, count, *words):
@@ -43,9 +43,12 @@ THREATS = [
     Threat("texts", "1 floods texts", readers(50), [group("texts", 1)], {"p99": 100}),
     Threat("texts-8", "8 flood texts", readers(50), [group("texts", 8)], {"p99": 200}),
     Threat("texts-pings", "1 floods texts with pings", readers(50), [group("texts-pings", 1)], {"p99": 100}),
+    Threat("texts-back", "8 flood texts, new every 0.25 s", readers(50), [group("texts", 8, "--back", "0.25")],
+           {"p99": 200}),
     Threat("packets-64", "64 flood packets for nobody", readers(1000), [group("packets", 64)], {"p99": 200}),
     Threat("packets-256", "256 flood packets for nobody", readers(1000), [group("packets", 256)], {"p99": 800}),
-    Threat("deaf", "14 never read and come back, 1 floods", readers(20),
+    # They are most of all receivers, and back before they are given up on.
+    Threat("deaf", "14 never read and come back, 1 floods", readers(10),
            [group("deaf", 14, "--back", "2.5"), group("texts", 1)], {"p95": 100}),
     Threat("heads", "1,000 half heads", readers(1000), [group("heads", 1000)], {"p99": 100}),
     Threat("messages", "1,000 unfinished messages", readers(1000), [group("messages", 1000)], {"p99": 100}),
