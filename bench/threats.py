@@ -11,7 +11,8 @@ class Threat:
         self.victims = victims
         self.attackers = attackers
         self.goals = goals
-        self.gateway = ()  # options, as running.Servers asks for them
+        self.gateway = ()  # its options and
+        self.workers = 1   # its workers, as running.Servers asks for them
 
 
 class Victims:

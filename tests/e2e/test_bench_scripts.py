@@ -169,7 +169,7 @@ def test_fairness_takes_no_cut_for_a_pass(fairness):
     good = result_of([(2, 100)])
     assert verdicts(fairness, good, result_of([(2, 100)], connections_cut=1)) == [("miss", 1)]
     assert verdicts(fairness, good, result_of([(2, 100)], connections_failed=2)) == [("miss", 2)]
-    assert verdicts(fairness, good, result_of([(2, 100)], lost=3)) == [("miss", 3)]
+    assert verdicts(fairness, good, result_of([(2, 100)], reordered=1)) == [("miss", 0)]
 
 
 def test_fairness_counts_what_never_came_as_late(fairness):
