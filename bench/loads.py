@@ -37,9 +37,9 @@ def fanout_row(name, title, receivers, senders, depth, target, collect=False):
     return Row(name, title, bench, {"per_cpu_s": (target, True)}, floor=floor + (["--collect"] if collect else []))
 
 
-def workers_row(row, name, target):
+def workers_row(row, name, title, target):
     """The same load on two workers, by that on one."""
-    return Row(name, row.title.replace(", ", ", 2 workers, ", 1), row.bench, {"per_cpu_s": (target, True), "rate": (None, True)},
+    return Row(name, f"2 workers, {title}", row.bench, {"per_cpu_s": (target, True), "rate": (None, True)},
                gateway=row.gateway, workers=2)
 
 
@@ -62,10 +62,10 @@ ROWS = [
 ]
 BY_NAME = {row.name: row for row in ROWS}
 ROWS += [
-    workers_row(BY_NAME["echo-1000"], "workers-1000", 0.95),
-    workers_row(BY_NAME["echo-16"], "workers-16", 0.95),
-    workers_row(BY_NAME["fanout-1000"], "workers-fanout", 0.95),
-    workers_row(BY_NAME["fanout-8x8"], "workers-8x8", 0.85),
+    workers_row(BY_NAME["echo-1000"], "workers-1000", "echo 1,000 x 1", 0.95),
+    workers_row(BY_NAME["echo-16"], "workers-16", "echo 100 x 16", 0.95),
+    workers_row(BY_NAME["fanout-1000"], "workers-fanout", "fanout to 1,000", 0.95),
+    workers_row(BY_NAME["fanout-8x8"], "workers-8x8", "fanout 8 x 8", 0.85),
 ]
 
 FIGURES = {
