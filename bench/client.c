@@ -69,7 +69,11 @@ void client_fail(struct generator *generator, struct client *client, bool is_cor
 		count_add(is_corrupt ? &counts->corrupt : &counts->cut, 1);
 	}
 	drop(generator, client);
-	atomic_store(&generator->run->is_broken, true);
+	if (generator->options->is_among_others && generator->scenario->cut && !is_corrupt) {
+		generator->scenario->cut(generator, client);
+	} else {
+		atomic_store(&generator->run->is_broken, true);
+	}
 }
 
 /* The first reason why a connection could not be opened. */

@@ -17,6 +17,7 @@ static const char suffix_start[] = SUFFIX_MARK "u";
 enum {
 	SUFFIX_START_LEN = sizeof(suffix_start) - 1,
 	SUFFIX_LEN = SUFFIX_START_LEN + OPTIONS_USER_LEN - 1,
+	RINGS_MAX = 1 << 22, /* texts under way in all that are followed to their last receiver */
 };
 
 static struct crowd_shared *shared_of(const struct generator *generator)
@@ -27,12 +28,23 @@ static struct crowd_shared *shared_of(const struct generator *generator)
 /* --- what all share ------------------------------------------------------------------------------
  */
 
+/* Texts of one sender that can be under way: with an open loop all that it says. */
+static uint64_t most_under_way(const struct options *options)
+{
+	if (options->is_closed) {
+		return options->depth;
+	}
+	double all = options->count > 0 ? (double)options->count
+					: options->rate * (options->warmup_s + options->duration_s);
+	return (uint64_t)(all / options->senders) + 2;
+}
+
 int crowd_share(const struct options *options, void **ret_shared)
 {
 	struct crowd_shared *shared;
 	const size_t size = sizeof(*shared) + options->senders * sizeof(shared->senders[0]);
-	uint32_t ring = 1;
-	while (ring < options->depth) {
+	uint64_t ring = 1;
+	while (ring < most_under_way(options)) {
 		ring *= 2;
 	}
 	shared = aligned_alloc(64, (size + 63) / 64 * 64);
@@ -40,8 +52,11 @@ int crowd_share(const struct options *options, void **ret_shared)
 		return -ENOMEM;
 	}
 	memset(shared, 0, size);
-	shared->ring_mask = ring - 1;
+	shared->ring_mask = (uint32_t)(ring - 1);
 	*ret_shared = shared;
+	if (!options->is_closed && ring * options->senders > RINGS_MAX) {
+		return 0;
+	}
 	for (uint32_t i = 0; i < options->senders; i++) {
 		shared->senders[i].missing = calloc(ring, sizeof(shared->senders[i].missing[0]));
 		if (!shared->senders[i].missing) {
@@ -142,9 +157,10 @@ static void say(struct generator *generator, struct crowd *crowd, struct client 
 				     });
 	memcpy(payload, crowd->text, options->payload);
 	frame_mask(payload, options->payload, generator->mask, 0);
-	if (options->is_closed) {
+	if (sender->missing) {
 		atomic_store_explicit(&sender->missing[number & shared->ring_mask],
-			options_connections(options) - 1, memory_order_relaxed);
+			options_connections(options) - 1 - atomic_load(&shared->cut_count),
+			memory_order_relaxed);
 	}
 	atomic_store(&sender->sent, number + 1);
 	count_add(&generator->counts.sent, 1);
@@ -191,6 +207,9 @@ static void turn_open(struct generator *generator, struct crowd *crowd, uint64_t
 	const uint64_t due = schedule_due(&crowd->schedule, now_ns);
 	for (; crowd->issued < due; crowd->issued++) {
 		struct client *client = &generator->clients[crowd->issued % crowd->own_count];
+		if (client->fd < 0 && generator->options->is_among_others) {
+			continue; /* It was cut, which is counted. */
+		}
 		if (client->is_full || client->state != CLIENT_OPEN) {
 			return;
 		}
@@ -247,25 +266,57 @@ void crowd_join(struct generator *generator, struct crowd *crowd, const struct c
 	}
 }
 
-/* One more has got this text; the last one lets its sender say another. */
-static void complete(struct generator *generator, uint32_t sender_number, uint32_t number)
+void crowd_leave(struct generator *generator)
+{
+	atomic_fetch_add(&shared_of(generator)->cut_count, 1);
+}
+
+/* One more has got this text. Returns whether it was the last one. */
+static bool is_last_receiver(struct generator *generator, const struct text_mark *mark)
 {
 	struct crowd_shared *shared = shared_of(generator);
-	struct crowd_sender *sender = &shared->senders[sender_number];
-	_Atomic uint32_t *missing = &sender->missing[number & shared->ring_mask];
-	const uint32_t threads = generator->options->threads;
-	if (threads == 1) {
+	_Atomic uint32_t *missing =
+		&shared->senders[mark->sender].missing[mark->number & shared->ring_mask];
+	if (generator->options->threads == 1) {
 		uint32_t left = atomic_load_explicit(missing, memory_order_relaxed) - 1;
 		atomic_store_explicit(missing, left, memory_order_relaxed);
-		if (left == 0) {
-			count_add_32(&sender->completed, 1);
-		}
-	} else if (atomic_fetch_sub(missing, 1) == 1) {
-		atomic_fetch_add(&sender->completed, 1);
-		if (sender_number % threads != generator->id) {
-			generator_ring(&generator->run->generators[sender_number % threads]);
+		return left == 0;
+	}
+	return atomic_fetch_sub(missing, 1) == 1;
+}
+
+/* All have got this text; in a closed loop its sender may say another. */
+static void complete(struct generator *generator, const struct text_mark *mark, uint64_t now_ns)
+{
+	struct crowd_sender *sender = &shared_of(generator)->senders[mark->sender];
+	const uint32_t threads = generator->options->threads;
+	if (is_measured(generator, mark->intended_ns)) {
+		histogram_record(&generator->completions,
+			now_ns > mark->intended_ns ? now_ns - mark->intended_ns : 0, 1);
+	}
+	if (threads == 1) {
+		count_add_32(&sender->completed, 1);
+		return;
+	}
+	atomic_fetch_add(&sender->completed, 1);
+	if (mark->sender % threads != generator->id) {
+		generator_ring(&generator->run->generators[mark->sender % threads]);
+	}
+}
+
+/* Whether one of the bench's users has said it: those of others have other names. */
+static bool is_of_bench(const uint8_t *text, uint64_t len)
+{
+	if (len < SUFFIX_LEN ||
+		memcmp(text + len - SUFFIX_LEN, suffix_start, SUFFIX_START_LEN) != 0) {
+		return false;
+	}
+	for (uint64_t i = len - (OPTIONS_USER_LEN - 1); i < len; i++) {
+		if (text[i] < '0' || text[i] > '9') {
+			return false;
 		}
 	}
+	return true;
 }
 
 /* Behind the text stands who said it; servers that add nothing are accepted as well. */
@@ -296,6 +347,10 @@ void crowd_take_text(struct generator *generator, struct crowd *crowd, struct cl
 	struct counts *counts = &generator->counts;
 	const struct options *options = generator->options;
 	struct text_mark mark;
+	if (options->is_among_others && !is_of_bench(text, len)) {
+		count_add(&counts->of_others, 1);
+		return;
+	}
 	if (len < options->payload || !text_mark_read(text, &mark) ||
 		mark.sender >= options->senders || mark.sender == client->number ||
 		!is_intact(generator, crowd, text, len, mark.sender)) {
@@ -322,8 +377,9 @@ void crowd_take_text(struct generator *generator, struct crowd *crowd, struct cl
 	}
 	count_add(&counts->answered, 1);
 	generator_record(generator, mark.intended_ns, now_ns, 1);
-	if (options->is_closed) {
-		complete(generator, mark.sender, mark.number);
+	if (shared_of(generator)->senders[mark.sender].missing &&
+		is_last_receiver(generator, &mark)) {
+		complete(generator, &mark, now_ns);
 	}
 }
 

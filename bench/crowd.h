@@ -21,13 +21,14 @@ struct options;
 struct crowd_sender {
 	_Alignas(64) _Atomic uint32_t sent; /* stored before the text can reach anybody */
 	_Atomic uint32_t completed;         /* texts that have reached all */
-	_Atomic uint32_t *missing; /* closed loop: of each text under way, who has not got it */
+	_Atomic uint32_t *missing; /* of each text under way, how many have not got it; or NULL */
 };
 
 /* What the generators share: run->shared. */
 struct crowd_shared {
 	_Atomic uint32_t silent_count; /* generators that have said their last */
 	_Atomic uint64_t delivered;    /* closed and blind: in all */
+	_Atomic uint32_t cut_count;    /* connections that get nothing any more */
 	uint32_t ring_mask;            /* entries of `missing`, less one */
 	struct crowd_sender senders[];
 };
@@ -63,6 +64,10 @@ uint64_t crowd_turn(struct generator *generator, struct crowd *crowd, uint64_t n
 
 /* A connection has come that will get what is said from now on. */
 void crowd_join(struct generator *generator, struct crowd *crowd, const struct client *client);
+
+/* A connection was cut, or could not be opened: of what is said from now on nobody waits for it.
+ * What is under way has no last receiver any more. */
+void crowd_leave(struct generator *generator);
 
 /* A text frame's payload has come. */
 void crowd_take_text(struct generator *generator, struct crowd *crowd, struct client *client,

@@ -55,9 +55,10 @@ struct counts {
 	_Atomic uint64_t duplicated;
 	_Atomic uint64_t reordered;
 	_Atomic uint64_t corrupt;
-	_Atomic uint64_t cut;    /* connections that ended without being asked to */
-	_Atomic uint64_t failed; /* connections that could not be opened */
-	_Atomic uint64_t unsent; /* requests that the server was too slow to take */
+	_Atomic uint64_t cut;       /* connections that ended without being asked to */
+	_Atomic uint64_t failed;    /* connections that could not be opened */
+	_Atomic uint64_t unsent;    /* requests that the server was too slow to take */
+	_Atomic uint64_t of_others; /* texts and packets that others have said */
 };
 
 /* Owner:  its thread while it runs, main before and after.
@@ -92,6 +93,7 @@ struct generator {
 	struct histogram total;
 	struct histogram lag;            /* of the measured requests: sent minus intended */
 	struct histogram openings_taken; /* until the 101, of all connections */
+	struct histogram completions;    /* until the last receiver of a text has it */
 
 	_Alignas(64) struct counts counts;
 	_Atomic bool is_open;    /* nothing more to be opened */

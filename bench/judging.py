@@ -27,6 +27,16 @@ def interval(values, confidence=0.9):
     return best
 
 
+def percentile(buckets, percent):
+    """Of [value, how many] in ascending order: the value that so many percent do not exceed."""
+    rank = max(1, math.ceil(sum(count for _, count in buckets) * percent / 100))
+    for value, count in buckets:
+        rank -= count
+        if rank <= 0:
+            return value
+    return math.inf
+
+
 def verdict(low, high, target, more_is_better):
     if target is None:
         return ""

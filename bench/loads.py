@@ -10,7 +10,7 @@ def frame_len(payload, masked=False):
 class Row:
     """One load. `measures` maps a figure's name to (target, whether more is better)."""
 
-    def __init__(self, name, title, bench, measures, *, gateway=(), floor=None, seconds=True):
+    def __init__(self, name, title, bench, measures, *, gateway=(), floor=None, seconds=True, workers=1):
         self.name = name
         self.title = title
         self.bench = bench        # the generator's arguments
@@ -18,6 +18,7 @@ class Row:
         self.gateway = gateway    # the gateway's options beside --workers 1
         self.floor = floor or []  # the floor's options; the generator is then blind
         self.seconds = seconds    # whether --seconds applies
+        self.workers = workers    # of the gateway; several share both cores with the generator
 
 
 def echo_row(name, title, connections, depth, payload, target, kind):
@@ -36,6 +37,12 @@ def fanout_row(name, title, receivers, senders, depth, target, collect=False):
     return Row(name, title, bench, {"per_cpu_s": (target, True)}, floor=floor + (["--collect"] if collect else []))
 
 
+def workers_row(row, name, title, target):
+    """The same load on two workers, by that on one."""
+    return Row(name, f"2 workers, {title}", row.bench, {"per_cpu_s": (target, True), "rate": (None, True)},
+               gateway=row.gateway, workers=2)
+
+
 ROWS = [
     echo_row("echo-1000", "echo 1,000 x 1, 6 B packets", 1000, 1, 6, 0.97, "packet"),
     echo_row("ping-1000", "echo 1,000 x 1, 6 B pings", 1000, 1, 6, 0.97, "ping"),
@@ -52,6 +59,13 @@ ROWS = [
         {"p99": (1.1, False), "p50": (None, False), "per_cpu_s": (None, True)},
         floor=["--request-bytes", "12", "--answer-bytes", "8"]),
     Row("memory", "idle, 2,000 to 18,000", None, {"rss": (256, False)}, floor=["--mode", "login"]),
+]
+BY_NAME = {row.name: row for row in ROWS}
+ROWS += [
+    workers_row(BY_NAME["echo-1000"], "workers-1000", "echo 1,000 x 1", 0.95),
+    workers_row(BY_NAME["echo-16"], "workers-16", "echo 100 x 16", 0.95),
+    workers_row(BY_NAME["fanout-1000"], "workers-fanout", "fanout to 1,000", 0.95),
+    workers_row(BY_NAME["fanout-8x8"], "workers-8x8", "fanout 8 x 8", 0.85),
 ]
 
 FIGURES = {

@@ -23,6 +23,7 @@ struct snapshot {
 	uint64_t cut;
 	uint64_t failed;
 	uint64_t unsent;
+	uint64_t of_others; /* no fault */
 };
 
 /* One piece of the time series. */
@@ -52,6 +53,7 @@ struct measurement {
 	struct histogram latency;
 	struct histogram lag;
 	struct histogram openings;
+	struct histogram completions;
 	uint32_t sample_count;
 	struct sample *samples;
 };

@@ -29,6 +29,7 @@ enum {
 	KEY_PACKET,
 	KEY_PING,
 	KEY_BLIND,
+	KEY_AMONG_OTHERS,
 	KEY_WARMUP,
 	KEY_TIMEOUT,
 	KEY_COUNT,
@@ -75,6 +76,10 @@ static const struct argp_option options_table[] = {
 	{"ping", KEY_PING, NULL, 0, "a protocol Ping", GROUP_PAYLOAD},
 	{"blind", KEY_BLIND, NULL, 0,
 		"only counts bytes, against a server that says constant ones (tidegate-floor)",
+		GROUP_PAYLOAD},
+	{"among-others", KEY_AMONG_OTHERS, NULL, 0,
+		"fanout, churn: others use the server too; what they say is let pass, and a connection "
+		"that is cut or refused does not end the run",
 		GROUP_PAYLOAD},
 
 	{.doc = "Time:", .group = GROUP_TIME},
@@ -232,6 +237,9 @@ static error_t parse_load(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_BLIND:
 		options->is_blind = true;
+		return 0;
+	case KEY_AMONG_OTHERS:
+		options->is_among_others = true;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -34,12 +34,13 @@ struct options {
 	uint32_t depth;   /* requests under way on one connection (--closed) */
 	uint32_t payload; /* bytes of one message */
 	enum payload_kind kind;
-	double rate;    /* requests a second in all; 0 with `is_closed` */
-	double every_s; /* between two heartbeats of a connection; 0: none */
-	double churn;   /* logouts and logins a second */
-	bool is_closed; /* the next request leaves when an answer comes */
-	bool is_blind;  /* answers are constant bytes of known size */
-	bool spins;     /* never sleeps in epoll */
+	double rate;          /* requests a second in all; 0 with `is_closed` */
+	double every_s;       /* between two heartbeats of a connection; 0: none */
+	double churn;         /* logouts and logins a second */
+	bool is_closed;       /* the next request leaves when an answer comes */
+	bool is_blind;        /* answers are constant bytes of known size */
+	bool is_among_others; /* others speak as well, and a cut is counted, not the end */
+	bool spins;           /* never sleeps in epoll */
 	double warmup_s;
 	double duration_s; /* of the measured window; for a login storm: held after it */
 	double timeout_s;  /* for openings, and for answers after the end */

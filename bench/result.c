@@ -155,6 +155,7 @@ void result_print(const struct options *options, const struct measurement *measu
 		text_count(&answers, answers_of(measurement)), seconds,
 		text_count(&rate, seconds > 0 ? answers_of(measurement) / seconds : 0));
 	print_histogram("latency", &measurement->latency);
+	print_histogram("last one", &measurement->completions);
 	if (!options->scenario->measures_opening) {
 		printf("%-12s %s in %.2f s\n", "openings",
 			text_count(&opened, (double)measurement->last.opened),

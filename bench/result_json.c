@@ -136,10 +136,12 @@ int result_write(const struct options *options, const struct measurement *measur
 	json_object_set_new(json, "count", count(answers));
 	json_object_set_new(json, "rate", json_real(seconds > 0 ? (double)answers / seconds : 0));
 	json_object_set_new(json, "latency_ns", histogram_json(&measurement->latency));
+	json_object_set_new(json, "last_receiver_ns", histogram_json(&measurement->completions));
 	json_object_set_new(json, "openings",
 		json_pack("{s:I,s:f,s:o}", "count", (json_int_t)measurement->last.opened, "seconds",
 			measurement->opening_s, "latency_ns",
 			histogram_json(&measurement->openings)));
+	json_object_set_new(json, "of_others", count(measurement->last.of_others));
 	json_object_set_new(json, "heartbeats", count(measurement->last.heartbeats));
 	json_object_set_new(json, "server", server_json(options, measurement));
 	json_object_set_new(json, "generator", generator_json(options, measurement));

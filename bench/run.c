@@ -67,6 +67,7 @@ static void take_snapshot(struct conductor *conductor, struct snapshot *ret_snap
 		snapshot.cut += count_of(&counts->cut);
 		snapshot.failed += count_of(&counts->failed);
 		snapshot.unsent += count_of(&counts->unsent);
+		snapshot.of_others += count_of(&counts->of_others);
 	}
 	*ret_snapshot = snapshot;
 }
@@ -405,6 +406,7 @@ static void stop_generators(struct conductor *conductor)
 		histogram_merge(&measurement->latency, &generator->total);
 		histogram_merge(&measurement->lag, &generator->lag);
 		histogram_merge(&measurement->openings, &generator->openings_taken);
+		histogram_merge(&measurement->completions, &generator->completions);
 	}
 	for (uint32_t i = 0; i < conductor->started; i++) {
 		struct generator *generator = &conductor->run.generators[i];

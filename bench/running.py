@@ -1,4 +1,4 @@
-"""Servers and the load generator as processes, each pinned to a core of its own."""
+"""Servers and the load generator as processes, pinned to a core each, or to both where the gateway needs several."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ RUN_S = 600   # until a generator must have ended
 OPENING = (b"GET /?user=probe HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
            b"Sec-WebSocket-Key: dGlkZWdhdGUtYmVuY2ghIQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
 PORTS = range(10000, 32768)  # below the ephemeral ports, so that no client takes one by chance
-GATEWAYS = ("gateway", "old")  # the others are peers, which may fail
+GATEWAYS = ("gateway", "one", "old")  # the others are peers, which may fail
 
 
 class PeerFailed(Exception):
@@ -89,12 +89,13 @@ class Servers:
         self.args = args
         self.build = args.build
         self.known = {"gateway": self.gateway, "floor": self.floor, "lws": self.lws, "ws": self.ws}
+        self.known["one"] = lambda row, port: self.gateway(row, port, workers=1)
         if old:
             self.known["old"] = lambda row, port: [old, *self.gateway(row, port)[1:]]
 
-    def gateway(self, row, port):
-        return [self.args.gateway, "--listen", f"127.0.0.1:{port}", "--workers", "1", "--log-level", "warn",
-                "--drain", "0", *row.gateway]
+    def gateway(self, row, port, workers=None):
+        return [self.args.gateway, "--listen", f"127.0.0.1:{port}", "--workers", str(workers or row.workers),
+                "--log-level", "warn", "--drain", "0", *row.gateway]
 
     def floor(self, row, port):
         return [self.build / "bench/tidegate-floor", "--listen", f"127.0.0.1:{port}", *row.floor]
@@ -124,7 +125,7 @@ class Servers:
         port = free_port()
         command = [str(word) for word in self.known[name](row, port)]
         with tempfile.TemporaryFile() as log:
-            process = subprocess.Popen(self.placed(command), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            process = subprocess.Popen(self.placed(command, row), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
             try:
                 wait_until_answering(process, port, log)
                 yield process.pid, f"ws://127.0.0.1:{port}/"
@@ -133,16 +134,21 @@ class Servers:
                 process.kill()
                 process.wait()
 
-    def placed(self, command):
+    def placed(self, command, row):
         """The whole command: on its core."""
-        return [*pinned(self.args.server_cpu), *command]
+        return [*pinned(*cpus_of(row, self.args, self.args.server_cpu)), *command]
 
     def end(self, process):
         """Before it is killed, when all went well."""
 
 
-def pinned(cpu):
-    return [] if cpu is None else ["taskset", "-c", str(cpu)]
+def pinned(*cpus):
+    return [] if None in cpus else ["taskset", "-c", ",".join(map(str, cpus))]
+
+
+def cpus_of(row, args, own):
+    """Several workers and the generator share all there is, and so does what they are compared with."""
+    return [own] if row.workers == 1 else sorted({args.server_cpu, args.bench_cpu})
 
 
 def wait_until_answering(process, port, log):
@@ -167,15 +173,15 @@ class Bench:
     def __init__(self, args):
         self.args = args
 
-    def command(self, words, url, pid, blind, result):
-        return (pinned(self.args.bench_cpu) + [str(self.args.build / "bench/tidegate-bench"), *words]
-                + (["--blind"] if blind else []) + ["--server-pid", str(pid), "--json", result, url])
+    def command(self, row, words, url, pid, blind, result):
+        return ([*pinned(*cpus_of(row, self.args, self.args.bench_cpu)),
+                 str(self.args.build / "bench/tidegate-bench"), *words] + (["--blind"] if blind else []) + ["--server-pid", str(pid), "--json", result, url])
 
     def run(self, row, name, words, url, pid):
         """Runs the generator once and returns its result."""
         blind = name == "floor" and words[0] in ("echo", "fanout")
         with tempfile.NamedTemporaryFile(suffix=".json") as result:
-            command = self.command(words, url, pid, blind, result.name)
+            command = self.command(row, words, url, pid, blind, result.name)
             done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_S)
             if done.returncode:
                 story = f"{row.title}, {name}: the run failed\n{' '.join(command)}\n{done.stdout}{done.stderr}"
@@ -205,7 +211,7 @@ class Bench:
     def measure_memory(self, row, name, pid, url):
         """The slope between two numbers of connections: what the process itself takes cancels out."""
         words = ["login", "-c", "2000", "-t", str(self.args.settle + 60)]
-        base = subprocess.Popen(self.command(words, url, pid, False, os.devnull),
+        base = subprocess.Popen(self.command(row, words, url, pid, False, os.devnull),
                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             wait_for_connections(pid, 2000)

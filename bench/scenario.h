@@ -50,6 +50,9 @@ struct scenario {
 	/* The connection has ended as it was asked to. */
 	void (*closed)(struct generator *generator, struct client *client, uint64_t now_ns);
 
+	/* It was cut, or could not be opened, and the run goes on (--among-others). */
+	void (*cut)(struct generator *generator, struct client *client);
+
 	/* Whether nothing is under way that an answer may still come to. */
 	bool (*is_settled)(struct generator *generator);
 

@@ -8,6 +8,7 @@
 #include "../server/base/clock.h"
 #include "client.h"
 #include "generator.h"
+#include "text_frames.h"
 
 enum {
 	RETRY_NS = 1000000, /* until a full backlog is tried again */
@@ -87,7 +88,15 @@ static void opened(struct generator *generator, struct client *client, uint64_t 
 static size_t take(struct generator *generator, struct client *client, const uint8_t *data,
 	size_t len, uint64_t now_ns)
 {
-	return client_take_control(generator, client, data, len);
+	return generator->options->is_among_others
+		       ? text_frames_take(generator, NULL, client, data, len, now_ns)
+		       : client_take_control(generator, client, data, len);
+}
+
+static void cut(struct generator *generator, struct client *client)
+{
+	struct churn *churn = generator->state;
+	churn->idle[churn->idle_count++] = client->index;
 }
 
 static void closed(struct generator *generator, struct client *client, uint64_t now_ns)
@@ -154,6 +163,7 @@ const struct scenario scenario_churn = {
 	.opened = opened,
 	.take = take,
 	.closed = closed,
+	.cut = cut,
 	.is_settled = is_settled,
 	.account = account,
 };

@@ -29,6 +29,12 @@ static uint64_t turn(struct generator *generator, uint64_t now_ns)
 	return crowd_turn(generator, generator->state, now_ns);
 }
 
+static void cut(struct generator *generator, struct client *client)
+{
+	(void)client;
+	crowd_leave(generator);
+}
+
 static bool is_settled(struct generator *generator)
 {
 	return crowd_is_settled(generator, generator->state);
@@ -65,6 +71,9 @@ static int check(struct options *options, char *ret_error, size_t error_size)
 		why = "a fan-out needs a sender and a receiver";
 	} else if (options->is_blind && (options->threads > 1 || !options->is_closed)) {
 		why = "a blind fan-out is --closed and has one thread";
+	} else if (options->is_among_others &&
+		   (options->threads > 1 || options->is_closed || options->is_blind)) {
+		why = "a fan-out --among-others has a --rate and one thread";
 	}
 	if (why) {
 		snprintf(ret_error, error_size, "%s", why);
@@ -85,6 +94,7 @@ const struct scenario scenario_fanout = {
 	.begin = begin,
 	.turn = turn,
 	.take = take,
+	.cut = cut,
 	.is_settled = is_settled,
 	.account = account,
 };

@@ -28,8 +28,10 @@ static void take_packet(
 	struct generator *generator, struct client *client, const uint8_t *payload, size_t len)
 {
 	struct packet packet;
-	if (packet_decode(payload, len, &packet) < 0 || packet.command != PACKET_PONG ||
-		packet.payload_len > 0) {
+	int err = packet_decode(payload, len, &packet);
+	if (!err && packet.command == PACKET_TEXT && generator->options->is_among_others) {
+		count_add(&generator->counts.of_others, 1);
+	} else if (err < 0 || packet.command != PACKET_PONG || packet.payload_len > 0) {
 		count_add(&generator->counts.corrupt, 1);
 	} else if (client->answered == client->sent) {
 		count_add(&generator->counts.duplicated, 1);
@@ -58,7 +60,9 @@ size_t text_frames_take(struct generator *generator, struct crowd *crowd, struct
 		if (!measure(frame, left, &header, &payload)) {
 			break;
 		}
-		if (frame[0] == (FINAL | FRAME_TEXT)) {
+		if (!crowd) {
+			count_add(&generator->counts.of_others, 1);
+		} else if (frame[0] == (FINAL | FRAME_TEXT)) {
 			crowd_take_text(generator, crowd, client, frame + header, payload, now_ns);
 		} else {
 			take_packet(generator, client, frame + header, payload);

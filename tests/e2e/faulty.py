@@ -112,13 +112,13 @@ class Stream:
 class Faulty:
     """`make_fault` makes the fault of one connection; `opening` changes the answer to a request."""
 
-    def __init__(self, make_fault, opening=None):
+    def __init__(self, make_fault, opening=None, address=("127.0.0.1", 0)):
         self.make_fault = make_fault
         self.opening = opening
         self.clients = {}  # socket -> say(frame)
         self.pongs = 0
         self.lock = threading.Lock()
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.listener = socket.create_server(address, backlog=128)
         self.url = f"ws://127.0.0.1:{self.listener.getsockname()[1]}/"
         threading.Thread(target=self._accept, daemon=True).start()
 

@@ -7,10 +7,13 @@ import subprocess
 import pytest
 
 import faulty
+import raw
 from gateway import BINARY, free_port
+from raw import PACKET_PING, PACKET_TEXT, TEXT, frame, packet
 from waiting import TIMEOUT, wait_until
 
 BENCH = BINARY.parents[1] / "bench/tidegate-bench"
+ATTACK = BINARY.parents[1] / "bench/tidegate-attack"
 FLOOR = BINARY.parents[1] / "bench/tidegate-floor"
 
 pytestmark = pytest.mark.skipif(not BENCH.exists(), reason=f"{BENCH} is not built: is jansson there?")
@@ -108,6 +111,69 @@ def test_interrupted_run_shows_its_result(gateway):
     assert "interrupted" in out and out.endswith("passed\n")
 
 
+# --- among others ---------------------------------------------------------------------------------
+
+
+def test_others_may_speak_too(gateway, tmp_path):
+    path = tmp_path / "result"
+    bench = subprocess.Popen([BENCH, "fanout", "-c", "5", "-r", "100", "-t", "600", "--warmup", "0", "--among-others",
+                              "--json", path, f"ws://127.0.0.1:{gateway.port}/"], stdout=subprocess.PIPE, text=True)
+    gateway.wait_for_line(r"user u\d+ in", count=6)
+    with gateway.login("mallory") as mallory:
+        mallory.send(b"".join([frame(TEXT, b"a text"), frame(raw.BINARY, packet(PACKET_TEXT, b"a packet")),
+                               frame(raw.BINARY, packet(PACKET_PING))]))
+        while mallory.frame().opcode != raw.BINARY:
+            pass
+        mallory.frame()  # said after hers, which have come wherever this one will
+    bench.send_signal(signal.SIGINT)
+    assert bench.communicate(timeout=TIMEOUT)[0].endswith("passed\n")
+    result = json.loads(path.read_text(encoding="utf-8"))
+    assert result["of_others"] >= 2 * 5
+    assert result["last_receiver_ns"]["count"] * 5 == result["latency_ns"]["count"]
+
+
+def test_one_that_is_cut_ends_no_run_among_others(tmp_path):
+    words = ["fanout", "-c", 3, "-r", 100, "-t", 1, "--warmup", 0, "--timeout", 1, "--among-others"]
+    faults = iter([faulty.intact, faulty.close_early, faulty.intact, faulty.intact])
+    with faulty.Faulty(lambda: next(faults)) as server:
+        result = run_json(tmp_path / "result", *words, server.url, code=1)
+    assert result["faults"]["connections_cut"] == 1 and result["close_code"] == 1013
+    assert result["latency_ns"]["count"] > 2 * 90, "the others have got all"
+    assert 90 - faulty.FAULTY < result["last_receiver_ns"]["count"] <= 100
+
+
+def test_newcomer_that_is_refused_ends_no_run_among_others(tmp_path):
+    answers = iter([b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"])
+    with faulty.Faulty(lambda: faulty.intact, lambda answer: next(answers, answer)) as server:
+        result = run_json(tmp_path / "result", "churn", "-c", 100, "-r", 100, "-t", 1, "--warmup", 0, "--among-others",
+                          server.url, code=1)
+    assert result["faults"]["connections_failed"] == 1
+    assert result["count"] > 80
+
+
+# --- the attackers --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind, said", [("texts", True), ("texts-pings", True), ("packets", True), ("heads", True),
+                                        ("messages", True), ("deaf", True), ("dials", False), ("silent", False)])
+def test_attackers_do_what_they_are_called_for(gateway, kind, said):
+    done = subprocess.run([ATTACK, kind, "-c", "3", "-t", "0.5", gateway.url("").partition("?")[0]], check=True,
+                          capture_output=True, text=True, timeout=TIMEOUT + 30)
+    [begun, tally] = done.stdout.splitlines()
+    assert begun == "in place"
+    tally = json.loads(tally)
+    assert tally["dials"] >= 3 and tally["refused"] == 0
+    assert (tally["sent"] > 0) == said
+    if kind == "dials":
+        assert tally["dials"] > 100
+
+
+def test_attackers_stay_on_this_machine():
+    done = subprocess.run([ATTACK, "texts", "ws://192.0.2.1/"], capture_output=True, text=True, timeout=TIMEOUT,
+                          check=False)
+    assert done.returncode == 2 and "another machine" in done.stderr
+
+
 # --- servers that are wrong -----------------------------------------------------------------------
 
 ECHO = "echo -c 3 -r 300 -t 0.5 --warmup 0 --timeout 1".split()
@@ -182,6 +248,7 @@ def test_nobody_listens():
     ("echo -p 5 ws://127.0.0.1:1/", "at least 6 bytes"),
     ("echo --ping -p 126 ws://127.0.0.1:1/", "at most 125"),
     ("echo --packet -p 8 ws://127.0.0.1:1/", "12 and more"),
+    ("fanout --closed --among-others ws://127.0.0.1:1/", "--rate"),
     ("fanout -p 31 ws://127.0.0.1:1/", "at least 32"),
     ("chat --closed ws://127.0.0.1:1/", "open loop"),
     ("echo --source 127.0.0.300 ws://127.0.0.1:1/", "no list"),

@@ -1,6 +1,9 @@
 """The bench's scripts: results become a page, and a sweep says what this machine can tell."""
 
+import importlib.machinery
+import importlib.util
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -69,6 +72,15 @@ def run_judged(name, *words):
     return done.stdout, json.loads(path.read_text(encoding="utf-8"))
 
 
+def load_script(name):
+    """The script as a module, for what it decides without any process."""
+    sys.path.insert(0, str(SCRIPTS))
+    loader = importlib.machinery.SourceFileLoader(name, str(SCRIPTS / name))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
+    loader.exec_module(module)
+    return module
+
+
 needs_two_cores = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="gateway and generator need a core each")
 needs_valgrind = pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is missing: tools/setup --tests")
 
@@ -116,3 +128,101 @@ def test_instructions_says_what_to_install(tmp_path):
     done = subprocess.run([sys.executable, SCRIPTS / "instructions"], capture_output=True, text=True, timeout=TIMEOUT,
                           env={"PATH": str(tmp_path)}, check=False)
     assert done.returncode == 1 and "apt-get install valgrind" in done.stderr
+
+
+# --- fairness -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def fairness():
+    return load_script("fairness")
+
+
+def result_of(buckets, **faults):
+    """What tidegate-bench writes of victims whose texts took so many ms."""
+    none = dict.fromkeys(("connections_cut", "connections_failed", "lost", "corrupt", "reordered", "duplicated"), 0)
+    return {
+        "last_receiver_ns": {"count": sum(count for _, count in buckets),
+                             "buckets": [[ms * 1_000_000, count] for ms, count in buckets]},
+        "faults": {**none, **faults},
+        "close_code": 1013 if faults else 0,
+        "generator": {"lag_ns": {"p99": 0}, "cpu": [0.1]},
+    }
+
+
+def verdicts(fairness, *results):
+    [threat] = [threat for threat in fairness.THREATS if threat.name == "texts"]
+    seconds = 5
+    alone = fairness.figures_of(result_of([(1, threat.victims.rate * seconds)]), threat.victims, seconds)
+    rounds = [{False: alone, True: fairness.figures_of(result, threat.victims, seconds)} for result in results]
+    return [(line["verdict"], line["cut"]) for line in fairness.judge(threat, rounds)]
+
+
+def test_fairness_judges_the_whole_interval(fairness):
+    good, late = result_of([(2, 95), (90, 5)]), result_of([(2, 95), (130, 5)])
+    assert verdicts(fairness, good, good, good) == [("pass", 0)]
+    assert verdicts(fairness, late, late, late) == [("miss", 0)]
+    assert verdicts(fairness, good, late, good) == [("open", 0)]
+
+
+def test_fairness_takes_no_cut_for_a_pass(fairness):
+    good = result_of([(2, 100)])
+    assert verdicts(fairness, good, result_of([(2, 100)], connections_cut=1)) == [("miss", 1)]
+    assert verdicts(fairness, good, result_of([(2, 100)], connections_failed=2)) == [("miss", 2)]
+    assert verdicts(fairness, good, result_of([(2, 100)], reordered=1)) == [("miss", 0)]
+
+
+def test_fairness_counts_what_never_came_as_late(fairness):
+    [threat] = [threat for threat in fairness.THREATS if threat.name == "texts"]
+    figures = fairness.figures_of(result_of([(2, 95)]), threat.victims, 5)
+    assert figures["p50"] == 2 and math.isinf(figures["p99"])
+    assert math.isinf(fairness.figures_of(result_of([]), threat.victims, 5)["p50"])
+    # One may belong to the next window.
+    assert fairness.figures_of(result_of([(2, 99)]), threat.victims, 5)["p99"] == 2
+    assert verdicts(fairness, result_of([])) == [("miss", 0)]
+
+
+def test_percentiles_are_those_of_the_ranks(fairness):
+    ranks = [[value, 1] for value in range(1, 101)]
+    assert [fairness.percentile(ranks, percent) for percent in (1, 50, 95, 99, 100)] == [1, 50, 95, 99, 100]
+    assert fairness.percentile([[7, 1]], 1) == 7
+    assert math.isinf(fairness.percentile([], 50))
+
+
+SLOW = """#!{python}
+import sys
+sys.path.insert(0, {here!r})
+import time, faulty
+
+def late(answer):
+    time.sleep(0.3)  # more than any newcomer may have to wait
+    return answer
+
+host, _, port = sys.argv[sys.argv.index("--listen") + 1].partition(":")
+with faulty.Faulty(lambda: faulty.intact, late, address=(host, int(port))):
+    time.sleep(60)
+"""
+
+
+@needs_two_cores
+def test_fairness_misses_a_slow_server(tmp_path):
+    gateway = tmp_path / "slow"
+    gateway.write_text(SLOW.format(python=sys.executable, here=os.path.dirname(__file__)), encoding="utf-8")
+    gateway.chmod(0o755)
+    said, measured = run_judged("fairness", "--gateway", gateway, "--rows", "new-silent", "--scale", 0.01,
+                                "--rounds", 1, "--seconds", 1, "--warmup", 0.1, "--json", tmp_path / "json")
+    [line] = measured["lines"]
+    assert line["verdict"] == "miss" and line["cut"] == 0 and line["with"]["p50"] >= 300
+    assert "missed: " in said
+
+
+@needs_two_cores
+def test_fairness_measures_beside_attackers(tmp_path):
+    said, measured = run_judged("fairness", "--rows", "packets-64,new-silent", "--scale", 0.05, "--rounds", 1,
+                                "--seconds", 1, "--warmup", 0.1, "--json", tmp_path / "json")
+    readers, newcomers = measured["lines"]
+    for line in readers, newcomers:
+        assert line["without"]["p50"] > 0 and line["with"]["p50"] > 0
+        assert line["low"] <= line["high"] and line["verdict"] in said
+    [tally] = measured["rounds"]["packets-64"][0]["true"]["attackers"]
+    assert tally["sent"] > 1_000_000 and tally["cpu_s"] > 0
