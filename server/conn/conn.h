@@ -77,11 +77,15 @@ struct conn {
 	struct tx_queue *tx;      /* what the peer has not taken; NULL while it keeps up */
 	uint32_t rx_held;         /* bytes charged to the memory budget for rx */
 	uint32_t receiver_pos;    /* fan-out: its place in the array of receivers */
-	uint64_t log_next;        /* fan-out: the next batch it needs */
-	struct user_entry *user;  /* session: NULL before the login and after the end */
-	uint32_t user_hash;       /* session: of the user's name */
-	uint32_t fed_tick;        /* fan-out: when it last said something to others */
-	uint32_t fed_bytes;       /* and how much that was, in this tick, for each of them */
+	/* The one gives way to the other at the login. */
+	union {
+		uint64_t epoch;    /* its place in the order of acceptance */
+		uint64_t log_next; /* fan-out: the next batch it needs */
+	};
+	struct user_entry *user; /* session: NULL before the login and after the end */
+	uint32_t user_hash;      /* session: of the user's name */
+	uint32_t fed_tick;       /* fan-out: when it last said something to others */
+	uint32_t fed_bytes;      /* and how much that was, in this tick, for each of them */
 	struct remote remote;
 };
 

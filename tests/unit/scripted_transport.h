@@ -192,6 +192,11 @@ static inline size_t script_unread(const struct conn *conn)
 	return transport_plain_unread(conn);
 }
 
+static inline bool script_has_hung_up(const struct conn *conn)
+{
+	return transport_plain_has_hung_up(conn);
+}
+
 static inline bool script_progress(const struct conn *conn, uint64_t sent, int64_t *ret_taken)
 {
 	*ret_taken = script_of(conn)->sealed;
@@ -215,6 +220,7 @@ static const struct transport_ops script_ops = {
 	.sendv = script_sendv,
 	.is_pending = script_is_pending,
 	.unread = script_unread,
+	.has_hung_up = script_has_hung_up,
 	.progress = script_progress,
 	.shutdown = script_shutdown,
 	.close = script_close,
