@@ -25,6 +25,7 @@ enum {
 	KICK = 3,
 	LIMIT = 20, /* kicks */
 	ROUNDS = 2000,
+	REPLACEMENTS = 200000, /* of each thread */
 };
 
 /* An entry whose connection was accepted at `epoch`. */
@@ -279,10 +280,10 @@ static void test_without_a_limit(void **state)
 struct racer {
 	pthread_t thread;
 	struct user_table *table;
+	struct mailbox *kicks;
 	pthread_barrier_t *start;
 	uint64_t epochs[ROUNDS];
 	struct user_entry *entries[ROUNDS];
-	struct user_entry *replaced[ROUNDS];
 	enum user_login_result results[ROUNDS];
 };
 
@@ -295,10 +296,9 @@ static void *run_racer(void *context)
 		struct user_login login =
 			user_table_login(racer->table, racer->entries[round], 0, true);
 		racer->results[round] = login.result;
-		racer->replaced[round] = login.replaced;
 		if (login.replaced) {
-			/* At once, while others may still look at it. */
-			user_entry_kick(login.replaced, KICK);
+			/* At once: others may still look at it, and find what is no standing. */
+			mailbox_post(racer->kicks, user_entry_kick(login.replaced, KICK));
 		}
 	}
 	user_table_thread_end();
@@ -311,10 +311,13 @@ static void test_the_last_accepted_wins_every_race(void **state)
 {
 	struct user_table *table = *state;
 	struct racer *racers = calloc(THREADS, sizeof(*racers));
+	struct mailbox *kicks;
+	struct mail *mail;
 	pthread_barrier_t start;
 	uint64_t newest[ROUNDS];
 	uint32_t random = 4711;
 	int lost = 0;
+	assert_int_equal(mailbox_create(&kicks), 0);
 	pthread_barrier_init(&start, NULL, THREADS);
 	for (int round = 0; round < ROUNDS; round++) {
 		uint32_t first = split_random(&random) % THREADS;
@@ -327,6 +330,7 @@ static void test_the_last_accepted_wins_every_race(void **state)
 	}
 	for (int i = 0; i < THREADS; i++) {
 		racers[i].table = table;
+		racers[i].kicks = kicks;
 		racers[i].start = &start;
 		assert_int_equal(pthread_create(&racers[i].thread, NULL, run_racer, &racers[i]), 0);
 	}
@@ -334,7 +338,7 @@ static void test_the_last_accepted_wins_every_race(void **state)
 		pthread_join(racers[i].thread, NULL);
 	}
 	pthread_barrier_destroy(&start);
-	size_t replaced = 0;
+	int replaced_count = 0;
 	struct user_entry *in = NULL;
 	for (int round = 0; round < ROUNDS; round++) {
 		for (int i = 0; i < THREADS; i++) {
@@ -344,26 +348,86 @@ static void test_the_last_accepted_wins_every_race(void **state)
 			/* The last one of each round cannot lose to anybody. */
 			assert_false(has_lost && racer->epochs[round] == newest[round]);
 			lost += has_lost;
-			replaced += racer->replaced[round] != NULL;
 			if (racer->epochs[round] == newest[ROUNDS - 1]) {
 				in = racer->entries[round];
 			}
 		}
 	}
+	while (mailbox_take(kicks, &mail) == MAILBOX_MAIL) {
+		struct user_entry *replaced = user_entry_of_kick(mail);
+		user_entry_retire(table, &replaced);
+		replaced_count++;
+	}
+	mailbox_destroy(&kicks);
 	assert_int_equal(find(table, "a"), newest[ROUNDS - 1]);
 	assert_int_equal(user_table_count(table), 1);
-	assert_int_equal(lost + replaced + 1, THREADS * ROUNDS);
+	assert_int_equal(lost + replaced_count + 1, THREADS * ROUNDS);
 	for (int round = 0; round < ROUNDS; round++) {
 		for (int i = 0; i < THREADS; i++) {
 			if (racers[i].results[round] == USER_LOGIN_SUPERSEDED) {
 				user_entry_discard(&racers[i].entries[round]);
 			}
-			if (racers[i].replaced[round]) {
-				user_entry_retire(table, &racers[i].replaced[round]);
-			}
 		}
 	}
 	assert_true(user_table_logout(table, &in));
+	free(racers);
+}
+
+/* Replaces as fast as it can. Whatever it finds was accepted when it was. */
+static void *run_replacer(void *context)
+{
+	struct racer *racer = context;
+	user_table_thread_begin();
+	pthread_barrier_wait(racer->start);
+	for (int i = 0; i < REPLACEMENTS; i++) {
+		struct user_entry *entry;
+		if (user_entry_create(racer->table, "a", 1, 1, 1, &entry) < 0) {
+			abort();
+		}
+		struct user_login login = user_table_login(racer->table, entry, 1000, true);
+		if (login.result != USER_LOGIN_IN) {
+			racer->results[0] = login.result;
+			user_entry_discard(&entry);
+		} else if (login.replaced) {
+			mailbox_post(racer->kicks, user_entry_kick(login.replaced, KICK));
+		}
+	}
+	user_table_thread_end();
+	return NULL;
+}
+
+/* Where number and history were, a kick is soon: what it is made of must not be taken for them. */
+static void test_what_was_replaced_judges_nobody(void **state)
+{
+	struct user_table *table = *state;
+	struct racer *racers = calloc(THREADS, sizeof(*racers));
+	struct mailbox *kicks;
+	struct mail *mail;
+	pthread_barrier_t start;
+	int replaced_count = 0;
+	assert_int_equal(mailbox_create(&kicks), 0);
+	pthread_barrier_init(&start, NULL, THREADS);
+	for (int i = 0; i < THREADS; i++) {
+		racers[i] = (struct racer){.table = table, .kicks = kicks, .start = &start};
+		assert_int_equal(
+			pthread_create(&racers[i].thread, NULL, run_replacer, &racers[i]), 0);
+	}
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(racers[i].thread, NULL);
+		assert_int_equal(racers[i].results[0], USER_LOGIN_IN);
+	}
+	pthread_barrier_destroy(&start);
+	while (mailbox_take(kicks, &mail) == MAILBOX_MAIL) {
+		struct user_entry *replaced = user_entry_of_kick(mail);
+		user_entry_retire(table, &replaced);
+		replaced_count++;
+	}
+	mailbox_destroy(&kicks);
+	assert_int_equal(replaced_count, THREADS * REPLACEMENTS - 1);
+	struct user_entry *last = make_at(table, "a", 2, 2);
+	struct user_entry *in = log_in(table, last);
+	user_entry_retire(table, &in);
+	assert_true(user_table_logout(table, &last));
 	free(racers);
 }
 
@@ -594,6 +658,7 @@ int main(void)
 		CASE(test_a_duel_is_braked),
 		CASE(test_without_a_limit),
 		CASE(test_the_last_accepted_wins_every_race),
+		CASE(test_what_was_replaced_judges_nobody),
 		CASE(test_housekeeping_keeps_everybody),
 		CASE(test_torture),
 	};
