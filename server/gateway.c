@@ -96,6 +96,7 @@ static void set_limits(struct gateway *gateway, bool is_start)
 	node->refusals_max = limits.refusals;
 	node->budget.limit = limits.memory;
 	node->fanout.backlog_limit = limits.backlog;
+	user_table_set_kick_limit(node->users, (uint32_t)config->kick_limit);
 	if (is_start) {
 		log_info(0, "file limit %llu: room for %u connections",
 			(unsigned long long)supply.files, limits.connections);

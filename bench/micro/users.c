@@ -52,8 +52,20 @@ static void create_entry(struct users *users, uint32_t user, uint32_t generation
 	char name[NAME_LEN];
 	name_of(user, name);
 	CHECK(user_entry_create(users->table, name, NAME_LEN,
-		      handle_make(0, user & HANDLE_INDEX_MAX, generation),
+		      handle_make(0, user & HANDLE_INDEX_MAX, generation), generation,
 		      &users->entries[user]) == 0);
+}
+
+/* Returns the entry that was there before. As a session does it: whether it may replace one is
+ * asked for when there is one. */
+static struct user_entry *put(struct users *users, struct user_entry *entry)
+{
+	struct user_login login = user_table_login(users->table, entry, 0, false);
+	if (login.result == USER_LOGIN_OCCUPIED) {
+		login = user_table_login(users->table, entry, 0, true);
+	}
+	CHECK(login.result == USER_LOGIN_IN);
+	return login.replaced;
 }
 
 static void log_in(struct share *share)
@@ -61,8 +73,7 @@ static void log_in(struct share *share)
 	struct users *users = share->users;
 	for (uint32_t i = share->from; i < share->until; i++) {
 		create_entry(users, users->order[i], 1);
-		share->done +=
-			user_table_login(users->table, users->entries[users->order[i]]) == NULL;
+		share->done += put(users, users->entries[users->order[i]]) == NULL;
 	}
 }
 
@@ -84,8 +95,7 @@ static void kick(struct share *share)
 	for (uint32_t i = share->from; i < share->until; i++) {
 		struct user_entry *old = users->entries[users->order[i]];
 		create_entry(users, users->order[i], 2);
-		struct user_entry *replaced =
-			user_table_login(users->table, users->entries[users->order[i]]);
+		struct user_entry *replaced = put(users, users->entries[users->order[i]]);
 		share->done += replaced == old;
 		user_entry_retire(users->table, &replaced);
 	}

@@ -56,7 +56,8 @@ handle_t simulation_open(struct simulation *simulation, uint32_t worker)
 	memcpy(&remote.address[12], &number, sizeof(number));
 	simulated->load++;
 	int fd = STAND_IN_FIRST + (int)(number & 0x3fffffff);
-	CHECK(conn_open(&simulated->conns, fd, &remote, false) == 0);
+	CHECK(conn_open(&simulated->conns, fd, &remote, epoch_next(&simulation->node.epochs, 0),
+		      false) == 0);
 	return stand_in.registered;
 }
 

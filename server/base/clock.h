@@ -1,5 +1,5 @@
-/* The monotonic clock. A thread with a loop takes loop->now_ms, which costs nothing, where a turn's
- * grain will do. */
+/* The monotonic clock, and the wall's. A thread with a loop takes loop->now_ms, which costs
+ * nothing, where a turn's grain will do. */
 #ifndef TIDEGATE_CLOCK_H
 #define TIDEGATE_CLOCK_H
 
@@ -24,6 +24,14 @@ static inline uint64_t clock_us(void)
 static inline uint64_t clock_ms(void)
 {
 	return clock_us() / 1000;
+}
+
+/* Milliseconds since 1970, by a clock that may be set back. Thread: any. */
+static inline uint64_t clock_wall_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 #endif

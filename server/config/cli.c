@@ -55,6 +55,7 @@ static const struct {
 	{"seconds", "S", GROUP_DEADLINES},
 	{"bytes", "SIZE", GROUP_LIMITS},
 	{"connections", "N", GROUP_LIMITS},
+	{"kicks", "N", GROUP_LIMITS},
 	{"requests", "N", GROUP_ADMIN},
 };
 

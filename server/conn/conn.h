@@ -77,7 +77,11 @@ struct conn {
 	struct tx_queue *tx;      /* what the peer has not taken; NULL while it keeps up */
 	uint32_t rx_held;         /* bytes charged to the memory budget for rx */
 	uint32_t receiver_pos;    /* fan-out: its place in the array of receivers */
-	uint64_t log_next;        /* fan-out: the next batch it needs */
+	/* The one gives way to the other at the login. */
+	union {
+		uint64_t epoch;    /* its place in the order of acceptance */
+		uint64_t log_next; /* fan-out: the next batch it needs */
+	};
 	struct user_entry *user;  /* session: NULL before the login and after the end */
 	uint32_t user_hash;       /* session: of the user's name */
 	uint32_t fed_bytes; /* fan-out: what it said to each of the others, halved each second */

@@ -369,7 +369,7 @@ static int take_record(struct conns *conns, int fd, struct conn **ret_conn)
 	return 0;
 }
 
-int conn_open(struct conns *conns, int fd, const struct remote *remote, bool refuse)
+int conn_open(struct conns *conns, int fd, const struct remote *remote, uint64_t epoch, bool refuse)
 {
 	struct conn *conn;
 	unsigned flags = refuse ? CONN_REFUSED : 0;
@@ -381,6 +381,7 @@ int conn_open(struct conns *conns, int fd, const struct remote *remote, bool ref
 	}
 	conn->fd = fd;
 	conn->remote = *remote;
+	conn->epoch = epoch;
 	conn->flags = (uint16_t)flags;
 	conn->state_tick = conn->last_read_tick = conns->loop->now_tick;
 	conn->wheel_tick = UINT32_MAX;

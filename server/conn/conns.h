@@ -116,10 +116,11 @@ void conns_refuse_all(struct conns *conns);
  * anybody is refused. */
 void conns_set_others_can_give(struct conns *conns, bool can_give);
 
-/* Takes over a socket: non-blocking, connected, counted in the load. With `refuse`, which is
- * counted in the refusals, its request will be answered 503. Errors: -ENOMEM, -ENOSPC, -errno of
- * epoll_ctl; the socket is closed then. */
-int conn_open(struct conns *conns, int fd, const struct remote *remote, bool refuse);
+/* Takes over a socket: non-blocking, connected, counted in the load. `epoch` is its place in the
+ * order of acceptance. With `refuse`, which is counted in the refusals, its request will be
+ * answered 503. Errors: -ENOMEM, -ENOSPC, -errno of epoll_ctl; the socket is closed then. */
+int conn_open(
+	struct conns *conns, int fd, const struct remote *remote, uint64_t epoch, bool refuse);
 
 /* Closes the sockets of the dead, gives their records back and counts what was sent. The end of a
  * turn. */

@@ -27,6 +27,12 @@ size_t transport_unread(const struct conn *conn)
 	return layer ? layer->unread(conn) : transport_plain_unread(conn);
 }
 
+bool transport_has_hung_up(const struct conn *conn)
+{
+	const struct transport_ops *layer = layer_of(conn);
+	return layer ? layer->has_hung_up(conn) : transport_plain_has_hung_up(conn);
+}
+
 bool transport_progress(const struct conn *conn, uint64_t sent, int64_t *ret_taken)
 {
 	const struct transport_ops *layer = layer_of(conn);

@@ -19,6 +19,7 @@ struct transport_ops {
 	ssize_t (*sendv)(struct conn *conn, struct iovec *iov, int count);
 	bool (*is_pending)(const struct conn *conn);
 	size_t (*unread)(const struct conn *conn);
+	bool (*has_hung_up)(const struct conn *conn);
 	bool (*progress)(const struct conn *conn, uint64_t sent, int64_t *ret_taken);
 	int (*shutdown)(struct conn *conn);
 	/* Also frees what it keeps in extra->transport_state. */
@@ -64,6 +65,10 @@ static inline ssize_t transport_sendv(
 
 /* Bytes that have come and were not read. */
 size_t transport_unread(const struct conn *conn);
+
+/* Whether the peer has ended its stream or the line is broken, as the kernel knows it now: behind
+ * bytes that were not read it is no event yet. */
+bool transport_has_hung_up(const struct conn *conn);
 
 /* How much the peer has taken, in the transport's own unit: to be compared with earlier answers
  * only. `sent` is what it was given since the line stalled, in bytes. Returns false when it cannot

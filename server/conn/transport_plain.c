@@ -1,12 +1,19 @@
 #include "transport_plain.h"
 
 #include <linux/sockios.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 
 size_t transport_plain_unread(const struct conn *conn)
 {
 	int waiting = 0;
 	return ioctl(conn->fd, FIONREAD, &waiting) == 0 && waiting > 0 ? (size_t)waiting : 0;
+}
+
+bool transport_plain_has_hung_up(const struct conn *conn)
+{
+	struct pollfd socket = {.fd = conn->fd, .events = POLLRDHUP};
+	return poll(&socket, 1, 0) > 0;
 }
 
 bool transport_plain_progress(const struct conn *conn, uint64_t sent, int64_t *ret_taken)

@@ -68,6 +68,8 @@ static inline ssize_t transport_plain_sendv(const struct conn *conn, struct iove
 /* Bytes that the kernel has not been read of yet. */
 size_t transport_plain_unread(const struct conn *conn);
 
+bool transport_plain_has_hung_up(const struct conn *conn);
+
 bool transport_plain_progress(const struct conn *conn, uint64_t sent, int64_t *ret_taken);
 
 int transport_plain_shutdown(struct conn *conn);

@@ -14,6 +14,7 @@
 
 #include "../../proto/assert.h"
 #include "../../proto/handshake.h"
+#include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/loop.h"
 #include "newcomers.h"
@@ -130,6 +131,7 @@ static void hand_over(struct acceptor *acceptor, int fd, const struct sockaddr_s
 	struct accepted_socket *socket = &batch->sockets[batch->count++];
 	socket->fd = fd;
 	socket->refuse = refuse;
+	socket->epoch = epoch_next(&node->epochs, clock_wall_ms());
 	remote_from_sockaddr(&socket->remote, address);
 	atomic_fetch_add_explicit(worker_load(node->workers[worker]), 1, memory_order_relaxed);
 }

@@ -9,8 +9,9 @@
 #include "../base/remote.h"
 
 struct accepted_socket {
-	int fd;      /* non-blocking, close-on-exec */
-	bool refuse; /* over the limit: answer 503 */
+	int fd;         /* non-blocking, close-on-exec */
+	bool refuse;    /* over the limit: answer 503 */
+	uint64_t epoch; /* its place in the order of acceptance */
 	struct remote remote;
 };
 

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../base/epoch.h"
 #include "../fanout/fanout.h"
 #include "../user/user_table.h"
 
@@ -16,6 +17,7 @@ struct worker;
 struct node {
 	struct fanout_node fanout; /* with the mailboxes */
 	struct memory_budget budget;
+	struct epoch_source epochs; /* of the sockets, as they are accepted */
 	struct user_table *users;
 	struct worker **workers;
 	uint32_t worker_count;

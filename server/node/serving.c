@@ -234,7 +234,8 @@ static int on_sockets(struct serving *serving, struct socket_batch *batch)
 {
 	for (uint32_t i = 0; i < batch->count; i++) {
 		struct accepted_socket *socket = &batch->sockets[i];
-		int err = conn_open(&serving->conns, socket->fd, &socket->remote, socket->refuse);
+		int err = conn_open(&serving->conns, socket->fd, &socket->remote, socket->epoch,
+			socket->refuse);
 		if (err) {
 			log_error(0, "cannot take over a connection: %s", strerrordesc_np(-err));
 		}

@@ -5,7 +5,13 @@
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "../conn/transport.h"
+#include "../user/duel.h"
 #include "commands.h"
+
+enum {
+	SUPERSEDED_RETRY_MS = 1000,
+	BRAKE_SPREAD_BITS = 11, /* of ms */
+};
 
 /* --- login -------------------------------------------------------------------------------------
  */
@@ -20,29 +26,101 @@ static void log_login(const struct sessions *sessions, const struct conn *conn, 
 	log_info(sessions_id(sessions, conn), "user %s in from %s", user, from);
 }
 
-static int make_session(
+/* Told once for each duel: it may go on for days. */
+static void log_duel(const struct sessions *sessions, const struct conn *conn)
+{
+	size_t len;
+	const char *user = user_entry_name(conn->user, &len);
+	log_warn(sessions_id(sessions, conn),
+		"sessions of user %.*s kick each other over and over: newcomers have to wait",
+		(int)len, user);
+}
+
+/* When to come back after the brake; apart from others who wait for it too. */
+static uint32_t brake_retry_ms(uint32_t wait_ticks, uint64_t epoch)
+{
+	const uint32_t most_ms = DUEL_WINDOW_MS - (1 << BRAKE_SPREAD_BITS);
+	uint32_t wait_ms = wait_ticks * LOOP_TICK_MS;
+	uint32_t slot = (uint32_t)epoch * 2654435761u >> (32 - BRAKE_SPREAD_BITS);
+	wait_ms = wait_ms > DUEL_WAIT_MIN_MS ? wait_ms : DUEL_WAIT_MIN_MS;
+	return (wait_ms < most_ms ? wait_ms : most_ms) + slot;
+}
+
+static void turn_away(struct sessions *sessions, struct conn *conn, const struct user_login *login,
+	uint64_t epoch)
+{
+	if (login->result == USER_LOGIN_BRAKED) {
+		conn_close(sessions->conns, conn, CLOSE_REASON_KICK_DUEL,
+			brake_retry_ms(login->wait_ticks, epoch));
+	} else if (login->result == USER_LOGIN_SUPERSEDED) {
+		conn_close(sessions->conns, conn, CLOSE_REASON_SUPERSEDED, SUPERSEDED_RETRY_MS);
+	} else {
+		/* It has hung up, and if that was only our half of the line it is told as much. */
+		uint8_t payload[CLOSE_PAYLOAD_MAX];
+		size_t len =
+			close_reason_payload(CLOSE_REASON_SUPERSEDED, SUPERSEDED_RETRY_MS, payload);
+		conn_close_with(sessions->conns, conn, CLOSE_REASON_PEER_EOF, payload, len);
+	}
+}
+
+/* The step in which a login wins or loses. One that was given up meanwhile kicks nobody. */
+static struct user_login enter(
+	struct sessions *sessions, struct conn *conn, struct user_entry *entry)
+{
+	uint32_t now_tick = sessions->conns->loop->now_tick;
+	struct user_login login = user_table_login(sessions->users, entry, now_tick, false);
+	if (login.result == USER_LOGIN_OCCUPIED && !transport_has_hung_up(conn)) {
+		login = user_table_login(sessions->users, entry, now_tick, true);
+	}
+	return login;
+}
+
+static void kick(struct sessions *sessions, struct user_entry *replaced)
+{
+	uint8_t worker = handle_worker(user_entry_handle(replaced));
+	mailbox_post(sessions->mailboxes[worker], user_entry_kick(replaced, sessions->kick_kind));
+}
+
+/* An entry of the user table and a place among the receivers. Errors: -ENOMEM. */
+static int prepare(struct sessions *sessions, struct conn *conn, const char *user, size_t user_len,
+	struct user_entry **ret_entry)
+{
+	int err = user_entry_create(sessions->users, user, user_len, sessions_id(sessions, conn),
+		conn->epoch, ret_entry);
+	if (!err) {
+		err = fanout_join(sessions->fanout, conn);
+		if (err) {
+			user_entry_discard(ret_entry);
+		}
+	}
+	return err;
+}
+
+/* Returns whether it is in; it has been told why otherwise. */
+static bool make_session(
 	struct sessions *sessions, struct conn *conn, const char *user, size_t user_len)
 {
 	struct user_entry *entry;
-	int err = user_entry_create(
-		sessions->users, user, user_len, sessions_id(sessions, conn), &entry);
-	if (err) {
-		return err;
+	uint64_t epoch = conn->epoch;
+	if (prepare(sessions, conn, user, user_len, &entry) < 0) {
+		conn_close(sessions->conns, conn, CLOSE_REASON_INTERNAL_ERROR, 0);
+		return false;
 	}
-	err = fanout_join(sessions->fanout, conn);
-	if (err) {
+	struct user_login login = enter(sessions, conn, entry);
+	if (login.result != USER_LOGIN_IN) {
 		user_entry_discard(&entry);
-		return err;
+		turn_away(sessions, conn, &login, epoch);
+		return false;
 	}
 	conn->user = entry;
 	conn->user_hash = user_entry_hash(entry);
-	struct user_entry *replaced = user_table_login(sessions->users, entry);
-	if (replaced) {
-		uint8_t worker = handle_worker(user_entry_handle(replaced));
-		mailbox_post(sessions->mailboxes[worker],
-			user_entry_kick(replaced, sessions->kick_kind));
+	if (login.replaced) {
+		kick(sessions, login.replaced);
 	}
-	return 0;
+	if (login.is_duel) {
+		log_duel(sessions, conn);
+	}
+	return true;
 }
 
 /* The 101 is queued, the connection is a receiver and in the table before anything is sent: whoever
@@ -57,13 +135,11 @@ static void on_request(void *owner, struct conn *conn, const struct handshake_re
 		conn_close(sessions->conns, conn, CLOSE_REASON_BAD_LOGIN, 0);
 		return;
 	}
-	if (make_session(sessions, conn, request->user, request->user_len) < 0) {
-		conn_close(sessions->conns, conn, CLOSE_REASON_INTERNAL_ERROR, 0);
-		return;
+	if (make_session(sessions, conn, request->user, request->user_len)) {
+		stats_add(&stats->logins, 1);
+		stats_add(&stats->sessions, 1);
+		log_login(sessions, conn, request->user);
 	}
-	stats_add(&stats->logins, 1);
-	stats_add(&stats->sessions, 1);
-	log_login(sessions, conn, request->user);
 }
 
 /* --- the end -----------------------------------------------------------------------------------

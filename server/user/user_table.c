@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@
 #include <urcu/urcu-memb.h>
 
 #include "../../proto/assert.h"
+#include "duel.h"
 
 #if HAVE_THREAD_SANITIZER
 #include <sanitizer/tsan_interface.h>
@@ -37,25 +39,38 @@ enum {
  * Shared: all registered threads. */
 struct user_table {
 	struct cds_lfht *hash_table;
-	_Atomic size_t count; /* users */
-	size_t buckets;       /* housekeeper's own: the size last asked for */
+	_Atomic size_t count;        /* users */
+	_Atomic uint32_t kick_limit; /* of a user in one of struct duel's windows; 0: none */
+	size_t buckets;              /* housekeeper's own: the size last asked for */
 	unsigned char key[crypto_shorthash_KEYBYTES];
 };
 
+/* What decides whether a newcomer may replace it. */
+struct standing {
+	_Atomic uint64_t epoch; /* its connection's place in the order of acceptance */
+	_Atomic struct duel duel;
+};
+
 /* Owner:  the worker of `handle`; once replaced, whoever holds the kick.
- * Shared: readers under RCU compare `name` and copy `handle`; both are written before publication.
+ * Shared: readers under RCU compare `name` and copy `handle` and `standing`; all are written before
+ *         publication. `standing` counts only for who finds the entry still in the table after the
+ *         look at it: what follows takes its place.
  * Freed:  a grace period after it has left the table. */
 struct user_entry {
 	struct cds_lfht_node node;
 	union {
-		struct mail kick;    /* from its replacement to its owner's receipt */
-		struct rcu_head rcu; /* from then, or from its removal, to its end */
+		struct standing standing; /* while it is in the table */
+		struct mail kick;         /* from its replacement to its owner's receipt */
+		struct rcu_head rcu;      /* from then, or from its removal, to its end */
 	};
 	handle_t handle;
 	uint32_t hash;
 	uint8_t name_len;
 	char name[];
 };
+
+_Static_assert(offsetof(struct user_entry, name) + 19 <= 64,
+	"one of jemalloc's classes, up to names of 19 bytes");
 
 #if HAVE_THREAD_SANITIZER
 /* Where a reader's last look and the freeing meet, as ThreadSanitizer is to see it. */
@@ -166,15 +181,22 @@ void user_table_thread_end(void)
 	urcu_memb_unregister_thread();
 }
 
+void user_table_set_kick_limit(struct user_table *table, uint32_t limit)
+{
+	atomic_store_explicit(&table->kick_limit, limit, memory_order_relaxed);
+}
+
 int user_entry_create(struct user_table *table, const char *name, size_t name_len, handle_t handle,
-	struct user_entry **ret_entry)
+	uint64_t epoch, struct user_entry **ret_entry)
 {
 	ASSERT(name_len > 0 && name_len <= UINT8_MAX);
-	struct user_entry *entry = malloc(sizeof(*entry) + name_len);
+	struct user_entry *entry = malloc(offsetof(struct user_entry, name) + name_len);
 	if (!entry) {
 		return -ENOMEM;
 	}
 	cds_lfht_node_init(&entry->node);
+	atomic_init(&entry->standing.epoch, epoch);
+	atomic_init(&entry->standing.duel, (struct duel){0});
 	entry->handle = handle;
 	entry->hash = hash_name(table, name, name_len);
 	entry->name_len = (uint8_t)name_len;
@@ -189,20 +211,94 @@ void user_entry_discard(struct user_entry **entry)
 	*entry = NULL;
 }
 
-struct user_entry *user_table_login(struct user_table *table, struct user_entry *entry)
+/* --- login -------------------------------------------------------------------------------------
+ */
+
+/* One try of a login. */
+struct attempt {
+	struct user_table *table;
+	struct user_entry *entry;
+	struct key key;
+	uint32_t now_tick;
+	bool may_replace;
+};
+
+/* What the entry in the table means for the newcomer. USER_LOGIN_IN: it may go in its place. */
+static enum user_login_result judge(const struct attempt *attempt, const struct standing *standing,
+	struct duel *ret_duel, uint32_t *ret_wait_ticks)
 {
-	struct key key = {entry->name, entry->name_len, table};
+	/* Acquired, so that the look at whether the entry is still in the table comes after. */
+	uint64_t epoch = atomic_load_explicit(&standing->epoch, memory_order_acquire);
+	struct duel duel = atomic_load_explicit(&standing->duel, memory_order_acquire);
+	*ret_duel = duel;
+	*ret_wait_ticks = duel_wait_ticks(duel, attempt->now_tick);
+	if (epoch > atomic_load_explicit(&attempt->entry->standing.epoch, memory_order_relaxed)) {
+		return USER_LOGIN_SUPERSEDED;
+	}
+	if (*ret_wait_ticks > 0) {
+		return USER_LOGIN_BRAKED;
+	}
+	return attempt->may_replace ? USER_LOGIN_IN : USER_LOGIN_OCCUPIED;
+}
+
+/* Puts the newcomer in the place of the entry that was found. Returns false when that has left its
+ * place meanwhile. */
+static bool replace(const struct attempt *attempt, struct cds_lfht_iter *found, struct duel duel,
+	bool *ret_is_duel)
+{
+	struct user_entry *entry = attempt->entry;
+	uint32_t limit = atomic_load_explicit(&attempt->table->kick_limit, memory_order_relaxed);
+	duel = duel_add_kick(duel, attempt->now_tick, limit, ret_is_duel);
+	atomic_store_explicit(&entry->standing.duel, duel, memory_order_relaxed);
+	return cds_lfht_replace(attempt->table->hash_table, found, entry->hash, match,
+		       &attempt->key, &entry->node) == 0;
+}
+
+/* Returns false when somebody was faster: to be tried once more. */
+static bool try_login(const struct attempt *attempt, struct user_login *ret_login)
+{
+	struct cds_lfht *hash_table = attempt->table->hash_table;
+	struct user_entry *entry = attempt->entry;
+	struct cds_lfht_iter iter;
+	struct duel duel;
+	*ret_login = (struct user_login){.result = USER_LOGIN_IN};
+	if (cds_lfht_add_unique(hash_table, entry->hash, match, &attempt->key, &entry->node) ==
+		&entry->node) {
+		atomic_fetch_add_explicit(&attempt->table->count, 1, memory_order_relaxed);
+		return true;
+	}
+	cds_lfht_lookup(hash_table, entry->hash, match, &attempt->key, &iter);
+	struct cds_lfht_node *node = cds_lfht_iter_get_node(&iter);
+	if (!node) {
+		return false;
+	}
+	struct user_entry *old = caa_container_of(node, struct user_entry, node);
+	ret_login->result = judge(attempt, &old->standing, &duel, &ret_login->wait_ticks);
+	if (ret_login->result != USER_LOGIN_IN) {
+		return !cds_lfht_is_node_deleted(node);
+	}
+	ret_login->replaced = old;
+	return replace(attempt, &iter, duel, &ret_login->is_duel);
+}
+
+struct user_login user_table_login(
+	struct user_table *table, struct user_entry *entry, uint32_t now_tick, bool may_replace)
+{
+	const struct attempt attempt = {
+		.table = table,
+		.entry = entry,
+		.key = {entry->name, entry->name_len, table},
+		.now_tick = now_tick,
+		.may_replace = may_replace,
+	};
+	struct user_login login;
 	PUBLISH(table);
 	read_begin();
-	struct cds_lfht_node *replaced =
-		cds_lfht_add_replace(table->hash_table, entry->hash, match, &key, &entry->node);
-	read_end();
-	if (!replaced) {
-		atomic_fetch_add_explicit(&table->count, 1, memory_order_relaxed);
-		return NULL;
+	while (!try_login(&attempt, &login)) {
 	}
+	read_end();
 	OBSERVE(table);
-	return caa_container_of(replaced, struct user_entry, node);
+	return login;
 }
 
 bool user_table_logout(struct user_table *table, struct user_entry **entry)
@@ -269,7 +365,8 @@ uint32_t user_entry_hash(const struct user_entry *entry)
 
 struct mail *user_entry_kick(struct user_entry *entry, uint32_t kind)
 {
-	entry->kick.kind = kind;
+	/* Whoever found it in the table before may still be looking at what was here. */
+	__atomic_store_n(&entry->kick.kind, kind, __ATOMIC_RELAXED);
 	return &entry->kick;
 }
 

@@ -1,9 +1,10 @@
 /* Who is logged in, for all threads: a lock-free hash table under RCU (liburcu's lfht; Shalev and
  * Shavit, 2006).
  *
- * The newest login of a user wins: one atomic step puts its entry where the old one was, so that
- * there is never a moment with none or with two. The entry that was replaced carries the kick to
- * its owner, which is why a kick cannot fail for memory. Only the owning worker frees an entry. */
+ * The newest login of a user wins, and newest is what was accepted last: one atomic step puts its
+ * entry where an older one was, so that there is never a moment with none or with two. The entry
+ * that was replaced carries the kick to its owner, which is why a kick cannot fail for memory. Only
+ * the owning worker frees an entry. */
 #ifndef TIDEGATE_USER_TABLE_H
 #define TIDEGATE_USER_TABLE_H
 
@@ -29,17 +30,40 @@ void user_table_destroy(struct user_table **table);
 void user_table_thread_begin(void);
 void user_table_thread_end(void);
 
-/* Makes an entry for a login, not yet in the table. `name_len` is 1 to 64 bytes.
- * Thread: any. Errors: -ENOMEM. */
+/* How many kicks of one user within 10 s are the last ones for a while; 0, as at first: there is no
+ * limit. Thread: any. */
+void user_table_set_kick_limit(struct user_table *table, uint32_t limit);
+
+/* Makes an entry for a login, not yet in the table. `name_len` is 1 to 64 bytes; `epoch` is its
+ * connection's place in the order of acceptance. Thread: any. Errors: -ENOMEM. */
 int user_entry_create(struct user_table *table, const char *name, size_t name_len, handle_t handle,
-	struct user_entry **ret_entry);
+	uint64_t epoch, struct user_entry **ret_entry);
 
 /* Frees an entry that never was in the table and nulls the giver's pointer. */
 void user_entry_discard(struct user_entry **entry);
 
-/* Puts an entry into the table. Returns the entry it replaced, whose kick the caller must post to
- * the worker of its handle; NULL when the user was not logged in. Thread: registered. */
-struct user_entry *user_table_login(struct user_table *table, struct user_entry *entry);
+enum user_login_result {
+	USER_LOGIN_IN,         /* it is in the table, alone or in the place of `replaced` */
+	USER_LOGIN_OCCUPIED,   /* it would have replaced one, and may not */
+	USER_LOGIN_SUPERSEDED, /* the one in the table was accepted later */
+	USER_LOGIN_BRAKED,     /* the user's sessions replace each other too often */
+};
+
+/* What came of a login. */
+struct user_login {
+	enum user_login_result result;
+	struct user_entry *replaced; /* with USER_LOGIN_IN; its kick is the caller's to post to the
+					worker of its handle. NULL: the user was not logged in */
+	bool is_duel;                /* with it, the user's sessions have begun to replace each
+					other too often: to be logged */
+	uint32_t wait_ticks;         /* with USER_LOGIN_BRAKED: until newcomers may come */
+};
+
+/* Puts an entry into the table, in one step with the decision whether it may go there: when its
+ * user is not logged in, or with `may_replace` in the place of an older one. Otherwise it is still
+ * the caller's. Thread: registered. */
+struct user_login user_table_login(
+	struct user_table *table, struct user_entry *entry, uint32_t now_tick, bool may_replace);
 
 /* Takes an entry out again, unless a newer login has replaced it, and nulls the giver's pointer.
  * Removed entries are freed after a grace period; a replaced one belongs to its kick.

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest.register_assert_rewrite("admin", "chatting", "crowd", "foreign", "gateway", "raw", "scripted", "waiting")
+pytest.register_assert_rewrite("admin", "chatting", "crowd", "dials", "foreign", "gateway", "raw", "scripted", "waiting")
 
 import chatting  # noqa: E402
 import foreign  # noqa: E402

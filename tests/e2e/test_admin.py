@@ -478,7 +478,7 @@ def test_the_nodes_memory_limit_holds_for_pushes(serve):
 
 def test_pushes_race_with_kicks(serve):
     """What was queued arrives in one of the sessions, in order, and never twice."""
-    gateway, admin = serve()
+    gateway, admin = serve("--kick-limit", 0)
     count, rounds = 40, 25
     clients = [gateway.login("alice")]
     faults = []

@@ -13,8 +13,9 @@ pytestmark = pytest.mark.threads
 
 @pytest.fixture
 def gateway(start):
-    """Several workers, so that the old login and the new one are on different threads at times."""
-    return start("--workers", 4)
+    """Several workers, so that the old login and the new one are on different threads at times, and nobody is braked
+    for kicking often."""
+    return start("--workers", 4, "--kick-limit", 0)
 
 
 def texts_up_to(client, last):
@@ -56,7 +57,8 @@ def test_each_kick_of_a_chain_leaves_one_reachable(gateway):
 
 
 def test_logins_of_one_user_at_once(gateway):
-    """From eight threads, 25 times each. In the end exactly one lives, and messages reach it."""
+    """From eight threads, 25 times each. In the end exactly one lives, and messages reach it; the others were kicked,
+    or were overtaken on their way."""
     clients, guard = [], threading.Lock()
 
     def log_in():
@@ -80,8 +82,10 @@ def test_logins_of_one_user_at_once(gateway):
             if got.opcode == TEXT:
                 assert got.payload == b"who is left? -- FROM bob"
                 left.append(client)
-            else:
+            elif got.close_code == 4001:
                 client.check_close(got, 4001, "kicked")
+            else:
+                client.check_close(got, 1013, "retry_ms=1000")
         [newest] = left
         newest.round_trip()
 

@@ -31,6 +31,7 @@
 
 #include "../../proto/frame.h"
 #include "../../proto/packet.h"
+#include "../../server/base/clock.h"
 #include "../../server/base/log.h"
 #include "../../server/node/serving.h"
 
@@ -229,7 +230,9 @@ static inline struct client *rig_add(
 	*client = (struct client){.fd = theirs, .worker = worker};
 	w->load++;
 	rig->node.refusals += refuse;
-	assert_int_equal(conn_open(&w->conns, ours, &remote, refuse), 0);
+	assert_int_equal(conn_open(&w->conns, ours, &remote,
+				 epoch_next(&rig->node.epochs, clock_wall_ms()), refuse),
+		0);
 	/* The newest of those that have this descriptor: a record keeps none when it is free. */
 	for (uint32_t i = 0; i < conn_table_size(w->conns.table); i++) {
 		struct conn *conn = conn_table_at(w->conns.table, i);

@@ -35,7 +35,8 @@ struct script {
 	uint8_t residue[RECORD_HEADER + RECORD_MOST];
 	size_t residue_len;
 	bool owes_answer;
-	int64_t sealed; /* bytes that have left: progress */
+	bool has_hung_up; /* the peer's farewell has come, of which the socket knows nothing */
+	int64_t sealed;   /* bytes that have left: progress */
 	int shutdowns;
 	int closes;
 	int far;              /* the pump's end of the records */
@@ -192,6 +193,11 @@ static inline size_t script_unread(const struct conn *conn)
 	return transport_plain_unread(conn);
 }
 
+static inline bool script_has_hung_up(const struct conn *conn)
+{
+	return script_of(conn)->has_hung_up || transport_plain_has_hung_up(conn);
+}
+
 static inline bool script_progress(const struct conn *conn, uint64_t sent, int64_t *ret_taken)
 {
 	*ret_taken = script_of(conn)->sealed;
@@ -215,6 +221,7 @@ static const struct transport_ops script_ops = {
 	.sendv = script_sendv,
 	.is_pending = script_is_pending,
 	.unread = script_unread,
+	.has_hung_up = script_has_hung_up,
 	.progress = script_progress,
 	.shutdown = script_shutdown,
 	.close = script_close,

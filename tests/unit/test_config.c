@@ -289,7 +289,7 @@ static void test_unknown_names(void **state)
 		"demo, workers, "
 		"acceptors, read_deadline, write_deadline, handshake_deadline, close_deadline, "
 		"ping_interval, max_head, max_message, max_connections, tx_queue_limit, tx_memory_limit, "
-		"event_batch, drain, admin_rate");
+		"event_batch, drain, kick_limit, admin_rate");
 	assert_int_equal(config_set(&config, "", "", error), -ENOENT);
 }
 
@@ -305,7 +305,7 @@ static void test_messages_are_one_line(void **state)
 	assert_int_equal(config_set(&config, "drain", value, error), -EINVAL);
 	assert_int_equal(config_set(&config, "listen", value, error), -EINVAL);
 	assert_int_equal(config_set(&config, value, "1", error), -ENOENT);
-	assert_non_null(strstr(error, "event_batch, drain, admin_rate"));
+	assert_non_null(strstr(error, "event_batch, drain, kick_limit, admin_rate"));
 }
 
 /* --- as a whole --------------------------------------------------------------------------------

@@ -129,7 +129,7 @@ static void test_errors_name_their_line(void **state)
 		"demo, workers, "
 		"acceptors, read_deadline, write_deadline, handshake_deadline, close_deadline, "
 		"ping_interval, max_head, max_message, max_connections, tx_queue_limit, tx_memory_limit, "
-		"event_batch, drain, admin_rate");
+		"event_batch, drain, kick_limit, admin_rate");
 }
 
 static void test_first_of_many_errors_is_told(void **state)

@@ -27,6 +27,12 @@ static void expect_kicked(struct rig *rig, struct client *client)
 	assert_null(client_conn(rig, client));
 }
 
+static void expect_kicked_now(struct client *client)
+{
+	expect_close(client, 4001, "kicked");
+	expect_nothing(client);
+}
+
 static void test_newest_login_wins(void **state)
 {
 	struct rig *rig = *state;
@@ -75,6 +81,186 @@ static void test_chain_of_logins(void **state)
 		assert_int_equal(user_table_count(rig->node.users), 0);
 	}
 	assert_int_equal(rig_ends(rig, CLOSE_REASON_KICKED), 18);
+}
+
+/* Accepted, and nothing said yet. */
+static void say_who(struct client *client, const char *user)
+{
+	char target[128];
+	snprintf(target, sizeof(target), "/?user=%s", user);
+	client_request(client, target);
+}
+
+/* Whose request waited while a newer one was read. */
+static void test_read_later_is_not_newer(void **state)
+{
+	struct rig *rig = *state;
+	struct client *early = rig_connect(rig, 0, 0, false);
+	struct client *late = rig_login(rig, 1, "a");
+	say_who(early, "a");
+	rig_run(rig);
+	assert_int_equal(client_status(early), 101);
+	expect_close(early, 1013, "retry_ms=1000");
+	expect_nothing(early);
+	expect_nothing(late);
+	assert_int_equal(whereabouts(rig, "a"), late->handle);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_SUPERSEDED), 1);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_KICKED), 0);
+	assert_int_equal(stats_read(&rig->workers[0].stats.logins), 0);
+	/* It comes back, as it was told, and is the newest then. */
+	struct client *again = rig_login(rig, 0, "a");
+	expect_kicked_now(late);
+	assert_int_equal(whereabouts(rig, "a"), again->handle);
+}
+
+/* Three lines, accepted one after the other on three workers, read in every order. */
+static void test_all_orders_of_reading(void **state)
+{
+	struct rig *rig = *state;
+	static const uint32_t orders[6][3] = {
+		{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+	for (int i = 0; i < 6; i++) {
+		struct client *clients[3];
+		uint32_t newest = 0;
+		bool has_lost[3] = {false};
+		for (uint32_t k = 0; k < 3; k++) {
+			clients[k] = rig_connect(rig, k, 0, false);
+		}
+		for (int k = 0; k < 3; k++) {
+			uint32_t which = orders[i][k];
+			say_who(clients[which], "a");
+			rig_events(rig, which);
+			has_lost[which] = which < newest;
+			newest = which > newest ? which : newest;
+			assert_int_equal(whereabouts(rig, "a"), clients[newest]->handle);
+		}
+		rig_run(rig);
+		for (uint32_t k = 0; k < 3; k++) {
+			assert_int_equal(client_status(clients[k]), 101);
+			if (has_lost[k]) {
+				expect_close(clients[k], 1013, "retry_ms=1000");
+			} else if (k < 2) {
+				expect_close(clients[k], 4001, "kicked");
+			}
+			expect_nothing(clients[k]);
+		}
+		assert_int_equal(whereabouts(rig, "a"), clients[2]->handle);
+		assert_int_equal(user_table_count(rig->node.users), 1);
+		for (uint32_t k = 0; k < 3; k++) {
+			client_leave(clients[k]);
+		}
+		rig_run(rig);
+	}
+}
+
+static void test_who_has_hung_up_kicks_nobody(void **state)
+{
+	struct rig *rig = *state;
+	struct client *in = rig_login(rig, 0, "a");
+	struct client *gone = ask(rig, 1, "a");
+	client_leave(gone);
+	struct client *broken = rig_connect_tcp(rig, 1);
+	say_who(broken, "a");
+	client_reset(broken);
+	/* One that only has no more to say is told. */
+	struct client *half = rig_connect_tcp(rig, 1);
+	say_who(half, "a");
+	client_text(half, "one last word");
+	shutdown(half->fd, SHUT_WR);
+	rig_run(rig);
+	assert_int_equal(client_status(half), 101);
+	expect_close(half, 1013, "retry_ms=1000");
+	assert_true(half->at_end);
+	expect_nothing(in);
+	assert_int_equal(whereabouts(rig, "a"), in->handle);
+	assert_int_equal(
+		rig_ends(rig, CLOSE_REASON_PEER_EOF) + rig_ends(rig, CLOSE_REASON_PEER_RESET), 3);
+	assert_int_equal(stats_read(&rig->workers[1].stats.logins), 0);
+	assert_int_equal(user_table_count(rig->node.users), 1);
+}
+
+/* Who says it all at once and hangs up is heard, where it replaces nobody. */
+static void test_one_shot(void **state)
+{
+	struct rig *rig = *state;
+	struct client *b = rig_login(rig, 0, "b");
+	struct client *shot = rig_connect_tcp(rig, 1);
+	say_who(shot, "a");
+	client_text(shot, "backup done");
+	shutdown(shot->fd, SHUT_WR);
+	rig_run(rig);
+	assert_int_equal(client_status(shot), 101);
+	expect_text(b, "backup done -- FROM a");
+	assert_true(shot->at_end);
+}
+
+/* Two that take no kick for an answer, on two workers. Returns who is in. */
+static struct client *duel(struct rig *rig, struct client *in, int kicks)
+{
+	for (int i = 0; i < kicks; i++) {
+		struct client *next = rig_login(rig, (in->worker + 1) % 2, "a");
+		expect_kicked_now(in);
+		client_leave(in);
+		in = next;
+	}
+	return in;
+}
+
+static uint32_t expect_braked(struct rig *rig, uint32_t worker)
+{
+	struct client *client = rig_login(rig, worker, "a");
+	struct seen_frame frame = {0};
+	assert_true(client_frame(client, &frame));
+	assert_int_equal(frame.opcode, FRAME_CLOSE);
+	assert_int_equal(frame.data[0] << 8 | frame.data[1], 1013);
+	char reason[64] = "";
+	memcpy(reason, frame.data + 2, frame.len - 2);
+	assert_memory_equal(reason, "retry_ms=", 9);
+	expect_nothing(client);
+	client_leave(client);
+	return (uint32_t)atoi(reason + 9);
+}
+
+static void duel_of_others(struct rig *rig)
+{
+	struct client *old = rig_login(rig, 0, "b");
+	struct client *fresh = rig_login(rig, 1, "b");
+	expect_kicked_now(old);
+	expect_nothing(fresh);
+}
+
+static void test_a_duel_is_braked(void **state)
+{
+	struct rig *rig = *state;
+	user_table_set_kick_limit(rig->node.users, 20);
+	struct client *in = duel(rig, rig_login(rig, 0, "a"), 20);
+	uint32_t seen_ms[8];
+	bool differ = false;
+	for (uint32_t i = 0; i < 8; i++) {
+		seen_ms[i] = expect_braked(rig, i % 3);
+		assert_in_range(seen_ms[i], 2000, 10000);
+		differ |= seen_ms[i] != seen_ms[0];
+	}
+	assert_true(differ);
+	/* Near the end of the brake it still is 2 s, for nobody counts milliseconds. */
+	rig_pass(rig, loop_ticks(9500));
+	rig_run(rig);
+	assert_in_range(expect_braked(rig, 1), 2000, 10000);
+	expect_nothing(in);
+	assert_int_equal(whereabouts(rig, "a"), in->handle);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_KICK_DUEL), 9);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_KICKED), 20);
+	/* Others come and go meanwhile. */
+	duel_of_others(rig);
+	/* Then they may go on: as often as before, and no more. */
+	rig_pass(rig, loop_ticks(500));
+	rig_run(rig);
+	in = duel(rig, in, 20);
+	expect_braked(rig, 0);
+	/* A line that was silent for 15 s can be replaced. */
+	rig_pass(rig, loop_ticks(15000));
+	rig_run(rig);
+	duel(rig, in, 1);
 }
 
 static void test_kick_for_one_that_has_gone(void **state)
@@ -358,6 +544,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_newest_login_wins),
 		CASE(test_chain_of_logins),
+		CASE(test_read_later_is_not_newer),
+		CASE(test_all_orders_of_reading),
+		CASE(test_who_has_hung_up_kicks_nobody),
+		CASE(test_one_shot),
+		CASE(test_a_duel_is_braked),
 		CASE(test_kick_for_one_that_has_gone),
 		CASE(test_kick_for_one_that_is_closing),
 		CASE(test_a_kick_follows_the_last_words),

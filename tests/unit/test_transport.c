@@ -265,6 +265,46 @@ static void test_progress_is_the_layers(void **state)
 	finish(rig, &line);
 }
 
+/* Known of one whose last bytes have not been read. */
+static void test_who_has_hung_up(void **state)
+{
+	struct rig *rig = start();
+	struct client *local = rig_connect(rig, 0, 0, false);
+	struct client *half = rig_connect_tcp(rig, 0);
+	struct client *gone = rig_connect_tcp(rig, 0);
+	struct client *broken = rig_connect_tcp(rig, 0);
+	struct client *all[] = {local, half, gone, broken};
+	for (size_t i = 0; i < 4; i++) {
+		assert_false(transport_has_hung_up(client_conn(rig, all[i])));
+		client_request(all[i], "/?user=a");
+		assert_false(transport_has_hung_up(client_conn(rig, all[i])));
+	}
+	client_leave(local);
+	shutdown(half->fd, SHUT_WR);
+	client_leave(gone);
+	client_reset(broken);
+	for (size_t i = 0; i < 4; i++) {
+		assert_true(transport_has_hung_up(client_conn(rig, all[i])));
+	}
+	rig_finish(rig);
+	free(rig);
+}
+
+/* A farewell that only the layer has seen: it kicks nobody. */
+static void test_the_layer_knows_who_has_hung_up(void **state)
+{
+	struct rig *rig = start();
+	struct client *in = rig_login(rig, 0, "layered");
+	struct line line = line_with(rig, &EASY);
+	line.script->has_hung_up = true;
+	client_request(line.client, "/?user=layered");
+	line_run(&line);
+	expect_nothing(in);
+	assert_int_equal(client_status(line.client), 101);
+	expect_close(line.client, 1013, "retry_ms=1000");
+	finish(rig, &line);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +316,8 @@ int main(void)
 		cmocka_unit_test(test_an_owed_record),
 		cmocka_unit_test(test_ends_of_the_stream),
 		cmocka_unit_test(test_progress_is_the_layers),
+		cmocka_unit_test(test_who_has_hung_up),
+		cmocka_unit_test(test_the_layer_knows_who_has_hung_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "../../server/user/duel.h"
 #include "../../server/user/user_table.h"
 #include "split.h"
 
@@ -22,13 +23,32 @@ enum {
 	STEPS = 20000, /* of each thread */
 	SLOTS = 64,    /* sessions of each thread */
 	KICK = 3,
+	LIMIT = 20, /* kicks */
+	ROUNDS = 2000,
+	REPLACEMENTS = 200000, /* of each thread */
 };
+
+/* An entry whose connection was accepted at `epoch`. */
+static struct user_entry *make_at(
+	struct user_table *table, const char *name, handle_t handle, uint64_t epoch)
+{
+	struct user_entry *entry;
+	assert_int_equal(user_entry_create(table, name, strlen(name), handle, epoch, &entry), 0);
+	return entry;
+}
 
 static struct user_entry *make(struct user_table *table, const char *name, handle_t handle)
 {
-	struct user_entry *entry;
-	assert_int_equal(user_entry_create(table, name, strlen(name), handle, &entry), 0);
-	return entry;
+	return make_at(table, name, handle, 1);
+}
+
+/* Returns the entry that it has replaced. */
+static struct user_entry *log_in(struct user_table *table, struct user_entry *entry)
+{
+	struct user_login login = user_table_login(table, entry, 0, true);
+	assert_int_equal(login.result, USER_LOGIN_IN);
+	assert_false(login.is_duel);
+	return login.replaced;
 }
 
 static handle_t find(struct user_table *table, const char *name)
@@ -63,8 +83,8 @@ static void test_login_and_logout(void **state)
 	struct user_entry *unused = make(table, "a", 33);
 	size_t len;
 	assert_int_equal(find(table, "a"), 0);
-	assert_null(user_table_login(table, a));
-	assert_null(user_table_login(table, b));
+	assert_null(log_in(table, a));
+	assert_null(log_in(table, b));
 	assert_int_equal(find(table, "a"), 11);
 	assert_int_equal(find(table, "b"), 22);
 	assert_int_equal(find(table, "aa"), 0);
@@ -90,8 +110,8 @@ static void test_names_of_every_length_and_byte(void **state)
 	char name[64];
 	memset(name, 0, sizeof(name)); /* no string: NULs are bytes like others */
 	for (size_t len = 1; len <= 64; len++) {
-		assert_int_equal(user_entry_create(table, name, len, len, &entries[len - 1]), 0);
-		assert_null(user_table_login(table, entries[len - 1]));
+		assert_int_equal(user_entry_create(table, name, len, len, 1, &entries[len - 1]), 0);
+		assert_null(log_in(table, entries[len - 1]));
 	}
 	for (size_t len = 1; len <= 64; len++) {
 		handle_t handle;
@@ -108,8 +128,8 @@ static void test_the_newest_has_the_name(void **state)
 	struct user_table *table = *state;
 	struct user_entry *first = make(table, "a", 1);
 	struct user_entry *second = make(table, "a", 2);
-	assert_null(user_table_login(table, first));
-	assert_ptr_equal(user_table_login(table, second), first);
+	assert_null(log_in(table, first));
+	assert_ptr_equal(log_in(table, second), first);
 	assert_int_equal(find(table, "a"), 2);
 	assert_int_equal(user_table_count(table), 1);
 	struct mail *mail = user_entry_kick(first, KICK);
@@ -127,6 +147,290 @@ static void test_the_newest_has_the_name(void **state)
 	assert_int_equal(user_table_count(table), 0);
 }
 
+/* Logins of one user, read in every order in which they can have been accepted. */
+static void test_newest_is_who_was_accepted_last(void **state)
+{
+	struct user_table *table = *state;
+	static const uint64_t orders[][3] = {
+		{1, 2, 3}, {1, 3, 2}, {2, 1, 3}, {2, 3, 1}, {3, 1, 2}, {3, 2, 1}};
+	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+		struct user_entry *in = NULL;
+		uint64_t newest = 0;
+		for (int k = 0; k < 3; k++) {
+			uint64_t epoch = orders[i][k];
+			struct user_entry *entry = make_at(table, "a", epoch, epoch);
+			struct user_login login = user_table_login(table, entry, 0, true);
+			if (epoch < newest) {
+				assert_int_equal(login.result, USER_LOGIN_SUPERSEDED);
+				assert_null(login.replaced);
+				user_entry_discard(&entry);
+			} else {
+				assert_int_equal(login.result, USER_LOGIN_IN);
+				assert_ptr_equal(login.replaced, in);
+				if (in) {
+					user_entry_retire(table, &in);
+				}
+				in = entry;
+				newest = epoch;
+			}
+			assert_int_equal(find(table, "a"), newest);
+			assert_int_equal(user_table_count(table), 1);
+		}
+		/* Whoever comes to a free name is the newest. */
+		assert_true(user_table_logout(table, &in));
+		struct user_entry *late = make_at(table, "a", 9, 1);
+		assert_null(log_in(table, late));
+		assert_true(user_table_logout(table, &late));
+	}
+}
+
+/* One that may replace nobody, since its peer has hung up: with a free name it is in. */
+static void test_one_that_may_not_replace(void **state)
+{
+	struct user_table *table = *state;
+	struct user_entry *first = make_at(table, "a", 1, 1);
+	struct user_entry *second = make_at(table, "a", 2, 2);
+	struct user_entry *old = make_at(table, "a", 3, 0);
+	struct user_login login = user_table_login(table, first, 0, false);
+	assert_int_equal(login.result, USER_LOGIN_IN);
+	login = user_table_login(table, second, 0, false);
+	assert_int_equal(login.result, USER_LOGIN_OCCUPIED);
+	assert_null(login.replaced);
+	assert_int_equal(find(table, "a"), 1);
+	/* Its age comes first. */
+	assert_int_equal(user_table_login(table, old, 0, false).result, USER_LOGIN_SUPERSEDED);
+	user_entry_discard(&old);
+	/* Told off once, it may still try again. */
+	assert_ptr_equal(log_in(table, second), first);
+	user_entry_retire(table, &first);
+	assert_true(user_table_logout(table, &second));
+	assert_int_equal(user_table_count(table), 0);
+}
+
+/* The next login of "a", which replaces the one that is in. Returns what came of it. */
+static struct user_login replace(
+	struct user_table *table, struct user_entry **in, uint64_t epoch, uint32_t now_tick)
+{
+	struct user_entry *entry = make_at(table, "a", epoch, epoch);
+	struct user_login login = user_table_login(table, entry, now_tick, true);
+	if (login.result != USER_LOGIN_IN) {
+		user_entry_discard(&entry);
+		return login;
+	}
+	assert_ptr_equal(login.replaced, *in);
+	if (*in) {
+		user_entry_retire(table, in);
+	}
+	*in = entry;
+	return login;
+}
+
+/* What duels are made of is in test_duel.c; here it is handed on from entry to entry. */
+static void test_a_duel_is_braked(void **state)
+{
+	struct user_table *table = *state;
+	struct user_entry *in = NULL;
+	const uint32_t window = DUEL_WINDOW_MS / LOOP_TICK_MS;
+	uint64_t epoch = 1;
+	uint32_t now = 1000;
+	user_table_set_kick_limit(table, LIMIT);
+	replace(table, &in, epoch++, now);
+	for (int i = 1; i <= LIMIT; i++) {
+		struct user_login login = replace(table, &in, epoch++, now);
+		assert_int_equal(login.result, USER_LOGIN_IN);
+		assert_int_equal(login.is_duel, i == LIMIT);
+	}
+	/* Refused dials do not prolong it. */
+	for (uint32_t tick = 0; tick < window; tick++) {
+		struct user_login login = replace(table, &in, epoch++, now + tick);
+		assert_int_equal(login.result, USER_LOGIN_BRAKED);
+		assert_int_equal(login.wait_ticks, window - tick);
+		assert_int_equal(find(table, "a"), LIMIT + 1);
+	}
+	/* One that is older than who is in has lost anyway. */
+	struct user_entry *old = make_at(table, "a", 1, 1);
+	assert_int_equal(user_table_login(table, old, now, true).result, USER_LOGIN_SUPERSEDED);
+	user_entry_discard(&old);
+	assert_int_equal(replace(table, &in, epoch++, now + window).result, USER_LOGIN_IN);
+	/* Others are not held up by it; who goes takes it along. */
+	struct user_entry *other = make(table, "b", 1);
+	assert_null(log_in(table, other));
+	assert_true(user_table_logout(table, &other));
+	assert_true(user_table_logout(table, &in));
+	assert_int_equal(replace(table, &in, epoch++, now).result, USER_LOGIN_IN);
+	assert_true(user_table_logout(table, &in));
+}
+
+static void test_without_a_limit(void **state)
+{
+	struct user_table *table = *state;
+	struct user_entry *in = NULL;
+	for (uint64_t epoch = 1; epoch <= 70000; epoch++) {
+		struct user_login login = replace(table, &in, epoch, 1000);
+		assert_int_equal(login.result, USER_LOGIN_IN);
+		assert_false(login.is_duel);
+	}
+	assert_true(user_table_logout(table, &in));
+}
+
+/* --- races -------------------------------------------------------------------------------------
+ */
+
+/* One login of each thread, all of one user, at once. */
+struct racer {
+	pthread_t thread;
+	struct user_table *table;
+	struct mailbox *kicks;
+	pthread_barrier_t *start;
+	uint64_t epochs[ROUNDS];
+	struct user_entry *entries[ROUNDS];
+	enum user_login_result results[ROUNDS];
+};
+
+static void *run_racer(void *context)
+{
+	struct racer *racer = context;
+	user_table_thread_begin();
+	for (int round = 0; round < ROUNDS; round++) {
+		pthread_barrier_wait(racer->start);
+		struct user_login login =
+			user_table_login(racer->table, racer->entries[round], 0, true);
+		racer->results[round] = login.result;
+		if (login.replaced) {
+			/* At once: others may still look at it, and find what is no standing. */
+			mailbox_post(racer->kicks, user_entry_kick(login.replaced, KICK));
+		}
+	}
+	user_table_thread_end();
+	return NULL;
+}
+
+/* Whatever the order of events: in the end the one that was accepted last is in, and all others
+ * were replaced or have lost. Each round leaves its winner to the next one. */
+static void test_the_last_accepted_wins_every_race(void **state)
+{
+	struct user_table *table = *state;
+	struct racer *racers = calloc(THREADS, sizeof(*racers));
+	struct mailbox *kicks;
+	struct mail *mail;
+	pthread_barrier_t start;
+	uint64_t newest[ROUNDS];
+	uint32_t random = 4711;
+	int lost = 0;
+	assert_int_equal(mailbox_create(&kicks), 0);
+	pthread_barrier_init(&start, NULL, THREADS);
+	for (int round = 0; round < ROUNDS; round++) {
+		uint32_t first = split_random(&random) % THREADS;
+		for (uint32_t i = 0; i < THREADS; i++) {
+			uint64_t epoch = (uint64_t)round * THREADS + (first + i) % THREADS + 1;
+			racers[i].epochs[round] = epoch;
+			racers[i].entries[round] = make_at(table, "a", epoch, epoch);
+		}
+		newest[round] = (uint64_t)(round + 1) * THREADS;
+	}
+	for (int i = 0; i < THREADS; i++) {
+		racers[i].table = table;
+		racers[i].kicks = kicks;
+		racers[i].start = &start;
+		assert_int_equal(pthread_create(&racers[i].thread, NULL, run_racer, &racers[i]), 0);
+	}
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(racers[i].thread, NULL);
+	}
+	pthread_barrier_destroy(&start);
+	int replaced_count = 0;
+	struct user_entry *in = NULL;
+	for (int round = 0; round < ROUNDS; round++) {
+		for (int i = 0; i < THREADS; i++) {
+			struct racer *racer = &racers[i];
+			bool has_lost = racer->results[round] == USER_LOGIN_SUPERSEDED;
+			assert_true(has_lost || racer->results[round] == USER_LOGIN_IN);
+			/* The last one of each round cannot lose to anybody. */
+			assert_false(has_lost && racer->epochs[round] == newest[round]);
+			lost += has_lost;
+			if (racer->epochs[round] == newest[ROUNDS - 1]) {
+				in = racer->entries[round];
+			}
+		}
+	}
+	while (mailbox_take(kicks, &mail) == MAILBOX_MAIL) {
+		struct user_entry *replaced = user_entry_of_kick(mail);
+		user_entry_retire(table, &replaced);
+		replaced_count++;
+	}
+	mailbox_destroy(&kicks);
+	assert_int_equal(find(table, "a"), newest[ROUNDS - 1]);
+	assert_int_equal(user_table_count(table), 1);
+	assert_int_equal(lost + replaced_count + 1, THREADS * ROUNDS);
+	for (int round = 0; round < ROUNDS; round++) {
+		for (int i = 0; i < THREADS; i++) {
+			if (racers[i].results[round] == USER_LOGIN_SUPERSEDED) {
+				user_entry_discard(&racers[i].entries[round]);
+			}
+		}
+	}
+	assert_true(user_table_logout(table, &in));
+	free(racers);
+}
+
+/* Replaces as fast as it can. Whatever it finds was accepted when it was. */
+static void *run_replacer(void *context)
+{
+	struct racer *racer = context;
+	user_table_thread_begin();
+	pthread_barrier_wait(racer->start);
+	for (int i = 0; i < REPLACEMENTS; i++) {
+		struct user_entry *entry;
+		if (user_entry_create(racer->table, "a", 1, 1, 1, &entry) < 0) {
+			abort();
+		}
+		struct user_login login = user_table_login(racer->table, entry, 1000, true);
+		if (login.result != USER_LOGIN_IN) {
+			racer->results[0] = login.result;
+			user_entry_discard(&entry);
+		} else if (login.replaced) {
+			mailbox_post(racer->kicks, user_entry_kick(login.replaced, KICK));
+		}
+	}
+	user_table_thread_end();
+	return NULL;
+}
+
+/* Where number and history were, a kick is soon: what it is made of must not be taken for them. */
+static void test_what_was_replaced_judges_nobody(void **state)
+{
+	struct user_table *table = *state;
+	struct racer *racers = calloc(THREADS, sizeof(*racers));
+	struct mailbox *kicks;
+	struct mail *mail;
+	pthread_barrier_t start;
+	int replaced_count = 0;
+	assert_int_equal(mailbox_create(&kicks), 0);
+	pthread_barrier_init(&start, NULL, THREADS);
+	for (int i = 0; i < THREADS; i++) {
+		racers[i] = (struct racer){.table = table, .kicks = kicks, .start = &start};
+		assert_int_equal(
+			pthread_create(&racers[i].thread, NULL, run_replacer, &racers[i]), 0);
+	}
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(racers[i].thread, NULL);
+		assert_int_equal(racers[i].results[0], USER_LOGIN_IN);
+	}
+	pthread_barrier_destroy(&start);
+	while (mailbox_take(kicks, &mail) == MAILBOX_MAIL) {
+		struct user_entry *replaced = user_entry_of_kick(mail);
+		user_entry_retire(table, &replaced);
+		replaced_count++;
+	}
+	mailbox_destroy(&kicks);
+	assert_int_equal(replaced_count, THREADS * REPLACEMENTS - 1);
+	struct user_entry *last = make_at(table, "a", 2, 2);
+	struct user_entry *in = log_in(table, last);
+	user_entry_retire(table, &in);
+	assert_true(user_table_logout(table, &last));
+	free(racers);
+}
+
 static void test_housekeeping_keeps_everybody(void **state)
 {
 	struct user_table *table = *state;
@@ -138,7 +442,7 @@ static void test_housekeeping_keeps_everybody(void **state)
 	for (handle_t i = 0; i < MANY; i++) {
 		snprintf(name, sizeof(name), "user-%llu", (unsigned long long)i);
 		entries[i] = make(table, name, i + 1);
-		assert_null(user_table_login(table, entries[i]));
+		assert_null(log_in(table, entries[i]));
 		if (i % 1000 == 0) {
 			user_table_housekeep(table);
 		}
@@ -169,8 +473,12 @@ struct torture {
 	_Atomic uint64_t logins;
 	_Atomic uint64_t replaced;
 	_Atomic uint64_t kicks;
+	_Atomic uint64_t superseded;
+	_Atomic uint64_t braked;
 	_Atomic uint64_t logouts; /* that took the name away */
-	_Atomic uint32_t done;    /* threads that log nobody in any more */
+	_Atomic uint64_t epoch;
+	_Atomic uint32_t tick;
+	_Atomic uint32_t done; /* threads that log nobody in any more */
 };
 
 struct hand {
@@ -213,22 +521,32 @@ static void take_kicks(struct hand *hand)
 	}
 }
 
-static void log_in(struct hand *hand, struct slot *slot)
+/* Accepted just now, or a while before others that have been read already. */
+static void log_in_at(struct hand *hand, struct slot *slot)
 {
 	struct torture *torture = hand->torture;
 	char name[8];
 	handle_t handle = handle_make(hand->id, (uint32_t)(slot - hand->slots), slot->generation);
 	slot->name = (int)(split_random(&hand->random) % NAMES);
 	snprintf(name, sizeof(name), "name%d", slot->name);
-	if (user_entry_create(torture->table, name, strlen(name), handle, &slot->entry) < 0) {
+	uint64_t epoch = ++torture->epoch - split_random(&hand->random) % 3;
+	if (user_entry_create(torture->table, name, strlen(name), handle, epoch, &slot->entry) <
+		0) {
 		abort();
 	}
-	struct user_entry *replaced = user_table_login(torture->table, slot->entry);
+	struct user_login login =
+		user_table_login(torture->table, slot->entry, torture->tick++ / 16, true);
+	if (login.result != USER_LOGIN_IN) {
+		torture->superseded += login.result == USER_LOGIN_SUPERSEDED;
+		torture->braked += login.result == USER_LOGIN_BRAKED;
+		user_entry_discard(&slot->entry);
+		return;
+	}
 	torture->logins++;
-	if (replaced) {
+	if (login.replaced) {
 		torture->replaced++;
-		mailbox_post(torture->mailboxes[handle_worker(user_entry_handle(replaced))],
-			user_entry_kick(replaced, KICK));
+		mailbox_post(torture->mailboxes[handle_worker(user_entry_handle(login.replaced))],
+			user_entry_kick(login.replaced, KICK));
 	}
 }
 
@@ -240,7 +558,7 @@ static void *run_hand(void *context)
 	for (int step = 0; step < STEPS; step++) {
 		struct slot *slot = &hand->slots[split_random(&hand->random) % SLOTS];
 		if (!slot->entry) {
-			log_in(hand, slot);
+			log_in_at(hand, slot);
 		} else if (split_random(&hand->random) % 4 == 0) {
 			end_slot(hand, slot);
 		} else {
@@ -269,7 +587,8 @@ static void *run_hand(void *context)
 
 static void test_torture(void **state)
 {
-	struct torture torture = {.table = *state};
+	struct torture torture = {.table = *state, .epoch = 1000};
+	user_table_set_kick_limit(torture.table, LIMIT);
 	struct hand *hands = calloc(THREADS, sizeof(*hands));
 	for (int i = 0; i < THREADS; i++) {
 		assert_int_equal(mailbox_create(&torture.mailboxes[i]), 0);
@@ -310,6 +629,8 @@ static void test_torture(void **state)
 	assert_int_equal(torture.kicks, torture.replaced);
 	assert_int_equal(torture.logins, torture.replaced + torture.logouts + total);
 	assert_true(torture.replaced > STEPS / 10);
+	assert_true(torture.superseded > STEPS / 100);
+	assert_true(torture.braked > 0);
 	assert_true(torture.logouts > STEPS / 100);
 	for (int i = 0; i < THREADS; i++) {
 		for (int k = 0; k < SLOTS; k++) {
@@ -332,6 +653,12 @@ int main(void)
 		CASE(test_login_and_logout),
 		CASE(test_names_of_every_length_and_byte),
 		CASE(test_the_newest_has_the_name),
+		CASE(test_newest_is_who_was_accepted_last),
+		CASE(test_one_that_may_not_replace),
+		CASE(test_a_duel_is_braked),
+		CASE(test_without_a_limit),
+		CASE(test_the_last_accepted_wins_every_race),
+		CASE(test_what_was_replaced_judges_nobody),
 		CASE(test_housekeeping_keeps_everybody),
 		CASE(test_torture),
 	};

@@ -73,6 +73,31 @@ describe('1013 overloaded', () => {
   })
 })
 
+describe('1013 because sessions of its user kick each other', () => {
+  it('waits as long as the gateway asks, while the session that is in lives on', async () => {
+    const server = await gateway('--kick-limit', '1')
+    const road = await proxy(server)
+    const older = client(server, 'alice')
+    const alice = client(road, 'alice', { readTimeoutMs: 500 })
+    await older.client.login()
+    await alice.client.login()
+    await older.reaches(State.CLOSED)
+    expect(older.closes).toEqual([{ reason: 'kicked', code: 4001 }])
+    // Its network goes and comes back: its own old line is in, as the gateway sees it.
+    await road.blackHole()
+    await alice.reaches(State.RECONNECTING)
+    await road.welcome('pass')
+    await until('it is told when', () => alice.delays.some((ms) => ms >= 2_000))
+    expect(alice.client.state).toBe(State.RECONNECTING)
+    // A first dial is the application's to repeat.
+    expect(await older.client.login()).toMatchObject({ status: Ack.LoginFailed, error: { code: 'network' } })
+    await alice.reaches(State.CONNECTED)
+    await alice.beats()
+    expect(older.closes).toHaveLength(2)
+    await expect.poll(() => server.logins('alice').length).toBe(3)
+  })
+})
+
 describe('3008 i/o timeout', () => {
   it('comes back with back-off', async () => {
     const server = await gateway('--read-deadline', '1')

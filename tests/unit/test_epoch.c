@@ -1,0 +1,94 @@
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "../../server/base/epoch.h"
+
+enum {
+	THREADS = 4,
+	EACH = 20000, /* numbers of each thread */
+};
+
+static void test_numbers_rise_whatever_the_clock_does(void **state)
+{
+	struct epoch_source source = {0};
+	static const uint64_t clock_ms[] = {5, 5, 5, 3, 0, 6, 6, 1000000};
+	uint64_t last = 0;
+	for (size_t i = 0; i < sizeof(clock_ms) / sizeof(clock_ms[0]); i++) {
+		uint64_t next = epoch_next(&source, clock_ms[i]);
+		assert_true(next > last);
+		assert_true(next >= clock_ms[i] << EPOCH_PER_MS_BITS);
+		last = next;
+	}
+	/* As near to the clock as that allows: others' numbers are made in the same way. */
+	assert_int_equal(last, (uint64_t)1000000 << EPOCH_PER_MS_BITS);
+	assert_int_equal(epoch_next(&source, 1000000), last + 1);
+}
+
+static void test_numbers_are_higher_than_what_others_gave(void **state)
+{
+	struct epoch_source source = {0};
+	uint64_t mine = epoch_next(&source, 1000);
+	epoch_advance(&source, mine + 500);
+	assert_int_equal(epoch_next(&source, 1000), mine + 501);
+	epoch_advance(&source, mine);
+	assert_int_equal(epoch_next(&source, 1000), mine + 502);
+}
+
+struct taker {
+	pthread_t thread;
+	struct epoch_source *source;
+	uint64_t taken[EACH];
+};
+
+static void *take(void *context)
+{
+	struct taker *taker = context;
+	for (uint64_t i = 0; i < EACH; i++) {
+		taker->taken[i] = epoch_next(taker->source, i / 1000);
+		epoch_advance(taker->source, taker->taken[i]);
+	}
+	return NULL;
+}
+
+static void test_no_number_is_given_twice(void **state)
+{
+	static struct taker takers[THREADS];
+	struct epoch_source source = {0};
+	size_t at[THREADS] = {0};
+	uint64_t last = 0;
+	for (int i = 0; i < THREADS; i++) {
+		takers[i].source = &source;
+		assert_int_equal(pthread_create(&takers[i].thread, NULL, take, &takers[i]), 0);
+	}
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(takers[i].thread, NULL);
+	}
+	/* All of them, merged. */
+	for (int left = THREADS * EACH; left > 0; left--) {
+		int first = -1;
+		for (int i = 0; i < THREADS; i++) {
+			if (at[i] < EACH && (first < 0 || takers[i].taken[at[i]] <
+								  takers[first].taken[at[first]])) {
+				first = i;
+			}
+		}
+		assert_true(takers[first].taken[at[first]] > last);
+		last = takers[first].taken[at[first]++];
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_numbers_rise_whatever_the_clock_does),
+		cmocka_unit_test(test_numbers_are_higher_than_what_others_gave),
+		cmocka_unit_test(test_no_number_is_given_twice),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
