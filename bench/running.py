@@ -15,7 +15,7 @@ import time
 import loads
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-START_S = 20  # until a server must answer
+START_S = 60  # until a server must answer
 RUN_S = 600   # until a generator must have ended
 OPENING = (b"GET /?user=probe HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
            b"Sec-WebSocket-Key: dGlkZWdhdGUtYmVuY2ghIQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")

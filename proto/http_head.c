@@ -5,7 +5,7 @@
 /* --- sets of bytes -----------------------------------------------------------------------------
  * A bit for each byte. */
 
-#define BIT(c)         (UINT64_C(1) << ((c)&63))
+#define BIT(c)         (UINT64_C(1) << ((c) & 63))
 #define BITS(from, to) ((BIT(to) - BIT(from)) | BIT(to)) /* of one word */
 
 /* tchar of RFC 9110 section 5.6.2: methods and names of fields. */

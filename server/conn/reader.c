@@ -275,7 +275,7 @@ void reader_on_events(struct conns *conns, handle_t handle, uint32_t events)
  * can be given back now. */
 static bool let_go(struct conns *conns, struct conn *conn)
 {
-	conn->flags &= (uint16_t) ~(CONN_READY | CONN_PAUSED);
+	conn->flags &= (uint16_t)~(CONN_READY | CONN_PAUSED);
 	if (conn->state == CONN_DEAD && conn->fd < 0) {
 		conn_table_give(conns->table, conn);
 		return false;

@@ -54,6 +54,7 @@ def test_each_frame_renews_the_deadline(gateway, beat):
         assert now - after <= LATEST
 
 
+@pytest.mark.slow  # test_timeouts.c: test_read_deadline_is_renewed_by_frames_only
 def test_each_fragment_renews_the_deadline(gateway):
     with gateway.login("alice") as client:
         client.send_frame(TEXT, b"0", fin=False)
@@ -65,6 +66,7 @@ def test_each_fragment_renews_the_deadline(gateway):
         client.round_trip()
 
 
+@pytest.mark.slow  # test_timeouts.c: test_read_deadline_is_renewed_by_frames_only
 def test_bytes_of_an_unfinished_frame_do_not(gateway):
     """A byte every 100 ms is silence."""
     with gateway.login("alice") as client:
@@ -84,6 +86,7 @@ def test_bytes_of_an_unfinished_frame_do_not(gateway):
         client.expect_close(3008, "i/o timeout")
 
 
+@pytest.mark.slow  # test_timeouts.c: test_read_deadline_is_renewed_by_frames_only
 def test_what_is_heard_does_not_renew(gateway):
     """Only what a client says counts, not what it is sent."""
     with gateway.login("bob") as bob, gateway.login("alice") as alice:
@@ -97,6 +100,7 @@ def test_what_is_heard_does_not_renew(gateway):
         bob.round_trip()
 
 
+@pytest.mark.slow  # test_timeouts.c: test_ping_interval
 def test_a_pong_keeps_a_silent_line_alive(start):
     """With a ping interval the gateway asks, and the answer counts."""
     gateway = start("--read-deadline", 3, "--ping-interval", 1)
@@ -111,6 +115,7 @@ def test_a_pong_keeps_a_silent_line_alive(start):
         assert all(got.opcode == PING for got in frames[:-1])
 
 
+@pytest.mark.slow  # test_timeouts.c: test_ping_interval
 def test_who_speaks_is_not_pinged(start):
     gateway = start("--ping-interval", 2)
     with gateway.login("alice") as client:

@@ -86,6 +86,7 @@ def test_a_shorter_deadline_meets_who_is_silent_already(start, config):
     assert time.monotonic() - before <= 3 + 2 * FACTOR
 
 
+@pytest.mark.slow  # test_timeouts.c: test_shortened_deadlines_are_swept_lengthened_ones_seen_later
 def test_a_longer_deadline_spares_who_is_silent_already(start, config):
     path = config("read_deadline = 3\n")
     gateway = start("--config", path)

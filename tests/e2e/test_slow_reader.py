@@ -81,6 +81,7 @@ def test_the_write_deadline(start):
         reader.round_trip()
 
 
+@pytest.mark.slow  # test_timeouts.c: test_who_reads_slowly_but_reads_is_kept
 def test_a_reader_that_takes_a_little_lives(start):
     """Slow but steady is within the write deadline."""
     gateway = start("--write-deadline", 2)

@@ -32,10 +32,11 @@ def why_not():
 
 
 def apt_settings():
-    """The files of this machine's apt that say how to reach an archive; hooks stay behind, for they may call
-    what a clean root does not have."""
+    """The files of this machine's apt that say how to reach an archive. Hooks stay behind, for they may call what
+    a clean root does not have; so does what else to fetch, for a package may bring that file itself."""
     for path in [*APT.glob("apt.conf.d/*"), APT / "apt.conf"]:
-        if path.is_file() and re.search(r"(?m)^\s*Acquire", path.read_text(encoding="utf-8", errors="replace")):
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        if re.search(r"(?m)^\s*Acquire", text) and "IndexTargets" not in text:
             yield path
 
 

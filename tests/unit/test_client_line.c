@@ -87,10 +87,7 @@ struct wrong {
 	uint16_t code; /* that the client sends */
 };
 
-#define WRONG(name, bytes, code)                                                                   \
-	{                                                                                          \
-		name, bytes, sizeof(bytes) - 1, code                                               \
-	}
+#define WRONG(name, bytes, code) {name, bytes, sizeof(bytes) - 1, code}
 
 static const struct wrong wrongs[] = {
 	WRONG("masked", "\x81\x85\1\2\3\4abcde", 1002),

@@ -85,7 +85,7 @@ static void test_every_number_keeps_its_limits(void **state)
 	snprintf(value, sizeof(value), "%jd", (intmax_t)(min_));                                   \
 	check_set(#name, value);                                                                   \
 	assert_true(config.name == (min_));                                                        \
-	snprintf(value, sizeof(value), "%jd", (intmax_t)(min_)-1);                                 \
+	snprintf(value, sizeof(value), "%jd", (intmax_t)(min_) - 1);                               \
 	assert_int_equal(config_set(&config, #name, value, error), -EINVAL);
 #include "../../server/config/options.def"
 #undef OPTION

@@ -246,7 +246,7 @@ static void test_a_close_says_what_it_is_told(void **state)
 	rig->workers[0].sessions.ended = &giver.ended;
 	rig_pass(rig, loop_ticks(500));
 	struct order order = order_for(rig, ORDER_CLOSE, "a");
-	order.payload = (uint8_t *)(uintptr_t) "\x11\x5cgo";
+	order.payload = (uint8_t *)(uintptr_t)"\x11\x5cgo";
 	order.payload_len = 4;
 	assert_int_equal(carry_out(rig, 0, &order), ORDER_DONE);
 	assert_int_equal(carry_out(rig, 0, &order), ORDER_GONE);

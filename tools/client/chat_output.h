@@ -24,10 +24,7 @@ struct output {
 	size_t end;
 };
 
-#define OUTPUT_EMPTY                                                                               \
-	{                                                                                          \
-		.fd = -1                                                                           \
-	}
+#define OUTPUT_EMPTY {.fd = -1}
 
 /* Errors: of dup(2). */
 int output_init(struct output *output, int fd);

@@ -167,7 +167,7 @@ enum tg_status tg_client_create(struct tg_client **ret_client)
 	*ret_client = client;
 	return TG_OK;
 
-fail : {
+fail: {
 	const int error = errno;
 	free_client(client);
 	errno = error;
