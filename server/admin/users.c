@@ -94,17 +94,19 @@ static void on_listed(struct admin_request *request)
 void admin_users_list(struct admin_request *request)
 {
 	static const char *const names[] = {"prefix", "limit", "cursor", NULL};
-	const char *cursor = admin_request_query(request, "cursor");
+	char cursor[ADMIN_CURSOR_MAX];
+	size_t cursor_len;
 	uint32_t limit = LIMIT_DEFAULT;
 	uint8_t worker = 0;
 	if (!admin_request_check_query(request, names) ||
-		!admin_request_take_number(request, "limit", 1, LIMIT_MAX, &limit)) {
+		!admin_request_take_number(request, "limit", 1, LIMIT_MAX, &limit) ||
+		!admin_request_take_text(
+			request, "cursor", sizeof(cursor) - 1, cursor, &cursor_len)) {
 		return;
 	}
 	/* An empty one is the first page's. */
-	if (cursor && cursor[0] &&
-		admin_cursor_read(cursor, request->context->node->worker_count, &worker,
-			&request->order.cursor) < 0) {
+	if (cursor_len > 0 && admin_cursor_read(cursor, request->context->node->worker_count,
+				      &worker, &request->order.cursor) < 0) {
 		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_QUERY,
 			"\"cursor\" must be one that a page came with");
 		return;
@@ -158,7 +160,7 @@ void admin_users_close(struct admin_request *request)
 	enum close_reason reason = CLOSE_REASON_DISCONNECTED;
 	uint32_t code = close_reason_code(reason);
 	bool is_default =
-		!admin_request_query(request, "code") && !admin_request_query(request, "reason");
+		!admin_request_has(request, "code") && !admin_request_has(request, "reason");
 	/* One byte more, for the NUL of a reason of full length. */
 	uint8_t *payload = malloc(CLOSE_PAYLOAD_MAX + 1);
 	size_t len = 0;
@@ -170,7 +172,7 @@ void admin_users_close(struct admin_request *request)
 	if (!admin_request_check_query(request, names) ||
 		!admin_request_take_number(
 			request, "code", CLOSE_CODE_NORMAL, CLOSE_CODE_LAST, &code) ||
-		!admin_request_take_text(
+		!admin_request_take_prose(
 			request, "reason", CLOSE_PAYLOAD_MAX - 2, (char *)payload + 2, &len)) {
 		return;
 	}
