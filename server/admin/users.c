@@ -133,20 +133,40 @@ void admin_users_list(struct admin_request *request)
 /* --- ends --------------------------------------------------------------------------------------
  */
 
-/* What a backend may say at the end: of the registry's codes those that are its to give. */
+/* What a backend may say at the end, beside an application's own codes: of the registry's those
+ * that are its to give. PROTOCOL section 5. */
+static const uint16_t backends_codes[] = {
+	CLOSE_CODE_NORMAL,
+	CLOSE_CODE_POLICY,
+	CLOSE_CODE_RESTART,
+	CLOSE_CODE_OVERLOADED,
+	CLOSE_CODE_UNAUTHENTICATED,
+	CLOSE_CODE_READ_TIMEOUT,
+};
+
+enum {
+	BACKENDS_CODES = sizeof(backends_codes) / sizeof(backends_codes[0]),
+};
+
 static bool is_backends_code(uint32_t code)
 {
-	switch (code) {
-	case CLOSE_CODE_NORMAL:
-	case CLOSE_CODE_POLICY:
-	case CLOSE_CODE_RESTART:
-	case CLOSE_CODE_OVERLOADED:
-	case CLOSE_CODE_UNAUTHENTICATED:
-	case CLOSE_CODE_READ_TIMEOUT:
-		return true;
-	default:
-		return code >= CLOSE_CODE_PRIVATE_FIRST && code <= CLOSE_CODE_LAST;
+	for (size_t i = 0; i < BACKENDS_CODES; i++) {
+		if (code == backends_codes[i]) {
+			return true;
+		}
 	}
+	return code >= CLOSE_CODE_PRIVATE_FIRST && code <= CLOSE_CODE_LAST;
+}
+
+static void refuse_code(struct admin_request *request)
+{
+	char codes[BACKENDS_CODES * sizeof("65535, ")] = "";
+	for (size_t i = 0; i < BACKENDS_CODES; i++) {
+		sprintf(codes + strlen(codes), "%u, ", backends_codes[i]);
+	}
+	admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_QUERY,
+		"\"code\" must be %sor one from %d to %d", codes, CLOSE_CODE_PRIVATE_FIRST,
+		CLOSE_CODE_LAST);
 }
 
 static void on_done(struct admin_request *request)
@@ -177,8 +197,7 @@ void admin_users_close(struct admin_request *request)
 		return;
 	}
 	if (!is_backends_code(code)) {
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_QUERY,
-			"\"code\" must be 1000, 1008, 1012, 1013, 3000, 3008 or one from 4000 to 4999");
+		refuse_code(request);
 		return;
 	}
 	if (!utf8_valid(payload + 2, len)) {
