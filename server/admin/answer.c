@@ -3,7 +3,9 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const struct {
 	unsigned status;
@@ -20,19 +22,20 @@ static const struct {
 
 void admin_answer_header(struct admin_answer *answer, const char *name, const char *value)
 {
-	if (answer->response) {
-		MHD_add_response_header(answer->response, name, value);
+	if (admin_answer_is_made(answer)) {
+		admin_text_add(&answer->headers, "%s: %s\r\n", name, value);
 	}
 }
 
 /* What every answer says. A page of ours that shows up where it was not meant to must not be able
  * to do anything there. */
 static void set_answer(struct admin_answer *answer, unsigned status, const char *type,
-	struct MHD_Response *response)
+	const char *body, size_t len)
 {
 	admin_answer_finish(answer);
-	answer->response = response;
 	answer->status = status;
+	answer->body = body;
+	answer->body_len = len;
 	if (type) {
 		admin_answer_header(answer, "Content-Type", type);
 	}
@@ -44,16 +47,15 @@ static void set_answer(struct admin_answer *answer, unsigned status, const char 
 void admin_answer_static(struct admin_answer *answer, unsigned status, const char *type,
 	const void *data, size_t len)
 {
-	set_answer(answer, status, type,
-		MHD_create_response_from_buffer(
-			len, (void *)(uintptr_t)data, MHD_RESPMEM_PERSISTENT));
+	set_answer(answer, status, type, data, len);
 }
 
-/* What changes from one request to the next. */
+/* What changes from one request to the next. `owned` may be NULL: then the body stays. */
 static void set_fresh(struct admin_answer *answer, unsigned status, const char *type,
-	struct MHD_Response *response)
+	const char *body, size_t len, char *owned)
 {
-	set_answer(answer, status, type, response);
+	set_answer(answer, status, type, body, len);
+	answer->owned = owned;
 	admin_answer_header(answer, "Cache-Control", "no-store");
 	admin_answer_header(
 		answer, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
@@ -65,21 +67,17 @@ void admin_answer_data(struct admin_answer *answer, const char *type, char *data
 		admin_answer_problem(answer, ADMIN_PROBLEM_NO_MEMORY, "for the answer");
 		return;
 	}
-	set_fresh(answer, 200, type,
-		MHD_create_response_from_buffer(len, data, MHD_RESPMEM_MUST_FREE));
+	set_fresh(answer, 200, type, data, len, data);
 }
 
 void admin_answer_text(struct admin_answer *answer, unsigned status, const char *text)
 {
-	set_fresh(answer, status, "text/plain; charset=utf-8",
-		MHD_create_response_from_buffer(
-			strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY));
+	set_fresh(answer, status, "text/plain; charset=utf-8", text, strlen(text), NULL);
 }
 
 void admin_answer_nothing(struct admin_answer *answer)
 {
-	set_fresh(answer, 204, NULL,
-		MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT));
+	set_fresh(answer, 204, NULL, NULL, 0, NULL);
 }
 
 static void set_json(struct admin_answer *answer, unsigned status, const char *type, json_t *json)
@@ -91,12 +89,9 @@ static void set_json(struct admin_answer *answer, unsigned status, const char *t
 	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	json_decref(json);
 	if (text) {
-		set_fresh(answer, status, type,
-			MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE));
+		set_fresh(answer, status, type, text, strlen(text), text);
 	} else {
-		set_fresh(answer, 503, "application/problem+json",
-			MHD_create_response_from_buffer(
-				sizeof(LAST) - 1, (void *)(uintptr_t)LAST, MHD_RESPMEM_PERSISTENT));
+		set_fresh(answer, 503, "application/problem+json", LAST, sizeof(LAST) - 1, NULL);
 	}
 	if (answer->status == 503) {
 		admin_answer_header(answer, "Retry-After", "1");
@@ -144,17 +139,74 @@ void admin_answer_problem(
 /* --- giving it ---------------------------------------------------------------------------------
  */
 
-enum MHD_Result admin_answer_send(
-	const struct admin_answer *answer, struct MHD_Connection *connection)
+static const char *phrase_of(unsigned status)
 {
-	return answer->response ? MHD_queue_response(connection, answer->status, answer->response)
-				: MHD_NO;
+	static const struct {
+		unsigned status;
+		const char *phrase;
+	} phrases[] = {
+		{200, "OK"},
+		{202, "Accepted"},
+		{204, "No Content"},
+		{304, "Not Modified"},
+		{400, "Bad Request"},
+		{401, "Unauthorized"},
+		{403, "Forbidden"},
+		{404, "Not Found"},
+		{405, "Method Not Allowed"},
+		{413, "Content Too Large"},
+		{414, "URI Too Long"},
+		{415, "Unsupported Media Type"},
+		{421, "Misdirected Request"},
+		{429, "Too Many Requests"},
+		{431, "Request Header Fields Too Large"},
+		{503, "Service Unavailable"},
+		{505, "HTTP Version Not Supported"},
+	};
+	for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++) {
+		if (phrases[i].status == status) {
+			return phrases[i].phrase;
+		}
+	}
+	return "";
+}
+
+/* RFC 9110 section 5.6.7, whatever the locale. */
+static void add_date(struct admin_text *head)
+{
+	static const char days[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+	static const char months[12][4] = {
+		"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+	time_t now = time(NULL);
+	struct tm tm;
+	gmtime_r(&now, &tm);
+	admin_text_add(head, "Date: %s, %02d %s %d %02d:%02d:%02d GMT\r\n", days[tm.tm_wday],
+		tm.tm_mday, months[tm.tm_mon], 1900 + tm.tm_year, tm.tm_hour, tm.tm_min, tm.tm_sec);
+}
+
+char *admin_answer_head(
+	const struct admin_answer *answer, bool keeps_alive, bool is_http_1_0, size_t *ret_len)
+{
+	struct admin_text head = ADMIN_TEXT_EMPTY;
+	head.has_failed = answer->headers.has_failed;
+	admin_text_add(&head, "HTTP/1.1 %u %s\r\n", answer->status, phrase_of(answer->status));
+	add_date(&head);
+	if (!keeps_alive) {
+		admin_text_add(&head, "Connection: close\r\n");
+	} else if (is_http_1_0) {
+		admin_text_add(&head, "Connection: keep-alive\r\n");
+	}
+	/* 204 and 304 have no body, nor a length of one. RFC 9110 section 8.6. */
+	if (answer->status != 204 && answer->status != 304) {
+		admin_text_add(&head, "Content-Length: %zu\r\n", answer->body_len);
+	}
+	admin_text_add(&head, "%s\r\n", answer->headers.data ? answer->headers.data : "");
+	return admin_text_take(&head, ret_len);
 }
 
 void admin_answer_finish(struct admin_answer *answer)
 {
-	if (answer->response) {
-		MHD_destroy_response(answer->response);
-	}
+	admin_text_finish(&answer->headers);
+	free(answer->owned);
 	*answer = (struct admin_answer){0};
 }

@@ -6,7 +6,8 @@
 #include <stddef.h>
 
 #include <jansson.h>
-#include <microhttpd.h>
+
+#include "text.h"
 
 enum admin_problem {
 #define PROBLEM(name, status, type, title) ADMIN_PROBLEM_##name,
@@ -17,13 +18,16 @@ enum admin_problem {
 /* Owner:  its request. Zero-initialised: it is not made yet.
  * Freed:  by admin_answer_finish. */
 struct admin_answer {
-	struct MHD_Response *response;
-	unsigned status;
+	unsigned status;           /* 0: not made yet */
+	struct admin_text headers; /* lines, each with its CR LF */
+	const char *body;
+	size_t body_len;
+	char *owned; /* the body, when it is to be freed */
 };
 
 static inline bool admin_answer_is_made(const struct admin_answer *answer)
 {
-	return answer->response != NULL;
+	return answer->status != 0;
 }
 
 /* --- making it; a second one takes the place of the first --- */
@@ -31,7 +35,7 @@ static inline bool admin_answer_is_made(const struct admin_answer *answer)
 /* Takes over `json`; of NULL it makes a problem. */
 void admin_answer_json(struct admin_answer *answer, unsigned status, json_t *json);
 
-/* `text` is copied. */
+/* Borrows `text`, which stays. */
 void admin_answer_text(struct admin_answer *answer, unsigned status, const char *text);
 
 /* 200. Takes over `data`, allocated by malloc; of NULL it makes a problem. */
@@ -53,9 +57,10 @@ void admin_answer_header(struct admin_answer *answer, const char *name, const ch
 
 /* --- giving it --- */
 
-/* Errors: MHD_NO, which ends the connection: there was no memory even for saying so. */
-enum MHD_Result admin_answer_send(
-	const struct admin_answer *answer, struct MHD_Connection *connection);
+/* Makes its head, to be freed; with `keeps_alive` the connection goes on behind it. Errors: NULL:
+ * there is no memory even for saying so. */
+char *admin_answer_head(
+	const struct admin_answer *answer, bool keeps_alive, bool is_http_1_0, size_t *ret_len);
 
 /* Fine for one that was not made. */
 void admin_answer_finish(struct admin_answer *answer);

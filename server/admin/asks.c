@@ -10,10 +10,7 @@ void admin_asks_send(
 	struct admin_request *request, uint8_t worker, void (*then)(struct admin_request *request))
 {
 	struct admin_context *context = request->context;
-	if (!request->is_waiting) {
-		request->is_waiting = true;
-		MHD_suspend_connection(request->connection);
-	}
+	request->is_waiting = true;
 	request->then = then;
 	request->order.back = context->mailbox;
 	request->order.back_kind = ADMIN_MAIL_ORDER;
@@ -30,7 +27,7 @@ void admin_asks_on_mail(struct mail *mail)
 	request->then(request);
 	if (admin_answer_is_made(&request->answer)) {
 		request->is_waiting = false;
-		MHD_resume_connection(request->connection);
+		request->on_answer(request->line);
 	}
 }
 

@@ -29,8 +29,7 @@ static void refuse(struct admin_request *request)
 
 bool admin_body_is_not_worth_waiting(struct admin_request *request)
 {
-	const char *len = admin_request_header(request, "Content-Length");
-	unsigned long long declared = len ? strtoull(len, NULL, 10) : 0;
+	uint64_t declared = request->head.content_len;
 	if (declared > body_max(request->context)) {
 		refuse(request);
 	}
@@ -66,7 +65,9 @@ static bool reserve(struct admin_request *request, size_t len, size_t most)
 void admin_body_take(struct admin_request *request, const char *data, size_t len)
 {
 	if (admin_answer_is_made(&request->answer) || !request->route->takes_body) {
-		return; /* Read to its end, so that the answer is not overtaken by a reset. */
+		/* Read to its end, so that the answer is not overtaken by a reset. */
+		request->body_skipped += len;
+		return;
 	}
 	size_t most = body_max(request->context);
 	if (len > most - request->body_len) {
@@ -77,6 +78,11 @@ void admin_body_take(struct admin_request *request, const char *data, size_t len
 		memcpy(request->body + request->body_len, data, len);
 		request->body_len += len;
 	}
+}
+
+bool admin_body_is_endless(const struct admin_request *request)
+{
+	return request->body_skipped > SKIPPED_MAX * body_max(request->context);
 }
 
 void admin_body_drop(struct admin_request *request)

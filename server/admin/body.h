@@ -15,6 +15,9 @@ bool admin_body_is_not_worth_waiting(struct admin_request *request);
 /* Appends what has come; makes a problem when that is too much. */
 void admin_body_take(struct admin_request *request, const char *data, size_t len);
 
+/* Whether so much was thrown away that the rest is not worth it. */
+bool admin_body_is_endless(const struct admin_request *request);
+
 /* Frees what was gathered. */
 void admin_body_drop(struct admin_request *request);
 

@@ -1,11 +1,10 @@
 #include "clients.h"
 
-#include <stdlib.h>
-#include <sys/socket.h>
+#include <stddef.h>
 
 enum {
 	REQUEST_MS = 30000, /* from one request's end to the next one's */
-	SWEEP_MS = 1000,    /* between looks at that */
+	LOOK_MS = 1000,     /* between looks at that */
 };
 
 static void unlink_client(struct admin_clients *clients, struct admin_client *client)
@@ -23,69 +22,40 @@ static void link_newest(struct admin_clients *clients, struct admin_client *clie
 	clients->newest = client;
 }
 
-struct admin_client *admin_clients_add(struct admin_clients *clients, int fd)
+void admin_clients_add(struct admin_clients *clients, struct admin_client *client)
 {
-	struct admin_client *client = calloc(1, sizeof(*client));
-	if (client) {
-		client->fd = fd;
-		link_newest(clients, client);
-	}
-	return client;
+	link_newest(clients, client);
+	clients->count++;
 }
 
 void admin_clients_remove(struct admin_clients *clients, struct admin_client *client)
 {
-	if (client) {
-		unlink_client(clients, client);
-		free(client);
-	}
+	unlink_client(clients, client);
+	clients->count--;
 }
 
 void admin_clients_renew(struct admin_clients *clients, struct admin_client *client)
 {
-	if (client) {
-		client->is_busy = false;
-		unlink_client(clients, client);
-		link_newest(clients, client);
-	}
+	unlink_client(clients, client);
+	link_newest(clients, client);
 }
 
-/* The library finds the end of its stream, and closes it. */
-static void cut(struct admin_clients *clients, struct admin_client *client)
+struct admin_client *admin_clients_oldest(const struct admin_clients *clients)
 {
-	shutdown(client->fd, SHUT_RDWR);
-	admin_clients_renew(clients, client);
+	struct admin_client *client = clients->oldest;
+	while (client && client->is_busy) {
+		client = client->next;
+	}
+	return client;
 }
 
-void admin_clients_cut_oldest(struct admin_clients *clients)
+struct admin_client *admin_clients_overdue(const struct admin_clients *clients)
 {
-	for (struct admin_client *client = clients->oldest; client; client = client->next) {
-		if (!client->is_busy) {
-			cut(clients, client);
-			return;
-		}
-	}
-}
-
-void admin_clients_sweep(struct admin_clients *clients, uint64_t now_ms)
-{
-	clients->now_ms = now_ms;
-	if (now_ms - clients->swept_ms < SWEEP_MS) {
-		return;
-	}
-	clients->swept_ms = now_ms;
-	while (clients->oldest && now_ms - clients->oldest->since_ms >= REQUEST_MS) {
-		struct admin_client *client = clients->oldest;
-		if (client->is_busy) {
-			unlink_client(clients, client);
-			link_newest(clients, client);
-		} else {
-			cut(clients, client);
-		}
-	}
+	struct admin_client *client = admin_clients_oldest(clients);
+	return client && clients->now_ms - client->since_ms >= REQUEST_MS ? client : NULL;
 }
 
 int admin_clients_wait_ms(const struct admin_clients *clients)
 {
-	return clients->oldest ? SWEEP_MS : -1;
+	return clients->oldest ? LOOK_MS : -1;
 }

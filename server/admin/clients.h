@@ -9,10 +9,9 @@
 #include <stdint.h>
 
 /* One connection.
- * Owner: its list. */
+ * Owner: its line. */
 struct admin_client {
 	struct admin_client *prev, *next;
-	int fd;            /* the library's */
 	uint64_t since_ms; /* connected, or its last request was over */
 	bool is_busy;      /* one of its requests waits for a worker */
 };
@@ -22,26 +21,25 @@ struct admin_client {
 struct admin_clients {
 	struct admin_client *oldest, *newest;
 	uint64_t now_ms; /* of this turn */
-	uint64_t swept_ms;
+	uint32_t count;
 };
 
-/* Somebody has connected. Returns NULL when memory has run out: he is served, but never shown out.
- */
-struct admin_client *admin_clients_add(struct admin_clients *clients, int fd);
+/* Somebody has connected. */
+void admin_clients_add(struct admin_clients *clients, struct admin_client *client);
 
-/* He is gone; frees him. `client` may be NULL. */
+/* He is gone. */
 void admin_clients_remove(struct admin_clients *clients, struct admin_client *client);
 
-/* One of his requests is over: his time begins anew. `client` may be NULL. */
+/* One of his requests is over: his time begins anew. */
 void admin_clients_renew(struct admin_clients *clients, struct admin_client *client);
 
-/* Shows out the one who has been longest about it. */
-void admin_clients_cut_oldest(struct admin_clients *clients);
+/* The one who has been longest about it and waits for nobody; NULL when there is none. */
+struct admin_client *admin_clients_oldest(const struct admin_clients *clients);
 
-/* Once a turn: shows out those whose time is over. */
-void admin_clients_sweep(struct admin_clients *clients, uint64_t now_ms);
+/* The same, when his time is over. */
+struct admin_client *admin_clients_overdue(const struct admin_clients *clients);
 
-/* In how many ms to come back; -1 for never. */
+/* In how many ms to look for the next one; -1 for never. */
 int admin_clients_wait_ms(const struct admin_clients *clients);
 
 #endif

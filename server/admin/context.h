@@ -35,6 +35,7 @@ struct admin_context {
 	uint64_t started_ms;        /* of the monotonic clock */
 	struct timespec started_at; /* of the calendar's */
 	uint32_t clients;           /* connections to the admin port */
+	uint32_t requests;          /* begun and not over */
 	uint32_t orders;            /* with the workers */
 	size_t body_bytes;          /* held of requests' bodies */
 };

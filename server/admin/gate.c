@@ -1,5 +1,6 @@
 #include "gate.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -8,50 +9,28 @@
 #include "../base/clock.h"
 #include "routes.h"
 
-/* What the headers say about where the request ends. */
-struct framing {
-	unsigned hosts;
-	unsigned lengths;
-	unsigned encodings;
-	bool is_odd; /* a name no header may have, or an encoding that is not chunked */
-};
-
-static enum MHD_Result look_at_header(
-	void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+/* Whether everybody on the way, a proxy too, must agree on where the request ends; makes a problem
+ * else, and what follows is not read. RFC 9112, section 6.3. */
+static bool pass_framing(struct admin_request *request)
 {
-	struct framing *framing = context;
-	(void)kind;
-	framing->hosts += strcasecmp(name, "Host") == 0;
-	framing->lengths += strcasecmp(name, "Content-Length") == 0;
-	framing->is_odd = framing->is_odd || name[strcspn(name, " \t")] != '\0';
-	if (strcasecmp(name, "Transfer-Encoding") == 0) {
-		framing->encodings++;
-		framing->is_odd = framing->is_odd || !value || strcasecmp(value, "chunked") != 0;
-	}
-	return MHD_YES;
-}
-
-/* Whether everybody on the way, a proxy too, must agree on where the request ends, which the
- * library does not insist on; makes a problem else, and what follows is not read. RFC 9112,
- * sections 5.1 and 6.3. */
-static bool pass_framing(struct admin_request *request, const struct framing *framing)
-{
-	if (framing->lengths + framing->encodings <= 1 && !framing->is_odd) {
+	if (!request->head.is_ambiguous) {
 		return true;
 	}
 	admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_REQUEST,
-		"one Content-Length, or the Transfer-Encoding chunked, and header names without blanks");
-	admin_answer_header(&request->answer, "Connection", "close");
+		"one Content-Length, which is a number, or the Transfer-Encoding chunked");
 	request->ends_connection = true;
 	return false;
 }
 
 /* Whether it comes from where it may; makes a problem else. */
-static bool pass_origin(struct admin_request *request, unsigned host_count)
+static bool pass_origin(struct admin_request *request)
 {
+	const char *authority = request->head.authority;
 	struct admin_origin_head head = {
-		.host_count = host_count,
-		.host = admin_request_header(request, "Host"),
+		.host_count = admin_head_count(&request->head, "Host"),
+		/* Of a whole URL, its own counts. RFC 9112 section 3.2.2. */
+		.host = authority ? authority : admin_request_header(request, "Host"),
+		.may_lack_host = request->head.is_http_1_0,
 		.origin = admin_request_header(request, "Origin"),
 		.fetch_site = admin_request_header(request, "Sec-Fetch-Site"),
 		.fetch_mode = admin_request_header(request, "Sec-Fetch-Mode"),
@@ -89,13 +68,13 @@ static bool pass_origin(struct admin_request *request, unsigned host_count)
 
 static enum admin_method method_of(const char *text)
 {
-	if (strcmp(text, MHD_HTTP_METHOD_GET) == 0 || strcmp(text, MHD_HTTP_METHOD_HEAD) == 0) {
+	if (strcmp(text, "GET") == 0 || strcmp(text, "HEAD") == 0) {
 		return ADMIN_GET;
 	}
-	if (strcmp(text, MHD_HTTP_METHOD_POST) == 0) {
+	if (strcmp(text, "POST") == 0) {
 		return ADMIN_POST;
 	}
-	return strcmp(text, MHD_HTTP_METHOD_DELETE) == 0 ? ADMIN_DELETE : ADMIN_OTHER;
+	return strcmp(text, "DELETE") == 0 ? ADMIN_DELETE : ADMIN_OTHER;
 }
 
 static bool is_json(const char *type)
@@ -123,29 +102,40 @@ static bool pass_rate(struct admin_request *request)
 	return false;
 }
 
+/* In the path, or in the query where clients would take it out of the path. */
+static int decode_name(struct admin_request *request, struct slice encoded)
+{
+	struct slice query = {request->head.query, strlen(request->head.query)};
+	int len = query_find(query, SLICE(ADMIN_REQUEST_NAME), request->name, USER_NAME_MAX);
+	if (len == -ENOENT) {
+		return query_decode(encoded, request->name, USER_NAME_MAX);
+	}
+	return slice_equals(encoded, SLICE(ADMIN_REQUEST_NAMELESS)) ? len : -EBADMSG;
+}
+
 static void take_name(struct admin_request *request, struct slice encoded)
 {
-	int len = query_decode(encoded, request->name, USER_NAME_MAX);
+	int len = decode_name(request, encoded);
 	if (len < 0 || !user_name_is_valid(request->name, (size_t)len)) {
 		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_NAME,
-			"a name is 1 to %d bytes of percent-encoded UTF-8 " USER_NAME_RULE,
+			"a name is 1 to %d bytes of percent-encoded UTF-8 " USER_NAME_RULE
+			"; where it is ?name=NAME, the path has - in its place",
 			USER_NAME_MAX);
 		return;
 	}
 	request->name_len = (size_t)len;
 }
 
-void admin_gate_judge(struct admin_request *request, const char *path, const char *method)
+void admin_gate_judge(struct admin_request *request)
 {
-	struct framing framing = {0};
 	const char *name;
 	size_t name_len = 0;
 	char allow[ADMIN_ALLOW_MAX];
-	request->method = method_of(method);
-	request->route = admin_routes_find(
-		request->method, path, request->context->config.demo, &name, &name_len, allow);
-	MHD_get_connection_values(request->connection, MHD_HEADER_KIND, look_at_header, &framing);
-	if (!pass_framing(request, &framing) || !pass_origin(request, framing.hosts)) {
+	request->method = method_of(request->head.method);
+	request->route = admin_routes_find(request->method, request->head.path,
+		request->context->config.demo, &name, &name_len, allow);
+	request->takes_name = name != NULL;
+	if (!pass_framing(request) || !pass_origin(request)) {
 		return;
 	}
 	if (!request->route && allow[0]) {

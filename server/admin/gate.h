@@ -6,7 +6,7 @@
 #include "request.h"
 
 /* Fills in method, route and name of a request whose head has come; makes a problem when it goes no
- * further. `path` and `method` are as they came. */
-void admin_gate_judge(struct admin_request *request, const char *path, const char *method);
+ * further. */
+void admin_gate_judge(struct admin_request *request);
 
 #endif

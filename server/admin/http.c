@@ -1,214 +1,224 @@
 #include "http.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "../base/handle.h"
-#include "body.h"
 #include "clients.h"
-#include "gate.h"
-#include "request.h"
-#include "routes.h"
+#include "line.h"
 
 enum {
-	ROWS_MAX = 8,              /* addresses that one name may stand for */
-	CLIENT_MEMORY = 32 * 1024, /* bytes for the head of a request */
+	EVENTS = 32,
+	ACCEPTED_SHARE = 4, /* the part of all lines that may come in one turn, from one listener */
+	RETRY_MS = 100,     /* until newcomers are looked at again, when none could be taken in */
+	LISTENER = 0,       /* as the data of an event */
 };
 
 /* Owner:  the admin thread.
  * Shared: never. */
 struct admin_http {
 	struct admin_context *context;
-	struct MHD_Daemon *daemons[ROWS_MAX];
-	unsigned daemon_count;
-	bool is_closed;
-	uint32_t clients_max;
-	uint32_t requests;
-	uint32_t ended; /* connections, ever */
+	const struct listeners *listeners; /* NULL once closed */
+	struct loop lines;                 /* events' data: a line, or LISTENER */
 	struct admin_clients clients;
+	uint32_t clients_max;
+	bool is_listening; /* the listeners are watched */
 };
 
-/* --- connections -------------------------------------------------------------------------------
+/* --- lines -------------------------------------------------------------------------------------
  */
 
-static void on_connection(void *owner, struct MHD_Connection *connection, void **ret_client,
-	enum MHD_ConnectionNotificationCode what)
+/* Has epoll report what the line waits for. Errors: -errno. */
+static int watch(struct admin_http *http, struct admin_line *line)
 {
-	struct admin_http *http = owner;
-	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-		const union MHD_ConnectionInfo *info =
-			MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-		*ret_client = admin_clients_add(&http->clients, info->connect_fd);
-		/* A fourth of the room is for who comes while others are shown out. */
-		if (++http->context->clients > http->clients_max - http->clients_max / 4) {
-			admin_clients_cut_oldest(&http->clients);
-		}
+	uint32_t wants = admin_line_wants(line);
+	if (wants == line->watched) {
+		return 0;
+	}
+	struct epoll_event event = {.events = wants, .data.ptr = line};
+	int how = line->watched == 0 ? EPOLL_CTL_ADD : wants == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+	line->watched = wants;
+	return epoll_ctl(http->lines.epoll_fd, how, line->fd, &event) < 0 ? -errno : 0;
+}
+
+/* After each step of a line. */
+static void settle(struct admin_http *http, struct admin_line *line)
+{
+	bool has_ended = line->state == ADMIN_LINE_ENDED;
+	if (has_ended || (watch(http, line) < 0 && line->state != ADMIN_LINE_WAITING)) {
+		admin_line_destroy(line);
+	}
+}
+
+static void on_answer(struct admin_line *line)
+{
+	admin_line_run(line);
+	settle(line->owner, line);
+}
+
+static void on_event(struct admin_http *http, struct admin_line *line, uint32_t events)
+{
+	/* An error is found by whichever call comes next. */
+	if (line->watched & EPOLLIN && events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+		admin_line_read(line);
 	} else {
-		http->context->clients--;
-		http->ended++;
-		admin_clients_remove(&http->clients, *ret_client);
+		admin_line_run(line);
+	}
+	settle(http, line);
+}
+
+static struct admin_line *line_of(struct admin_client *client)
+{
+	return (struct admin_line *)((char *)client - offsetof(struct admin_line, client));
+}
+
+static void show_out_the_overdue(struct admin_http *http)
+{
+	struct admin_client *client;
+	while ((client = admin_clients_overdue(&http->clients))) {
+		admin_line_destroy(line_of(client));
 	}
 }
 
-static struct admin_client *client_of(struct MHD_Connection *connection)
-{
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	return info ? info->socket_context : NULL;
-}
-
-/* --- a request ---------------------------------------------------------------------------------
+/* --- newcomers ---------------------------------------------------------------------------------
  */
 
-static enum MHD_Result make_request(struct admin_http *http, struct MHD_Connection *connection,
-	const char *path, const char *method, void **ret_request)
+/* Those from whom nobody can be taken in would be reported for ever. */
+static void listen_to(struct admin_http *http, bool is_listening)
 {
-	struct admin_request *request = calloc(1, sizeof(*request));
-	if (!request) {
-		return MHD_NO;
+	for (size_t row = 0; row < http->listeners->count; row++) {
+		struct epoll_event event = {.events = is_listening ? EPOLLIN : 0};
+		epoll_ctl(http->lines.epoll_fd, EPOLL_CTL_MOD,
+			listeners_fd(http->listeners, row, 0), &event);
 	}
-	http->requests++;
-	*ret_request = request;
-	request->context = http->context;
-	request->connection = connection;
-	snprintf(request->path, sizeof(request->path), "%s", path);
-	admin_gate_judge(request, path, method);
-	return admin_body_is_not_worth_waiting(request)
-		       ? admin_answer_send(&request->answer, connection)
-		       : MHD_YES;
+	http->is_listening = is_listening;
 }
 
-static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection, const char *path,
-	const char *method, const char *version, const char *data, size_t *data_len, void **context)
+/* Whether there is room for one more; the oldest make some. */
+static bool make_room(struct admin_http *http)
 {
-	struct admin_http *http = owner;
-	struct admin_request *request = *context;
-	(void)version;
-	if (!request) {
-		return make_request(http, connection, path, method, context);
+	if (http->clients.count < http->clients_max) {
+		return true;
 	}
-	if (*data_len > 0) {
-		admin_body_take(request, data, *data_len);
-		*data_len = 0;
-		return MHD_YES;
+	struct admin_client *oldest = admin_clients_oldest(&http->clients);
+	if (oldest) {
+		admin_line_destroy(line_of(oldest));
 	}
-	if (!admin_answer_is_made(&request->answer)) {
-		struct admin_client *client = client_of(connection);
-		request->route->handle(request);
-		if (request->is_waiting) {
-			if (client) {
-				client->is_busy = true;
-			}
-			return MHD_YES;
+	return oldest != NULL;
+}
+
+/* Errors: -ENOMEM: he is sent away. */
+static int take_in(struct admin_http *http, int fd)
+{
+	int on = 1;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* of no use to a Unix socket */
+	struct admin_line *line = admin_line_create(http->context, &http->clients, fd);
+	if (!line) {
+		close(fd);
+		return -ENOMEM;
+	}
+	line->owner = http;
+	line->on_answer = on_answer;
+	admin_line_read(line); /* What he wants has come with him, as a rule. */
+	settle(http, line);
+	return 0;
+}
+
+/* Errors: -EAGAIN when nobody waits; else why nobody can be taken in. */
+static int accept_one(struct admin_http *http, int listen_fd)
+{
+	if (!make_room(http)) {
+		return -EBUSY;
+	}
+	int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0) {
+		return take_in(http, fd);
+	}
+	return errno == ECONNABORTED || errno == EINTR ? 0 : -errno;
+}
+
+/* A few of each listener, so that those who are in are heard in between. */
+static void accept_some(struct admin_http *http)
+{
+	bool is_stuck = false;
+	for (size_t row = 0; row < http->listeners->count; row++) {
+		int err = 0;
+		for (uint32_t i = 0; i <= http->clients_max / ACCEPTED_SHARE && !err; i++) {
+			err = accept_one(http, listeners_fd(http->listeners, row, 0));
 		}
+		is_stuck = is_stuck || (err && err != -EAGAIN);
 	}
-	return admin_answer_send(&request->answer, connection);
+	if (is_stuck == http->is_listening) {
+		listen_to(http, !is_stuck);
+	}
 }
 
-static void on_completed(void *owner, struct MHD_Connection *connection, void **context,
-	enum MHD_RequestTerminationCode how)
-{
-	struct admin_http *http = owner;
-	struct admin_request *request = *context;
-	struct admin_client *client = client_of(connection);
-	(void)how;
-	if (!request) {
-		return;
-	}
-	*context = NULL;
-	http->requests--;
-	admin_clients_renew(&http->clients, client);
-	if (request->asks_for_drain) {
-		/* Only now, as the port is gone when nobody is left to be sent away. */
-		eventfd_write(http->context->drain_fd, 1);
-	}
-	admin_answer_finish(&request->answer);
-	admin_body_drop(request);
-	free(request->state);
-	free(request);
-}
-
-/* Paths and parameters are decoded by those who know what they may hold. */
-static size_t leave_as_it_is(void *owner, struct MHD_Connection *connection, char *text)
-{
-	(void)owner;
-	(void)connection;
-	return strlen(text);
-}
-
-/* --- turns ---------------------------------------------------------------------------------------
+/* --- turns -------------------------------------------------------------------------------------
  */
 
 void admin_http_run(struct admin_http *http, uint64_t now_ms)
 {
-	admin_clients_sweep(&http->clients, now_ms);
-	for (unsigned i = 0; i < http->daemon_count; i++) {
-		uint32_t before;
-		do {
-			before = http->ended;
-			MHD_run(http->daemons[i]);
-			/* At its limit the library does not listen, and goes back to it only in a
-			 * run after somebody has left. */
-		} while (http->ended != before);
+	bool has_newcomers = !http->is_listening;
+	http->clients.now_ms = now_ms;
+	show_out_the_overdue(http);
+	int count = loop_wait(&http->lines, 0);
+	for (int i = 0; i < count; i++) {
+		const struct epoll_event *event = &http->lines.events[i];
+		if (event->data.ptr) {
+			on_event(http, event->data.ptr, event->events);
+		} else {
+			has_newcomers = true;
+		}
+	}
+	/* Only now, as the oldest may have to go for them. */
+	if (has_newcomers && http->listeners) {
+		accept_some(http);
 	}
 }
 
 int admin_http_wait_ms(struct admin_http *http)
 {
-	int wait_ms = admin_clients_wait_ms(&http->clients);
-	unsigned long long least = wait_ms < 0 ? INT32_MAX : (unsigned long long)wait_ms;
-	for (unsigned i = 0; i < http->daemon_count; i++) {
-		MHD_UNSIGNED_LONG_LONG wait;
-		if (MHD_get_timeout(http->daemons[i], &wait) == MHD_YES && wait < least) {
-			least = wait;
-		}
-	}
-	return least == INT32_MAX ? -1 : (int)least;
+	bool is_stuck = http->listeners && !http->is_listening;
+	return loop_sooner(is_stuck ? RETRY_MS : -1, admin_clients_wait_ms(&http->clients));
 }
 
 uint32_t admin_http_requests(const struct admin_http *http)
 {
-	return http->requests;
+	return http->context->requests;
 }
 
 /* --- life --------------------------------------------------------------------------------------
  */
 
-static int start_daemon(struct admin_http *http, int fd, struct loop *loop)
+static int init(struct admin_http *http, struct loop *loop)
 {
-	struct MHD_Daemon *daemon =
-		MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-			on_request, http, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-			(unsigned)http->clients_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-			(size_t)CLIENT_MEMORY, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
-			MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
-			MHD_OPTION_UNESCAPE_CALLBACK, leave_as_it_is, http, MHD_OPTION_END);
-	if (!daemon) {
-		return errno ? -errno : -EIO;
+	int err = loop_init(&http->lines, EVENTS);
+	for (size_t row = 0; row < http->listeners->count && !err; row++) {
+		err = loop_watch(
+			&http->lines, listeners_fd(http->listeners, row, 0), EPOLLIN, LISTENER);
 	}
-	http->daemons[http->daemon_count++] = daemon;
-	const union MHD_DaemonInfo *info = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD);
-	return info ? loop_watch(loop, info->epoll_fd, EPOLLIN,
-			      handle_make(HANDLE_WORKER_RESERVED, 0, 0))
-		    : -EIO;
+	return err ? err
+		   : loop_watch(loop, http->lines.epoll_fd, EPOLLIN,
+			     handle_make(HANDLE_WORKER_RESERVED, 0, 0));
 }
 
 int admin_http_create(struct admin_context *context, const struct listeners *listeners,
 	uint32_t clients_max, struct loop *loop, struct admin_http **ret_http)
 {
 	struct admin_http *http = calloc(1, sizeof(*http));
-	int err = 0;
 	if (!http) {
 		return -ENOMEM;
 	}
+	http->lines = LOOP_EMPTY;
 	http->context = context;
+	http->listeners = listeners;
 	http->clients_max = clients_max;
-	for (size_t row = 0; row < listeners->count && row < ROWS_MAX && !err; row++) {
-		err = start_daemon(http, listeners_fd(listeners, row, 0), loop);
-	}
+	http->is_listening = true;
+	int err = init(http, loop);
 	if (err) {
 		admin_http_destroy(&http);
 		return err;
@@ -219,14 +229,11 @@ int admin_http_create(struct admin_context *context, const struct listeners *lis
 
 void admin_http_close(struct admin_http *http)
 {
-	if (http->is_closed) {
-		return;
+	for (size_t row = 0; http->listeners && row < http->listeners->count; row++) {
+		epoll_ctl(http->lines.epoll_fd, EPOLL_CTL_DEL,
+			listeners_fd(http->listeners, row, 0), NULL);
 	}
-	http->is_closed = true;
-	for (unsigned i = 0; i < http->daemon_count; i++) {
-		/* Else the library would close the listeners' descriptors. */
-		MHD_quiesce_daemon(http->daemons[i]);
-	}
+	http->listeners = NULL;
 }
 
 void admin_http_destroy(struct admin_http **http)
@@ -237,8 +244,9 @@ void admin_http_destroy(struct admin_http **http)
 	}
 	*http = NULL;
 	admin_http_close(given);
-	for (unsigned i = 0; i < given->daemon_count; i++) {
-		MHD_stop_daemon(given->daemons[i]);
+	while (given->clients.oldest) {
+		admin_line_destroy(line_of(given->clients.oldest));
 	}
+	loop_finish(&given->lines);
 	free(given);
 }

@@ -1,5 +1,5 @@
-/* Where HTTP comes in: libmicrohttpd's daemons, the connections to them, requests on their way to
- * the routes. All of it belongs to the admin thread. */
+/* Where HTTP comes in: the listeners of the admin port and the lines to it, in an epoll of their
+ * own. All of it belongs to the admin thread. */
 #ifndef TIDEGATE_ADMIN_HTTP_H
 #define TIDEGATE_ADMIN_HTTP_H
 

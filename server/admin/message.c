@@ -18,6 +18,7 @@
 
 enum {
 	SHOWN_MAX = 64, /* bytes of what a stranger wrote that are told back */
+	PARTS_MAX = 32, /* brackets, colons and commas of a document */
 };
 
 /* What a body says. Strings are the document's. */
@@ -43,10 +44,33 @@ __attribute__((format(printf, 2, 3))) static int fail(char *ret_fault, const cha
 /* --- documents ---------------------------------------------------------------------------------
  */
 
+/* Whether a document has no more parts than anything that is taken here. The library makes an
+ * object of up to 300 bytes for each; a string costs a few times its size. */
+static bool is_small(const uint8_t *body, size_t body_len)
+{
+	bool is_in_string = false;
+	size_t parts = 0;
+	for (size_t i = 0; i < body_len && parts <= PARTS_MAX; i++) {
+		if (body[i] == '"') {
+			is_in_string = !is_in_string;
+		} else if (is_in_string) {
+			i += body[i] == '\\';
+		} else {
+			parts += body[i] == '{' || body[i] == '[' || body[i] == ':' ||
+				 body[i] == ',';
+		}
+	}
+	return parts <= PARTS_MAX;
+}
+
 /* An object. Errors: NULL with ret_fault. */
 static json_t *load(const uint8_t *body, size_t body_len, char *ret_fault)
 {
 	json_error_t error;
+	if (!is_small(body, body_len)) {
+		fail(ret_fault, "an object of a few members is needed, not so many parts");
+		return NULL;
+	}
 	json_t *document = json_loadb(
 		(const char *)body, body_len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
 	if (!document) {

@@ -71,7 +71,7 @@ static bool is_own_origin(const char *origin, const char *host)
 
 static bool is_own_page(const struct admin_origin_head *head)
 {
-	if (head->origin && !is_own_origin(head->origin, head->host)) {
+	if (head->origin && (!head->host || !is_own_origin(head->origin, head->host))) {
 		return false;
 	}
 	if (!head->fetch_site || strcmp(head->fetch_site, "same-origin") == 0 ||
@@ -111,17 +111,30 @@ static enum admin_verdict judge_token(
 	return is_token(origin, given + strspn(given, " ")) ? ADMIN_WELCOME : ADMIN_WRONG_TOKEN;
 }
 
-enum admin_verdict admin_origin_judge(
+/* Whether it asks under a name that it may. */
+static enum admin_verdict judge_host(
 	const struct admin_origin *origin, const struct admin_origin_head *head)
 {
 	char name[ADMIN_HOST_MAX];
-	if (head->host_count != 1 || admin_origin_host(head->host, name) < 0) {
-		return ADMIN_BAD_HOST;
-	}
 	/* With a token a name of somebody else is of no use to him: his page does not know it. */
 	bool is_trusting = origin->token_len == 0 && !origin->is_unix;
-	if (is_trusting && !is_loopback(name) && strcasecmp(name, origin->host) != 0) {
-		return ADMIN_WRONG_HOST;
+	if (!head->host && head->may_lack_host) {
+		return is_trusting && !head->is_open ? ADMIN_BAD_HOST : ADMIN_WELCOME;
+	}
+	bool is_one = head->host_count == 1 || (head->host_count == 0 && head->may_lack_host);
+	if (!is_one || admin_origin_host(head->host, name) < 0) {
+		return ADMIN_BAD_HOST;
+	}
+	bool is_ours = is_loopback(name) || strcasecmp(name, origin->host) == 0;
+	return is_trusting && !is_ours ? ADMIN_WRONG_HOST : ADMIN_WELCOME;
+}
+
+enum admin_verdict admin_origin_judge(
+	const struct admin_origin *origin, const struct admin_origin_head *head)
+{
+	enum admin_verdict verdict = judge_host(origin, head);
+	if (verdict != ADMIN_WELCOME) {
+		return verdict;
 	}
 	if (!is_own_page(head)) {
 		return ADMIN_FOREIGN_ORIGIN;

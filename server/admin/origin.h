@@ -28,6 +28,7 @@ struct admin_origin {
 struct admin_origin_head {
 	unsigned host_count;
 	const char *host;
+	bool may_lack_host; /* HTTP/1.0, which no browser speaks */
 	const char *origin;
 	const char *fetch_site;
 	const char *fetch_mode;

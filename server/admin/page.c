@@ -58,7 +58,7 @@ void admin_page_console(struct admin_request *request)
 
 void admin_page_file(struct admin_request *request)
 {
-	const struct admin_asset *asset = admin_asset_find(request->path);
+	const struct admin_asset *asset = admin_asset_find(request->head.path);
 	if (!asset) {
 		admin_answer_problem(&request->answer, ADMIN_PROBLEM_NOT_FOUND,
 			"this gateway was built without its console");

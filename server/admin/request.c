@@ -1,77 +1,104 @@
 #include "request.h"
 
-#include <stdio.h>
+#include <errno.h>
 #include <string.h>
 
 #include "../../proto/ascii.h"
 #include "../../proto/query.h"
 
+enum {
+	PARAMETER_MAX = 60, /* bytes of a parameter's name */
+	NUMBER_MAX = 10,    /* digits */
+};
+
 const char *admin_request_header(const struct admin_request *request, const char *name)
 {
-	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+	return admin_head_field(&request->head, name);
 }
 
 /* --- query parameters --------------------------------------------------------------------------
  */
 
-const char *admin_request_query(const struct admin_request *request, const char *name)
+static struct slice slice_of(const char *text)
 {
-	return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
+	return (struct slice){text, strlen(text)};
 }
 
-struct query_check {
-	const char *const *names;
-	uint32_t seen; /* a bit for each of them */
-	const char *fault;
-	char name[64];
-};
-
-static enum MHD_Result check_parameter(
-	void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+/* Finds one and decodes it, with a NUL. Returns its length. Errors: as query_find. */
+static int find(const struct admin_request *request, const char *name, char *ret_text, size_t max)
 {
-	struct query_check *check = context;
-	(void)kind;
-	for (unsigned i = 0; check->names[i]; i++) {
-		if (strcmp(check->names[i], name) != 0) {
-			continue;
-		}
-		if (check->seen & 1u << i) {
-			check->fault = "comes twice";
-		} else if (!value) {
-			check->fault = "has no value";
-		}
-		check->seen |= 1u << i;
-		snprintf(check->name, sizeof(check->name), "%s", name);
-		return check->fault ? MHD_NO : MHD_YES;
+	int len = query_find(slice_of(request->head.query), slice_of(name), ret_text, max);
+	ret_text[len < 0 ? 0 : len] = '\0';
+	return len;
+}
+
+bool admin_request_has(const struct admin_request *request, const char *name)
+{
+	char nothing[1];
+	return find(request, name, nothing, 0) != -ENOENT;
+}
+
+/* The one of `names`, which ends with NULL, that a parameter's encoded name stands for; or NULL. */
+static const char *known_name(const char *const *names, struct slice encoded)
+{
+	char name[PARAMETER_MAX + 1];
+	int len = query_decode(encoded, name, PARAMETER_MAX);
+	name[len < 0 ? 0 : len] = '\0';
+	while (*names && strcmp(*names, name) != 0) {
+		names++;
 	}
-	check->fault = "is unknown here";
-	/* What a stranger wrote: only what is surely text goes into the answer. */
-	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz_");
-	snprintf(check->name, sizeof(check->name), "%.*s", (int)(len < 60 ? len : 60), name);
-	return MHD_NO;
+	return *names;
+}
+
+/* Makes the problem; of what a stranger wrote only what is surely text goes into it. */
+static bool fail(struct admin_request *request, struct slice name, const char *fault)
+{
+	size_t len = 0;
+	while (len < name.len && len < PARAMETER_MAX &&
+		(ascii_is_alnum(name.data[len]) || name.data[len] == '_')) {
+		len++;
+	}
+	admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_QUERY, "\"%.*s\" %s", (int)len,
+		name.data, fault);
+	return false;
 }
 
 bool admin_request_check_query(struct admin_request *request, const char *const *names)
 {
-	struct query_check check = {.names = names};
-	MHD_get_connection_values(
-		request->connection, MHD_GET_ARGUMENT_KIND, check_parameter, &check);
-	if (check.fault) {
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_QUERY, "\"%s\" %s",
-			check.name, check.fault);
+	static const char *const stands_for_name[] = {ADMIN_REQUEST_NAME, NULL};
+	struct slice rest = slice_of(request->head.query);
+	while (rest.len > 0) {
+		char nothing[1];
+		struct slice part = slice_cut(&rest, '&');
+		bool has_value = part.len > 0 && memchr(part.data, '=', part.len);
+		struct slice name = slice_cut(&part, '=');
+		const char *known = known_name(names, name);
+		if (!known && request->takes_name) {
+			known = known_name(stands_for_name, name);
+		}
+		if (!known) {
+			return fail(request, name, "is unknown here");
+		}
+		if (!has_value) {
+			return fail(request, name, "has no value");
+		}
+		if (find(request, known, nothing, 0) == -EEXIST) {
+			return fail(request, name, "comes twice");
+		}
 	}
-	return !check.fault;
+	return true;
 }
 
 bool admin_request_take_number(struct admin_request *request, const char *name, uint32_t min,
 	uint32_t max, uint32_t *number)
 {
-	const char *text = admin_request_query(request, name);
+	char text[NUMBER_MAX + 1];
 	uint64_t value;
-	if (!text || !text[0]) {
+	int len = find(request, name, text, NUMBER_MAX);
+	if (len == -ENOENT || len == 0) {
 		return true;
 	}
-	if (!ascii_number(text, strlen(text), max, &value) || value < min) {
+	if (len < 0 || !ascii_number(text, (size_t)len, max, &value) || value < min) {
 		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_QUERY,
 			"\"%s\" must be a number from %u to %u", name, min, max);
 		return false;
@@ -83,14 +110,22 @@ bool admin_request_take_number(struct admin_request *request, const char *name, 
 bool admin_request_take_text(struct admin_request *request, const char *name, size_t max,
 	char *ret_text, size_t *ret_len)
 {
-	const char *text = admin_request_query(request, name);
-	int len = text ? query_decode((struct slice){text, strlen(text)}, ret_text, max) : 0;
-	if (len < 0) {
+	int len = find(request, name, ret_text, max);
+	*ret_len = len < 0 ? 0 : (size_t)len;
+	if (len < 0 && len != -ENOENT) {
 		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_QUERY,
 			"\"%s\" must be percent-encoded and have at most %zu bytes", name, max);
 		return false;
 	}
-	ret_text[len] = '\0';
-	*ret_len = (size_t)len;
 	return true;
+}
+
+bool admin_request_take_prose(struct admin_request *request, const char *name, size_t max,
+	char *ret_text, size_t *ret_len)
+{
+	char *query = request->head.query;
+	while ((query = strchr(query, '+'))) {
+		*query = ' ';
+	}
+	return admin_request_take_text(request, name, max, ret_text, ret_len);
 }

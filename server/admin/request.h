@@ -1,6 +1,6 @@
 /* A request to the admin port: what came, and how far its answer is.
  *
- * One that needs a worker is suspended: its order goes to the worker's mailbox and comes back to
+ * One that needs a worker waits: its order goes to the worker's mailbox and comes back to
  * the admin's, so that no thread waits for another. */
 #ifndef TIDEGATE_ADMIN_REQUEST_H
 #define TIDEGATE_ADMIN_REQUEST_H
@@ -9,39 +9,47 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <microhttpd.h>
-
 #include "../../proto/user_name.h"
 #include "../session/orders.h"
 #include "answer.h"
 #include "context.h"
+#include "head.h"
 
 enum admin_method {
-	ADMIN_GET, /* HEAD too: the library leaves the body out */
+	ADMIN_GET, /* HEAD too, which is answered without a body */
 	ADMIN_POST,
 	ADMIN_DELETE,
 	ADMIN_METHOD_COUNT,
 	ADMIN_OTHER = ADMIN_METHOD_COUNT,
 };
 
+/* The query parameter that stands for a path's NAME, which is ADMIN_REQUEST_NAMELESS then: clients
+ * take `.` and `..` out of paths, however they are encoded (WHATWG URL section 4.4). */
+#define ADMIN_REQUEST_NAME     "name"
+#define ADMIN_REQUEST_NAMELESS "-"
+
+struct admin_line;
 struct admin_route;
 
 /* Owner:  the admin thread; its order, a worker while it is away.
- * Freed:  when the library says that the request is over. */
+ * Freed:  by the line it came over, when it has been answered. */
 struct admin_request {
 	struct admin_context *context;
-	struct MHD_Connection *connection;
+	struct admin_line *line; /* that it came over */
+	struct admin_head head;
 	const struct admin_route *route; /* NULL when there is none */
 	enum admin_method method;
-	char path[1024];              /* as it came, cut; not decoded */
-	char name[USER_NAME_MAX + 1]; /* NAME of the path, decoded */
+	bool takes_name;              /* the route is one with a NAME */
+	char name[USER_NAME_MAX + 1]; /* that NAME, decoded */
 	size_t name_len;
 	uint8_t *body;
 	size_t body_len;
 	size_t body_capacity;
-	bool is_waiting;      /* suspended */
-	bool asks_for_drain;  /* once it is answered */
-	bool ends_connection; /* what follows cannot be told from its body */
+	uint64_t body_skipped;                      /* bytes thrown away */
+	bool is_waiting;                            /* for its order to come back */
+	bool asks_for_drain;                        /* once it is answered */
+	bool ends_connection;                       /* what follows cannot be told from its body */
+	void (*on_answer)(struct admin_line *line); /* when one that has waited is answered */
 	struct admin_answer answer;
 	void *state; /* of the handler, freed with the request */
 	struct order order;
@@ -55,11 +63,11 @@ const char *admin_request_header(const struct admin_request *request, const char
 
 /* --- query parameters --- */
 
-/* One as it came, NULL when it is not there. */
-const char *admin_request_query(const struct admin_request *request, const char *name);
+/* Whether one is there. */
+bool admin_request_has(const struct admin_request *request, const char *name);
 
-/* Whether all of them are among `names`, which ends with NULL, and none comes twice; makes a
- * problem else. */
+/* Whether all of them are among `names`, which ends with NULL, or the one that stands for the
+ * path's NAME, and none comes twice; makes a problem else. */
 bool admin_request_check_query(struct admin_request *request, const char *const *names);
 
 /* Takes a number, which may be left out, or empty: *number stays then. Makes a problem, and returns
@@ -67,9 +75,14 @@ bool admin_request_check_query(struct admin_request *request, const char *const 
 bool admin_request_take_number(struct admin_request *request, const char *name, uint32_t min,
 	uint32_t max, uint32_t *number);
 
-/* Takes a text, decoded and with a NUL, which may be left out: it is empty then. Makes a problem,
- * and returns false, when it has more than `max` bytes. */
+/* Takes a text, decoded and with a NUL, which may be left out: it is empty then. '+' is a plus.
+ * Makes a problem, and returns false, when it has more than `max` bytes. */
 bool admin_request_take_text(struct admin_request *request, const char *name, size_t max,
+	char *ret_text, size_t *ret_len);
+
+/* The same of what people read: '+' is a blank, as forms and many libraries write it, and is one in
+ * the whole query from then on. */
+bool admin_request_take_prose(struct admin_request *request, const char *name, size_t max,
 	char *ret_text, size_t *ret_len);
 
 #endif

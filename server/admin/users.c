@@ -94,17 +94,19 @@ static void on_listed(struct admin_request *request)
 void admin_users_list(struct admin_request *request)
 {
 	static const char *const names[] = {"prefix", "limit", "cursor", NULL};
-	const char *cursor = admin_request_query(request, "cursor");
+	char cursor[ADMIN_CURSOR_MAX];
+	size_t cursor_len;
 	uint32_t limit = LIMIT_DEFAULT;
 	uint8_t worker = 0;
 	if (!admin_request_check_query(request, names) ||
-		!admin_request_take_number(request, "limit", 1, LIMIT_MAX, &limit)) {
+		!admin_request_take_number(request, "limit", 1, LIMIT_MAX, &limit) ||
+		!admin_request_take_text(
+			request, "cursor", sizeof(cursor) - 1, cursor, &cursor_len)) {
 		return;
 	}
 	/* An empty one is the first page's. */
-	if (cursor && cursor[0] &&
-		admin_cursor_read(cursor, request->context->node->worker_count, &worker,
-			&request->order.cursor) < 0) {
+	if (cursor_len > 0 && admin_cursor_read(cursor, request->context->node->worker_count,
+				      &worker, &request->order.cursor) < 0) {
 		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_QUERY,
 			"\"cursor\" must be one that a page came with");
 		return;
@@ -131,20 +133,40 @@ void admin_users_list(struct admin_request *request)
 /* --- ends --------------------------------------------------------------------------------------
  */
 
-/* What a backend may say at the end: of the registry's codes those that are its to give. */
+/* What a backend may say at the end, beside an application's own codes: of the registry's those
+ * that are its to give. PROTOCOL section 5. */
+static const uint16_t backends_codes[] = {
+	CLOSE_CODE_NORMAL,
+	CLOSE_CODE_POLICY,
+	CLOSE_CODE_RESTART,
+	CLOSE_CODE_OVERLOADED,
+	CLOSE_CODE_UNAUTHENTICATED,
+	CLOSE_CODE_READ_TIMEOUT,
+};
+
+enum {
+	BACKENDS_CODES = sizeof(backends_codes) / sizeof(backends_codes[0]),
+};
+
 static bool is_backends_code(uint32_t code)
 {
-	switch (code) {
-	case CLOSE_CODE_NORMAL:
-	case CLOSE_CODE_POLICY:
-	case CLOSE_CODE_RESTART:
-	case CLOSE_CODE_OVERLOADED:
-	case CLOSE_CODE_UNAUTHENTICATED:
-	case CLOSE_CODE_READ_TIMEOUT:
-		return true;
-	default:
-		return code >= CLOSE_CODE_PRIVATE_FIRST && code <= CLOSE_CODE_LAST;
+	for (size_t i = 0; i < BACKENDS_CODES; i++) {
+		if (code == backends_codes[i]) {
+			return true;
+		}
 	}
+	return code >= CLOSE_CODE_PRIVATE_FIRST && code <= CLOSE_CODE_LAST;
+}
+
+static void refuse_code(struct admin_request *request)
+{
+	char codes[BACKENDS_CODES * sizeof("65535, ")] = "";
+	for (size_t i = 0; i < BACKENDS_CODES; i++) {
+		sprintf(codes + strlen(codes), "%u, ", backends_codes[i]);
+	}
+	admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_QUERY,
+		"\"code\" must be %sor one from %d to %d", codes, CLOSE_CODE_PRIVATE_FIRST,
+		CLOSE_CODE_LAST);
 }
 
 static void on_done(struct admin_request *request)
@@ -158,7 +180,7 @@ void admin_users_close(struct admin_request *request)
 	enum close_reason reason = CLOSE_REASON_DISCONNECTED;
 	uint32_t code = close_reason_code(reason);
 	bool is_default =
-		!admin_request_query(request, "code") && !admin_request_query(request, "reason");
+		!admin_request_has(request, "code") && !admin_request_has(request, "reason");
 	/* One byte more, for the NUL of a reason of full length. */
 	uint8_t *payload = malloc(CLOSE_PAYLOAD_MAX + 1);
 	size_t len = 0;
@@ -170,13 +192,12 @@ void admin_users_close(struct admin_request *request)
 	if (!admin_request_check_query(request, names) ||
 		!admin_request_take_number(
 			request, "code", CLOSE_CODE_NORMAL, CLOSE_CODE_LAST, &code) ||
-		!admin_request_take_text(
+		!admin_request_take_prose(
 			request, "reason", CLOSE_PAYLOAD_MAX - 2, (char *)payload + 2, &len)) {
 		return;
 	}
 	if (!is_backends_code(code)) {
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_QUERY,
-			"\"code\" must be 1000, 1008, 1012, 1013, 3000, 3008 or one from 4000 to 4999");
+		refuse_code(request);
 		return;
 	}
 	if (!utf8_valid(payload + 2, len)) {

@@ -9,7 +9,7 @@ import urllib.parse
 
 import pytest
 
-from admin import Admin
+from admin import DESCRIPTION, Admin
 from gateway import ROOT, free_port
 from raw import (
     BINARY,
@@ -673,6 +673,27 @@ def test_closes_that_are_refused(serve, query):
     reply = admin.delete(f"/v1/users/alice?{query}")
     assert (reply.status, reply.problem) == (400, "bad-query")
     alice.round_trip()
+
+
+def test_the_codes_that_a_backend_may_give(serve):
+    """Those of the description, which the problem names too; of nobody who is there."""
+    [parameter] = [
+        one
+        for one in DESCRIPTION["paths"]["/v1/users/{NAME}"]["delete"]["parameters"]
+        if one["name"] == "code"
+    ]
+    [registered, private] = parameter["schema"]["anyOf"]
+    _, admin = serve()
+    taken = []
+    for code in range(999, private["minimum"] + 1):
+        reply = admin.delete(f"/v1/users/nobody?code={code}")
+        assert reply.problem in ("offline", "bad-query")
+        taken += [code] if reply.problem == "offline" else []
+    assert taken == [*registered["enum"], private["minimum"]]
+    assert admin.delete(f"/v1/users/nobody?code={private['maximum']}").problem == "offline"
+    detail = admin.delete("/v1/users/nobody?code=1001").json["detail"]
+    said = [int(number) for number in re.findall(r"\d+", detail)]
+    assert said == [*registered["enum"], private["minimum"], private["maximum"]]
 
 
 def test_the_recently_ended(serve):

@@ -85,6 +85,23 @@ static void test_faults(void **state)
 	expect_fault("{\"packet\":{\"command\":1},\"from\":\"a\"}", "packet 102");
 }
 
+/* Told before the document is built, whatever else is wrong with it. */
+static void test_many_parts(void **state)
+{
+	static const char *const units[] = {"[", "{}", "{\"a\":", "1,", "\"\",", "[]"};
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		char body[1024] = "";
+		for (int count = 0; count < 40; count++) {
+			strcat(body, units[i]);
+		}
+		expect_fault(body, "so many parts");
+	}
+	/* What stands in strings is none. */
+	expect("{\"text\":\"{[,:{[,:{[,:{[,:{[,:{[,:{[,:{[,:\\\"{[,:{[,:\\\\\"}", FRAME_TEXT,
+		"{[,:{[,:{[,:{[,:{[,:{[,:{[,:{[,:\"{[,:{[,:\\", 42);
+	expect_fault("{\"text\":\"\\\\\",,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,", "so many parts");
+}
+
 /* As a client's message would be: what is said behind it does not count. */
 static void test_sizes(void **state)
 {
@@ -125,6 +142,7 @@ int main(void)
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_packets),
 		cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_many_parts),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_flags),
 	};

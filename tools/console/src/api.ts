@@ -64,8 +64,20 @@ async function get<T>(path: string): Promise<T> {
   }
 }
 
-function userPath(name: string): string {
-  return '/v1/users/' + encodeURIComponent(name);
+// A browser takes `.` and `..` out of a path, however they are encoded: those go into the query.
+function userTarget(start: string, name: string, end: string, query: URLSearchParams): string {
+  const isDots = name === '.' || name === '..';
+  if (isDots) {
+    query.set('name', name);
+  }
+  const path = `${start}${isDots ? '-' : encodeURIComponent(name)}${end}`;
+  const rest = encoded(query);
+  return rest === '' ? path : `${path}?${rest}`;
+}
+
+// In the name of a user a plus is a plus, where URLSearchParams means a blank.
+function encoded(query: URLSearchParams): string {
+  return query.toString().replaceAll('+', '%20');
 }
 
 export function getStatus(): Promise<Status> {
@@ -80,7 +92,7 @@ export function getUsers(prefix: string, limit: number, cursor: string | null): 
   if (cursor !== null) {
     query.set('cursor', cursor);
   }
-  return get(`/v1/users?${query.toString()}`);
+  return get(`/v1/users?${encoded(query)}`);
 }
 
 // The names with this prefix, of a few pages at most. Asked this way an absent user is no 404, which the
@@ -110,7 +122,7 @@ export async function disconnect(name: string, code: number, reason: string): Pr
   if (reason !== '') {
     query.set('reason', reason);
   }
-  await request('DELETE', `${userPath(name)}?${query.toString()}`);
+  await request('DELETE', userTarget('/v1/users/', name, '', query));
 }
 
 export async function cutLine(name: string): Promise<void> {
@@ -122,5 +134,5 @@ export async function mute(name: string, muted: boolean): Promise<void> {
 }
 
 function demoPath(name: string, fault: string): string {
-  return `/v1/demo/users/${encodeURIComponent(name)}/${fault}`;
+  return userTarget('/v1/demo/users/', name, `/${fault}`, new URLSearchParams());
 }
