@@ -42,6 +42,7 @@ struct client {
 	bool is_deaf;
 	bool is_spoilt; /* has sent something after which no texts count */
 	bool is_past_head;
+	bool is_refused; /* what follows its head are no frames */
 	uint16_t session;
 	uint16_t said; /* texts sent */
 	uint8_t pending[FRAME_MAX];
@@ -140,6 +141,11 @@ static void listen_to(struct crowd *crowd, struct client *client)
 		CHECK(memcmp(client->in, "HTTP/1.1 ", 9) == 0);
 		at = (size_t)(end + 4 - client->in);
 		client->is_past_head = true;
+		client->is_refused = memcmp(client->in + 9, "101", 3) != 0;
+	}
+	if (client->is_refused) {
+		client->in_len = 0;
+		return;
 	}
 	size_t step;
 	while ((step = take_frame(crowd, client, client->in + at, client->in_len - at)) > 0) {
