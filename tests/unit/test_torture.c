@@ -42,7 +42,7 @@ struct client {
 	bool is_deaf;
 	bool is_spoilt; /* has sent something after which no texts count */
 	bool is_past_head;
-	bool is_refused;
+	bool is_refused; /* what follows its head are no frames */
 	uint16_t session;
 	uint16_t said; /* texts sent */
 	uint8_t pending[FRAME_MAX];
