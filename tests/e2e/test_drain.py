@@ -130,6 +130,7 @@ def test_ctrl_c(start):
     with terminal.Terminal() as tty:
         gateway = start(drain=3600, **tty.popen)
         clients = [gateway.login(f"user{number}") for number in range(5)]
+        gateway.wait_for_line(r"user user\d in from", count=5)
         before = len(gateway.lines)
         tty.type(terminal.CTRL_C)
         for client in clients:

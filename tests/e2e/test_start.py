@@ -90,7 +90,8 @@ def test_a_name_that_stands_for_one_address_twice(start, tmp_path):
     hosts = tmp_path / "hosts"
     hosts.write_text("127.0.0.1 twice\n127.0.0.1 twice other\n127.0.0.3 twice\n", encoding="ascii")
     port = free_port()
-    gateway = start("--listen", f"twice:{port}", listen=[f"127.0.0.1:{port}"], command=in_place(hosts, "/etc/hosts"))
+    command = in_place(hosts, "/etc/hosts")
+    gateway = start("--listen", f"twice:{port}", listen=[f"127.0.0.1:{port}"], command=command)
     assert f'listen="127.0.0.1:{port},127.0.0.3:{port}"' in gateway.wait_for_line(r"\bstarted\b.*").string
     gateway.login("alice", spec=f"127.0.0.1:{port}").round_trip()
     gateway.login("bob", spec=f"127.0.0.3:{port}").round_trip()
@@ -161,6 +162,10 @@ def leave_stale(path):
         dead.bind(str(path))
 
 
+def running(processes):
+    return [process for process in processes if process.popen.poll() is None]
+
+
 def test_of_many_that_start_at_once_one_wins(start, tmp_path):
     """Over what a dead process left: the others say that it is in use."""
     path = tmp_path / "socket"
@@ -168,13 +173,10 @@ def test_of_many_that_start_at_once_one_wins(start, tmp_path):
         leave_stale(path)
         rivals = [Process(["--listen", f"unix:{path}", "--drain", 0]) for _ in range(6)]
         try:
-            losers = wait_until(
-                lambda: len(ended := [rival for rival in rivals if rival.popen.poll() is not None]) >= 5 and ended,
-                "all but one have ended",
-            )
-            (winner,) = [rival for rival in rivals if rival not in losers]
+            wait_until(lambda: len(running(rivals)) <= 1, "all but one have ended")
+            (winner,) = running(rivals)
             winner.wait_for_line(r"\bstarted\b")
-            for loser in losers:
+            for loser in (rival for rival in rivals if rival is not winner):
                 assert loser.wait() == 1
                 check_one_clear_line(loser.lines, str(path), "in use")
             with socket.socket(socket.AF_UNIX) as client:
@@ -199,7 +201,10 @@ def test_a_path_that_is_anothers_is_not_taken_away(start, tmp_path):
     assert not path.exists()
 
 
-@pytest.mark.parametrize(("options", "mode"), [((), 0o750), (("--unix-mode", "0666"), 0o666), (("--unix-mode", "620"), 0o620)])
+MODES = {(): 0o750, ("--unix-mode", "0666"): 0o666, ("--unix-mode", "620"): 0o620}
+
+
+@pytest.mark.parametrize(("options", "mode"), MODES.items())
 def test_the_mode_of_a_unix_socket(start, tmp_path, options, mode):
     """As the umask says, unless it is told."""
     path = tmp_path / "socket"
