@@ -82,8 +82,8 @@ struct conn {
 		uint64_t epoch;    /* its place in the order of acceptance */
 		uint64_t log_next; /* fan-out: the next batch it needs */
 	};
-	struct user_entry *user;  /* session: NULL before the login and after the end */
-	uint32_t user_hash;       /* session: of the user's name */
+	struct user_entry *user; /* session: NULL before the login and after the end */
+	uint32_t user_hash;      /* session: of the user's name */
 	uint32_t fed_bytes; /* fan-out: what it said to each of the others, halved each second */
 	uint16_t fed_tick;  /* fan-out: since when the present second counts; the low bits */
 	uint8_t read_shift; /* reader: 4 KiB << this is the most of one read */
