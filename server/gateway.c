@@ -67,9 +67,16 @@ static void complain(const char *format, ...)
 	va_end(args);
 }
 
+/* What else there is to say of an error. */
+static const char *advice_on(int err)
+{
+	return err == -EMFILE ? ": raise the file limit (ulimit -n, or LimitNOFILE= of the unit)"
+			      : "";
+}
+
 static int complain_about(const char *what, int err)
 {
-	complain("cannot %s: %s", what, strerrordesc_np(-err));
+	complain("cannot %s: %s%s", what, strerrordesc_np(-err), advice_on(err));
 	return err;
 }
 
@@ -81,29 +88,60 @@ static void warn_config(const char *message)
 /* --- limits ------------------------------------------------------------------------------------
  */
 
-/* At the start, while there are no connections yet, and after a reload. */
-static void set_limits(struct gateway *gateway, bool is_start)
+static struct limits set_limits(struct gateway *gateway, const struct limits_supply *supply)
 {
-	const struct config *config = &gateway->config;
 	struct node *node = &gateway->node;
-	struct limits_supply supply = {
+	struct limits limits = limits_share(&gateway->config, supply, node->worker_count);
+	node->places.max = limits.connections;
+	node->places.refusals_max = limits.refusals;
+	node->budget.limit = limits.memory;
+	node->fanout.backlog_limit = limits.backlog;
+	user_table_set_kick_limit(node->users, (uint32_t)gateway->config.kick_limit);
+	return limits;
+}
+
+static struct limits_supply supply_of(const struct gateway *gateway)
+{
+	return (struct limits_supply){
 		.files = machine_raise_files(),
 		.files_taken = gateway->files_taken,
 		.memory = machine_quarter_of_memory(),
 	};
-	struct limits limits = limits_share(config, &supply, node->worker_count);
-	node->max_connections = limits.connections;
-	node->refusals_max = limits.refusals;
-	node->budget.limit = limits.memory;
-	node->fanout.backlog_limit = limits.backlog;
-	user_table_set_kick_limit(node->users, (uint32_t)config->kick_limit);
-	if (is_start) {
-		log_info(0, "file limit %llu: room for %u connections",
-			(unsigned long long)supply.files, limits.connections);
+}
+
+/* While there are no connections yet. */
+static int set_first_limits(struct gateway *gateway)
+{
+	char text[LIMITS_TEXT_MAX];
+	gateway->files_taken = limits_files_taken(
+		gateway->admin ? limits_admin_clients(machine_raise_files()) : 0);
+	struct limits_supply supply = supply_of(gateway);
+	struct limits limits = set_limits(gateway, &supply);
+	if (limits.connections == 0) {
+		limits_explain_files(&supply, text);
+		complain("%s", text);
+		return -EMFILE;
 	}
-	limits_advise(config, &supply, &limits,
-		is_start ? node->worker_count + (uint32_t)config->acceptors : 0,
+	log_info(0, "file limit %llu: room for %u connections", (unsigned long long)supply.files,
+		limits.connections);
+	limits_advise(&gateway->config, &supply, &limits,
+		gateway->node.worker_count + (uint32_t)gateway->config.acceptors,
 		listeners_has_inet(&gateway->listeners));
+	return 0;
+}
+
+/* The file limit may have been changed from outside since the start. */
+static void reset_limits(struct gateway *gateway)
+{
+	char text[LIMITS_TEXT_MAX];
+	struct limits_supply supply = supply_of(gateway);
+	struct limits limits = set_limits(gateway, &supply);
+	if (limits.connections == 0) {
+		limits_explain_files(&supply, text);
+		log_error(0, "%s; newcomers are refused", text);
+	}
+	limits_advise(
+		&gateway->config, &supply, &limits, 0, listeners_has_inet(&gateway->listeners));
 }
 
 /* --- start -------------------------------------------------------------------------------------
@@ -125,7 +163,7 @@ static int open_listeners(struct gateway *gateway)
 	char error[CONFIG_ERROR_MAX];
 	int err = listeners_open(&gateway->listeners, &gateway->config, error);
 	if (err) {
-		complain("%s", error);
+		complain("%s%s", error, advice_on(err));
 	}
 	return err;
 }
@@ -196,7 +234,7 @@ static int make_admin(struct gateway *gateway)
 	}
 	int err = admin_create(&setup, &gateway->admin, error);
 	if (err) {
-		complain("%s", error);
+		complain("%s%s", error, advice_on(err));
 	}
 	return err;
 }
@@ -304,10 +342,10 @@ static int start(struct gateway *gateway)
 		return -EINVAL;
 	}
 	say_quota(gateway);
-	gateway->files_taken = limits_files_taken(
-		gateway->admin ? limits_admin_clients(machine_raise_files()) : 0);
-	set_limits(gateway, true);
-	err = start_threads(gateway);
+	err = set_first_limits(gateway);
+	if (!err) {
+		err = start_threads(gateway);
+	}
 	if (!err) {
 		err = start_admin(gateway);
 	}
@@ -358,7 +396,7 @@ static void reload(struct gateway *gateway)
 	}
 	size_t changed = config_reload(&gateway->config, &fresh, warn_refused);
 	log_set_level(gateway->config.log_level);
-	set_limits(gateway, false);
+	reset_limits(gateway);
 	tell_all(gateway, SERVING_MAIL_RELOAD, 0);
 	if (gateway->admin && admin_reload(gateway->admin, &gateway->config, error) < 0) {
 		log_error(0, "reload: %s; the admin port goes on as before", error);

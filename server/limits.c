@@ -1,5 +1,7 @@
 #include "limits.h"
 
+#include <stdio.h>
+
 #include "advice.h"
 #include "base/handle.h"
 #include "base/log.h"
@@ -43,7 +45,7 @@ struct limits limits_share(
 	const struct config *config, const struct limits_supply *supply, uint32_t workers)
 {
 	uint64_t room =
-		supply->files > supply->files_taken ? supply->files - supply->files_taken : 1;
+		supply->files > supply->files_taken ? supply->files - supply->files_taken : 0;
 	uint64_t refusals = min_of(room / REFUSALS_SHARE, REFUSALS_MOST);
 	uint64_t connections = min_of(room - refusals, (uint64_t)workers * HANDLE_INDEX_MAX);
 	if (config->max_connections > 0) {
@@ -55,6 +57,14 @@ struct limits limits_share(
 		.memory = config->tx_memory_limit > 0 ? config->tx_memory_limit : supply->memory,
 		.backlog = min_of(config->tx_queue_limit / 2, BACKLOG_MOST),
 	};
+}
+
+void limits_explain_files(const struct limits_supply *supply, char ret_text[LIMITS_TEXT_MAX])
+{
+	snprintf(ret_text, LIMITS_TEXT_MAX,
+		"the file limit of %llu leaves no place for a connection: "
+		"raise it to %llu at least (ulimit -n, or LimitNOFILE= of the unit)",
+		(unsigned long long)supply->files, (unsigned long long)supply->files_taken + 1);
 }
 
 static void say_advice(const char *line)

@@ -8,6 +8,10 @@
 
 #include "config/config.h"
 
+enum {
+	LIMITS_TEXT_MAX = 256, /* bytes of a line, NUL included */
+};
+
 /* What the machine gives.
  * Owner: whoever declared it; plain data. */
 struct limits_supply {
@@ -18,7 +22,7 @@ struct limits_supply {
 
 /* Plain data. */
 struct limits {
-	uint32_t connections; /* that are served */
+	uint32_t connections; /* that are served; 0: there are no descriptors for any */
 	uint32_t refusals;    /* beyond them, that wait for their 503 */
 	size_t memory;        /* bytes that all queues may take */
 	size_t backlog;       /* bytes of fan-out in hand before senders are held back */
@@ -40,6 +44,9 @@ uint64_t limits_files_taken(uint32_t admin_clients);
 /* Shares out what there is. Thread: any. */
 struct limits limits_share(
 	const struct config *config, const struct limits_supply *supply, uint32_t workers);
+
+/* What to do where there are no descriptors for a connection: one line. Thread: any. */
+void limits_explain_files(const struct limits_supply *supply, char ret_text[LIMITS_TEXT_MAX]);
 
 /* Logs what falls short for the connections that the config asks for, or, where it does not say how
  * many, that there is memory for fewer than descriptors. `threads` are still to be started;

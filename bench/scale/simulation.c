@@ -55,6 +55,7 @@ handle_t simulation_open(struct simulation *simulation, uint32_t worker)
 	remote.address[10] = remote.address[11] = 0xff;
 	memcpy(&remote.address[12], &number, sizeof(number));
 	simulated->load++;
+	CHECK(places_take(&simulated->node->places));
 	int fd = STAND_IN_FIRST + (int)(number & 0x3fffffff);
 	CHECK(conn_open(&simulated->conns, fd, &remote, epoch_next(&simulation->node.epochs, 0),
 		      false) == 0);

@@ -52,8 +52,7 @@ void admin_sample_take(const struct admin_context *context, struct admin_sample 
 		.users = user_table_count(node->users),
 		.queue_bytes = atomic_load_explicit(&node->budget.used, memory_order_relaxed),
 		.queue_limit = atomic_load_explicit(&node->budget.limit, memory_order_relaxed),
-		.max_connections =
-			atomic_load_explicit(&node->max_connections, memory_order_relaxed),
+		.max_connections = atomic_load_explicit(&node->places.max, memory_order_relaxed),
 	};
 	uint64_t files = context->files_base + context->clients;
 	for (uint32_t i = 0; i < node->worker_count; i++) {

@@ -9,11 +9,22 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+enum {
+	FILES_UNKNOWN = 1024, /* the limit, where it cannot be had */
+	USED_UNKNOWN = 64,    /* of them, where /proc does not tell */
+};
+
+static uint64_t files_limit(void)
+{
+	struct rlimit limit;
+	return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? FILES_UNKNOWN : limit.rlim_cur;
+}
+
 uint64_t machine_raise_files(void)
 {
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
-		return 1024;
+		return FILES_UNKNOWN;
 	}
 	if (limit.rlim_cur < limit.rlim_max) {
 		rlim_t soft = limit.rlim_cur;
@@ -29,7 +40,8 @@ uint64_t machine_used_files(void)
 {
 	DIR *dir = opendir("/proc/self/fd");
 	if (!dir) {
-		return 64;
+		/* Without a descriptor to look with, all are in use. */
+		return errno == EMFILE ? files_limit() : USED_UNKNOWN;
 	}
 	uint64_t count = 0;
 	while (readdir(dir)) {

@@ -24,7 +24,7 @@ enum conn_state {
 };
 
 enum conn_flag {
-	CONN_REFUSED = 1 << 0,    /* opened over the limit: answered 503 */
+	CONN_BEYOND = 1 << 0,     /* without a place: answered 503 if there is none by then */
 	CONN_READY = 1 << 1,      /* on the ready list: there may be more to read */
 	CONN_PAUSED = 1 << 2,     /* not read from while the fan-out is congested */
 	CONN_FEEDER = 1 << 3,     /* has said something to others in the last seconds */

@@ -13,11 +13,11 @@
 enum {
 	/* Too fast a return of those whom a busy node sent away, in ms, and the spread of it. */
 	RETRY_MIN_MS = 1000,
-	RETRY_SPREAD_BITS = 12,
+	RETRY_SPREAD_MS = 4096,
 };
 
 int conns_init(struct conns *conns, uint8_t worker, struct loop *loop, struct stats *stats,
-	struct memory_budget *budget, _Atomic uint32_t *load, _Atomic uint32_t *refusals,
+	struct memory_budget *budget, _Atomic uint32_t *load, struct places *places,
 	const struct conn_ops *ops, void *owner)
 {
 	*conns = (struct conns){
@@ -27,7 +27,8 @@ int conns_init(struct conns *conns, uint8_t worker, struct loop *loop, struct st
 		.stats = stats,
 		.budget = budget,
 		.load = load,
-		.refusals = refusals,
+		.places = places,
+		.spread = spread_begin(worker),
 		.reading.ready = {CONN_NONE, CONN_NONE},
 		.reading.paused = {CONN_NONE, CONN_NONE},
 		.reading.most = CONN_READ_BUFFER,
@@ -55,9 +56,10 @@ void conns_set_limits(struct conns *conns, const struct conns_limits *limits)
 	conns->outbox->queue_limit = limits->queue_limit;
 }
 
-void conns_refuse_all(struct conns *conns)
+void conns_refuse_all(struct conns *conns, uint64_t back_ms)
 {
 	conns->refuse_all = true;
+	places_set_back_ms(conns->places, back_ms);
 }
 
 void conns_set_others_can_give(struct conns *conns, bool can_give)
@@ -143,10 +145,9 @@ static void put_close(struct conns *conns, const uint8_t *payload, size_t len)
 }
 
 /* When a client that was too much should come back: apart from the others. */
-static uint32_t overload_retry_ms(const struct conn *conn)
+static uint32_t overload_retry_ms(struct conns *conns)
 {
-	uint32_t slot = conn->index * 2654435761u >> (32 - RETRY_SPREAD_BITS);
-	return RETRY_MIN_MS + slot;
+	return RETRY_MIN_MS + spread_next(&conns->spread, RETRY_SPREAD_MS);
 }
 
 /* What is gathered has shown that it takes too little. Nothing is gathered now. */
@@ -154,7 +155,7 @@ static void end_slow_reader(struct conns *conns, struct conn *conn)
 {
 	uint8_t payload[CLOSE_PAYLOAD_MAX];
 	size_t len =
-		close_reason_payload(CLOSE_REASON_SLOW_READER, overload_retry_ms(conn), payload);
+		close_reason_payload(CLOSE_REASON_SLOW_READER, overload_retry_ms(conns), payload);
 	stats_add(&conns->stats->closes_out, 1);
 	begin_closing(conns, conn, CLOSE_REASON_SLOW_READER, load_be16(payload));
 	put_close(conns, payload, len);
@@ -203,7 +204,7 @@ void conn_close(struct conns *conns, struct conn *conn, enum close_reason reason
 
 void conn_overload(struct conns *conns, struct conn *conn, enum close_reason reason)
 {
-	conn_close(conns, conn, reason, overload_retry_ms(conn));
+	conn_close(conns, conn, reason, overload_retry_ms(conns));
 }
 
 void conn_answer_close(struct conns *conns, struct conn *conn, const uint8_t *payload, size_t len)
@@ -339,9 +340,7 @@ void conn_drop_reader(struct conns *conns, struct conn *conn)
 /* The socket is gone from the accounts that were kept of it since the accept. */
 static void settle_load(struct conns *conns, unsigned flags)
 {
-	if (flags & CONN_REFUSED) {
-		atomic_fetch_sub_explicit(conns->refusals, 1, memory_order_relaxed);
-	}
+	places_give(conns->places, flags & CONN_BEYOND);
 	atomic_fetch_sub_explicit(conns->load, 1, memory_order_relaxed);
 }
 
@@ -369,10 +368,11 @@ static int take_record(struct conns *conns, int fd, struct conn **ret_conn)
 	return 0;
 }
 
-int conn_open(struct conns *conns, int fd, const struct remote *remote, uint64_t epoch, bool refuse)
+int conn_open(
+	struct conns *conns, int fd, const struct remote *remote, uint64_t epoch, bool is_beyond)
 {
 	struct conn *conn;
-	unsigned flags = refuse ? CONN_REFUSED : 0;
+	unsigned flags = is_beyond ? CONN_BEYOND : 0;
 	int err = take_record(conns, fd, &conn);
 	if (err) {
 		close(fd);
@@ -389,6 +389,14 @@ int conn_open(struct conns *conns, int fd, const struct remote *remote, uint64_t
 	stats_add(&conns->stats->accepted, 1);
 	stats_add(&conns->stats->connections, 1);
 	return 0;
+}
+
+bool conn_take_place(struct conns *conns, struct conn *conn)
+{
+	if (conn->flags & CONN_BEYOND && places_promote(conns->places)) {
+		conn->flags &= (uint16_t)~CONN_BEYOND;
+	}
+	return !(conn->flags & CONN_BEYOND);
 }
 
 /* All that a connection owns but its session's: that has gone at its end. */

@@ -25,6 +25,7 @@
 #include "conn_table.h"
 #include "deadline.h"
 #include "outbox.h"
+#include "places.h"
 #include "reader_pool.h"
 
 enum {
@@ -53,7 +54,6 @@ struct conns_limits {
 	struct deadlines deadlines;
 	uint32_t max_head;    /* bytes of an opening request; twice that fit the read buffer */
 	uint32_t max_message; /* bytes */
-	uint32_t retry_s;     /* what a 503 says */
 	size_t queue_limit;   /* bytes that may be queued for one connection */
 };
 
@@ -75,7 +75,7 @@ struct conns_reading {
 };
 
 /* Owner:  one worker.
- * Shared: never; the budget, the load, the refusals and the stats it points to are. */
+ * Shared: never; the budget, the load, the places and the stats it points to are. */
 struct conns {
 	const struct conn_ops *ops;
 	void *owner;
@@ -84,13 +84,13 @@ struct conns {
 	struct memory_budget *budget;
 	/* Sockets this worker was given and has not closed: the acceptors' measure. */
 	_Atomic uint32_t *load;
-	/* On all workers: those of them that were opened to be refused. */
-	_Atomic uint32_t *refusals;
+	struct places *places; /* the node's */
 	struct conn_table *table;
 	struct timer_wheel *wheel;
 	struct outbox *outbox;
 	struct conns_limits limits;
 	struct conns_reading reading;
+	struct spread spread; /* of those sent away, when they come back */
 	uint32_t dead_head;   /* those to be reaped */
 	bool caught_up;       /* in this visit */
 	bool refuse_all;      /* draining: every opening is answered 503 */
@@ -99,7 +99,7 @@ struct conns {
 
 /* `worker` is the id in handles. Errors: -ENOMEM; conns_finish is due all the same. */
 int conns_init(struct conns *conns, uint8_t worker, struct loop *loop, struct stats *stats,
-	struct memory_budget *budget, _Atomic uint32_t *load, _Atomic uint32_t *refusals,
+	struct memory_budget *budget, _Atomic uint32_t *load, struct places *places,
 	const struct conn_ops *ops, void *owner);
 
 /* Ends all connections at once, without a word, under SHUTDOWN, and frees everything. */
@@ -109,18 +109,19 @@ void conns_finish(struct conns *conns);
  * are for timeouts_sweep to find. */
 void conns_set_limits(struct conns *conns, const struct conns_limits *limits);
 
-/* From now on every opening is answered 503. */
-void conns_refuse_all(struct conns *conns);
+/* From now on every opening is answered 503, which names no time before `back_ms` of the loop. */
+void conns_refuse_all(struct conns *conns, uint64_t back_ms);
 
 /* Says whether, over the memory limit, there are queues on the node that can be cut off before
  * anybody is refused. */
 void conns_set_others_can_give(struct conns *conns, bool can_give);
 
-/* Takes over a socket: non-blocking, connected, counted in the load. `epoch` is its place in the
- * order of acceptance. With `refuse`, which is counted in the refusals, its request will be
- * answered 503. Errors: -ENOMEM, -ENOSPC, -errno of epoll_ctl; the socket is closed then. */
+/* Takes over a socket: non-blocking, connected, counted in the load, with a place. `epoch` is its
+ * place in the order of acceptance. One that is beyond the limit is answered 503 if there is still
+ * no place when its request has come. Errors: -ENOMEM, -ENOSPC, -errno of epoll_ctl; the socket is
+ * closed then. */
 int conn_open(
-	struct conns *conns, int fd, const struct remote *remote, uint64_t epoch, bool refuse);
+	struct conns *conns, int fd, const struct remote *remote, uint64_t epoch, bool is_beyond);
 
 /* Closes the sockets of the dead, gives their records back and counts what was sent. The end of a
  * turn. */
@@ -182,6 +183,9 @@ void conn_flush(struct conns *conns, struct conn *conn);
 
 /* All is said and done: to be reaped at the end of the turn. */
 void conn_die(struct conns *conns, struct conn *conn);
+
+/* Whether it has a place; one from beyond the limit takes what has become free since it came. */
+bool conn_take_place(struct conns *conns, struct conn *conn);
 
 /* Brings the wheel's next look forward where a deadline has become an earlier one. */
 void conn_rearm(struct conns *conns, struct conn *conn);

@@ -12,7 +12,7 @@ enum {
 
 void drain_begin(struct drain *drain, struct conns *conns, uint64_t length_ms)
 {
-	conns_refuse_all(conns);
+	conns_refuse_all(conns, conns->loop->now_ms + length_ms + RESTART_MS);
 	*drain = (struct drain){
 		.active = true,
 		.started_ms = conns->loop->now_ms,

@@ -21,7 +21,7 @@ struct drain {
 	uint32_t cursor; /* records gone through */
 };
 
-/* Begins: from now on openings are answered 503. */
+/* Begins: from now on openings are answered 503, and told to come back after the drain. */
 void drain_begin(struct drain *drain, struct conns *conns, uint64_t length_ms);
 
 /* Closes those whose time has come, the first at once, at most `max`. Who connected before it and

@@ -56,7 +56,10 @@ static void refuse(struct conns *conns, struct conn *conn, struct handshake_requ
 	enum close_reason reason)
 {
 	char answer[HANDSHAKE_ANSWER_MAX];
-	request->retry_s = conns->limits.retry_s;
+	if (request->status == 503) {
+		request->retry_s =
+			places_retry_s(conns->places, &conns->spread, conns->loop->now_ms);
+	}
 	conn_refuse(conns, conn, answer, handshake_answer(request, answer), reason);
 	log_refusal(conns, conn, request);
 }
@@ -66,7 +69,7 @@ static const char *why_unavailable(const struct conns *conns, const struct conn 
 	if (conns->refuse_all) {
 		return "The gateway is about to end: come back later.";
 	}
-	if (conn->flags & CONN_REFUSED) {
+	if (conn->flags & CONN_BEYOND) {
 		return "The connection limit is reached: come back later.";
 	}
 	return "The request could not be judged in time: come back later.";
@@ -102,7 +105,7 @@ static bool take_request(struct conns *conns, struct conn *conn, struct slice he
 		refuse(conns, conn, ret_request, CLOSE_REASON_HTTP_REFUSED);
 		return false;
 	}
-	if (conns->refuse_all || conn->flags & CONN_REFUSED) {
+	if (conns->refuse_all || !conn_take_place(conns, conn)) {
 		give_up(conns, conn, head, 503, CLOSE_REASON_UNAVAILABLE);
 		return false;
 	}

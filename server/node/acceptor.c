@@ -25,10 +25,8 @@
 enum {
 	ACCEPT_MAX = 64, /* newcomers of one batch */
 	EVENTS = 32,
-	REFUSE_WAIT_MS = 50, /* for a refused newcomer to take its answer */
-	REFUSE_READS = 2,    /* of what it sends meanwhile */
-	SHORT_WAIT_MS = 50,  /* when the kernel is short of memory or of sockets */
-	REFUSE_RETRY_S = 5,
+	SCRAP_MAX = 16384, /* bytes of a request that is not read */
+	REST_MS = 50,      /* when the kernel has nothing to accept with */
 	LOG_EVERY_MS = 1000,
 	STORM_MS = 1,    /* newcomers closer together than that are a storm */
 	GATHER_US = 500, /* for the next ones to gather */
@@ -46,9 +44,12 @@ struct acceptor {
 	int spare_fd; /* given up to accept and refuse a newcomer when there is no other */
 	_Atomic uint64_t refused;
 	_Atomic uint64_t errors;
-	uint64_t accepted_ms;                             /* when the last newcomer came */
-	uint64_t logged_ms;                               /* when refusals were last logged */
-	uint64_t logged_count;                            /* how many there were then */
+	bool is_short;   /* in this round: of descriptors or memory, which asking does not help */
+	uint32_t handed; /* newcomers of this round who go to workers */
+	struct spread spread;  /* of those refused here, when they come back */
+	uint64_t accepted_ms;  /* when the last newcomer came */
+	uint64_t logged_ms;    /* when refusals were last logged */
+	uint64_t logged_count; /* how many there were then */
 	struct socket_batch *batches[HANDLE_WORKERS_MAX]; /* of this round, by worker */
 };
 
@@ -79,22 +80,14 @@ static uint32_t load_of(const struct node *node, uint32_t worker)
 	return atomic_load_explicit(worker_load(node->workers[worker]), memory_order_relaxed);
 }
 
-static uint32_t refusals_of(const struct node *node)
-{
-	return atomic_load_explicit(&node->refusals, memory_order_relaxed);
-}
-
-static uint32_t least_loaded(const struct node *node, uint64_t *ret_total)
+static uint32_t least_loaded(const struct node *node)
 {
 	uint32_t best = 0;
-	uint64_t total = 0;
-	for (uint32_t i = 0; i < node->worker_count; i++) {
-		total += load_of(node, i);
+	for (uint32_t i = 1; i < node->worker_count; i++) {
 		if (load_of(node, i) < load_of(node, best)) {
 			best = i;
 		}
 	}
-	*ret_total = total;
 	return best;
 }
 
@@ -110,30 +103,25 @@ static struct socket_batch *batch_for(struct acceptor *acceptor, uint32_t worker
 	return *batch;
 }
 
-static void hand_over(struct acceptor *acceptor, int fd, const struct sockaddr_storage *address)
+static void hand_over(
+	struct acceptor *acceptor, int fd, const struct sockaddr_storage *address, bool is_beyond)
 {
 	struct node *node = acceptor->node;
-	uint64_t total;
-	uint32_t worker = least_loaded(node, &total);
-	/* Signed: the two are counted one after the other. */
-	bool refuse = (int64_t)(total - refusals_of(node)) >=
-		      atomic_load_explicit(&node->max_connections, memory_order_relaxed);
+	uint32_t worker = least_loaded(node);
 	struct socket_batch *batch = batch_for(acceptor, worker);
 	if (!batch) {
 		acceptor->errors++;
 		close(fd);
+		places_give(&node->places, is_beyond);
 		return;
-	}
-	if (refuse) {
-		atomic_fetch_add_explicit(&node->refusals, 1, memory_order_relaxed);
-		note_refusal(acceptor, "at the connection limit");
 	}
 	struct accepted_socket *socket = &batch->sockets[batch->count++];
 	socket->fd = fd;
-	socket->refuse = refuse;
+	socket->is_beyond = is_beyond;
 	socket->epoch = epoch_next(&node->epochs, clock_wall_ms());
 	remote_from_sockaddr(&socket->remote, address);
 	atomic_fetch_add_explicit(worker_load(node->workers[worker]), 1, memory_order_relaxed);
+	acceptor->handed++;
 }
 
 static void post_batches(struct acceptor *acceptor)
@@ -150,113 +138,129 @@ static void post_batches(struct acceptor *acceptor)
 /* --- refusing ----------------------------------------------------------------------------------
  */
 
-/* Answers without having read the request, then gives the peer a moment to take the answer: a close
- * with bytes unread is a reset, which would overtake it. */
-static void refuse_here(int fd)
+/* Answers without having read the request, and without waiting for anything. What has come is taken
+ * from the socket, as a close with bytes unread is a reset, which can overtake the answer; what
+ * comes later makes it one all the same. */
+static void refuse_here(struct acceptor *acceptor, int fd, const char *why)
 {
 	char answer[HANDSHAKE_ANSWER_MAX];
-	char scrap[4096];
-	size_t len = handshake_refusal(503, REFUSE_RETRY_S, answer);
-	struct pollfd wait = {.fd = fd, .events = POLLIN};
-	if (send(fd, answer, len, MSG_NOSIGNAL) == (ssize_t)len && shutdown(fd, SHUT_WR) == 0) {
-		for (int i = 0; i < REFUSE_READS && poll(&wait, 1, REFUSE_WAIT_MS) > 0 &&
-				recv(fd, scrap, sizeof(scrap), 0) > 0;
-			i++) {
-		}
-	}
+	char scrap[SCRAP_MAX];
+	uint32_t retry_s =
+		places_retry_s(&acceptor->node->places, &acceptor->spread, acceptor->loop.now_ms);
+	size_t len = handshake_refusal(503, retry_s, answer);
+	note_refusal(acceptor, why);
+	send(fd, answer, len, MSG_NOSIGNAL);
+	recv(fd, scrap, sizeof(scrap), 0);
 	close(fd);
-}
-
-/* Whether there is room among the refused for one more, whom a worker can wait for. */
-static bool may_hand_over(const struct acceptor *acceptor)
-{
-	return refusals_of(acceptor->node) <
-	       atomic_load_explicit(&acceptor->node->refusals_max, memory_order_relaxed);
-}
-
-/* No descriptor is left: the spare one makes room for one newcomer, who is refused. */
-static bool refuse_with_spare(struct acceptor *acceptor, int listen_fd)
-{
-	if (acceptor->spare_fd >= 0) {
-		close(acceptor->spare_fd);
-		acceptor->spare_fd = -1;
-	}
-	int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	bool accepted = fd >= 0;
-	if (accepted) {
-		note_refusal(acceptor, "out of file descriptors");
-		refuse_here(fd);
-	}
-	open_spare(acceptor);
-	return accepted;
 }
 
 /* --- accepting ---------------------------------------------------------------------------------
  */
 
+static int accept_one(int listen_fd, struct sockaddr_storage *ret_address)
+{
+	socklen_t len = sizeof(*ret_address);
+	*ret_address = (struct sockaddr_storage){.ss_family = AF_UNSPEC};
+	return accept4(
+		listen_fd, (struct sockaddr *)ret_address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+/* To a place, where there is one; else to those few whose request a worker reads before it refuses
+ * them; else away. */
+static void admit(struct acceptor *acceptor, int fd, const struct sockaddr_storage *address)
+{
+	struct places *places = &acceptor->node->places;
+	if (places_take(places)) {
+		hand_over(acceptor, fd, address, false);
+	} else if (places_take_refusal(places)) {
+		note_refusal(acceptor, "at the connection limit");
+		hand_over(acceptor, fd, address, true);
+	} else {
+		refuse_here(acceptor, fd, "over the connection limit");
+	}
+}
+
+/* No descriptor was left: the spare one makes room for one newcomer. If another one can be had in
+ * its stead by now, the newcomer comes in like all others. Returns whether there was one. */
+static bool admit_with_spare(struct acceptor *acceptor, int listen_fd)
+{
+	struct sockaddr_storage address;
+	if (acceptor->spare_fd >= 0) {
+		close(acceptor->spare_fd);
+	}
+	int fd = accept_one(listen_fd, &address);
+	open_spare(acceptor);
+	if (fd < 0) {
+		return false;
+	}
+	if (acceptor->spare_fd >= 0) {
+		admit(acceptor, fd, &address);
+	} else {
+		refuse_here(acceptor, fd, "out of file descriptors");
+		open_spare(acceptor);
+	}
+	return true;
+}
+
 /* What accept has said; returns whether to go on at once. */
 static bool on_accept_error(struct acceptor *acceptor, int listen_fd, int err)
 {
-	struct pollfd stop = {.fd = acceptor->stop_fd, .events = POLLIN};
 	switch (err) {
 	case EAGAIN:
 		return false;
 	case EINTR:
+		return true;
 	case ECONNABORTED:
+	case EHOSTDOWN:
+	case EHOSTUNREACH:
+	case ENETDOWN:
+	case ENETUNREACH:
+	case ENONET:
+	case ENOPROTOOPT:
+	case EPERM:
 	case EPROTO:
+		/* The newcomer's own: he is gone from the queue, and the next one is none the
+		 * worse. */
 		return true;
 	case EMFILE:
 	case ENFILE:
 		acceptor->errors++;
-		if (refuse_with_spare(acceptor, listen_fd)) {
-			return true;
-		}
-		/* Somebody else has taken what the spare one left: asking on would only burn time.
-		 */
-		poll(&stop, 1, SHORT_WAIT_MS);
-		return false;
+		acceptor->is_short = !admit_with_spare(acceptor, listen_fd);
+		return !acceptor->is_short;
 	default:
 		acceptor->errors++;
+		acceptor->is_short = true;
 		log_warn(0, "accept: %s", strerrordesc_np(err));
-		poll(&stop, 1, SHORT_WAIT_MS);
 		return false;
 	}
 }
 
-/* Returns how many newcomers there were. */
-static int accept_batch(struct acceptor *acceptor, int listen_fd)
+static void accept_batch(struct acceptor *acceptor, int listen_fd)
 {
-	int count = 0;
 	if (acceptor->spare_fd < 0) {
 		open_spare(acceptor);
 	}
 	for (int i = 0; i < ACCEPT_MAX; i++) {
-		struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
-		socklen_t len = sizeof(address);
-		int fd = accept4(
-			listen_fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd < 0) {
-			if (!on_accept_error(acceptor, listen_fd, errno)) {
-				break;
-			}
-		} else if (!may_hand_over(acceptor)) {
-			note_refusal(acceptor, "over the connection limit");
-			refuse_here(fd);
-		} else {
-			hand_over(acceptor, fd, &address);
-			count++;
+		struct sockaddr_storage address;
+		int fd = accept_one(listen_fd, &address);
+		if (fd >= 0) {
+			admit(acceptor, fd, &address);
+		} else if (!on_accept_error(acceptor, listen_fd, errno)) {
+			break;
 		}
 	}
 	post_batches(acceptor);
-	return count;
 }
+
+/* --- the thread --------------------------------------------------------------------------------
+ */
 
 /* In a storm newcomers come one by one, and each would wake this thread and then a worker. A
  * moment's pause lets them gather; the first of a storm, and who comes alone, do not wait. */
-static void gather(struct acceptor *acceptor, int accepted)
+static void gather(struct acceptor *acceptor)
 {
 	const struct timespec moment = {.tv_nsec = GATHER_US * 1000};
-	bool is_storm = accepted > 0 && accepted < ACCEPT_MAX &&
+	bool is_storm = acceptor->handed > 0 && acceptor->handed < ACCEPT_MAX &&
 			acceptor->loop.now_ms - acceptor->accepted_ms <= STORM_MS;
 	acceptor->accepted_ms = acceptor->loop.now_ms;
 	if (is_storm) {
@@ -264,21 +268,43 @@ static void gather(struct acceptor *acceptor, int accepted)
 	}
 }
 
+/* When accept fails for all, asking on would only burn time; an end is heard all the same. It is
+ * the only wait there is between two looks at the listeners, but for the moment of a storm. */
+static void rest(struct acceptor *acceptor)
+{
+	struct pollfd stop = {.fd = acceptor->stop_fd, .events = POLLIN};
+	if (acceptor->is_short) {
+		poll(&stop, 1, REST_MS);
+	}
+}
+
+static bool is_told_to_stop(const struct loop *loop, int count)
+{
+	for (int i = 0; i < count; i++) {
+		if (loop->events[i].data.u64 == STOP) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static void *run(void *context)
 {
 	struct acceptor *acceptor = context;
+	struct loop *loop = &acceptor->loop;
 	for (;;) {
-		int count = loop_wait(&acceptor->loop, -1);
-		int accepted = 0;
-		for (int i = 0; i < count; i++) {
-			uint64_t row = acceptor->loop.events[i].data.u64;
-			if (row == STOP) {
-				return NULL;
-			}
-			accepted += accept_batch(
-				acceptor, listeners_fd(acceptor->listeners, row, acceptor->column));
+		int count = loop_wait(loop, -1);
+		if (is_told_to_stop(loop, count)) {
+			return NULL;
 		}
-		gather(acceptor, accepted);
+		acceptor->is_short = false;
+		acceptor->handed = 0;
+		for (int i = 0; i < count; i++) {
+			accept_batch(acceptor, listeners_fd(acceptor->listeners,
+						       loop->events[i].data.u64, acceptor->column));
+		}
+		rest(acceptor);
+		gather(acceptor);
 	}
 }
 
@@ -319,6 +345,7 @@ int acceptor_create(struct node *node, const struct listeners *listeners, uint32
 	acceptor->column = column;
 	acceptor->loop = LOOP_EMPTY;
 	acceptor->stop_fd = acceptor->spare_fd = -1;
+	acceptor->spread = spread_begin(HANDLE_WORKERS_MAX + column);
 	int err = init(acceptor);
 	if (err) {
 		acceptor_destroy(&acceptor);

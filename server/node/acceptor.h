@@ -1,8 +1,9 @@
 /* A thread that takes newcomers in, in batches, and hands each to the worker with the fewest.
  *
- * At the limit newcomers are still accepted and told 503, by the workers, who can wait for their
- * request and so make sure that the answer arrives; only when file descriptors run out all the same
- * does the acceptor itself refuse, with a spare descriptor that it keeps for that. */
+ * It never waits for a newcomer. Who finds no place is still accepted and told 503: a bounded
+ * number of them by the workers, who can wait for their request and so make sure that the answer
+ * arrives; those beyond, and those for whom there is no descriptor but the spare one, by the
+ * acceptor itself, at once and as well as it can. */
 #ifndef TIDEGATE_ACCEPTOR_H
 #define TIDEGATE_ACCEPTOR_H
 

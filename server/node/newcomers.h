@@ -10,7 +10,7 @@
 
 struct accepted_socket {
 	int fd;         /* non-blocking, close-on-exec */
-	bool refuse;    /* over the limit: answer 503 */
+	bool is_beyond; /* without a place, to be answered 503 if there is none by then */
 	uint64_t epoch; /* its place in the order of acceptance */
 	struct remote remote;
 };

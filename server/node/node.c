@@ -6,7 +6,11 @@
 
 int node_init(struct node *node, uint32_t worker_count, uint32_t fanout_mail_kind)
 {
-	*node = (struct node){.worker_count = worker_count, .budget.limit = SIZE_MAX};
+	*node = (struct node){
+		.worker_count = worker_count,
+		.budget.limit = SIZE_MAX,
+		.places.max = UINT32_MAX,
+	};
 	node->fanout = (struct fanout_node){
 		.worker_count = worker_count,
 		.budget = &node->budget,

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "../base/epoch.h"
+#include "../conn/places.h"
 #include "../fanout/fanout.h"
 #include "../user/user_table.h"
 
@@ -17,15 +18,13 @@ struct worker;
 struct node {
 	struct fanout_node fanout; /* with the mailboxes */
 	struct memory_budget budget;
+	struct places places;
 	struct epoch_source epochs; /* of the sockets, as they are accepted */
 	struct user_table *users;
 	struct worker **workers;
 	uint32_t worker_count;
 	_Atomic uint32_t changes_pending; /* posted, and not yet carried out by their workers */
-	_Atomic uint32_t max_connections;
-	_Atomic uint32_t refusals_max; /* sockets beyond it that may wait for their 503 */
-	_Atomic uint32_t refusals;     /* those that do, in the workers' load like all others */
-	atomic_bool is_draining;       /* newcomers are sent away: the node is not ready any more */
+	atomic_bool is_draining; /* newcomers are sent away: the node is not ready any more */
 };
 
 /* A node for so many workers, without limits and without a user table; `fanout_mail_kind` is that

@@ -25,7 +25,6 @@ enum {
 	VISITS_STEP = 16,    /* connections that a deadline or a drain may have come for */
 	LISTS_MAX = 4,       /* of a turn's mail, walks over a part of the connection table */
 	SWEEP_MAX = 4096,    /* connections, after deadlines were shortened */
-	DRAIN_RETRY_S = 1,   /* beyond the drain, for those who are answered 503 meanwhile */
 };
 
 /* --- what changes while running ----------------------------------------------------------------
@@ -41,7 +40,6 @@ static void take_limits(struct conns *conns, const struct config *config)
 		.deadlines.ping = loop_ticks(config->ping_interval * 1000),
 		.max_head = (uint32_t)config->max_head,
 		.max_message = (uint32_t)config->max_message,
-		.retry_s = (uint32_t)config->drain + DRAIN_RETRY_S,
 		.queue_limit = config->tx_queue_limit,
 	};
 	conns_set_limits(conns, &limits);
@@ -77,7 +75,7 @@ static int init_conns(struct serving *serving, const struct config *config)
 {
 	struct node *node = serving->node;
 	int err = conns_init(&serving->conns, serving->id, serving->loop, &serving->stats,
-		&node->budget, &serving->load, &node->refusals,
+		&node->budget, &serving->load, &node->places,
 		config->echo ? &echo_ops : &session_ops, &serving->sessions);
 	if (!err) {
 		err = fanout_create(&node->fanout, serving->id, &serving->conns, &serving->fanout);
@@ -235,7 +233,7 @@ static int on_sockets(struct serving *serving, struct socket_batch *batch)
 	for (uint32_t i = 0; i < batch->count; i++) {
 		struct accepted_socket *socket = &batch->sockets[i];
 		int err = conn_open(&serving->conns, socket->fd, &socket->remote, socket->epoch,
-			socket->refuse);
+			socket->is_beyond);
 		if (err) {
 			log_error(0, "cannot take over a connection: %s", strerrordesc_np(-err));
 		}

@@ -1,9 +1,9 @@
 """Many connections in one thread: logged in, heartbeating, listening. Lean, for 10,000 of them."""
 
-import resource
 import select
 import time
 
+from gateway import allow_files
 from raw import PING, PONG, Frame, Raw, frame, request
 from waiting import TIMEOUT
 
@@ -14,9 +14,7 @@ PER_SOURCE = 5000  # connections from one source address, for its ports are fini
 
 class Crowd:
     def __init__(self, gateway, count):
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        assert hard > count + 1000, f"`ulimit -n` is {hard}, too few for {count} connections"
+        allow_files(count)
         self.epoll = select.epoll()
         self.clients = {}  # by descriptor
         self.pending = {}  # descriptor -> bytes of answers that are on their way

@@ -38,6 +38,13 @@ def limit_files(count):
     return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
 
 
+def allow_files(count):
+    """For the test itself, which is to have so many connections."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    assert hard > count + 1000, f"`ulimit -n` is {hard}, too few for {count} connections"
+
+
 class Process:
     """The gateway's process and what it logs."""
 

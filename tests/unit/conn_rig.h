@@ -221,17 +221,23 @@ static inline void rig_run(struct rig *rig)
 }
 
 static inline struct client *rig_add(
-	struct rig *rig, uint32_t worker, int ours, int theirs, bool refuse)
+	struct rig *rig, uint32_t worker, int ours, int theirs, bool is_beyond)
 {
+	struct places *places = &rig->node.places;
 	struct serving *w = &rig->workers[worker];
 	struct remote remote = {.is_inet = false};
 	assert_true(rig->client_count < RIG_CLIENTS);
 	struct client *client = &rig->clients[rig->client_count++];
 	*client = (struct client){.fd = theirs, .worker = worker};
 	w->load++;
-	rig->node.refusals += refuse;
+	if (is_beyond) {
+		places->refusals++;
+		places->max = places->taken;
+	} else {
+		places->taken++;
+	}
 	assert_int_equal(conn_open(&w->conns, ours, &remote,
-				 epoch_next(&rig->node.epochs, clock_wall_ms()), refuse),
+				 epoch_next(&rig->node.epochs, clock_wall_ms()), is_beyond),
 		0);
 	/* The newest of those that have this descriptor: a record keeps none when it is free. */
 	for (uint32_t i = 0; i < conn_table_size(w->conns.table); i++) {
@@ -244,9 +250,9 @@ static inline struct client *rig_add(
 }
 
 /* A connection that has said nothing yet. `send_buffer` is the gateway's, in bytes; 0: the
- * system's. */
+ * system's. With `is_beyond` those there are have all the places. */
 static inline struct client *rig_connect(
-	struct rig *rig, uint32_t worker, int send_buffer, bool refuse)
+	struct rig *rig, uint32_t worker, int send_buffer, bool is_beyond)
 {
 	int fds[2];
 	assert_int_equal(
@@ -254,7 +260,7 @@ static inline struct client *rig_connect(
 	if (send_buffer > 0) {
 		setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer));
 	}
-	return rig_add(rig, worker, fds[0], fds[1], refuse);
+	return rig_add(rig, worker, fds[0], fds[1], is_beyond);
 }
 
 /* The same over the loopback, for what only TCP has: resets, half-closes, windows. */
@@ -510,7 +516,8 @@ static inline void rig_finish(struct rig *rig)
 		assert_int_equal(stats_read(&rig->workers[i].stats.sessions), 0);
 		accepted += stats_read(&rig->workers[i].stats.accepted);
 	}
-	assert_int_equal(rig->node.refusals, 0);
+	assert_int_equal(rig->node.places.taken, 0);
+	assert_int_equal(rig->node.places.refusals, 0);
 	for (int reason = CLOSE_REASON_NONE + 1; reason < CLOSE_REASON_COUNT; reason++) {
 		ended += rig_ends(rig, (enum close_reason)reason);
 	}

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,6 +29,40 @@ enum {
 	GIVE_UP_MS = 60000,
 };
 
+/* --- in the C library's stead ------------------------------------------------------------------
+ */
+
+static _Atomic unsigned waits; /* that acceptors have waited for anything but their loop */
+static _Atomic int failures;   /* accepts that are still to fail */
+static _Atomic int failure;    /* with what */
+
+int __real_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
+int __real_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags);
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags);
+
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+	bool is_test = gettid() == getpid();
+	waits += !is_test;
+	return __real_poll(fds, count, timeout_ms);
+}
+
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
+{
+	int left = failures;
+	while (left > 0) {
+		if (atomic_compare_exchange_weak(&failures, &left, left - 1)) {
+			errno = failure;
+			return -1;
+		}
+	}
+	return __real_accept4(fd, address, len, flags);
+}
+
+/* --- the rig -----------------------------------------------------------------------------------
+ */
+
 struct rig {
 	struct node node;
 	struct config config;
@@ -48,9 +83,10 @@ static int setup(void **state)
 	rig->config.listen_count = 1;
 	strcpy(rig->config.listen[0], "127.0.0.1:0");
 	assert_int_equal(node_init(&rig->node, WORKERS, SERVING_MAIL_FANOUT), 0);
-	rig->node.max_connections = 1000;
-	rig->node.refusals_max = 10;
+	rig->node.places.max = 1000;
+	rig->node.places.refusals_max = 10;
 	rig->node.fanout.backlog_limit = 1 << 20;
+	waits = 0;
 	user_table_thread_begin();
 	assert_int_equal(user_table_create(64, &rig->node.users), 0);
 	assert_int_equal(listeners_open(&rig->listeners, &rig->config, error), 0);
@@ -118,21 +154,29 @@ static void ask(int fd)
 	assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
 }
 
+/* Reads an answer's head, or what there is of it. */
+static void read_head(int fd, char ret_head[512])
+{
+	size_t len = 0;
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+	ret_head[0] = '\0';
+	while (!strstr(ret_head, "\r\n\r\n")) {
+		assert_int_equal(poll(&wait, 1, GIVE_UP_MS), 1);
+		ssize_t step = recv(fd, ret_head + len, 511 - len, 0);
+		if (step <= 0) {
+			return;
+		}
+		len += (size_t)step;
+		ret_head[len] = '\0';
+	}
+}
+
 /* The status of the answer; 0 when none comes. */
 static int answer(int fd)
 {
 	char head[512];
-	size_t len = 0;
-	struct pollfd wait = {.fd = fd, .events = POLLIN};
-	while (len < 12) {
-		assert_int_equal(poll(&wait, 1, GIVE_UP_MS), 1);
-		ssize_t step = recv(fd, head + len, sizeof(head) - len, 0);
-		if (step <= 0) {
-			return 0;
-		}
-		len += (size_t)step;
-	}
-	return atoi(head + 9);
+	read_head(fd, head);
+	return strlen(head) > 12 ? atoi(head + 9) : 0;
 }
 
 static uint32_t load_of(struct rig *rig, int worker)
@@ -173,8 +217,8 @@ static void test_at_the_limit(void **state)
 {
 	struct rig *rig = *state;
 	int fds[8];
-	rig->node.max_connections = 3;
-	rig->node.refusals_max = 2;
+	rig->node.places.max = 3;
+	rig->node.places.refusals_max = 2;
 	for (uint32_t i = 0; i < 5; i++) {
 		fds[i] = come(rig);
 		wait_for_load(rig, i + 1);
@@ -198,6 +242,123 @@ static void test_at_the_limit(void **state)
 	ask(fds[0]);
 	assert_int_equal(answer(fds[0]), 101);
 	close(fds[0]);
+}
+
+/* However many are being refused: who finds a place comes in, and is asked first. */
+static void test_a_place_is_asked_for_first(void **state)
+{
+	struct rig *rig = *state;
+	int fds[4];
+	rig->node.places.max = 1;
+	rig->node.places.refusals_max = 1;
+	for (uint32_t i = 0; i < 2; i++) {
+		fds[i] = come(rig);
+		wait_for_load(rig, i + 1);
+	}
+	fds[2] = come(rig);
+	assert_int_equal(answer(fds[2]), 503);
+	close(fds[0]);
+	wait_for_load(rig, 1);
+	/* The one who is to be refused has said nothing yet, and stays. */
+	fds[0] = come(rig);
+	ask(fds[0]);
+	assert_int_equal(answer(fds[0]), 101);
+	/* And takes the place that has become free when he speaks at last. */
+	close(fds[0]);
+	wait_for_load(rig, 1);
+	ask(fds[1]);
+	assert_int_equal(answer(fds[1]), 101);
+	assert_int_equal(rig->node.places.taken, 1);
+	assert_int_equal(rig->node.places.refusals, 0);
+	close(fds[1]);
+	close(fds[2]);
+	wait_for_load(rig, 0);
+	assert_int_equal(rig->node.places.taken, 0);
+}
+
+/* Of those who are refused nobody does a thing, and nobody is waited for. What they are told
+ * differs from one to the next. */
+static void test_refusing_waits_for_nobody(void **state)
+{
+	struct rig *rig = *state;
+	enum {
+		SILENT = 270
+	};
+	static int fds[SILENT];
+	unsigned counts[9] = {0};
+	char head[512];
+	rig->node.places.max = 0;
+	rig->node.places.refusals_max = 0;
+	for (int i = 0; i < SILENT; i++) {
+		fds[i] = come(rig);
+	}
+	for (int i = 0; i < SILENT; i++) {
+		read_head(fds[i], head);
+		assert_memory_equal(head, "HTTP/1.1 503 ", 13);
+		const char *retry = strstr(head, "Retry-After: ");
+		assert_non_null(retry);
+		assert_in_range(atoi(retry + 13), 2, 10);
+		counts[atoi(retry + 13) - 2]++;
+		/* And closed, without his having moved. */
+		assert_int_equal(recv(fds[i], head, sizeof(head), 0), 0);
+	}
+	for (int slot = 0; slot < 9; slot++) {
+		assert_in_range(counts[slot], SILENT / 9 - 4, SILENT / 9 + 4);
+	}
+	assert_int_equal(waits, 0);
+	rig->node.places.max = 1;
+	int fd = come(rig);
+	ask(fd);
+	assert_int_equal(answer(fd), 101);
+	close(fd);
+	for (int i = 0; i < SILENT; i++) {
+		close(fds[i]);
+	}
+	wait_for_load(rig, 0);
+}
+
+static void fail_accepts(int count, int err)
+{
+	failure = err;
+	failures = count;
+}
+
+static void expect_to_come_in(struct rig *rig)
+{
+	int fd = come(rig);
+	ask(fd);
+	assert_int_equal(answer(fd), 101);
+	assert_int_equal(failures, 0);
+	close(fd);
+	wait_for_load(rig, 0);
+}
+
+/* What accept says of one newcomer keeps no other one waiting. */
+static void test_errors_of_one_newcomer(void **state)
+{
+	static const int errors[] = {EINTR, ECONNABORTED, EPROTO, EPERM, ENETDOWN, EHOSTUNREACH};
+	struct rig *rig = *state;
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		fail_accepts(10, errors[i]);
+		expect_to_come_in(rig);
+	}
+	assert_int_equal(waits, 0);
+	fail_accepts(1, ENOBUFS);
+	expect_to_come_in(rig);
+	assert_int_equal(waits, 1);
+}
+
+/* Between the two accepts a descriptor has become free: there is no reason to refuse. */
+static void test_a_descriptor_has_become_free(void **state)
+{
+	struct rig *rig = *state;
+	for (int i = 0; i < 10; i++) {
+		fail_accepts(1, EMFILE);
+		expect_to_come_in(rig);
+	}
+	assert_int_equal(
+		acceptor_refused(rig->acceptors[0]) + acceptor_refused(rig->acceptors[1]), 0);
+	assert_int_equal(waits, 0);
 }
 
 static uint64_t errors_of(struct rig *rig)
@@ -228,12 +389,12 @@ static void test_out_of_descriptors_for_good(void **state)
 		assert_true(now_ms() < end_ms);
 		sched_yield();
 	}
-	uint64_t begin_ms = now_ms();
 	while (errors_of(rig) < errors + 10) {
 		assert_true(now_ms() < end_ms);
 		sched_yield();
 	}
-	assert_true(now_ms() - begin_ms > 100);
+	/* After each but those that are at it. */
+	assert_true(waits >= 10 - ACCEPTORS);
 	set_file_limit(before);
 	ask(fd);
 	/* Whoever was about to be refused with the last descriptor still is. */
@@ -277,6 +438,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_newcomers_go_to_the_least_loaded),
 		CASE(test_at_the_limit),
+		CASE(test_a_place_is_asked_for_first),
+		CASE(test_refusing_waits_for_nobody),
+		CASE(test_errors_of_one_newcomer),
+		CASE(test_a_descriptor_has_become_free),
 		CASE(test_out_of_descriptors_for_good),
 		CASE(test_a_flood),
 	};

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -28,12 +29,32 @@ static void test_what_the_files_allow(void **state)
 	assert_int_equal(limits.connections, 60);
 }
 
-static void test_one_where_there_are_no_files(void **state)
+/* Whatever is left is for connections, before anybody may stay to be refused. */
+static void test_few_files(void **state)
 {
-	assert_int_equal(
-		share(0, (struct limits_supply){.files = 40, .files_taken = 40}, 2).connections, 1);
-	assert_int_equal(
-		share(9, (struct limits_supply){.files = 20, .files_taken = 40}, 2).connections, 1);
+	for (uint64_t room = 1; room < 40; room++) {
+		struct limits_supply few = {.files = 40 + room, .files_taken = 40};
+		struct limits limits = share(0, few, 2);
+		assert_true(limits.connections >= 1);
+		assert_int_equal(limits.connections + limits.refusals, room);
+		assert_int_equal(share(1, few, 2).connections, 1);
+	}
+}
+
+static void test_no_files(void **state)
+{
+	struct limits_supply none = {.files = 40, .files_taken = 40};
+	char text[LIMITS_TEXT_MAX];
+	assert_int_equal(share(0, none, 2).connections, 0);
+	assert_int_equal(share(9, none, 2).connections, 0);
+	limits_explain_files(&none, text);
+	assert_non_null(strstr(text, "file limit of 40"));
+	assert_non_null(strstr(text, "raise it to 41"));
+	none.files = 20;
+	assert_int_equal(share(9, none, 2).connections, 0);
+	assert_int_equal(share(9, none, 2).refusals, 0);
+	none.files = 41;
+	assert_int_equal(share(9, none, 2).connections, 1);
 }
 
 static void test_what_is_asked_for(void **state)
@@ -95,7 +116,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_the_files_allow),
-		cmocka_unit_test(test_one_where_there_are_no_files),
+		cmocka_unit_test(test_few_files),
+		cmocka_unit_test(test_no_files),
 		cmocka_unit_test(test_what_is_asked_for),
 		cmocka_unit_test(test_what_workers_can_number),
 		cmocka_unit_test(test_memory),

@@ -40,6 +40,18 @@ static void test_used_files_are_counted(void **state)
 	assert_int_equal(machine_used_files(), before);
 }
 
+/* Where there is none left to look with. */
+static void test_all_files_are_used(void **state)
+{
+	struct rlimit limit;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	struct rlimit none = {.rlim_cur = 3, .rlim_max = limit.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	uint64_t used = machine_used_files();
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(used, 3);
+}
+
 static void test_memory(void **state)
 {
 	uint64_t all = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
@@ -173,6 +185,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_soft_limit_is_raised_to_the_hard_one),
 		cmocka_unit_test(test_used_files_are_counted),
+		cmocka_unit_test(test_all_files_are_used),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_cpus_are_those_of_the_mask),
 		FAKE(test_numbers_of_a_file),

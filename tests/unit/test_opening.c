@@ -121,6 +121,49 @@ static void test_at_the_limit_and_draining(void **state)
 	assert_int_equal(user_table_count(rig->node.users), 0);
 }
 
+/* Who came over the limit has a place when there is one by the time of his request. */
+static void test_a_place_has_become_free(void **state)
+{
+	struct rig *rig = *state;
+	struct client *first = rig_login(rig, 0, "first");
+	struct client *second = rig_connect(rig, 0, 0, true);
+	struct client *third = rig_connect(rig, 0, 0, true);
+	rig_run(rig);
+	assert_int_equal(rig->node.places.refusals, 2);
+	client_leave(first);
+	rig_run(rig);
+	client_request(second, "/?user=second");
+	client_request(third, "/?user=third");
+	rig_run(rig);
+	assert_int_equal(client_status(second), 101);
+	assert_int_equal(client_status(third), 503);
+	assert_int_equal(rig->node.places.taken, 1);
+	assert_int_equal(rig->node.places.refusals, 1);
+	assert_int_equal(user_table_count(rig->node.users), 1);
+}
+
+/* Whatever their connections' places in the table. */
+static void test_refusals_name_different_times(void **state)
+{
+	struct rig *rig = *state;
+	unsigned counts[9] = {0};
+	for (int i = 0; i < 90; i++) {
+		struct client *client = rig_connect(rig, 0, 0, true);
+		client_request(client, "/?user=a");
+		rig_run(rig);
+		assert_int_equal(client_status(client), 503);
+		const char *retry = memmem(client->in, client->in_len, "Retry-After: ", 13);
+		assert_non_null(retry);
+		assert_in_range(atoi(retry + 13), 2, 10);
+		counts[atoi(retry + 13) - 2]++;
+		client_leave(client);
+		rig_run(rig);
+	}
+	for (int slot = 0; slot < 9; slot++) {
+		assert_in_range(counts[slot], 8, 12);
+	}
+}
+
 static void test_peers_that_go_in_the_middle(void **state)
 {
 	struct rig *rig = *state;
@@ -164,6 +207,8 @@ int main(void)
 		CASE(test_a_long_head_in_pieces),
 		CASE(test_a_limit_that_becomes_lower),
 		CASE(test_at_the_limit_and_draining),
+		CASE(test_a_place_has_become_free),
+		CASE(test_refusals_name_different_times),
 		CASE(test_peers_that_go_in_the_middle),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,7 @@ enum {
 	STEPS = 20000, /* of each thread at least */
 	STEPS_MAX = 100 * STEPS,
 	PLACES = 24, /* connections of each thread at a time */
+	SERVED = 60, /* of all threads; only who came from beyond is held to that */
 	USERS = 40,
 	SESSIONS_MAX = 8192,
 	FRAME_MAX = 1024,
@@ -246,9 +247,12 @@ static void come(struct crowd *crowd, struct client *client)
 	struct socket_batch *batch = malloc(sizeof(*batch) + sizeof(batch->sockets[0]));
 	CHECK(batch);
 	batch->count = 1;
+	bool is_beyond = roll(crowd, 50) == 0;
+	struct places *places = &crowd->node->places;
+	atomic_fetch_add(is_beyond ? &places->refusals : &places->taken, 1);
 	batch->sockets[0] = (struct accepted_socket){.fd = fds[0],
 		.epoch = epoch_next(&crowd->node->epochs, clock_wall_ms()),
-		.refuse = roll(crowd, 50) == 0};
+		.is_beyond = is_beyond};
 	struct worker *worker = crowd->node->workers[roll(crowd, WORKERS)];
 	atomic_fetch_add(worker_load(worker), 1);
 	worker_post(worker, SERVING_MAIL_SOCKETS, &batch->mail);
@@ -342,6 +346,7 @@ static int setup(void **state)
 	rig->config.tx_queue_limit = 16384;
 	assert_int_equal(node_init(&rig->node, WORKERS, SERVING_MAIL_FANOUT), 0);
 	rig->node.budget.limit = 8 << 20;
+	rig->node.places.max = SERVED;
 	rig->node.fanout.backlog_limit = 32768;
 	user_table_thread_begin();
 	assert_int_equal(user_table_create(64, &rig->node.users), 0);
@@ -476,6 +481,7 @@ static int post_silent_one(struct rig *rig, int worker)
 	batch->count = 1;
 	batch->sockets[0] = (struct accepted_socket){.fd = fds[0]};
 	atomic_fetch_add(worker_load(rig->node.workers[worker]), 1);
+	atomic_fetch_add(&rig->node.places.taken, 1);
 	worker_post(rig->node.workers[worker], SERVING_MAIL_SOCKETS, &batch->mail);
 	return fds[1];
 }
@@ -505,7 +511,10 @@ static void test_all_comes_back_to_zero(void **state)
 	assert_int_equal(SUM(rig, accepted), opened);
 	assert_int_equal(ends(rig), opened);
 	assert_int_equal(user_table_count(rig->node.users), 0);
+	assert_int_equal(rig->node.places.taken, 0);
+	assert_int_equal(rig->node.places.refusals, 0);
 	assert_true(is_the_real_thing(&rig->node));
+	assert_true(SUM(rig, ends[CLOSE_REASON_UNAVAILABLE]) > 0);
 	assert_true(heard > 1000);
 	assert_true(opened > 500);
 }
