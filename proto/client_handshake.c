@@ -42,7 +42,8 @@ struct head {
 	int32_t retry_after_s;
 };
 
-/* Seconds only: a date means little without the server's clock. */
+/* Seconds only: a date means little without the server's clock. Too many are as many as there can
+ * be. */
 static int32_t read_seconds(struct slice value)
 {
 	int64_t seconds = 0;
@@ -53,7 +54,7 @@ static int32_t read_seconds(struct slice value)
 		}
 		seconds = seconds * 10 + (value.data[i] - '0');
 		if (seconds > INT32_MAX) {
-			return -1;
+			seconds = INT32_MAX;
 		}
 	}
 	return value.len > 0 ? (int32_t)seconds : -1;

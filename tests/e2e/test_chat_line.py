@@ -199,21 +199,21 @@ def test_a_restart(start, chat):
 
 
 def test_a_drain(start, chat):
-    """The time that the gateway names is kept to."""
+    """The time that the gateway names is kept to, and jitter comes on top."""
     gateway = start(drain=1)
     alice = chat(address=ws(gateway)).connected()
     gateway.signal(signal.SIGTERM)
     named = int(alice.expect_error(r"Close 1012 retry_ms=(\d+)")[1])
     told = float(alice.expect_state(RECONNECTING)[1])
-    assert abs(told - named / 1000) <= 0.1
+    assert -0.1 <= told - named / 1000 <= 8.1
     gateway.assert_ends(0)
 
 
 def test_a_time_to_come_back_at_once(server, chat):
-    """retry_ms is exact for the first attempt."""
+    """Of retry_ms=1 there is the jitter left."""
     alice = chat(address=server.address)
     server.open().shut(1012, b"retry_ms=1")
-    alice.expect_state(r"reconnecting in 0\.0 s \(attempt 1 of 10\); the input waits until then")
+    alice.expect_state(r"reconnecting in [0-8]\.\d s \(attempt 1 of 10\); the input waits until then")
     peer = server.open()
     alice.say("hello again")
     assert peer.frame() == Frame(TEXT, b"hello again")

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#include "../../tools/client/backoff.h"
+
 /* --- A life in good order -------------------------------------------------------------------- */
 
 static void login_message_logout(void **state)
@@ -334,8 +336,8 @@ static void a_server_that_asks_for_0_ms_each_time_is_not_hammered(void **state)
 
 	rig_begin_connected(&rig);
 	rig_close(&rig, 1012, "retry_ms=0");
-	assert_int_equal(rig.delay_ms, 0);
-	rig_pass(&rig, 0);
+	assert_in_range(rig.delay_ms, 0, 7999);
+	rig_pass(&rig, rig.delay_ms);
 	for (unsigned attempt = 2; attempt <= 10; attempt++) {
 		rig_open(&rig);
 		rig_close(&rig, 1012, "retry_ms=0");
@@ -647,6 +649,62 @@ static void the_count_starts_anew_after_5_s(void **state)
 	}
 }
 
+/* A herd that was told the same does not come back together. */
+static void delays_that_were_asked_for_are_spread_as_well(void **state)
+{
+	unsigned buckets[8] = {0};
+	struct rig rig;
+
+	rig_begin_connected(&rig);
+	for (unsigned line = 0; line < 8000; line++) {
+		rig_pass(&rig, 5000); /* so that it is a first attempt each time */
+		rig_forget(&rig);
+		rig_close(&rig, 1013, "retry_ms=5000");
+		assert_int_equal(rig.login.stats.attempt, 1);
+		assert_in_range(rig.delay_ms, 5000, 12999);
+		buckets[(rig.delay_ms - 5000) / 1000]++;
+		rig_pass(&rig, rig.delay_ms);
+		rig_open(&rig);
+	}
+	for (size_t i = 0; i < 8; i++) {
+		assert_in_range(buckets[i], 850, 1150);
+	}
+	rig_end(&rig);
+}
+
+/* Whatever the application has heard of the network. */
+static void nobody_comes_back_before_he_was_asked_to(void **state)
+{
+	struct rig rig;
+
+	rig_begin_connected(&rig);
+	rig_close(&rig, 1013, "retry_ms=20000");
+	rig_pass(&rig, 5000);
+	orders_probe(&rig.login, rig.now_ms);
+	assert_in_range(clock_next_deadline(&rig.login), rig.now_ms + 15000, rig.now_ms + 16000);
+	rig_pass(&rig, 16000);
+	rig_open(&rig);
+	/* What was asked for holds once. */
+	rig_eof(&rig);
+	orders_probe(&rig.login, rig.now_ms);
+	assert_in_range(clock_next_deadline(&rig.login), rig.now_ms, rig.now_ms + 1000);
+	rig_end(&rig);
+
+	/* Ten minutes at most. */
+	rig_begin_connected(&rig);
+	rig_close(&rig, 1012, "retry_ms=4294967295");
+	assert_in_range(rig.delay_ms, 600000, 607999);
+	rig_end(&rig);
+}
+
+/* A range that leaves no number for what comes on top. */
+static void a_delay_cannot_run_over(void **state)
+{
+	assert_int_equal(backoff_delay_ms(0, UINT32_MAX, UINT32_MAX, 1, 600000), UINT32_MAX);
+	assert_int_equal(
+		backoff_delay_ms(UINT32_MAX, UINT32_MAX, UINT32_MAX, 2, 600000), UINT32_MAX);
+}
+
 static void delays_are_spread_over_the_whole_range(void **state)
 {
 	unsigned buckets[8] = {0};
@@ -904,6 +962,9 @@ int main(void)
 		cmocka_unit_test(attempts_can_be_without_end_or_none),
 		cmocka_unit_test(the_count_starts_anew_after_5_s),
 		cmocka_unit_test(delays_are_spread_over_the_whole_range),
+		cmocka_unit_test(delays_that_were_asked_for_are_spread_as_well),
+		cmocka_unit_test(nobody_comes_back_before_he_was_asked_to),
+		cmocka_unit_test(a_delay_cannot_run_over),
 		cmocka_unit_test(a_first_attempt_is_repeated_when_asked_for),
 		cmocka_unit_test(a_token_is_asked_for_once),
 		cmocka_unit_test(a_token_is_asked_for_again_after_a_success),

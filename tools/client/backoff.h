@@ -7,21 +7,25 @@
 
 enum {
 	BACKOFF_NO_RETRY = -1,
+	BACKOFF_RETRY_MAX_MS = 600000, /* who asks for more does not mean it, or not us */
 };
 
 /* Draws evenly from [base_ms, cap_ms), base_ms where that is empty. `random` is a number of 32
  * random bits. */
 uint32_t backoff_draw_ms(uint32_t base_ms, uint32_t cap_ms, uint32_t random);
 
-/* The wait in front of the `attempt`-th attempt, from 1. What the gateway asked for (`retry_ms`, or
- * BACKOFF_NO_RETRY) is exact in front of the first; later the longer of both counts, so that a
- * gateway which closes at once is not dialed in a tight loop.
- * Thread: any. */
+/* The wait in front of the `attempt`-th attempt, from 1: what must be waited, and full jitter on
+ * top. That is what the gateway asked for (`retry_ms`, or BACKOFF_NO_RETRY); in front of later
+ * attempts no less than base_ms, so that a gateway which closes at once is not dialed in a tight
+ * loop. Thread: any. */
 uint32_t backoff_delay_ms(
 	uint32_t base_ms, uint32_t cap_ms, uint32_t random, uint32_t attempt, int32_t retry_ms);
 
-/* Reads the text `retry_ms=N` of a Close: exactly that, N of 1 to 10 digits, up to 2^31 - 1.
- * Thread: any. Returns N, or BACKOFF_NO_RETRY. */
+/* Reads the text `retry_ms=N` of a Close: exactly that. Thread: any. Returns N, at most
+ * BACKOFF_RETRY_MAX_MS, or BACKOFF_NO_RETRY. */
 int32_t backoff_read_retry_ms(const char *reason, size_t len);
+
+/* The same for the seconds of a Retry-After, of which -1 is none. Thread: any. */
+int32_t backoff_retry_ms_of_seconds(int32_t seconds);
 
 #endif

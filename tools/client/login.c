@@ -230,7 +230,8 @@ void login_leave(struct login *login, uint64_t now_ms)
 
 void login_hasten(struct login *login, uint64_t now_ms)
 {
-	const uint64_t soon = now_ms + backoff_draw_ms(0, PROBE_JITTER_MS, draw(login));
+	const uint64_t least = now_ms > login->not_before ? now_ms : login->not_before;
+	const uint64_t soon = least + backoff_draw_ms(0, PROBE_JITTER_MS, draw(login));
 	login->retry_at = moment_earlier(soon, login->retry_at);
 }
 
@@ -303,6 +304,7 @@ static void retry(struct login *login, const struct ending *ending, size_t unsen
 			draw(login), login->stats.attempt, verdict->retry_ms);
 	}
 	login->retry_at = now_ms + delay_ms;
+	login->not_before = verdict->retry_ms > 0 ? now_ms + (uint32_t)verdict->retry_ms : now_ms;
 	login->status = verdict->status;
 	if (login->state != TG_STATE_RECONNECTING) {
 		enter(login, (struct tg_state_change){

@@ -53,6 +53,7 @@ struct login {
 	char detail[NOTICE_TEXT_MAX]; /* of what went wrong last */
 	bool has_refreshed;           /* a new token was asked for since the last success */
 	uint64_t retry_at;   /* of RECONNECTING: the next dial; MOMENT_NEVER: it is under way */
+	uint64_t not_before; /* of RECONNECTING: until then the gateway asked to be left alone */
 	uint64_t connect_at; /* when the line became CONNECTED */
 
 	/* The line there is, which need not be that of the state: after CLOSED, and in RECONNECTING
@@ -116,7 +117,8 @@ void login_begin(struct login *login, const struct login_options *options, uint6
 /* Any state but CLOSING and CLOSED to CLOSING, and at once to CLOSED where no line stands. */
 void login_leave(struct login *login, uint64_t now_ms);
 
-/* RECONNECTING: brings the next dial forward to within a second. */
+/* RECONNECTING: brings the next dial forward to within a second, of now or of what the gateway
+ * asked for. */
 void login_hasten(struct login *login, uint64_t now_ms);
 
 /* --- transitions: the line ------------------------------------------------------------------- */

@@ -6,10 +6,6 @@
 #include "../../proto/suffix.h"
 #include "backoff.h"
 
-enum {
-	RETRY_AFTER_MAX_S = INT32_MAX / 1000,
-};
-
 /* Callbacks of one event may end the line. */
 static bool is_listened_to(const struct login *login, uint32_t line)
 {
@@ -108,11 +104,8 @@ static void on_close(struct login *login, const struct line_event *event, uint64
 
 static int32_t retry_ms_of(const struct line_event *event)
 {
-	if (event->http_status != 503 || event->retry_after_s < 0) {
-		return BACKOFF_NO_RETRY;
-	}
-	return 1000 * (event->retry_after_s < RETRY_AFTER_MAX_S ? event->retry_after_s
-								: RETRY_AFTER_MAX_S);
+	return event->http_status == 503 ? backoff_retry_ms_of_seconds(event->retry_after_s)
+					 : BACKOFF_NO_RETRY;
 }
 
 static void on_broken(struct login *login, const struct line_event *event, uint64_t now_ms)

@@ -19,10 +19,13 @@ export function afterClose(code: number, reason: string): AfterClose {
     : { action: rule, error, retryMs: undefined }
 }
 
-/** N of exactly `retry_ms=N`; undefined for all else, and for more than a timer can hold. */
+/* Whoever asks for more does not mean it, or not us. */
+const RETRY_MAX_MS = 600_000
+
+/** N of exactly `retry_ms=N`, at most ten minutes; undefined for all else. */
 export function parseRetryMs(reason: string): number | undefined {
-  const ms = Number(/^retry_ms=([0-9]{1,10})$/.exec(reason)?.[1])
-  return ms <= LONGEST_TIMER ? ms : undefined
+  const ms = /^retry_ms=(\d+)$/.exec(reason)?.[1]
+  return ms ? Math.min(+ms, RETRY_MAX_MS) : undefined
 }
 
 /** A longer setTimeout fires at once. */

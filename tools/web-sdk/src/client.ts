@@ -376,7 +376,7 @@ export class IMClient extends Emitter<ClientEvents> {
       this.#redialIn(Infinity)
     } else if (this.#dueAt - now > WAKE_JITTER_MS) {
       this.#attempt = 1 // what failed before says nothing of what is now
-      this.#redialIn(Math.max(this.#notBefore - now, Math.random() * WAKE_JITTER_MS))
+      this.#redialIn(Math.max(this.#notBefore - now, 0) + Math.random() * WAKE_JITTER_MS)
     }
   }
 

@@ -133,11 +133,12 @@ describe('a page that wakes', () => {
     expect(Math.max(...delays) - Math.min(...delays)).toBeGreaterThan(300)
   })
 
-  it.each(WAKING)('%s: the slot that the gateway gave is kept', async (event) => {
+  it.each(WAKING)('%s: the time that the gateway gave is kept, and a second of jitter behind it', async (event) => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.5)
     const { gateway } = await reconnecting('retry_ms=20000')
     await pass(5_000)
     tell(event)
-    await pass(14_999)
+    await pass(15_499)
     expect(gateway.sockets.length).toBe(1)
     await pass(1)
     expect(gateway.sockets.length).toBe(2)

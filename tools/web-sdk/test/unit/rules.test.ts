@@ -28,17 +28,21 @@ describe('back-off', () => {
     },
   )
 
-  it('spreads each attempt over the whole span', () => {
+  it.each([undefined, 2_000, 5_000, 600_000])('spreads each attempt over the whole span, retry_ms %s', (retryMs) => {
     const random = seeded(1)
     for (const attempt of [1, 2, 10]) {
       const eighths = new Array<number>(8).fill(0)
       for (let i = 0; i < 8_000; i++) {
-        const delay = backoffMs({ baseMs: 2_000, capMs: 10_000 }, attempt, random(), undefined)
-        eighths[Math.floor((delay - 2_000) / 1_000)]!++
+        const delay = backoffMs({ baseMs: 2_000, capMs: 10_000 }, attempt, random(), retryMs)
+        eighths[Math.floor((delay - (retryMs ?? 2_000)) / 1_000)]!++
       }
       expect(Math.min(...eighths)).toBeGreaterThan(850)
       expect(Math.max(...eighths)).toBeLessThan(1_150)
     }
+  })
+
+  it('never takes longer than a timer can', () => {
+    expect(backoffMs({ baseMs: 0, capMs: 0x7fffffff }, 1, 0.9999, 600_000)).toBe(0x7fffffff)
   })
 })
 
