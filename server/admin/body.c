@@ -70,7 +70,8 @@ void admin_body_take(struct admin_request *request, const char *data, size_t len
 		return;
 	}
 	size_t most = body_max(request->context);
-	if (len > most - request->body_len) {
+	/* The limit may have become lower. */
+	if (request->body_len + len > most) {
 		refuse(request);
 	} else if (!reserve(request, len, most)) {
 		admin_answer_problem(&request->answer, ADMIN_PROBLEM_NO_MEMORY, "for the body");

@@ -321,7 +321,7 @@ static int64_t take_chunk(struct admin_line *line, const char *data, size_t len)
 	const char *piece;
 	size_t piece_len;
 	int64_t taken = admin_chunks_take(&line->chunks, data, len, &piece, &piece_len);
-	if (taken >= 0) {
+	if (taken >= 0 && piece_len > 0) {
 		admin_body_take(line->request, piece, piece_len);
 	}
 	return taken;

@@ -481,6 +481,17 @@ def test_chunks_of_one_byte(serve):
         alice.expect_text("x" * 5000)
 
 
+def test_chunks_in_pieces_of_one_byte(serve):
+    """Most of which are not the body's own."""
+    gateway, admin = serve()
+    with gateway.login("alice") as alice, line(admin) as (sock, answers):
+        sock.sendall(BROADCAST + b"Transfer-Encoding: chunked\r\n\r\n")
+        for byte in b'0c;a="b"\r\n{"text":"x"}\r\n0\r\nA: b\r\n\r\n':
+            sock.sendall(bytes([byte]))
+        assert answers.next().status == 202
+        alice.expect_text("x")
+
+
 @pytest.mark.release
 def test_a_body_without_end(serve):
     """Chunks that nobody wants are not read for ever."""
