@@ -91,7 +91,12 @@ bool message_reader_is_idle(const struct message_reader *reader)
 
 size_t message_reader_footprint(const struct message_reader *reader)
 {
-	return sizeof *reader + frame_reader_footprint() + reader->assembly.size;
+	return message_reader_idle_footprint() + reader->assembly.size;
+}
+
+size_t message_reader_idle_footprint(void)
+{
+	return sizeof(struct message_reader) + frame_reader_footprint();
 }
 
 /* Frees the message handed out by the last call. */

@@ -69,4 +69,7 @@ bool message_reader_is_idle(const struct message_reader *reader);
  * with the bytes that arrived, never with a length that was declared. */
 size_t message_reader_footprint(const struct message_reader *reader);
 
+/* The same of any that is idle. */
+size_t message_reader_idle_footprint(void);
+
 #endif

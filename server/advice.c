@@ -204,7 +204,7 @@ static void check_memory(struct advice *advice)
 	if (machine > 0 && machine < wanted) {
 		shortfall(advice,
 			"the machine has %" PRIu64 " MB of memory, %" PRIu64
-			" wanted with tx_memory_limit: set --max-connections=%" PRIu64,
+			" wanted with memory_limit: set --max-connections=%" PRIu64,
 			machine >> 20, wanted >> 20, room_in(machine, goal->queue_bytes));
 	}
 }

@@ -18,7 +18,7 @@ struct advice_goal {
 	uint64_t connections; /* max_connections */
 	uint64_t files;       /* descriptors that all of it takes */
 	uint64_t files_limit; /* descriptors that the process may have */
-	uint64_t queue_bytes; /* tx_memory_limit: comes on top of what the connections cost */
+	uint64_t queue_bytes; /* memory_limit: comes on top of what the connections cost */
 	uint64_t threads;     /* that are still to be started */
 	bool is_inet;         /* listens on TCP, not on Unix sockets alone */
 };

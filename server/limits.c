@@ -15,6 +15,7 @@ enum {
 	ADMIN_CLIENTS_MIN = 4, /* connections to it */
 	ADMIN_CLIENTS_MOST = 256,
 	BACKLOG_MOST = 4 << 20,
+	BACKLOG_SHARE = 8, /* a part of the memory limit is for batches on their way */
 };
 
 static uint64_t min_of(uint64_t a, uint64_t b)
@@ -51,12 +52,16 @@ struct limits limits_share(
 	if (config->max_connections > 0) {
 		connections = min_of(connections, config->max_connections);
 	}
-	return (struct limits){
+	struct limits limits = {
 		.connections = (uint32_t)connections,
 		.refusals = (uint32_t)refusals,
-		.memory = config->tx_memory_limit > 0 ? config->tx_memory_limit : supply->memory,
-		.backlog = min_of(config->tx_queue_limit / 2, BACKLOG_MOST),
+		.memory = config->memory_limit > 0 ? config->memory_limit : supply->memory,
 	};
+	/* What is on its way to all workers is a part of the memory, so that nobody has to be
+	 * closed for it. */
+	limits.backlog = min_of(config->tx_queue_limit / 2, BACKLOG_MOST);
+	limits.backlog = min_of(limits.backlog, limits.memory / BACKLOG_SHARE);
+	return limits;
 }
 
 void limits_explain_files(const struct limits_supply *supply, char ret_text[LIMITS_TEXT_MAX])

@@ -185,7 +185,7 @@ void simulation_finish(struct simulation *simulation)
 	}
 	CHECK(simulation_connections(simulation) == 0);
 	CHECK(simulation_sessions(simulation) == 0);
-	CHECK(simulation->node.budget.used == 0);
+	CHECK(budget_used(&simulation->node.budget) == 0);
 	CHECK(simulation->node.fanout.backlog == 0);
 	CHECK(user_table_count(simulation->node.users) == 0);
 	user_table_destroy(&simulation->node.users);

@@ -52,11 +52,15 @@ static bool reserve(struct admin_request *request, size_t len, size_t most)
 	if (capacity < wanted) {
 		return false;
 	}
-	uint8_t *grown = realloc(request->body, capacity);
+	struct budget *budget = &context->node->budget;
+	size_t more = capacity - request->body_capacity;
+	/* Nobody else has to go for it. */
+	uint8_t *grown = budget_has_room(budget, more) ? realloc(request->body, capacity) : NULL;
 	if (!grown) {
 		return false;
 	}
-	context->body_bytes += capacity - request->body_capacity;
+	budget_change(budget, BUDGET_BODIES, (ptrdiff_t)more);
+	context->body_bytes += more;
 	request->body = grown;
 	request->body_capacity = capacity;
 	return true;
@@ -90,6 +94,8 @@ void admin_body_drop(struct admin_request *request)
 {
 	free(request->body);
 	request->context->body_bytes -= request->body_capacity;
+	budget_change(
+		&request->context->node->budget, BUDGET_BODIES, -(ptrdiff_t)request->body_capacity);
 	request->body = NULL;
 	request->body_len = request->body_capacity = 0;
 }

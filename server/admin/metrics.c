@@ -82,6 +82,7 @@ static void write_figures(struct admin_text *text, const struct admin_sample *sa
 #define GAUGE                                   "gauge"
 #define WORKER(field, kind, metric, json, help) figure(text, metric, kind, sample->field, help);
 #define NODE(field, kind, metric, json, help)   figure(text, metric, kind, sample->field, help);
+#define MEMORY(kind, field, metric, json, help) figure(text, metric, GAUGE, sample->field, help);
 #define ENDS(field, metric, json, help)         ends_by_reason(text, metric, sample->field, help);
 #define HISTOGRAM(field, metric, json, unit, help)                                                 \
 	histogram(text, metric, &sample->field, unit, help);

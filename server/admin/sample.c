@@ -50,8 +50,12 @@ void admin_sample_take(const struct admin_context *context, struct admin_sample 
 		.ready = !node->is_draining,
 		.workers = node->worker_count,
 		.users = user_table_count(node->users),
-		.queue_bytes = atomic_load_explicit(&node->budget.used, memory_order_relaxed),
+		.queue_bytes = budget_used(&node->budget),
 		.queue_limit = atomic_load_explicit(&node->budget.limit, memory_order_relaxed),
+		.memory_limit = atomic_load_explicit(&node->budget.limit, memory_order_relaxed),
+		.memory_leaving = atomic_load_explicit(&node->budget.leaving, memory_order_relaxed),
+#define MEMORY(kind, field, metric, json, help) .field = budget_held(&node->budget, BUDGET_##kind),
+#include "../base/stats.def"
 		.max_connections = atomic_load_explicit(&node->places.max, memory_order_relaxed),
 	};
 	uint64_t files = context->files_base + context->clients;

@@ -75,7 +75,8 @@ static json_t *limits_to_json(
 	put(limits, "max_connections", sample->max_connections);
 	put(limits, "max_message", config->max_message);
 	put(limits, "tx_queue_limit", config->tx_queue_limit);
-	put(limits, "tx_memory_limit", sample->queue_limit);
+	put(limits, "memory_limit", sample->memory_limit);
+	put(limits, "tx_memory_limit", sample->memory_limit); /* its name of before */
 	put(limits, "read_deadline_ms", config->read_deadline * 1000);
 	put(limits, "write_deadline_ms", config->write_deadline * 1000);
 	put(limits, "ping_interval_ms", config->ping_interval * 1000);
@@ -94,6 +95,7 @@ static json_t *totals_to_json(const struct admin_sample *sample)
 	json_t *totals = json_object();
 #define WORKER(field, kind, metric, json, help) put_total(totals, json, sample->field);
 #define NODE(field, kind, metric, json, help)   put_total(totals, json, sample->field);
+#define MEMORY(kind, field, metric, json, help) put_total(totals, json, sample->field);
 #include "../base/stats.def"
 	return totals;
 }

@@ -6,7 +6,8 @@
 
 #include "../../proto/assert.h"
 
-int buf_create(struct memory_budget *budget, size_t prefix, uint32_t capacity, struct buf **ret_buf)
+int buf_create(struct budget *budget, enum budget_kind kind, size_t prefix, uint32_t capacity,
+	struct buf **ret_buf)
 {
 	ASSERT(prefix >= sizeof(struct buf));
 	struct buf *buf = malloc(prefix + capacity);
@@ -16,12 +17,13 @@ int buf_create(struct memory_budget *budget, size_t prefix, uint32_t capacity, s
 	*buf = (struct buf){
 		.refs = 1,
 		.capacity = capacity,
+		.kind = kind,
 		.budget = budget,
 		/* What the allocator rounds up to is held as well, up to a quarter more. */
 		.footprint = malloc_usable_size(buf),
 		.data = (uint8_t *)buf + prefix,
 	};
-	memory_budget_take(budget, buf->footprint);
+	budget_change(budget, kind, (ptrdiff_t)buf->footprint);
 	*ret_buf = buf;
 	return 0;
 }
@@ -34,7 +36,7 @@ void buf_unref(struct buf **buf)
 	if (!given || atomic_fetch_sub_explicit(&given->refs, 1, memory_order_acq_rel) > 1) {
 		return;
 	}
-	memory_budget_give(given->budget, given->footprint);
+	budget_change(given->budget, given->kind, -(ptrdiff_t)given->footprint);
 	free(given);
 }
 

@@ -25,10 +25,7 @@ struct log_tally {
 };
 
 /* What a tally begins as. */
-#define LOG_TALLY(most_per_s)                                                                      \
-	{                                                                                          \
-		.lines_per_s = (most_per_s)                                                        \
-	}
+#define LOG_TALLY(most_per_s) {.lines_per_s = (most_per_s)}
 
 /* Counts a line of this second, which is one of the process's uptime. Returns whether it is to be
  * written; false when there have been enough. Thread: any. */

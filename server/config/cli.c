@@ -44,6 +44,17 @@ static const struct {
 #undef OPTION
 };
 
+/* What options were called before: argp wants them right behind what they are called now. */
+static const struct {
+	const char *old;
+	const char *name;
+} aliases[] = {
+#define OPTION(...)
+#define ALIAS(old, name) {#old, #name},
+#include "options.def"
+#undef OPTION
+};
+
 /* How a unit is shown, and which options it holds together. */
 static const struct {
 	const char *unit;
@@ -93,6 +104,7 @@ static const struct argp_option fixed_options[] = {
 enum {
 	NUMBER_COUNT = sizeof(numbers) / sizeof(numbers[0]),
 	UNIT_COUNT = sizeof(units) / sizeof(units[0]),
+	ALIAS_COUNT = sizeof(aliases) / sizeof(aliases[0]),
 	FIXED_COUNT = sizeof(fixed_options) / sizeof(fixed_options[0]),
 	NAME_SIZE = 32, /* bytes of an option's name, NUL included */
 };
@@ -123,14 +135,19 @@ struct cli {
 /* --- what argp is told ---------------------------------------------------------------------------
  */
 
+static void with_dashes(const char *name, char ret_name[NAME_SIZE])
+{
+	for (size_t i = 0; i == 0 || ret_name[i - 1]; i++) {
+		ret_name[i] = name[i] == '_' ? '-' : name[i];
+	}
+}
+
 static struct argp_option number_option(size_t index, char ret_name[NAME_SIZE])
 {
 	struct argp_option option = {
 		.name = ret_name, .key = KEY_NUMBERS + (int)index, .doc = numbers[index].help};
 
-	for (size_t i = 0; i == 0 || ret_name[i - 1]; i++) {
-		ret_name[i] = numbers[index].name[i] == '_' ? '-' : numbers[index].name[i];
-	}
+	with_dashes(numbers[index].name, ret_name);
 	for (size_t i = 0; i < UNIT_COUNT; i++) {
 		if (strcmp(units[i].unit, numbers[index].unit) == 0) {
 			option.arg = units[i].argument;
@@ -140,17 +157,34 @@ static struct argp_option number_option(size_t index, char ret_name[NAME_SIZE])
 	return option;
 }
 
-/* The fixed options, the numbers and an empty one that ends the list; made at the first call.
- * Thread: main. */
+/* Returns how many options it has put at `ret_options`; each alias has a place in `names`. */
+static size_t add_aliases(
+	const char *name, struct argp_option *ret_options, char (*names)[NAME_SIZE])
+{
+	size_t count = 0;
+	for (size_t i = 0; i < ALIAS_COUNT; i++) {
+		if (strcmp(aliases[i].name, name) == 0) {
+			with_dashes(aliases[i].old, names[i]);
+			ret_options[count++] =
+				(struct argp_option){.name = names[i], .flags = OPTION_ALIAS};
+		}
+	}
+	return count;
+}
+
+/* The fixed options, the numbers with their aliases and an empty one that ends the list; made at
+ * the first call. Thread: main. */
 static const struct argp_option *all_options(void)
 {
-	static struct argp_option options[FIXED_COUNT + NUMBER_COUNT + 1];
-	static char names[NUMBER_COUNT][NAME_SIZE];
+	static struct argp_option options[FIXED_COUNT + NUMBER_COUNT + ALIAS_COUNT + 1];
+	static char names[NUMBER_COUNT + ALIAS_COUNT][NAME_SIZE];
 
 	if (!options[0].name) {
 		memcpy(options, fixed_options, sizeof(fixed_options));
+		struct argp_option *next = options + FIXED_COUNT;
 		for (size_t i = 0; i < NUMBER_COUNT; i++) {
-			options[FIXED_COUNT + i] = number_option(i, names[i]);
+			*next++ = number_option(i, names[i]);
+			next += add_aliases(numbers[i].name, next, names + NUMBER_COUNT);
 		}
 	}
 	return options;

@@ -36,6 +36,17 @@ static const struct number {
 #undef OPTION
 };
 
+/* What options were called before. */
+static const struct {
+	const char *old;
+	const char *name;
+} aliases[] = {
+#define OPTION(...)
+#define ALIAS(old, name) {#old, #name},
+#include "options.def"
+#undef OPTION
+};
+
 /* What the user may set by a word. Errors: -EINVAL with ret_error. */
 struct word {
 	const char *name;
@@ -321,6 +332,7 @@ static const struct word words[] = {
 enum {
 	NUMBER_COUNT = sizeof(numbers) / sizeof(numbers[0]),
 	WORD_COUNT = sizeof(words) / sizeof(words[0]),
+	ALIAS_COUNT = sizeof(aliases) / sizeof(aliases[0]),
 };
 
 static const char *option_name(size_t i)
@@ -391,9 +403,21 @@ static int fail_unknown(const char *name, char ret_error[CONFIG_ERROR_MAX])
 	return fail(ret_error, -ENOENT, "unknown option \"%.64s\"; there are %.400s", name, all);
 }
 
+/* As it is called now. */
+static const char *present_name(const char *name)
+{
+	for (size_t i = 0; i < ALIAS_COUNT; i++) {
+		if (config_name_is(aliases[i].old, name)) {
+			return aliases[i].name;
+		}
+	}
+	return name;
+}
+
 int config_set(struct config *config, const char *name, const char *value,
 	char ret_error[CONFIG_ERROR_MAX])
 {
+	name = present_name(name);
 	for (size_t i = 0; i < WORD_COUNT; i++) {
 		if (config_name_is(words[i].name, name)) {
 			return words[i].set(config, value, ret_error);
@@ -440,8 +464,8 @@ int config_check(const struct config *config, void (*warn)(const char *message),
 	if (config->ping_interval > 0 && config->ping_interval >= config->read_deadline) {
 		warn("ping_interval: a Ping that comes after the read_deadline keeps no line alive");
 	}
-	if (config->tx_memory_limit > 0 && config->tx_memory_limit < config->tx_queue_limit) {
-		warn("tx_memory_limit: less than tx_queue_limit, so one slow client may take all of it");
+	if (config->memory_limit > 0 && config->memory_limit < config->tx_queue_limit) {
+		warn("memory_limit: less than tx_queue_limit, so one slow client may take all of it");
 	}
 	if (config->unix_mode > 0 && !has_unix_listener(config)) {
 		warn("unix_mode means nothing without a unix: in listen");

@@ -75,7 +75,7 @@ struct conn {
 	};
 	struct conn_extra *extra; /* NULL for most */
 	struct tx_queue *tx;      /* what the peer has not taken; NULL while it keeps up */
-	uint32_t rx_held;         /* bytes charged to the memory budget for rx */
+	uint32_t holder;          /* its slot among the worker's holders of memory */
 	uint32_t receiver_pos;    /* fan-out: its place in the array of receivers */
 	/* The one gives way to the other at the login. */
 	union {

@@ -1,6 +1,7 @@
 #include "conns.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,7 +18,7 @@ enum {
 };
 
 int conns_init(struct conns *conns, uint8_t worker, struct loop *loop, struct stats *stats,
-	struct memory_budget *budget, _Atomic uint32_t *load, struct places *places,
+	struct budget *budget, _Atomic uint32_t *load, struct places *places,
 	const struct conn_ops *ops, void *owner)
 {
 	*conns = (struct conns){
@@ -25,7 +26,6 @@ int conns_init(struct conns *conns, uint8_t worker, struct loop *loop, struct st
 		.owner = owner,
 		.loop = loop,
 		.stats = stats,
-		.budget = budget,
 		.load = load,
 		.places = places,
 		.spread = spread_begin(worker),
@@ -35,6 +35,7 @@ int conns_init(struct conns *conns, uint8_t worker, struct loop *loop, struct st
 		.reading.pool.rules.peer_masks = true,
 		.dead_head = CONN_NONE,
 	};
+	holders_init(&conns->holders, budget, worker);
 	conns->reading.buffer = malloc(CONN_READ_BUFFER);
 	if (!conns->reading.buffer) {
 		return -ENOMEM;
@@ -44,7 +45,7 @@ int conns_init(struct conns *conns, uint8_t worker, struct loop *loop, struct st
 		err = timer_wheel_create(loop->now_tick, &conns->wheel);
 	}
 	if (!err) {
-		err = outbox_create(loop, budget, SIZE_MAX, &conns->outbox);
+		err = outbox_create(loop, SIZE_MAX, &conns->outbox);
 	}
 	return err;
 }
@@ -60,11 +61,6 @@ void conns_refuse_all(struct conns *conns, uint64_t back_ms)
 {
 	conns->refuse_all = true;
 	places_set_back_ms(conns->places, back_ms);
-}
-
-void conns_set_others_can_give(struct conns *conns, bool can_give)
-{
-	conns->others_can_give = can_give;
 }
 
 /* --- deadlines ------------------------------------------------------------------------------- */
@@ -95,6 +91,9 @@ void conn_die(struct conns *conns, struct conn *conn)
 	conn->state = CONN_DEAD;
 	conn->dead_next = conns->dead_head;
 	conns->dead_head = conn->index;
+	if (conn->holder != HOLDER_NONE) {
+		conn_note_held(conns, conn);
+	}
 }
 
 void conn_vanish(struct conns *conns, struct conn *conn, enum close_reason reason)
@@ -291,6 +290,8 @@ void conn_resume_writing(struct conns *conns, struct conn *conn)
 	enum close_reason reason = outbox_resume(conns->outbox);
 	if (reason != CLOSE_REASON_NONE) {
 		conn_vanish(conns, conn, reason);
+	} else if (!conn->tx) {
+		conn_note_held(conns, conn);
 	}
 }
 
@@ -314,24 +315,38 @@ void conn_visit_end(struct conns *conns, struct conn *conn)
 	}
 	if (conn->tx || conn->state == CONN_CLOSING) {
 		conn_rearm(conns, conn);
+		conn_note_held(conns, conn);
 	}
 }
 
-void conn_charge_reader(struct conns *conns, struct conn *conn)
+/* --- memory ----------------------------------------------------------------------------------
+ */
+
+void conn_note_held(struct conns *conns, struct conn *conn)
 {
-	size_t held = conn->rx ? message_reader_footprint(conn->rx) : 0;
-	if (held > conn->rx_held) {
-		memory_budget_take(conns->budget, held - conn->rx_held);
-	} else {
-		memory_budget_give(conns->budget, conn->rx_held - held);
+	struct holding now = {
+		.is_leaving = conn->state == CONN_CLOSING || conn->state == CONN_DEAD};
+	if (conn->flags & CONN_HEAD_KEPT) {
+		now.held[BUDGET_HEADS] = malloc_usable_size(conn->opening);
+	} else if (conn->rx) {
+		now.held[BUDGET_MESSAGES] = message_reader_footprint(conn->rx);
 	}
-	conn->rx_held = (uint32_t)held;
+	if (conn->tx) {
+		now.held[BUDGET_QUEUES] = conn->tx->footprint;
+		now.shared = conn->tx->shared_bytes;
+		now.alone = now.is_leaving ? tx_queue_alone(conn->tx) : 0;
+	}
+	if (holders_note(&conns->holders, &conn->holder, conn->index, &now) < 0) {
+		conn_vanish(conns, conn, CLOSE_REASON_INTERNAL_ERROR);
+	}
 }
 
 void conn_drop_reader(struct conns *conns, struct conn *conn)
 {
 	message_reader_destroy(&conn->rx);
-	conn_charge_reader(conns, conn);
+	if (conn->holder != HOLDER_NONE) {
+		conn_note_held(conns, conn);
+	}
 }
 
 /* --- from the accept to the reap ----------------------------------------------------------------
@@ -408,11 +423,15 @@ static void release(struct conns *conns, struct conn *conn)
 	if (conn->flags & CONN_HEAD_KEPT) {
 		free(conn->opening);
 		conn->opening = NULL;
+		conn->flags &= (uint16_t)~CONN_HEAD_KEPT;
 	} else {
-		conn_drop_reader(conns, conn);
+		message_reader_destroy(&conn->rx);
 	}
 	free(conn->extra);
 	conn->extra = NULL;
+	if (conn->holder != HOLDER_NONE) {
+		conn_note_held(conns, conn);
+	}
 }
 
 static void reap(struct conns *conns, struct conn *conn)
@@ -454,10 +473,12 @@ void conns_finish(struct conns *conns)
 		}
 	}
 	reap_dead(conns);
-	reader_pool_finish(&conns->reading.pool);
+	reader_pool_empty(&conns->reading.pool);
+	reader_pool_charge(&conns->reading.pool, conns->holders.budget);
 	outbox_destroy(&conns->outbox);
 	timer_wheel_destroy(&conns->wheel);
 	conn_table_destroy(&conns->table);
+	holders_finish(&conns->holders);
 	free(conns->reading.buffer);
 	conns->reading.buffer = NULL;
 }

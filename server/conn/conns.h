@@ -17,7 +17,7 @@
 #include "../../proto/close_reason.h"
 #include "../../proto/handshake.h"
 #include "../../proto/message.h"
-#include "../base/buf.h"
+#include "../base/holders.h"
 #include "../base/loop.h"
 #include "../base/stats.h"
 #include "../base/timer_wheel.h"
@@ -81,7 +81,7 @@ struct conns {
 	void *owner;
 	struct loop *loop;
 	struct stats *stats;
-	struct memory_budget *budget;
+	struct holders holders; /* of memory */
 	/* Sockets this worker was given and has not closed: the acceptors' measure. */
 	_Atomic uint32_t *load;
 	struct places *places; /* the node's */
@@ -94,12 +94,11 @@ struct conns {
 	uint32_t dead_head;   /* those to be reaped */
 	bool caught_up;       /* in this visit */
 	bool refuse_all;      /* draining: every opening is answered 503 */
-	bool others_can_give; /* over the memory limit there are queues to be cut off first */
 };
 
 /* `worker` is the id in handles. Errors: -ENOMEM; conns_finish is due all the same. */
 int conns_init(struct conns *conns, uint8_t worker, struct loop *loop, struct stats *stats,
-	struct memory_budget *budget, _Atomic uint32_t *load, struct places *places,
+	struct budget *budget, _Atomic uint32_t *load, struct places *places,
 	const struct conn_ops *ops, void *owner);
 
 /* Ends all connections at once, without a word, under SHUTDOWN, and frees everything. */
@@ -111,10 +110,6 @@ void conns_set_limits(struct conns *conns, const struct conns_limits *limits);
 
 /* From now on every opening is answered 503, which names no time before `back_ms` of the loop. */
 void conns_refuse_all(struct conns *conns, uint64_t back_ms);
-
-/* Says whether, over the memory limit, there are queues on the node that can be cut off before
- * anybody is refused. */
-void conns_set_others_can_give(struct conns *conns, bool can_give);
 
 /* Takes over a socket: non-blocking, connected, counted in the load, with a place. `epoch` is its
  * place in the order of acceptance. One that is beyond the limit is answered 503 if there is still
@@ -190,8 +185,9 @@ bool conn_take_place(struct conns *conns, struct conn *conn);
 /* Brings the wheel's next look forward where a deadline has become an earlier one. */
 void conn_rearm(struct conns *conns, struct conn *conn);
 
-/* Charges what the lent reader holds to the memory budget. */
-void conn_charge_reader(struct conns *conns, struct conn *conn);
+/* Notes what the connection holds now: after its head, its lent reader or its queue has changed. To
+ * be the last thing done with it, since it may end it. */
+void conn_note_held(struct conns *conns, struct conn *conn);
 
 /* Frees the lent reader, whatever is in it. */
 void conn_drop_reader(struct conns *conns, struct conn *conn);

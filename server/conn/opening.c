@@ -27,6 +27,15 @@ static struct opening *kept(const struct conn *conn)
 	return conn->flags & CONN_HEAD_KEPT ? conn->opening : NULL;
 }
 
+static void drop(struct conn *conn)
+{
+	if (kept(conn)) {
+		free(conn->opening);
+		conn->opening = NULL;
+		conn->flags &= (uint16_t)~CONN_HEAD_KEPT;
+	}
+}
+
 /* All of a request that has come, wherever it is. */
 static struct slice all_of(const struct conn *conn, const uint8_t *data, size_t len)
 {
@@ -62,10 +71,15 @@ static void refuse(struct conns *conns, struct conn *conn, struct handshake_requ
 	}
 	conn_refuse(conns, conn, answer, handshake_answer(request, answer), reason);
 	log_refusal(conns, conn, request);
+	drop(conn); /* at once, whatever time the peer takes to go */
 }
 
-static const char *why_unavailable(const struct conns *conns, const struct conn *conn)
+static const char *why_unavailable(
+	const struct conns *conns, const struct conn *conn, enum close_reason reason)
 {
+	if (reason == CLOSE_REASON_OVERLOADED) {
+		return "The memory limit is reached: come back later.";
+	}
 	if (conns->refuse_all) {
 		return "The gateway is about to end: come back later.";
 	}
@@ -82,7 +96,7 @@ static void give_up(struct conns *conns, struct conn *conn, struct slice begun, 
 	struct handshake_request request;
 	handshake_give_up(begun, status, &request);
 	if (status == 503) {
-		request.detail = why_unavailable(conns, conn);
+		request.detail = why_unavailable(conns, conn, reason);
 	}
 	refuse(conns, conn, &request, reason);
 }
@@ -147,15 +161,6 @@ static int keep(struct conn *conn, const uint8_t *data, size_t len)
 	return 0;
 }
 
-static void drop(struct conn *conn)
-{
-	if (kept(conn)) {
-		free(conn->opening);
-		conn->opening = NULL;
-		conn->flags &= (uint16_t)~CONN_HEAD_KEPT;
-	}
-}
-
 /* Where its head stands. */
 static enum http_head_progress scan(
 	const struct conn *conn, struct slice all, size_t max_head, struct slice *ret_head)
@@ -173,6 +178,8 @@ static void keep_postponed(
 		conn_vanish(conns, conn, CLOSE_REASON_PEER_EOF);
 	} else if (keep(conn, data + kept_len, len - kept_len) < 0) {
 		conn_vanish(conns, conn, CLOSE_REASON_INTERNAL_ERROR);
+	} else {
+		conn_note_held(conns, conn);
 	}
 }
 
@@ -200,6 +207,9 @@ size_t opening_on_bytes(struct conns *conns, struct conn *conn, const uint8_t *d
 			return len;
 		}
 		drop(conn);
+		if (conn->holder != HOLDER_NONE) {
+			conn_note_held(conns, conn);
+		}
 		return head.len - before;
 	case HTTP_HEAD_MALFORMED:
 		give_up(conns, conn, all, 400, CLOSE_REASON_HTTP_REFUSED);
@@ -210,6 +220,8 @@ size_t opening_on_bytes(struct conns *conns, struct conn *conn, const uint8_t *d
 	case HTTP_HEAD_MORE:
 		if (!kept(conn) && keep(conn, data, len) < 0) {
 			conn_vanish(conns, conn, CLOSE_REASON_INTERNAL_ERROR);
+		} else {
+			conn_note_held(conns, conn);
 		}
 		break;
 	}
@@ -233,9 +245,13 @@ bool opening_recall(struct conns *conns, struct conn *conn, struct handshake_req
 
 size_t opening_take_behind(struct conns *conns, struct conn *conn)
 {
+	if (!kept(conn)) {
+		return 0; /* refused by us */
+	}
 	struct slice head = postponed_head(conn);
 	size_t len = conn->opening->len - head.len;
 	memcpy(conns->reading.buffer, head.data + head.len, len);
 	drop(conn);
+	conn_note_held(conns, conn);
 	return len;
 }

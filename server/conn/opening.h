@@ -23,8 +23,8 @@ bool opening_recall(struct conns *conns, struct conn *conn, struct handshake_req
  * they are in conns->reading.buffer then. Thread: the owner. */
 size_t opening_take_behind(struct conns *conns, struct conn *conn);
 
-/* Refuses a request, whether it has come or not, with 400, 408, 431 or 503. Inside a visit. Thread:
- * the owner. */
+/* Refuses a request, whether it has come or not, with 400, 408, 431 or 503, and forgets what is
+ * kept of it. Inside a visit. Thread: the owner. */
 void opening_refuse(
 	struct conns *conns, struct conn *conn, uint16_t status, enum close_reason reason);
 

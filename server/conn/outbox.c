@@ -12,8 +12,7 @@ enum {
 	LAG_TICKS = 2000 / LOOP_TICK_MS,
 };
 
-int outbox_create(const struct loop *loop, struct memory_budget *budget, size_t queue_limit,
-	struct outbox **ret_outbox)
+int outbox_create(const struct loop *loop, size_t queue_limit, struct outbox **ret_outbox)
 {
 	struct outbox *outbox = malloc(sizeof(*outbox));
 	if (!outbox) {
@@ -21,7 +20,6 @@ int outbox_create(const struct loop *loop, struct memory_budget *budget, size_t 
 	}
 	memset(outbox, 0, offsetof(struct outbox, iov));
 	outbox->loop = loop;
-	outbox->budget = budget;
 	outbox->queue_limit = queue_limit;
 	*ret_outbox = outbox;
 	return 0;
@@ -98,29 +96,6 @@ bool outbox_share(struct outbox *outbox, struct buf *buf, const uint8_t *data, s
 	return append(outbox, buf, data, len);
 }
 
-static void list_add(struct outbox *outbox, struct tx_queue *queue)
-{
-	queue->next = outbox->stalled;
-	if (queue->next) {
-		queue->next->prev = queue;
-	}
-	outbox->stalled = queue;
-	outbox->stalled_count++;
-}
-
-static void list_remove(struct outbox *outbox, struct tx_queue *queue)
-{
-	if (queue->prev) {
-		queue->prev->next = queue->next;
-	} else {
-		outbox->stalled = queue->next;
-	}
-	if (queue->next) {
-		queue->next->prev = queue->prev;
-	}
-	outbox->stalled_count--;
-}
-
 static void set_lag(struct outbox *outbox, struct tx_queue *queue, enum tx_lag lag)
 {
 	outbox->lagging_count -= queue->lag == TX_LAG_COUNTED;
@@ -163,7 +138,6 @@ void outbox_drop_queue(struct outbox *outbox, struct conn *conn)
 	if (!conn->tx) {
 		return;
 	}
-	list_remove(outbox, conn->tx);
 	set_lag(outbox, conn->tx, TX_LAG_NONE);
 	tx_queue_destroy(&conn->tx);
 }
@@ -233,10 +207,9 @@ static enum close_reason queue_gathered(struct outbox *outbox)
 static enum close_reason stall(struct outbox *outbox, size_t sent)
 {
 	struct conn *conn = outbox->conn;
-	if (tx_queue_create(outbox->budget, conn->index, &conn->tx) < 0) {
+	if (tx_queue_create(&conn->tx) < 0) {
 		return CLOSE_REASON_INTERNAL_ERROR;
 	}
-	list_add(outbox, conn->tx);
 	conn->tx->progress_tick = outbox->loop->now_tick;
 	conn->tx->is_final = conn->state == CONN_CLOSING;
 	tx_queue_walk_opaque(conn->tx, outbox->opaque);
@@ -362,16 +335,4 @@ uint64_t outbox_take_bytes_out(struct outbox *outbox)
 	uint64_t bytes = outbox->bytes_out;
 	outbox->bytes_out = 0;
 	return bytes;
-}
-
-uint32_t outbox_largest(const struct outbox *outbox, size_t *ret_bytes)
-{
-	const struct tx_queue *largest = NULL;
-	for (const struct tx_queue *queue = outbox->stalled; queue; queue = queue->next) {
-		if (!queue->is_final && queue->bytes > (largest ? largest->bytes : 0)) {
-			largest = queue;
-		}
-	}
-	*ret_bytes = largest ? largest->bytes : 0;
-	return largest ? largest->conn_index : CONN_NONE;
 }

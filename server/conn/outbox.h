@@ -32,13 +32,10 @@ struct outbox {
 	size_t bytes;
 	size_t scratch_used;
 	struct iovec
-		*scratch_tail;    /* the last piece, while it is the end of the scratch; or NULL */
-	size_t opaque;            /* bytes in front that are an HTTP answer and no frames */
-	struct tx_queue *stalled; /* list of this worker's stalled connections' queues */
-	uint32_t stalled_count;
-	uint32_t lagging_count; /* of them, those that lag; see tx_queue.h */
-	size_t queue_limit;     /* bytes per connection */
-	struct memory_budget *budget;
+		*scratch_tail;   /* the last piece, while it is the end of the scratch; or NULL */
+	size_t opaque;           /* bytes in front that are an HTTP answer and no frames */
+	uint32_t lagging_count;  /* connections of this worker that lag; see tx_queue.h */
+	size_t queue_limit;      /* bytes per connection */
 	const struct loop *loop; /* for the time */
 	uint64_t bytes_out;      /* taken by sockets since they were last counted */
 	struct iovec iov[OUTBOX_PIECES];
@@ -48,8 +45,7 @@ struct outbox {
 };
 
 /* Errors: -ENOMEM. */
-int outbox_create(const struct loop *loop, struct memory_budget *budget, size_t queue_limit,
-	struct outbox **ret_outbox);
+int outbox_create(const struct loop *loop, size_t queue_limit, struct outbox **ret_outbox);
 
 /* Frees the outbox and nulls the giver's pointer. *outbox may be NULL. */
 void outbox_destroy(struct outbox **outbox);
@@ -118,7 +114,7 @@ void outbox_close(struct outbox *outbox);
  * give. */
 void outbox_finalize(struct outbox *outbox, struct conn *conn);
 
-/* Frees the tx queue of a connection, if it has one, and takes it off the lists. */
+/* Frees the tx queue of a connection, if it has one, and takes it out of the counts. */
 void outbox_drop_queue(struct outbox *outbox, struct conn *conn);
 
 /* The tick at which the peer was last seen to take a byte of its queue; now, when nothing is
@@ -131,9 +127,5 @@ void outbox_give_up_on(struct outbox *outbox, struct conn *conn);
 
 /* Bytes that sockets have taken since the last call. */
 uint64_t outbox_take_bytes_out(struct outbox *outbox);
-
-/* The connection with the most bytes queued, of those that are not closing; CONN_NONE when nothing
- * is queued. */
-uint32_t outbox_largest(const struct outbox *outbox, size_t *ret_bytes);
 
 #endif

@@ -55,19 +55,12 @@ static void settle_reader(struct conns *conns, struct conn *conn)
 {
 	if (message_reader_is_idle(conn->rx)) {
 		reader_pool_return(&conns->reading.pool, &conn->rx);
-		if (conn->rx_held > 0) {
-			conn_charge_reader(conns, conn);
+		if (conn->holder != HOLDER_NONE) {
+			conn_note_held(conns, conn);
 		}
 		return;
 	}
-	conn_charge_reader(conns, conn);
-	if (memory_budget_is_exceeded(conns->budget) && !conns->others_can_give) {
-		conn_overload(conns, conn, CLOSE_REASON_OVERLOADED);
-		/* Given back now, or all who are in mid-message until the close deadline would pay
-		 * for it. Without it what still comes cannot be understood. */
-		conn->flags |= CONN_DISCARD;
-		conn_drop_reader(conns, conn);
-	}
+	conn_note_held(conns, conn);
 }
 
 /* Once a read, not once a message. */

@@ -1,10 +1,22 @@
 #include "reader_pool.h"
 
-void reader_pool_finish(struct reader_pool *pool)
+void reader_pool_empty(struct reader_pool *pool)
 {
 	while (pool->spare_count > 0) {
 		message_reader_destroy(&pool->spares[--pool->spare_count]);
 	}
+}
+
+void reader_pool_charge(struct reader_pool *pool, struct budget *budget)
+{
+	if (pool->spare_count == pool->charged_count) {
+		return;
+	}
+	/* All the same, as an idle one has nothing but itself. */
+	ptrdiff_t each = (ptrdiff_t)message_reader_idle_footprint();
+	ptrdiff_t more = (ptrdiff_t)pool->spare_count - (ptrdiff_t)pool->charged_count;
+	budget_change(budget, BUDGET_POOLS, more * each);
+	pool->charged_count = pool->spare_count;
 }
 
 int reader_pool_lend(struct reader_pool *pool, struct message_reader **ret_reader)

@@ -1,6 +1,7 @@
 #include "tx_queue.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@ struct tx_chunk {
 	struct buf *shared;   /* NULL when the bytes are our own copy */
 	const uint8_t *begin; /* not yet sent */
 	const uint8_t *end;
-	size_t footprint; /* bytes taken from the budget */
+	size_t footprint; /* bytes of memory */
 	size_t capacity;  /* of `copy` */
 	uint8_t copy[];
 };
@@ -30,14 +31,13 @@ static size_t chunk_len(const struct tx_chunk *chunk)
 
 static struct tx_chunk *make_chunk(struct tx_queue *queue, size_t capacity)
 {
-	size_t footprint = sizeof(struct tx_chunk) + capacity;
-	struct tx_chunk *chunk = malloc(footprint);
+	struct tx_chunk *chunk = malloc(sizeof(struct tx_chunk) + capacity);
 	if (!chunk) {
 		return NULL;
 	}
-	*chunk = (struct tx_chunk){.footprint = footprint, .capacity = capacity};
+	*chunk = (struct tx_chunk){.footprint = malloc_usable_size(chunk), .capacity = capacity};
 	chunk->begin = chunk->end = chunk->copy;
-	memory_budget_take(queue->budget, footprint);
+	queue->footprint += chunk->footprint;
 	return chunk;
 }
 
@@ -61,7 +61,8 @@ static void free_chunk(struct tx_queue *queue, struct tx_chunk *chunk)
 	if (chunk == queue->urgent) {
 		queue->urgent = NULL;
 	}
-	memory_budget_give(queue->budget, chunk->footprint);
+	queue->footprint -= chunk->footprint;
+	queue->shared_bytes -= chunk->shared ? chunk_len(chunk) : 0;
 	buf_unref(&chunk->shared);
 	free(chunk);
 }
@@ -76,15 +77,13 @@ static void drop_first(struct tx_queue *queue)
 	free_chunk(queue, chunk);
 }
 
-int tx_queue_create(struct memory_budget *budget, uint32_t conn_index, struct tx_queue **ret_queue)
+int tx_queue_create(struct tx_queue **ret_queue)
 {
 	struct tx_queue *queue = calloc(1, sizeof(*queue));
 	if (!queue) {
 		return -ENOMEM;
 	}
-	queue->budget = budget;
-	queue->conn_index = conn_index;
-	memory_budget_take(budget, sizeof(*queue));
+	queue->footprint = malloc_usable_size(queue);
 	*ret_queue = queue;
 	return 0;
 }
@@ -97,7 +96,6 @@ void tx_queue_destroy(struct tx_queue **queue)
 	while ((*queue)->first) {
 		drop_first(*queue);
 	}
-	memory_budget_give((*queue)->budget, sizeof(**queue));
 	free(*queue);
 	*queue = NULL;
 }
@@ -161,6 +159,7 @@ int tx_queue_share(struct tx_queue *queue, struct buf *buf, const uint8_t *data,
 	chunk->begin = data;
 	chunk->end = data + len;
 	queue->bytes += len;
+	queue->shared_bytes += len;
 	return 0;
 }
 
@@ -188,6 +187,7 @@ void tx_queue_consume(struct tx_queue *queue, size_t len)
 			queue->urgent = NULL;
 		}
 		chunk->begin += step;
+		queue->shared_bytes -= chunk->shared ? step : 0;
 		len -= step;
 		if (chunk->begin == chunk->end) {
 			drop_first(queue);
@@ -285,6 +285,7 @@ void tx_queue_cut(struct tx_queue *queue)
 	queue->bytes = keep;
 	while (chunk && keep > 0) {
 		if (chunk_len(chunk) > keep) {
+			queue->shared_bytes -= chunk->shared ? chunk_len(chunk) - keep : 0;
 			chunk->end = chunk->begin + keep;
 		}
 		keep -= chunk_len(chunk);
@@ -302,4 +303,15 @@ void tx_queue_cut(struct tx_queue *queue)
 		free_chunk(queue, chunk);
 		chunk = next;
 	}
+}
+
+size_t tx_queue_alone(const struct tx_queue *queue)
+{
+	size_t bytes = 0;
+	for (const struct tx_chunk *chunk = queue->first; chunk; chunk = chunk->next) {
+		if (chunk->shared && buf_is_exclusive(chunk->shared)) {
+			bytes += chunk->shared->footprint;
+		}
+	}
+	return bytes;
 }

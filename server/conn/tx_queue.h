@@ -43,7 +43,8 @@ struct tx_queue {
 	size_t bytes;            /* not yet taken by the socket */
 	size_t own;              /* of what came here since it was empty, answers to itself */
 	struct frame_walk walk;
-	uint32_t conn_index;    /* whose it is */
+	size_t footprint;       /* bytes of memory of its own */
+	size_t shared_bytes;    /* of `bytes`, those that lie in bufs */
 	bool is_final;          /* the connection is closing: nothing more is to be gained here */
 	enum tx_lag lag;        /* the outbox's */
 	uint32_t lagging_since; /* tick */
@@ -51,12 +52,10 @@ struct tx_queue {
 	uint64_t sent;          /* bytes written from here, ever */
 	int64_t taken;          /* of them, those the peer had taken when last looked at */
 	bool measured;          /* whether it has been looked at */
-	struct memory_budget *budget;
-	struct tx_queue *prev, *next; /* the worker's list of stalled connections */
 };
 
 /* An empty queue. Errors: -ENOMEM. */
-int tx_queue_create(struct memory_budget *budget, uint32_t conn_index, struct tx_queue **ret_queue);
+int tx_queue_create(struct tx_queue **ret_queue);
 
 /* Frees the queue with all it holds and nulls the giver's pointer. *queue may be NULL. */
 void tx_queue_destroy(struct tx_queue **queue);
@@ -86,5 +85,9 @@ void tx_queue_consume(struct tx_queue *queue, size_t len);
 /* Drops everything behind the frame under way: what is left is what must still be sent before a
  * Close may follow. */
 void tx_queue_cut(struct tx_queue *queue);
+
+/* Bytes of the bufs that nobody but this queue holds: they go when it goes. Looks at every piece.
+ */
+size_t tx_queue_alone(const struct tx_queue *queue);
 
 #endif

@@ -1,5 +1,6 @@
 #include "batch.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "../../proto/assert.h"
@@ -8,58 +9,28 @@
 #include "../../proto/suffix.h"
 
 enum {
-	BATCH_BYTES = 16384, /* of an ordinary batch; a larger message gets one of its own */
+	SMALL_BYTES = 1024, /* of frames: less than a queue would share, so that none is pinned */
+	SMALL_MESSAGES = 16,
+	LARGE_BYTES = 16384, /* a larger message gets a batch of its own */
+	LARGE_MESSAGES = 256,
 };
 
 /* --- from the pool and back --------------------------------------------------------------------
  */
 
-static int make_batch(struct batch_pool *pool, struct memory_budget *budget, uint32_t capacity,
-	struct batch **ret_batch)
+static int make_batch(struct batch_pool *pool, enum budget_kind kind, uint32_t bytes,
+	uint32_t messages, struct batch **ret_batch)
 {
-	size_t prefix = sizeof(struct batch) + pool->node->worker_count * sizeof(struct mail);
+	size_t mails_end = sizeof(struct batch) + pool->node->worker_count * sizeof(struct mail);
 	struct buf *buf;
-	int err = buf_create(budget, prefix, capacity, &buf);
-	if (!err) {
-		*ret_batch = (struct batch *)buf;
-	}
-	return err;
-}
-
-/* One that nobody holds any more, or a new one. */
-static int find_or_make(struct batch_pool *pool, uint32_t capacity, struct batch **ret_batch)
-{
-	struct batch **empty = NULL;
-	for (int i = 0; i < BATCH_POOL && capacity <= BATCH_BYTES; i++) {
-		struct batch **pooled = &pool->batches[i];
-		if (!*pooled) {
-			empty = pooled;
-			break;
-		}
-		if (buf_is_exclusive(&(*pooled)->buf)) {
-			buf_ref(&(*pooled)->buf);
-			*ret_batch = *pooled;
-			return 0;
-		}
-	}
-	struct memory_budget *budget = empty ? &pool->node->pooled : pool->node->budget;
-	int err = make_batch(
-		pool, budget, capacity < BATCH_BYTES ? BATCH_BYTES : capacity, ret_batch);
-	if (!err && empty) {
-		*empty = *ret_batch;
-		buf_ref(&(*empty)->buf);
-	}
-	return err;
-}
-
-int batch_take(struct batch_pool *pool, size_t frame_len, struct batch **ret_batch)
-{
-	struct batch *batch;
-	int err = find_or_make(pool, (uint32_t)frame_len, &batch);
+	int err = buf_create(pool->node->budget, kind,
+		mails_end + messages * sizeof(struct batch_message), bytes, &buf);
 	if (err) {
 		return err;
 	}
-	batch->buf.len = 0;
+	struct batch *batch = (struct batch *)buf;
+	batch->messages = (struct batch_message *)((uint8_t *)batch + mails_end);
+	batch->messages_max = messages;
 	batch->count = 0;
 	batch->announced = 0;
 	batch->senders = 0;
@@ -67,18 +38,117 @@ int batch_take(struct batch_pool *pool, size_t frame_len, struct batch **ret_bat
 	return 0;
 }
 
+/* One of `slots` that nobody else holds, or a new one, which fills an empty slot. */
+static int find_or_make(struct batch_pool *pool, struct batch **slots, int slot_count,
+	uint32_t bytes, uint32_t messages, struct batch **ret_batch)
+{
+	struct batch **empty = NULL;
+	for (int i = 0; i < slot_count; i++) {
+		if (!slots[i]) {
+			empty = empty ? empty : &slots[i];
+		} else if (buf_is_exclusive(&slots[i]->buf)) {
+			struct batch *batch = slots[i];
+			buf_ref(&batch->buf);
+			batch->buf.len = 0;
+			batch->count = 0;
+			batch->announced = 0;
+			batch->senders = 0;
+			*ret_batch = batch;
+			return 0;
+		}
+	}
+	int err =
+		make_batch(pool, empty ? BUDGET_POOLS : BUDGET_BATCHES, bytes, messages, ret_batch);
+	if (!err && empty) {
+		*empty = *ret_batch;
+		buf_ref(&(*empty)->buf);
+	}
+	return err;
+}
+
+static int find_or_make_large(struct batch_pool *pool, struct batch **ret_batch)
+{
+	return find_or_make(
+		pool, pool->large, BATCH_POOL_LARGE, LARGE_BYTES, LARGE_MESSAGES, ret_batch);
+}
+
+int batch_take(struct batch_pool *pool, size_t frame_len, struct batch **ret_batch)
+{
+	if (frame_len <= SMALL_BYTES) {
+		return find_or_make(pool, pool->small, BATCH_POOL_SMALL, SMALL_BYTES,
+			SMALL_MESSAGES, ret_batch);
+	}
+	if (frame_len <= LARGE_BYTES) {
+		return find_or_make_large(pool, ret_batch);
+	}
+	return make_batch(pool, BUDGET_BATCHES, (uint32_t)frame_len, 1, ret_batch);
+}
+
+/* Names and frames are found by where they begin: they can be moved. */
+static void move_to(struct batch *to, struct batch **batch)
+{
+	struct batch *from = *batch;
+	memcpy(to->buf.data, from->buf.data, from->buf.len);
+	memcpy(to->messages, from->messages, from->count * sizeof(*from->messages));
+	to->buf.len = from->buf.len;
+	to->count = from->count;
+	to->announced = from->announced;
+	to->senders = from->senders;
+	batch_unref(batch);
+	*batch = to;
+}
+
+int batch_grow(struct batch_pool *pool, size_t frame_len, struct batch **batch)
+{
+	struct batch *large;
+	if ((*batch)->buf.capacity >= LARGE_BYTES || frame_len > LARGE_BYTES - (*batch)->buf.len) {
+		return -ENOSPC;
+	}
+	int err = find_or_make_large(pool, &large);
+	if (!err) {
+		move_to(large, batch);
+	}
+	return err;
+}
+
+void batch_fit(struct batch_pool *pool, struct batch **batch)
+{
+	struct batch *fitting;
+	const struct batch *given = *batch;
+	if (given->buf.capacity != LARGE_BYTES || given->buf.len > LARGE_BYTES / 2) {
+		return;
+	}
+	if (!make_batch(pool, BUDGET_BATCHES, given->buf.len, given->count, &fitting)) {
+		move_to(fitting, batch);
+	}
+}
+
+static void empty_slots(struct batch **slots, int slot_count, bool shared_too)
+{
+	for (int i = 0; i < slot_count; i++) {
+		if (slots[i] && (shared_too || buf_is_exclusive(&slots[i]->buf))) {
+			batch_unref(&slots[i]);
+		}
+	}
+}
+
+void batch_pool_empty(struct batch_pool *pool)
+{
+	empty_slots(pool->small, BATCH_POOL_SMALL, false);
+	empty_slots(pool->large, BATCH_POOL_LARGE, false);
+}
+
+void batch_pool_finish(struct batch_pool *pool)
+{
+	empty_slots(pool->small, BATCH_POOL_SMALL, true);
+	empty_slots(pool->large, BATCH_POOL_LARGE, true);
+}
+
 void batch_unref(struct batch **batch)
 {
 	struct buf *buf = &(*batch)->buf;
 	*batch = NULL;
 	buf_unref(&buf);
-}
-
-void batch_pool_finish(struct batch_pool *pool)
-{
-	for (int i = 0; i < BATCH_POOL && pool->batches[i]; i++) {
-		batch_unref(&pool->batches[i]);
-	}
 }
 
 void batch_share(struct batch *batch, struct fanout_node *node)

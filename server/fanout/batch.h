@@ -15,8 +15,9 @@
 #include "fanout_node.h"
 
 enum {
-	BATCH_MESSAGES = 256,
-	BATCH_POOL = 8, /* kept for the next turns, so that none is allocated */
+	/* Kept for the next turns, so that none is allocated for a few short messages. */
+	BATCH_POOL_SMALL = 8,
+	BATCH_POOL_LARGE = 2,
 };
 
 /* A user, as who has sent a message or as who receives some. Borrowed for a call. */
@@ -42,19 +43,22 @@ struct batch {
 	struct buf buf;              /* first: its memory is the batch's */
 	_Atomic uint32_t unfinished; /* workers that have not handed it out yet */
 	uint32_t count;
-	uint32_t announced; /* of them, those that no user has sent */
+	uint32_t messages_max;
+	uint32_t announced; /* of the messages, those that no user has sent */
 	uint64_t senders;   /* a bit for each sender's hash: who is not among them takes all at once
 			     */
-	struct batch_message messages[BATCH_MESSAGES];
+	struct batch_message *messages; /* behind the mails; then come the frames */
 	struct mail mails[]; /* one for each worker; in its log, the link to the next batch */
 };
 
-/* Where a worker's batches come from.
+/* Where a worker's batches come from: small ones at first; what they have no room for moves to a
+ * large one, and when that has remained half empty, to one that just fits.
  * Owner:  one worker.
  * Shared: never; some of its batches are. */
 struct batch_pool {
 	struct fanout_node *node;
-	struct batch *batches[BATCH_POOL];
+	struct batch *small[BATCH_POOL_SMALL];
+	struct batch *large[BATCH_POOL_LARGE];
 };
 
 /* Whole frames, one behind the other. */
@@ -68,14 +72,26 @@ struct batch_span {
  * own. Errors: -ENOMEM. */
 int batch_take(struct batch_pool *pool, size_t frame_len, struct batch **ret_batch);
 
-/* Gives the pool's own batches back. */
+/* Moves what a batch that is being filled holds to a larger one, with room for one more frame.
+ * Errors: -ENOSPC when there is none that large; -ENOMEM. */
+int batch_grow(struct batch_pool *pool, size_t frame_len, struct batch **batch);
+
+/* Before it is shared, since others may hold it for long: moves what a batch holds to one that
+ * fits, where that saves most of it; without memory for that it stays as it is. */
+void batch_fit(struct batch_pool *pool, struct batch **batch);
+
+/* Gives back the pool's batches that nobody else holds. */
+void batch_pool_empty(struct batch_pool *pool);
+
+/* Gives back all of them. */
 void batch_pool_finish(struct batch_pool *pool);
 
 void batch_unref(struct batch **batch);
 
 static inline bool batch_has_room(const struct batch *batch, size_t frame_len)
 {
-	return batch->count < BATCH_MESSAGES && batch->buf.capacity - batch->buf.len >= frame_len;
+	return batch->count < batch->messages_max &&
+	       batch->buf.capacity - batch->buf.len >= frame_len;
 }
 
 /* Bytes of the frame that batch_put_text makes. */

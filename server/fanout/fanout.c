@@ -73,7 +73,8 @@ static void log_trim(struct fanout *fanout, uint64_t end)
 /* The batch being filled, with room for one more frame. */
 static int batch_with_room(struct fanout *fanout, size_t frame_len, struct batch **ret_batch)
 {
-	if (fanout->filling && !batch_has_room(fanout->filling, frame_len)) {
+	if (fanout->filling && !batch_has_room(fanout->filling, frame_len) &&
+		batch_grow(&fanout->pool, frame_len, &fanout->filling) < 0) {
 		fanout_publish(fanout);
 	}
 	if (!fanout->filling) {
@@ -89,9 +90,6 @@ static int batch_with_room(struct fanout *fanout, size_t frame_len, struct batch
 int fanout_post(struct fanout *fanout, uint16_t command, struct conn *sender, const uint8_t *text,
 	size_t text_len)
 {
-	if (memory_budget_is_exceeded(fanout->node->budget) && !fanout->conns->others_can_give) {
-		return -ENOBUFS;
-	}
 	struct batch_user user = user_of(sender);
 	size_t frame_len = batch_text_frame_len(command, text_len, user.name_len);
 	struct batch *batch;
@@ -107,11 +105,12 @@ int fanout_announce(struct fanout *fanout, uint8_t opcode, const uint8_t *payloa
 	size_t payload_len, uint64_t *ret_receivers)
 {
 	struct batch *batch;
-	if (memory_budget_is_exceeded(fanout->node->budget) ||
+	size_t frame_len = frame_header_len(payload_len) + payload_len;
+	if (!budget_has_room(fanout->node->budget, frame_len) ||
 		pressure_is_high(&fanout->pressure)) {
 		return -ENOBUFS;
 	}
-	int err = batch_with_room(fanout, frame_header_len(payload_len) + payload_len, &batch);
+	int err = batch_with_room(fanout, frame_len, &batch);
 	if (err) {
 		return err;
 	}
@@ -140,6 +139,7 @@ void fanout_publish(struct fanout *fanout)
 		return;
 	}
 	fanout->filling = NULL;
+	batch_fit(&fanout->pool, &batch);
 	batch_share(batch, node);
 	note_sizes(fanout, batch);
 	for (uint32_t worker = 0; worker < node->worker_count; worker++) {
@@ -299,6 +299,11 @@ size_t fanout_may_read(struct fanout *fanout, struct conn *feeder)
 void fanout_settle(struct fanout *fanout)
 {
 	pressure_settle(&fanout->pressure, fanout->receiver_count);
+}
+
+void fanout_empty_pool(struct fanout *fanout)
+{
+	batch_pool_empty(&fanout->pool);
 }
 
 /* --- life --------------------------------------------------------------------------------------

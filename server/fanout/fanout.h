@@ -47,7 +47,8 @@ void fanout_leave(struct fanout *fanout, struct conn *conn);
 
 /* Encodes `TEXT -- FROM user`, in a packet of that command (0: as a text message), for everybody
  * but the user of `sender`, whatever connection that user has by then. Makes the sender a feeder.
- * Errors: -ENOMEM, or -ENOBUFS over the node's memory limit: refuse the sender. */
+ * Over the node's memory limit too: it is whoever holds the most that has to go, and who talks may
+ * hold nothing. Errors: -ENOMEM. */
 int fanout_post(struct fanout *fanout, uint16_t command, struct conn *sender, const uint8_t *text,
 	size_t text_len);
 
@@ -74,6 +75,9 @@ bool fanout_step(struct fanout *fanout, uint32_t receivers_max);
 
 /* How many bytes may be read from a feeder now; 0: none. */
 size_t fanout_may_read(struct fanout *fanout, struct conn *feeder);
+
+/* Gives back what is kept for the next turns. */
+void fanout_empty_pool(struct fanout *fanout);
 
 /* Once a turn, behind everything else: the accounts of receivers and pressure; see pressure.h. */
 void fanout_settle(struct fanout *fanout);

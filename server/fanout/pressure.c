@@ -146,7 +146,6 @@ static void publish_gauges(struct pressure *pressure, uint32_t own_receivers)
 	struct fanout_gauge *gauge = own_gauge(pressure);
 	const struct outbox *outbox = pressure->conns->outbox;
 	atomic_store_explicit(&gauge->receivers, own_receivers, memory_order_relaxed);
-	atomic_store_explicit(&gauge->stalled, outbox->stalled_count, memory_order_relaxed);
 	atomic_store_explicit(&gauge->lagging, outbox->lagging_count, memory_order_relaxed);
 }
 
@@ -155,16 +154,13 @@ static bool read_gauges(struct pressure *pressure)
 {
 	uint64_t receivers = 0;
 	uint64_t lagging = 0;
-	bool stalled = false;
 	bool held_back = false;
 	for (uint32_t i = 0; i < pressure->node->worker_count; i++) {
 		const struct fanout_gauge *gauge = &pressure->node->gauges[i];
 		receivers += load32(&gauge->receivers);
 		lagging += load32(&gauge->lagging);
-		stalled |= load32(&gauge->stalled) > 0;
 		held_back |= atomic_load_explicit(&gauge->holds_back, memory_order_relaxed);
 	}
-	conns_set_others_can_give(pressure->conns, stalled);
 	pressure->is_lagging = lagging > 0;
 	/* Half of them are most: who sends is a receiver too, of what others say. */
 	pressure->most_lag = lagging > 0 && lagging * 2 >= receivers;
@@ -186,51 +182,6 @@ static void let_feeders_go_on(struct pressure *pressure)
 		}
 	}
 	reader_unpause(pressure->conns);
-}
-
-/* --- the memory limit --------------------------------------------------------------------------
- */
-
-static void set_largest(struct pressure *pressure, size_t largest)
-{
-	atomic_store_explicit(&own_gauge(pressure)->largest_queue, largest, memory_order_relaxed);
-}
-
-/* A worker that has a larger queue than `mine`, or has not looked for its own yet; NULL when none
- * has. Of equals the first one is larger. */
-static struct mailbox *holder_of_more(const struct pressure *pressure, size_t mine)
-{
-	struct fanout_node *node = pressure->node;
-	for (uint32_t i = 0; i < node->worker_count; i++) {
-		const struct fanout_gauge *gauge = &node->gauges[i];
-		size_t other = atomic_load_explicit(&gauge->largest_queue, memory_order_relaxed);
-		bool is_unknown = other == 0 && load32(&gauge->stalled) > 0;
-		bool is_first = other == mine && other > 1 && i < pressure->worker;
-		if (i != pressure->worker && (is_unknown || other > mine || is_first)) {
-			return node->mailboxes[i];
-		}
-	}
-	return NULL;
-}
-
-/* Cuts off this worker's largest queue if no other worker has a larger one. Those who have not
- * looked for theirs yet are woken first, or the first to notice would cut off whoever is at hand.
- */
-static void shed(struct pressure *pressure)
-{
-	struct conns *conns = pressure->conns;
-	size_t mine;
-	uint32_t index = outbox_largest(conns->outbox, &mine);
-	set_largest(pressure, mine + 1);
-	struct mailbox *other = holder_of_more(pressure, mine + 1);
-	if (other) {
-		mailbox_ring(other);
-	} else if (index != CONN_NONE) {
-		struct conn *conn = conn_table_at(conns->table, index);
-		conn_visit_begin(conns, conn);
-		conn_overload(conns, conn, CLOSE_REASON_OVERLOADED);
-		conn_visit_end(conns, conn);
-	}
 }
 
 /* Once a tick: a fresh trickle; and where talk had to wait, only the quieter ones are talk now. */
@@ -271,11 +222,6 @@ void pressure_settle(struct pressure *pressure, uint32_t own_receivers)
 	}
 	if (held_back && may_go_on(pressure, is_new_tick)) {
 		let_feeders_go_on(pressure);
-	}
-	if (memory_budget_is_exceeded(pressure->node->budget)) {
-		shed(pressure);
-	} else {
-		set_largest(pressure, 0);
 	}
 }
 

@@ -10,9 +10,7 @@
  * Meanwhile others are read in small pieces, since they may be about to begin.
  *
  * So a flood is as fast as the slowest receiver that keeps reading, and cuts off nobody who does;
- * who does not read slows down floods and never talk.
- *
- * Also here: who is cut off while the node's memory limit is passed. */
+ * who does not read slows down floods and never talk. */
 #ifndef TIDEGATE_PRESSURE_H
 #define TIDEGATE_PRESSURE_H
 
@@ -58,9 +56,8 @@ bool pressure_is_high(const struct pressure *pressure);
 /* Receivers of the node: our own as given, the others' as of their last turn. */
 uint64_t pressure_receivers(const struct pressure *pressure, uint32_t own_receivers);
 
-/* Once a turn: publishes this worker's gauges, lets feeders go on when the pressure has fallen,
- * here and elsewhere, and cuts off the largest queue of the node, if it is here, while the memory
- * limit is passed. */
+/* Once a turn: publishes this worker's gauges, and lets feeders go on when the pressure has fallen,
+ * here and elsewhere. */
 void pressure_settle(struct pressure *pressure, uint32_t own_receivers);
 
 #endif

@@ -8,7 +8,6 @@ int node_init(struct node *node, uint32_t worker_count, uint32_t fanout_mail_kin
 {
 	*node = (struct node){
 		.worker_count = worker_count,
-		.budget.limit = SIZE_MAX,
 		.places.max = UINT32_MAX,
 	};
 	node->fanout = (struct fanout_node){
@@ -17,10 +16,11 @@ int node_init(struct node *node, uint32_t worker_count, uint32_t fanout_mail_kin
 		.backlog_limit = SIZE_MAX,
 		.mail_kind = fanout_mail_kind,
 	};
+	int err = budget_init(&node->budget, worker_count);
 	node->workers = calloc(worker_count, sizeof(struct worker *));
 	node->fanout.mailboxes = calloc(worker_count, sizeof(struct mailbox *));
 	node->fanout.gauges = aligned_alloc(64, worker_count * sizeof(struct fanout_gauge));
-	if (!node->workers || !node->fanout.mailboxes || !node->fanout.gauges) {
+	if (err || !node->workers || !node->fanout.mailboxes || !node->fanout.gauges) {
 		return -ENOMEM;
 	}
 	memset(node->fanout.gauges, 0, worker_count * sizeof(struct fanout_gauge));
@@ -32,5 +32,6 @@ void node_finish(struct node *node)
 	free(node->fanout.gauges);
 	free(node->fanout.mailboxes);
 	free(node->workers);
+	budget_finish(&node->budget);
 	*node = (struct node){.worker_count = 0};
 }

@@ -17,7 +17,7 @@ struct worker;
  * Shared: all its threads. */
 struct node {
 	struct fanout_node fanout; /* with the mailboxes */
-	struct memory_budget budget;
+	struct budget budget;
 	struct places places;
 	struct epoch_source epochs; /* of the sockets, as they are accepted */
 	struct user_table *users;

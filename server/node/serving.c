@@ -8,6 +8,7 @@
 #include "../../proto/assert.h"
 #include "../base/log.h"
 #include "../conn/reader.h"
+#include "../conn/shed.h"
 #include "../conn/timeouts.h"
 #include "../session/echo.h"
 #include "../session/session.h"
@@ -20,11 +21,13 @@ enum {
 	MAIL_US = 200,
 	FANOUT_US = 400,
 	DEADLINES_US = 200,
+	MEMORY_US = 400,     /* no less than reading may: what comes in is paid for */
 	MAIL_STEP = 8,       /* items, as they are weighed */
 	RECEIVERS_STEP = 16, /* connections of a fan-out */
-	VISITS_STEP = 16,    /* connections that a deadline or a drain may have come for */
-	LISTS_MAX = 4,       /* of a turn's mail, walks over a part of the connection table */
-	SWEEP_MAX = 4096,    /* connections, after deadlines were shortened */
+	VISITS_STEP =
+		16, /* connections that a deadline, a drain or the memory limit may have come for */
+	LISTS_MAX = 4,    /* of a turn's mail, walks over a part of the connection table */
+	SWEEP_MAX = 4096, /* connections, after deadlines were shortened */
 };
 
 /* --- what changes while running ----------------------------------------------------------------
@@ -322,6 +325,28 @@ static int step_drain(struct serving *serving)
 	return next_ms;
 }
 
+/* Returns whether there is more to do here. */
+static bool step_memory(struct serving *serving)
+{
+	bool is_tight = budget_is_tight(&serving->node->budget);
+	if (is_tight) {
+		fanout_empty_pool(serving->fanout);
+	}
+	uint32_t worker = shed_largest(&serving->conns, is_tight, VISITS_STEP);
+	if (worker == BUDGET_NOBODY) {
+		return false;
+	}
+	loop_look(serving->loop);
+	begin_part(serving, MEMORY_US);
+	while (worker == serving->id && !part_is_over(serving)) {
+		worker = shed_largest(&serving->conns, true, VISITS_STEP);
+	}
+	if (worker != serving->id && worker != BUDGET_NOBODY) {
+		mailbox_ring(serving->node->fanout.mailboxes[worker]);
+	}
+	return worker == serving->id;
+}
+
 int serving_after_mail(struct serving *serving)
 {
 	struct conns *conns = &serving->conns;
@@ -336,6 +361,7 @@ int serving_after_mail(struct serving *serving)
 		next_ms = loop_sooner(next_ms, step_drain(serving));
 	}
 	fanout_settle(serving->fanout);
+	more |= step_memory(serving);
 	conns_reap(conns);
 	more |= reader_has_ready(conns) || serving_has_events(serving);
 	return more ? 0 : next_ms;

@@ -103,8 +103,8 @@ bool serving_mail_is_over(struct serving *serving, int taken);
 /* Acts on an item from the mailbox. Returns how many of SERVING_MAIL_MAX it counts as. */
 int serving_on_mail(struct serving *serving, struct mail *mail);
 
-/* Fan-out, deadlines, drain, back-pressure, reap. Returns for how many ms the next wait may last at
- * most: 0 where more is left to do. */
+/* Fan-out, deadlines, drain, back-pressure, the memory limit, reap. Returns for how many ms the
+ * next wait may last at most: 0 where more is left to do. */
 int serving_after_mail(struct serving *serving);
 
 #endif

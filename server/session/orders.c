@@ -88,12 +88,11 @@ static enum order_result list(struct orders *orders, struct order *order)
  * connection, which would be cut off for it, or the node's, for which another one would. */
 static bool is_too_much(const struct orders *orders, const struct conn *conn, size_t frame_len)
 {
-	const struct memory_budget *budget = orders->conns->budget;
+	const struct budget *budget = orders->conns->holders.budget;
 	size_t queued = conn->tx ? conn->tx->bytes : 0;
-	size_t used = atomic_load_explicit(&budget->used, memory_order_relaxed);
 	return conn->flags & CONN_MUTED ||
 	       queued + frame_len > orders->conns->outbox->queue_limit ||
-	       used + frame_len > atomic_load_explicit(&budget->limit, memory_order_relaxed);
+	       !budget_has_room(budget, frame_len);
 }
 
 static enum order_result push(struct orders *orders, struct order *order)

@@ -466,7 +466,7 @@ def test_a_stalled_reader_overflows_and_loses_nothing(serve):
 def test_the_nodes_memory_limit_holds_for_pushes(serve):
     """Nobody else is cut off for what a backend pushes."""
     gateway, admin = serve(
-        "--tx-memory-limit", 512 * KIB, "--tx-queue-limit", 64 << 20, "--write-deadline", 600
+        "--memory-limit", 512 * KIB, "--tx-queue-limit", 64 << 20, "--write-deadline", 600
     )
     slow = gateway.login("slow", receive_buffer=4 * KIB)
     results = {admin.push("slow", "x" * 32 * KIB).status for _ in range(200)}
@@ -566,7 +566,7 @@ def test_pushes_and_broadcasts_of_one_caller_keep_their_order(serve):
 def test_a_broadcast_that_would_pile_up_is_refused(serve):
     """A slow reader is left behind; the backend is told to come back, the others get all of it."""
     gateway, admin = serve(
-        "--tx-queue-limit", 256 * KIB, "--write-deadline", 600, "--tx-memory-limit", 4 << 20
+        "--tx-queue-limit", 256 * KIB, "--write-deadline", 600, "--memory-limit", 4 << 20
     )
     slow = gateway.login("slow", receive_buffer=4 * KIB)
     replies = [admin.post("/v1/broadcast", {"text": "x" * 32 * KIB}) for _ in range(100)]

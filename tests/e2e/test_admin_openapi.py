@@ -131,7 +131,7 @@ def test_every_answer_is_reached(start, tmp_path):
     gateway.login("slow", receive_buffer=4 * KIB)
     while admin.push("slow", "x" * 16 * KIB).status == 202:
         pass
-    gateway, admin = with_admin("--tx-memory-limit", 64 * KIB, "--admin-rate", 0)
+    gateway, admin = with_admin("--memory-limit", 64 * KIB, "--admin-rate", 0)
     gateway.login("slow", receive_buffer=4 * KIB)
     while admin.post("/v1/broadcast", {"text": "x" * 16 * KIB}).status == 202:
         pass

@@ -100,7 +100,7 @@ def test_a_reader_that_takes_a_little_lives(start):
 def test_the_memory_limit_of_the_node(start):
     """Many slow readers, none over its own limit: memory stays bounded, who reads goes on."""
     limit = 2 * MIB
-    gateway = start("--tx-memory-limit", limit, "--tx-queue-limit", 64 * MIB, "--close-deadline", 1)
+    gateway = start("--memory-limit", limit, "--tx-queue-limit", 64 * MIB, "--close-deadline", 1)
     before = gateway.rss()
     for number in range(20):
         gateway.login(f"slow{number}", receive_buffer=4 * KIB)

@@ -336,7 +336,7 @@ OPTIONS = """
     listen unix-mode id config echo log-format log-level help version
     workers acceptors event-batch
     read-deadline write-deadline handshake-deadline close-deadline ping-interval drain
-    max-message max-connections tx-queue-limit tx-memory-limit
+    max-message max-connections tx-queue-limit memory-limit
 """.split()
 
 

@@ -481,6 +481,28 @@ static inline void client_reset(struct client *client)
 	client_leave(client);
 }
 
+/* --- memory ------------------------------------------------------------------------------------
+ */
+
+static inline size_t rig_held(struct rig *rig)
+{
+	return budget_used(&rig->node.budget);
+}
+
+static inline size_t rig_held_as(struct rig *rig, enum budget_kind kind)
+{
+	return budget_held(&rig->node.budget, kind);
+}
+
+static inline void rig_expect_no_memory(const struct budget *budget)
+{
+	for (int kind = 0; kind < BUDGET_KINDS; kind++) {
+		assert_int_equal(budget_held(budget, (enum budget_kind)kind), 0);
+	}
+	assert_int_equal(budget->leaving, 0);
+	assert_true(budget->counted == 0);
+}
+
 /* --- the end -----------------------------------------------------------------------------------
  */
 
@@ -523,7 +545,7 @@ static inline void rig_finish(struct rig *rig)
 	}
 	assert_int_equal(accepted, rig->client_count);
 	assert_int_equal(ended, accepted);
-	assert_int_equal(rig->node.budget.used, 0);
+	rig_expect_no_memory(&rig->node.budget);
 	assert_int_equal(rig->node.fanout.backlog, 0);
 	assert_int_equal(user_table_count(rig->node.users), 0);
 	user_table_destroy(&rig->node.users);

@@ -124,7 +124,7 @@ static int teardown(void **state)
 	}
 	user_table_destroy(&rig->node.users);
 	listeners_close(&rig->listeners);
-	assert_int_equal(rig->node.budget.used, 0);
+	assert_int_equal(budget_used(&rig->node.budget), 0);
 	node_finish(&rig->node);
 	user_table_thread_end();
 	free(rig);

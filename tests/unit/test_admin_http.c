@@ -145,6 +145,7 @@ static int setup(void **state)
 	snprintf(rig.path, sizeof(rig.path), "/tmp/tidegate-http-%d", (int)getpid());
 	snprintf(address, sizeof(address), "unix:%s", rig.path);
 	config_init(&rig.context.config);
+	rig.node.budget.limit = SIZE_MAX;
 	rig.context.node = &rig.node;
 	rig.context.origin.is_unix = true;
 	assert_int_equal(listeners_open_admin(&rig.listeners, address, error), 0);

@@ -190,7 +190,7 @@ static void test_memory_of_the_machine(void **state)
 	fake_file("/proc/meminfo", "MemTotal:        1601562 kB\n");
 	give(wanted);
 	expect_only("for 100000 connections: the machine has 1564 MB of memory, 1564 wanted with "
-		    "tx_memory_limit: set --max-connections=99999");
+		    "memory_limit: set --max-connections=99999");
 	assert_int_equal(advice_memory_room(fake_root, wanted.queue_bytes), 99999);
 	fake_file("/proc/meminfo", "MemTotal:        1601563 kB\n");
 	give(wanted);

@@ -23,17 +23,18 @@ struct broadcast {
 	uint64_t sender;
 };
 
-static struct broadcast *create_broadcast(struct memory_budget *budget, uint32_t capacity)
+static struct broadcast *create_broadcast(struct budget *budget, uint32_t capacity)
 {
 	struct buf *buf = NULL;
-	assert_int_equal(buf_create(budget, sizeof(struct broadcast), capacity, &buf), 0);
+	assert_int_equal(
+		buf_create(budget, BUDGET_BATCHES, sizeof(struct broadcast), capacity, &buf), 0);
 	assert_non_null(buf);
 	return (struct broadcast *)buf;
 }
 
 static void test_prefix_and_data_lie_apart(void **state)
 {
-	struct memory_budget budget = {.limit = SIZE_MAX};
+	struct budget budget = {.limit = SIZE_MAX};
 	struct broadcast *broadcast = create_broadcast(&budget, CAPACITY);
 	struct buf *buf = &broadcast->buf;
 
@@ -48,31 +49,32 @@ static void test_prefix_and_data_lie_apart(void **state)
 
 static void test_budget_counts_what_is_held(void **state)
 {
-	struct memory_budget budget = {.limit = 2 * CAPACITY};
+	struct budget budget = {.limit = 2 * CAPACITY};
 	struct buf *first = &create_broadcast(&budget, CAPACITY)->buf;
-	size_t one = budget.used;
+	size_t one = budget_used(&budget);
 
 	assert_true(one >= sizeof(struct broadcast) + CAPACITY);
 	assert_int_equal(one, first->footprint);
-	assert_false(memory_budget_is_exceeded(&budget));
+	assert_int_equal(budget_held(&budget, BUDGET_BATCHES), one);
+	assert_false(budget_is_exceeded(&budget));
 	struct buf *second = &create_broadcast(&budget, CAPACITY)->buf;
-	assert_int_equal(budget.used, one + second->footprint);
-	assert_true(memory_budget_is_exceeded(&budget));
+	assert_int_equal(budget_used(&budget), one + second->footprint);
+	assert_true(budget_is_exceeded(&budget));
 	buf_unref(&second);
 	assert_null(second);
-	assert_int_equal(budget.used, one);
+	assert_int_equal(budget_used(&budget), one);
 	buf_unref(&first);
-	assert_int_equal(budget.used, 0);
+	assert_int_equal(budget_used(&budget), 0);
 }
 
 static void test_empty_buf(void **state)
 {
-	struct memory_budget budget = {.limit = SIZE_MAX};
+	struct budget budget = {.limit = SIZE_MAX};
 	struct buf *buf = &create_broadcast(&budget, 0)->buf;
 
 	assert_int_equal(buf->capacity, 0);
 	buf_unref(&buf);
-	assert_int_equal(budget.used, 0);
+	assert_int_equal(budget_used(&budget), 0);
 	buf_unref(&buf); /* NULL by now */
 }
 
@@ -92,18 +94,18 @@ const char *__tsan_default_options(void)
 
 static void test_too_much_is_refused(void **state)
 {
-	struct memory_budget budget = {.limit = SIZE_MAX};
+	struct budget budget = {.limit = SIZE_MAX};
 	struct buf *buf = NULL;
 
 	/* More than an address space; a prefix stands in for it, as capacity has 32 bits. */
-	assert_int_equal(buf_create(&budget, SIZE_MAX / 4, 0, &buf), -ENOMEM);
+	assert_int_equal(buf_create(&budget, BUDGET_POOLS, SIZE_MAX / 4, 0, &buf), -ENOMEM);
 	assert_null(buf);
-	assert_int_equal(budget.used, 0);
+	assert_int_equal(budget_used(&budget), 0);
 }
 
 static void test_exclusive_only_with_one_reference(void **state)
 {
-	struct memory_budget budget = {.limit = SIZE_MAX};
+	struct budget budget = {.limit = SIZE_MAX};
 	struct buf *buf = &create_broadcast(&budget, CAPACITY)->buf;
 
 	assert_true(buf_is_exclusive(buf));
@@ -112,9 +114,9 @@ static void test_exclusive_only_with_one_reference(void **state)
 	assert_false(buf_is_exclusive(buf));
 	buf_unref(&other);
 	assert_true(buf_is_exclusive(buf));
-	assert_true(budget.used > 0);
+	assert_true(budget_used(&budget) > 0);
 	buf_unref(&buf);
-	assert_int_equal(budget.used, 0);
+	assert_int_equal(budget_used(&budget), 0);
 }
 
 /* Gives back the reference it is given, after many of its own. Returns what it read. */
@@ -134,7 +136,7 @@ static void *hold_and_give_back(void *argument)
 
 static void test_last_of_many_threads_frees(void **state)
 {
-	struct memory_budget budget = {.limit = SIZE_MAX};
+	struct budget budget = {.limit = SIZE_MAX};
 	struct buf *buf = &create_broadcast(&budget, CAPACITY)->buf;
 	pthread_t threads[THREADS];
 
@@ -149,7 +151,8 @@ static void test_last_of_many_threads_frees(void **state)
 		assert_int_equal(pthread_join(threads[i], &sum), 0);
 		assert_int_equal((uintptr_t)sum, ROUNDS);
 	}
-	assert_int_equal(budget.used, 0); /* and the sanitizer sees no leak and no late read */
+	assert_int_equal(
+		budget_used(&budget), 0); /* and the sanitizer sees no leak and no late read */
 }
 
 int main(void)

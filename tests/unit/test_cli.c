@@ -133,7 +133,7 @@ static void test_right_command_lines_return(void **state)
 {
 	RUN(NULL);
 	check_exit(PARSED);
-	RUN("-l", ":1", "-i", "x", "--drain=0", "--echo", NULL);
+	RUN("-l", ":1", "-i", "x", "--drain=0", "--echo", "--tx-memory-limit=1G", NULL);
 	check_exit(PARSED);
 	assert_string_equal(result.out, "");
 	assert_string_equal(result.err, "");
@@ -152,8 +152,8 @@ static void test_help_names_every_option(void **state)
 		"--log-format=", "--log-level=", "--workers=", "--acceptors=", "--read-deadline=",
 		"--write-deadline=", "--handshake-deadline=", "--close-deadline=",
 		"--ping-interval=", "--max-message=", "--max-connections=", "--tx-queue-limit=",
-		"--tx-memory-limit=", "--event-batch=", "--drain=", "--help", "--usage",
-		"--version", "(default 5)", "Example:"};
+		"--memory-limit=", "--tx-memory-limit=", "--event-batch=", "--drain=", "--help",
+		"--usage", "--version", "(default 5)", "Example:"};
 
 	RUN("--help", NULL);
 	check_exit(0);

@@ -24,7 +24,7 @@ static int setup(void **state)
 	config.ping_interval = 0;
 	config.max_message = 65536;
 	config.tx_queue_limit = 1048576;
-	config.tx_memory_limit = 0;
+	config.memory_limit = 0;
 	memset(error, 0, sizeof(error));
 	return 0;
 }
@@ -109,8 +109,12 @@ static void test_bytes_take_a_suffix(void **state)
 	assert_int_equal(config.max_message, 65536);
 	check_set("max_message", "2m");
 	assert_int_equal(config.max_message, 2 << 20);
-	check_set("tx_memory_limit", "3G");
-	assert_int_equal(config.tx_memory_limit, 3ULL << 30);
+	check_set("memory_limit", "3G");
+	assert_int_equal(config.memory_limit, 3ULL << 30);
+	check_set("tx_memory_limit", "4G"); /* its old name */
+	assert_int_equal(config.memory_limit, 4ULL << 30);
+	check_set("tx-memory-limit", "5G");
+	assert_int_equal(config.memory_limit, 5ULL << 30);
 	check_set("max_message", "0125");
 	assert_int_equal(config.max_message, 125);
 }
@@ -288,7 +292,7 @@ static void test_unknown_names(void **state)
 		"admin_token, "
 		"demo, workers, "
 		"acceptors, read_deadline, write_deadline, handshake_deadline, close_deadline, "
-		"ping_interval, max_head, max_message, max_connections, tx_queue_limit, tx_memory_limit, "
+		"ping_interval, max_head, max_message, max_connections, tx_queue_limit, memory_limit, "
 		"event_batch, drain, kick_limit, admin_rate");
 	assert_int_equal(config_set(&config, "", "", error), -ENOENT);
 }
@@ -407,13 +411,13 @@ static void test_admin_token_and_demo(void **state)
 
 static void test_small_memory_limit_warns(void **state)
 {
-	config.tx_memory_limit = config.tx_queue_limit;
+	config.memory_limit = config.tx_queue_limit;
 	assert_int_equal(check(), 0);
 	assert_string_equal(warnings, "");
-	config.tx_memory_limit--;
+	config.memory_limit--;
 	assert_int_equal(check(), 0);
 	assert_string_equal(warnings,
-		"tx_memory_limit: less than tx_queue_limit, so one slow client may take all of "
+		"memory_limit: less than tx_queue_limit, so one slow client may take all of "
 		"it\n");
 }
 

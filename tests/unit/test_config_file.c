@@ -128,7 +128,7 @@ static void test_errors_name_their_line(void **state)
 		"admin_token, "
 		"demo, workers, "
 		"acceptors, read_deadline, write_deadline, handshake_deadline, close_deadline, "
-		"ping_interval, max_head, max_message, max_connections, tx_queue_limit, tx_memory_limit, "
+		"ping_interval, max_head, max_message, max_connections, tx_queue_limit, memory_limit, "
 		"event_batch, drain, kick_limit, admin_rate");
 }
 

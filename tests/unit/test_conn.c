@@ -297,7 +297,9 @@ static void test_finish_with_everything_in_the_air(void **state)
 	send_big(rig, c, 2);
 	rig_login(rig, 0, "slow");
 	rig_connect(rig, 0, 0, false);
-	assert_true(rig->node.budget.used > 0);
+	assert_true(rig_held_as(rig, BUDGET_HEADS) > 0);
+	assert_true(rig_held_as(rig, BUDGET_MESSAGES) > 0);
+	assert_true(rig_held_as(rig, BUDGET_QUEUES) > 0);
 	struct conns *conns = rig_conns(rig, 0);
 	/* Not read any more by rig_finish: the conns themselves must let go. */
 	conns_finish(conns);

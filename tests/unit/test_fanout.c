@@ -139,11 +139,11 @@ static void test_batches_are_used_again(void **state)
 		rig_run(rig);
 		expect_from(b, text, "a");
 		if (i == 0) {
-			pooled = rig->node.fanout.pooled.used;
+			pooled = rig_held_as(rig, BUDGET_POOLS);
 			assert_true(pooled > 0);
 		}
-		assert_int_equal(rig->node.fanout.pooled.used, pooled);
-		assert_int_equal(rig->node.budget.used, 0); /* as nobody waits for anything */
+		assert_int_equal(rig_held_as(rig, BUDGET_POOLS), pooled);
+		assert_int_equal(rig_held(rig), 0); /* as nobody waits for anything */
 	}
 	assert_int_equal(rig->node.fanout.backlog, 0);
 }
@@ -409,7 +409,7 @@ static void test_memory_limit_cuts_the_largest_queue(void **state)
 	}
 	assert_true(client_conn(rig, s1)->tx->bytes > client_conn(rig, s0)->tx->bytes);
 	assert_true(client_conn(rig, s0)->tx->bytes > 0);
-	rig->node.budget.limit = rig->node.budget.used - 10000;
+	rig->node.budget.limit = budget_used(&rig->node.budget) - 10000;
 	/* The worker with the smaller one asks the other, by its bell. */
 	for (int i = 0; i < 4; i++) {
 		rig_turn(rig, (uint32_t)i % 2);
@@ -421,24 +421,59 @@ static void test_memory_limit_cuts_the_largest_queue(void **state)
 	rig->node.budget.limit = SIZE_MAX;
 }
 
-static void test_memory_limit_refuses_the_sender_else(void **state)
+/* It is not for who says something to pay for what others hold. */
+static void test_who_talks_over_the_memory_limit_is_heard(void **state)
 {
 	struct rig *rig = *state;
 	struct client *a = rig_login(rig, 0, "a");
 	struct client *b = rig_login(rig, 1, "b");
-	client_text(a, "fits");
-	rig_run(rig);
 	rig->node.budget.limit = 1;
-	memory_budget_take(&rig->node.budget, 2);
-	client_text(a, "does not");
+	budget_change(&rig->node.budget, BUDGET_BODIES, 2);
+	client_text(a, "over the limit");
 	rig_run(rig);
-	memory_budget_give(&rig->node.budget, 2);
-	expect_close(a, 1013, "retry_ms=");
-	expect_from(b, "fits", "a");
-	expect_nothing(b); /* and lives */
-	assert_int_equal(client_conn(rig, b)->state, CONN_LIVE);
-	assert_int_equal(rig_ends(rig, CLOSE_REASON_OVERLOADED), 1);
+	expect_from(b, "over the limit", "a");
+	expect_nothing(a);
+	assert_int_equal(client_conn(rig, a)->state, CONN_LIVE);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_OVERLOADED), 0);
+	/* Nor is anything kept to be used again. */
+	assert_int_equal(rig_held_as(rig, BUDGET_POOLS), 0);
+	budget_change(&rig->node.budget, BUDGET_BODIES, -2);
 	rig->node.budget.limit = SIZE_MAX;
+}
+
+/* A batch is held for as long as a slow reader or another worker likes. */
+static void test_batches_are_no_larger_than_what_is_in_them(void **state)
+{
+	struct rig *rig = *state;
+	static char text[2001];
+	memset(text, 'x', sizeof(text) - 1);
+	struct client *a = rig_login(rig, 1, "a");
+	struct client *b = rig_login(rig, 0, "b");
+	size_t before = budget_used(&rig->node.budget);
+	/* The other worker does not come to it. */
+	for (int i = 0; i < 100; i++) {
+		client_text(a, "17 bytes, or some");
+		rig_turn(rig, 1);
+	}
+	assert_in_range(budget_used(&rig->node.budget) - before, 1, 100 * 1600 + 8000);
+	rig_run(rig);
+	for (int i = 0; i < 100; i++) {
+		expect_from(b, "17 bytes, or some", "a");
+	}
+	assert_int_equal(rig_held_as(rig, BUDGET_BATCHES), 0);
+	before = rig_held(rig);
+	for (int i = 0; i < 100; i++) {
+		client_text(a, text);
+		rig_turn(rig, 1);
+	}
+	assert_in_range(rig_held(rig) - before, 100 * 2000, 100 * 2600);
+	rig_run(rig);
+	for (int i = 0; i < 100; i++) {
+		struct seen_frame frame = {0};
+		assert_true(client_frame(b, &frame));
+		assert_int_equal(frame.len, 2000 + 10);
+	}
+	assert_int_equal(rig_held(rig), 0);
 }
 
 static int setup(void **state)
@@ -474,7 +509,8 @@ int main(void)
 		CASE(test_who_holds_back_is_woken),
 		CASE(test_most_receivers_lagging_pause_feeders_for_a_while),
 		CASE(test_memory_limit_cuts_the_largest_queue),
-		CASE(test_memory_limit_refuses_the_sender_else),
+		CASE(test_who_talks_over_the_memory_limit_is_heard),
+		CASE(test_batches_are_no_larger_than_what_is_in_them),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

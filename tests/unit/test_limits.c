@@ -77,16 +77,18 @@ static void test_memory(void **state)
 {
 	struct config config;
 	config_init(&config);
-	config.tx_memory_limit = 0;
+	config.memory_limit = 0;
 	config.tx_queue_limit = 1 << 20;
 	struct limits limits = limits_share(&config, &supply, 1);
 	assert_int_equal(limits.memory, 1 << 30);
 	assert_int_equal(limits.backlog, 1 << 19);
-	config.tx_memory_limit = 123456;
+	config.memory_limit = 123456;
 	config.tx_queue_limit = 1 << 30;
 	limits = limits_share(&config, &supply, 1);
 	assert_int_equal(limits.memory, 123456);
-	assert_int_equal(limits.backlog, 4 << 20);
+	assert_int_equal(limits.backlog, 123456 / 8);
+	config.memory_limit = UINT64_C(1) << 40;
+	assert_int_equal(limits_share(&config, &supply, 1).backlog, 4 << 20);
 }
 
 static void test_workers(void **state)

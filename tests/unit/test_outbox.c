@@ -24,7 +24,7 @@ enum {
 /* A connection as far as an outbox knows it, and what its peer should get. */
 struct rig {
 	struct loop loop;
-	struct memory_budget budget;
+	struct budget budget;
 	struct outbox *outbox;
 	struct conn conn;
 	int peer_fd;
@@ -47,7 +47,7 @@ static int setup(void **state)
 	rig->peer_fd = fds[1];
 	rig->sent = malloc(STREAM);
 	rig->got = malloc(STREAM);
-	assert_int_equal(outbox_create(&rig->loop, &rig->budget, LIMIT, &rig->outbox), 0);
+	assert_int_equal(outbox_create(&rig->loop, LIMIT, &rig->outbox), 0);
 	*state = rig;
 	return 0;
 }
@@ -59,10 +59,8 @@ static int teardown(void **state)
 		outbox_close(rig->outbox);
 	}
 	outbox_drop_queue(rig->outbox, &rig->conn);
-	assert_int_equal(rig->budget.used, 0);
-	assert_int_equal(rig->outbox->stalled_count, 0);
+	assert_int_equal(budget_used(&rig->budget), 0);
 	assert_int_equal(rig->outbox->lagging_count, 0);
-	assert_null(rig->outbox->stalled);
 	outbox_destroy(&rig->outbox);
 	outbox_destroy(&rig->outbox);
 	close(rig->conn.fd);
@@ -123,7 +121,7 @@ static void test_taken_at_once_costs_nothing(void **state)
 		assert_int_equal(outbox_flush(rig->outbox), CLOSE_REASON_NONE);
 		outbox_close(rig->outbox);
 		assert_null(rig->conn.tx);
-		assert_int_equal(rig->budget.used, 0);
+		assert_int_equal(budget_used(&rig->budget), 0);
 		assert_int_equal(take(rig, STREAM), 102);
 	}
 	assert_int_equal(rig->outbox->bytes_out, rig->sent_len);
@@ -156,7 +154,8 @@ static void test_spills_in_order(void **state)
 	struct buf *buf;
 	uint32_t random = 1;
 	uint8_t *lent = malloc(1 << 20);
-	assert_int_equal(buf_create(&rig->budget, sizeof(struct buf), 20000, &buf), 0);
+	assert_int_equal(
+		buf_create(&rig->budget, BUDGET_BATCHES, sizeof(struct buf), 20000, &buf), 0);
 	for (size_t i = 0; i < 20000; i++) {
 		buf->data[i] = (uint8_t)(i * 31);
 	}
@@ -285,7 +284,6 @@ static void test_lag_is_counted_and_ends(void **state)
 	struct rig *rig = *state;
 	outbox_open(rig->outbox, &rig->conn);
 	fill_socket(rig);
-	assert_int_equal(rig->outbox->stalled_count, 1);
 	assert_int_equal(rig->outbox->lagging_count, 0);
 	while (rig->conn.tx->bytes <= LIMIT / 4) {
 		reserve_frame(rig, FRAME, 3);
@@ -321,9 +319,7 @@ static void test_lag_is_counted_and_ends(void **state)
 	/* One that is cut off is nobody to wait for. */
 	outbox_finalize(rig->outbox, &rig->conn);
 	assert_int_equal(rig->outbox->lagging_count, 0);
-	assert_int_equal(rig->outbox->stalled_count, 1);
 	outbox_drop_queue(rig->outbox, &rig->conn);
-	assert_int_equal(rig->outbox->stalled_count, 0);
 	outbox_drop_queue(rig->outbox, &rig->conn);
 }
 
@@ -364,54 +360,15 @@ static void test_peer_gone(void **state)
 	assert_null(rig->conn.tx);
 }
 
-/* Several connections of one outbox: the list of the stalled, and who has most. */
-static void test_largest(void **state)
+static void test_final_from_the_start(void **state)
 {
 	struct rig *rig = *state;
-	struct conn conns[4];
-	int peers[4];
-	size_t bytes = 99;
-	assert_int_equal(outbox_largest(rig->outbox, &bytes), CONN_NONE);
-	assert_int_equal(bytes, 0);
-	for (uint32_t i = 0; i < 4; i++) {
-		int fds[2];
-		int tiny = 4096;
-		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-		setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &tiny, sizeof(tiny));
-		conns[i] = (struct conn){.fd = fds[0], .index = i, .state = CONN_LIVE};
-		peers[i] = fds[1];
-		outbox_open(rig->outbox, &conns[i]);
-		rig->sent_len = 0;
-		reserve_frame(rig, 60000, 1);
-		assert_int_equal(outbox_flush(rig->outbox), CLOSE_REASON_NONE);
-		reserve_frame(rig, 1000 * (i == 2 ? 60 : i + 1), 1);
-		assert_int_equal(outbox_flush(rig->outbox), CLOSE_REASON_NONE);
-		outbox_close(rig->outbox);
-	}
-	assert_int_equal(rig->outbox->stalled_count, 4);
-	assert_int_equal(outbox_largest(rig->outbox, &bytes), 2);
-	assert_int_equal(bytes, conns[2].tx->bytes);
-	/* Closing ones have nothing more to give. */
-	outbox_finalize(rig->outbox, &conns[2]);
-	assert_int_equal(outbox_largest(rig->outbox, &bytes), 3);
-	outbox_drop_queue(rig->outbox, &conns[1]);
-	outbox_drop_queue(rig->outbox, &conns[3]);
-	assert_int_equal(outbox_largest(rig->outbox, &bytes), 0);
-	/* One that was closed before it stalled is final from the start. */
-	outbox_drop_queue(rig->outbox, &conns[0]);
-	conns[0].state = CONN_CLOSING;
-	outbox_open(rig->outbox, &conns[0]);
-	rig->sent_len = 0;
+	rig->conn.state = CONN_CLOSING;
+	outbox_open(rig->outbox, &rig->conn);
 	reserve_frame(rig, 60000, 1);
 	assert_int_equal(outbox_flush(rig->outbox), CLOSE_REASON_NONE);
-	outbox_close(rig->outbox);
-	assert_non_null(conns[0].tx);
-	assert_int_equal(outbox_largest(rig->outbox, &bytes), CONN_NONE);
-	for (int i = 0; i < 4; i++) {
-		outbox_drop_queue(rig->outbox, &conns[i]);
-		close(conns[i].fd);
-		close(peers[i]);
-	}
+	assert_non_null(rig->conn.tx);
+	assert_true(rig->conn.tx->is_final);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -428,7 +385,7 @@ int main(void)
 		CASE(test_lag_is_counted_and_ends),
 		CASE(test_progress_is_what_the_peer_takes),
 		CASE(test_peer_gone),
-		CASE(test_largest),
+		CASE(test_final_from_the_start),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

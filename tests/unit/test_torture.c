@@ -400,7 +400,8 @@ static int teardown(void **state)
 	}
 	assert_int_equal(user_table_count(rig->node.users), 0);
 	user_table_destroy(&rig->node.users);
-	assert_int_equal(rig->node.budget.used, 0);
+	assert_int_equal(budget_used(&rig->node.budget), 0);
+	assert_int_equal(rig->node.budget.leaving, 0);
 	assert_int_equal(rig->node.fanout.backlog, 0);
 	user_table_thread_end();
 	node_finish(&rig->node);
@@ -557,7 +558,8 @@ static int teardown_stopped(void **state)
 	}
 	assert_int_equal(user_table_count(rig->node.users), 0);
 	user_table_destroy(&rig->node.users);
-	assert_int_equal(rig->node.budget.used, 0);
+	assert_int_equal(budget_used(&rig->node.budget), 0);
+	assert_int_equal(rig->node.budget.leaving, 0);
 	assert_int_equal(rig->node.fanout.backlog, 0);
 	user_table_thread_end();
 	node_finish(&rig->node);

@@ -1,5 +1,6 @@
 // What the admin side answers: the part of server/admin/openapi.json that the console reads.
 
+import type { MEMORY_KINDS } from './memory_kinds.js';
 import type { Histogram } from './quantile.js';
 
 export interface Limits {
@@ -9,7 +10,9 @@ export interface Limits {
   readonly ping_interval_ms: number;
 }
 
-export interface Totals {
+export type MemoryKind = (typeof MEMORY_KINDS)[number];
+
+export interface Totals extends Readonly<Record<`memory_${MemoryKind}`, number>> {
   readonly connections: number;
   readonly users: number;
   readonly logins: number;
@@ -18,6 +21,7 @@ export interface Totals {
   readonly messages_out: number;
   readonly fanout_messages: number;
   readonly deliveries: number;
+  readonly memory_limit: number;
   readonly queue_bytes: number;
 }
 

@@ -2,12 +2,13 @@
 
 import type { Series, Spec } from './chart.js';
 import { bytes, compact, microseconds, perSecond } from './format.js';
+import { MEMORY_KINDS } from './memory_kinds.js';
 import { reasonsIn } from './rates.js';
 import type { Point } from './rates.js';
 import { endWords } from './reasons.js';
 
-// Reasons beyond these share the last colour: six lines are as many as an eye tells apart.
-const END_COLOURS = ['series-1', 'series-2', 'series-3', 'series-4', 'series-5', 'series-6'] as const;
+// What is beyond these shares the last colour: six lines are as many as an eye tells apart.
+const COLOURS = ['series-1', 'series-2', 'series-3', 'series-4', 'series-5', 'series-6'] as const;
 
 function line(name: string, colour: string, value: (point: Point) => number | null): Series {
   return { name, colour, value };
@@ -19,7 +20,7 @@ function always(...series: readonly Series[]): () => readonly Series[] {
 
 function ends(points: readonly Point[]): readonly Series[] {
   return reasonsIn(points).map((reason, i) =>
-    line(endWords(reason), END_COLOURS[Math.min(i, END_COLOURS.length - 1)] ?? 'series-6', (point) =>
+    line(endWords(reason), COLOURS[Math.min(i, COLOURS.length - 1)] ?? 'series-6', (point) =>
       // Where logins are known, so are ends; one that did not occur is none.
       point.logins === null ? null : (point.ends[reason] ?? 0),
     ),
@@ -85,13 +86,15 @@ export const SPECS: readonly Spec[] = [
   },
   {
     id: 'queue',
-    title: 'Queues',
-    hint: 'Memory of all queues, fan-out logs included. It grows where receivers lag.',
+    title: 'Memory held',
+    hint: 'What is not wholly read, not taken or on its way; over the limit who holds the most goes.',
     least: 1024,
     unit: 1024,
     format: bytes,
     empty: NO_DATA,
-    series: always(line('held', 'series-1', (point) => point.queueBytes)),
+    series: always(
+      ...MEMORY_KINDS.map((kind, i) => line(kind, COLOURS[i] ?? 'series-6', (point) => point.held?.[kind] ?? null)),
+    ),
   },
   {
     id: 'turn',

@@ -1,6 +1,7 @@
 // From counters that only grow to what happens per second. Everything here is pure.
 
-import type { Status } from './api_types.js';
+import type { MemoryKind, Status, Totals } from './api_types.js';
+import { MEMORY_KINDS } from './memory_kinds.js';
 import { quantile, since } from './quantile.js';
 
 export interface Sample {
@@ -20,7 +21,7 @@ export interface Point {
   readonly deliveries: number | null;
   readonly receiversP50: number | null;
   readonly receiversP99: number | null;
-  readonly queueBytes: number | null;
+  readonly held: Readonly<Record<MemoryKind, number>> | null;
   readonly turnP50: number | null;
   readonly turnP99: number | null;
   readonly rssPerConnection: number | null;
@@ -51,6 +52,11 @@ function endRates(before: Status, now: Status, elapsedMs: number): Record<string
   return rates;
 }
 
+function heldByKind(totals: Totals): Record<MemoryKind, number> {
+  const pairs = MEMORY_KINDS.map((kind) => [kind, totals[`memory_${kind}`]] as const);
+  return Object.fromEntries(pairs) as Record<MemoryKind, number>;
+}
+
 function per(amount: number, connections: number): number | null {
   return connections > 0 ? amount / connections : null;
 }
@@ -77,7 +83,7 @@ export function point(before: Sample | null, now: Sample): Point {
     deliveries: of('deliveries'),
     receiversP50: receivers === null ? null : quantile(receivers, 0.5),
     receiversP99: receivers === null ? null : quantile(receivers, 0.99),
-    queueBytes: totals?.queue_bytes ?? null,
+    held: totals === undefined ? null : heldByKind(totals),
     turnP50: turns === null ? null : quantile(turns, 0.5),
     turnP99: turns === null ? null : quantile(turns, 0.99),
     rssPerConnection: status === null ? null : per(status.memory.rss, status.totals.connections),

@@ -23,6 +23,7 @@ const FACTS: readonly Fact[] = [
   { name: 'Up for', text: ({ uptime_ms }) => duration(uptime_ms) },
   { name: 'Workers', text: ({ workers }) => count(workers.length) },
   { name: 'Resident memory', text: ({ memory }) => bytes(memory.rss) },
+  { name: 'Held for clients', text: ({ totals }) => `${bytes(totals.queue_bytes)} of ${bytes(totals.memory_limit)}` },
   { name: 'File descriptors', text: ({ fds }) => `${count(fds.open)} of ${count(fds.limit)}` },
   { name: 'Read deadline', text: ({ limits }) => duration(limits.read_deadline_ms) },
   { name: 'Listens on', text: ({ listen }) => listen.join(', ') },

@@ -23,6 +23,13 @@ function status(uptime: number, logins: number, ends: Record<string, number> = {
       messages_out: 0,
       fanout_messages: 0,
       deliveries: 0,
+      memory_heads: 1,
+      memory_messages: 2,
+      memory_queues: 4,
+      memory_batches: 0,
+      memory_bodies: 0,
+      memory_pools: 8,
+      memory_limit: 100,
       queue_bytes: 7,
     },
     ends,
@@ -44,7 +51,7 @@ test('a rate is the growth per second', () => {
 test('the first look knows levels but no rates', () => {
   const first = point(null, { at: 0, status: status(1000, 5) });
   assert.equal(first.connections, 4);
-  assert.equal(first.queueBytes, 7);
+  assert.deepEqual(first.held, { heads: 1, messages: 2, queues: 4, batches: 0, bodies: 0, pools: 8 });
   assert.equal(first.rssPerConnection, 250);
   assert.equal(first.logins, null);
   assert.equal(first.turnP50, null);
