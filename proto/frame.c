@@ -58,10 +58,11 @@ static inline size_t copy_unmasked(uint8_t *to, const uint8_t *header)
 {
 	to[0] = header[0];
 	to[1] = header[1] & 0x7f;
-	const size_t len = frame_header_len_at(to);
-	if (len > 2) {
-		memcpy(to + 2, header + 2, len - 2);
+	if (to[1] < 126) {
+		return 2;
 	}
+	const size_t len = frame_header_len_at(to);
+	memcpy(to + 2, header + 2, len - 2);
 	return len;
 }
 
@@ -118,18 +119,10 @@ static inline size_t tell_short_frames(struct frame_reader *reader, uint8_t *ret
 	return at;
 }
 
-/* wslay asks for bytes. It gets headers, and of the payloads between them the count alone: it never
- * looks at bytes that are not masked, and nobody looks at its copy of them. It is told of as many
- * frames as its buffer would hold, so that it asks once for hundreds of small ones. Having nothing
- * to give is told by 0, from which wslay makes WSLAY_ERR_WANT_READ. */
-static ssize_t tell_wslay(uint8_t *ret_data, size_t size, int flags, void *user_data)
+/* Tells of what is left, behind the `at` bytes that wslay is given already. */
+__attribute__((noinline)) static ssize_t tell_the_rest(
+	struct frame_reader *reader, uint8_t *ret_data, size_t size, size_t at)
 {
-	struct frame_reader *reader = user_data;
-	size_t at = 0;
-
-	if (reader->untold == 0 && !reader->stash_is_untold) {
-		at = tell_short_frames(reader, ret_data, size);
-	}
 	for (;;) {
 		size_t claim = (size_t)(reader->fed_end - reader->told);
 		claim = reader->untold < claim ? (size_t)reader->untold : claim;
@@ -148,6 +141,24 @@ static ssize_t tell_wslay(uint8_t *ret_data, size_t size, int flags, void *user_
 		reader->untold = frame_payload_len_at(header);
 	}
 	return (ssize_t)at;
+}
+
+/* wslay asks for bytes. It gets headers, and of the payloads between them the count alone: it never
+ * looks at bytes that are not masked, and nobody looks at its copy of them. It is told of as many
+ * frames as its buffer would hold, so that it asks once for hundreds of small ones. Having nothing
+ * to give is told by 0, from which wslay makes WSLAY_ERR_WANT_READ. */
+static ssize_t tell_wslay(uint8_t *ret_data, size_t size, int flags, void *user_data)
+{
+	struct frame_reader *reader = user_data;
+	size_t at = 0;
+
+	if (reader->untold == 0 && !reader->stash_is_untold) {
+		at = tell_short_frames(reader, ret_data, size);
+		if (reader->told == reader->fed_end) {
+			return (ssize_t)at;
+		}
+	}
+	return tell_the_rest(reader, ret_data, size, at);
 }
 
 int frame_reader_create(struct frame_reader **ret_reader)

@@ -85,18 +85,19 @@ static void on_frame_bytes(struct conns *conns, struct conn *conn, uint8_t *data
 	struct message message;
 	uint32_t counts[MESSAGE_KINDS] = {0};
 	message_reader_feed(conn->rx, data, len);
-	while (message_reader_next(conn->rx, &message) != MESSAGE_MORE) {
+	bool goes_on = true;
+	while (goes_on && message_reader_next(conn->rx, &message) != MESSAGE_MORE) {
 		counts[message.kind]++;
 		on_message(conns, conn, &message);
-		if (!is_listened_to(conn)) {
-			note_arrived(conns, conn, counts);
-			/* With bytes unread in it the reader is of no use to others. */
-			conn_drop_reader(conns, conn);
-			return;
-		}
+		goes_on = is_listened_to(conn);
 	}
 	note_arrived(conns, conn, counts);
-	settle_reader(conns, conn);
+	if (goes_on) {
+		settle_reader(conns, conn);
+	} else {
+		/* With bytes unread in it the reader is of no use to others. */
+		conn_drop_reader(conns, conn);
+	}
 }
 
 /* --- reading --------------------------------------------------------------------------------- */
