@@ -70,6 +70,9 @@ void admin_body_take(struct admin_request *request, const char *data, size_t len
 		return;
 	}
 	size_t most = body_max(request->context);
+	if (len == 0) {
+		return; /* Between chunks: there may be no body yet to append to. */
+	}
 	if (len > most - request->body_len) {
 		refuse(request);
 	} else if (!reserve(request, len, most)) {
