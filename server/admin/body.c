@@ -74,6 +74,9 @@ void admin_body_take(struct admin_request *request, const char *data, size_t len
 		return;
 	}
 	size_t most = body_max(request->context);
+	if (len == 0) {
+		return; /* Between chunks: there may be no body yet to append to. */
+	}
 	/* The limit may have become lower. */
 	if (request->body_len + len > most) {
 		refuse(request);

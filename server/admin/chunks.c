@@ -7,7 +7,8 @@
 enum state {
 	SIZE_START,
 	SIZE,
-	EXTENSION, /* ignored */
+	SIZE_BLANKS, /* between a size and what ends it */
+	EXTENSION,   /* ignored */
 	SIZE_LF,
 	DATA,
 	DATA_CR,
@@ -31,7 +32,7 @@ static int after_size_line(struct admin_chunks *chunks, char c)
 
 static int after_size_byte(struct admin_chunks *chunks, char c)
 {
-	int digit = ascii_hex_value(c);
+	int digit = chunks->state == SIZE_BLANKS ? -1 : ascii_hex_value(c);
 	if (digit >= 0) {
 		if (chunks->left >> 60) {
 			return -EMSGSIZE;
@@ -43,7 +44,7 @@ static int after_size_byte(struct admin_chunks *chunks, char c)
 	if (chunks->state == SIZE_START || (c != '\r' && c != ';' && c != ' ' && c != '\t')) {
 		return -EBADMSG;
 	}
-	chunks->state = c == '\r' ? SIZE_LF : EXTENSION;
+	chunks->state = c == '\r' ? SIZE_LF : c == ';' ? EXTENSION : SIZE_BLANKS;
 	return 0;
 }
 
@@ -57,6 +58,7 @@ static int take_byte(struct admin_chunks *chunks, char c)
 	switch ((enum state)chunks->state) {
 	case SIZE_START:
 	case SIZE:
+	case SIZE_BLANKS:
 		return after_size_byte(chunks, c);
 	case EXTENSION:
 		chunks->state = c == '\r' ? SIZE_LF : EXTENSION;

@@ -124,8 +124,15 @@ unsigned admin_head_count(const struct admin_head *head, const char *name)
 
 bool admin_head_keeps_alive(const struct admin_head *head)
 {
-	const char *value = admin_head_field(head, "Connection");
-	struct slice list = {value ? value : "", value ? strlen(value) : 0};
-	return head->is_http_1_0 ? http_list_has(list, SLICE("keep-alive"))
-				 : !http_list_has(list, SLICE("close"));
+	bool says_keep_alive = false;
+	bool says_close = false;
+	for (unsigned i = 0; i < head->field_count; i++) {
+		const struct admin_field *field = &head->fields[i];
+		struct slice list = {field->value, strlen(field->value)};
+		if (strcasecmp(field->name, "Connection") == 0) {
+			says_keep_alive |= http_list_has(list, SLICE("keep-alive"));
+			says_close |= http_list_has(list, SLICE("close"));
+		}
+	}
+	return !says_close && (says_keep_alive || !head->is_http_1_0);
 }

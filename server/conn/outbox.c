@@ -183,8 +183,7 @@ static size_t gathered_own(const struct outbox *outbox)
 static bool is_too_long(const struct outbox *outbox, size_t more_own, size_t more)
 {
 	const struct tx_queue *queue = outbox->conn->tx;
-	size_t own = (queue->own < queue->bytes ? queue->own : queue->bytes) + more_own;
-	return own > outbox->queue_limit ||
+	return queue->own + more_own > outbox->queue_limit ||
 	       (queue->lag == TX_LAG_GIVEN_UP && queue->bytes + more > outbox->queue_limit);
 }
 

@@ -179,6 +179,8 @@ void tx_queue_consume(struct tx_queue *queue, size_t len)
 	ASSERT(len <= queue->bytes);
 	queue->bytes -= len;
 	queue->sent += len;
+	/* A queue that is never empty, though never long either, must not add them up for ever. */
+	queue->own = queue->own < queue->bytes ? queue->own : queue->bytes;
 	while (len > 0) {
 		struct tx_chunk *chunk = queue->first;
 		size_t step = chunk_len(chunk) < len ? chunk_len(chunk) : len;

@@ -41,7 +41,7 @@ struct tx_queue {
 	struct tx_chunk *last;
 	struct tx_chunk *urgent; /* a Pong not yet begun; NULL when there is none */
 	size_t bytes;            /* not yet taken by the socket */
-	size_t own;              /* of what came here since it was empty, answers to itself */
+	size_t own;              /* of them, answers to itself, at most */
 	struct frame_walk walk;
 	size_t footprint;       /* bytes of memory of its own */
 	size_t shared_bytes;    /* of `bytes`, those that lie in bufs */

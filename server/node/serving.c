@@ -221,12 +221,19 @@ void serving_before_mail(struct serving *serving)
 
 bool serving_mail_is_over(struct serving *serving, int taken)
 {
-	if (taken % MAIL_STEP != MAIL_STEP - 1) {
-		return taken >= SERVING_MAIL_MAX;
+	if (taken == 0) {
+		serving->mail_look = MAIL_STEP;
 	}
-	if (taken < MAIL_STEP) {
+	if (taken < serving->mail_look) {
+		return false;
+	}
+	/* One item may count for many. */
+	bool is_first_look = serving->mail_look == MAIL_STEP;
+	serving->mail_look = taken + MAIL_STEP;
+	if (is_first_look) {
 		loop_look(serving->loop);
 		begin_part(serving, MAIL_US);
+		return taken >= SERVING_MAIL_MAX;
 	}
 	return taken >= SERVING_MAIL_MAX || part_is_over(serving);
 }

@@ -62,6 +62,7 @@ struct serving {
 	int event_at;          /* of loop->events, the next to act on */
 	int event_count;       /* of them, those of the last wait */
 	uint64_t until_us;     /* when the present part of the turn is over */
+	int mail_look;         /* how much mail is taken when the clock is looked at again */
 	uint32_t sweep_cursor; /* connections already brought to shortened deadlines */
 	struct mailbox *mailbox;
 	struct loop *loop; /* lent by who waits on it and has its clock */

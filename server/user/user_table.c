@@ -254,6 +254,23 @@ static bool replace(const struct attempt *attempt, struct cds_lfht_iter *found, 
 		       &attempt->key, &entry->node) == 0;
 }
 
+/* Returns whether the user was not logged in, and is now. Counted before it is in the table, where
+ * another thread may at once replace it, log out and take one off. */
+static bool add(const struct attempt *attempt)
+{
+	struct user_table *table = attempt->table;
+	struct user_entry *entry = attempt->entry;
+	/* An earlier try to replace one that has left meanwhile was no kick. */
+	atomic_store_explicit(&entry->standing.duel, (struct duel){0}, memory_order_relaxed);
+	atomic_fetch_add_explicit(&table->count, 1, memory_order_relaxed);
+	bool is_in = cds_lfht_add_unique(table->hash_table, entry->hash, match, &attempt->key,
+			     &entry->node) == &entry->node;
+	if (!is_in) {
+		atomic_fetch_sub_explicit(&table->count, 1, memory_order_relaxed);
+	}
+	return is_in;
+}
+
 /* Returns false when somebody was faster: to be tried once more. */
 static bool try_login(const struct attempt *attempt, struct user_login *ret_login)
 {
@@ -262,9 +279,7 @@ static bool try_login(const struct attempt *attempt, struct user_login *ret_logi
 	struct cds_lfht_iter iter;
 	struct duel duel;
 	*ret_login = (struct user_login){.result = USER_LOGIN_IN};
-	if (cds_lfht_add_unique(hash_table, entry->hash, match, &attempt->key, &entry->node) ==
-		&entry->node) {
-		atomic_fetch_add_explicit(&attempt->table->count, 1, memory_order_relaxed);
+	if (add(attempt)) {
 		return true;
 	}
 	cds_lfht_lookup(hash_table, entry->hash, match, &attempt->key, &iter);

@@ -471,6 +471,13 @@ def test_chunks_that_are_refused(serve, rest):
         alice.round_trip()
 
 
+@pytest.mark.parametrize("rest", [b"0\r\n\r\n", b"0;x\r\nA: b\r\n\r\n"], ids=["bare", "with a trailer"])
+def test_a_body_of_no_chunks(serve, rest):
+    gateway, admin = serve()
+    reply = one_answer(admin, BROADCAST + b"Transfer-Encoding: chunked\r\n\r\n" + rest, ends=False)
+    assert (reply.status, reply.problem) == (400, "bad-body")
+
+
 def test_chunks_of_one_byte(serve):
     gateway, admin = serve()
     body = b'{"text":"' + b"x" * 5000 + b'"}'

@@ -64,6 +64,7 @@ static void test_bodies(void **state)
 	expect("1\r\na\r\n00A\r\n0\r\n\r\n56789\r\n0\r\n\r\nGET", "a0\r\n\r\n56789", "GET");
 	expect("2;name=\"v\"\r\nab\r\n0;x\r\nA: b\r\nC: d\r\n\r\nrest", "ab", "rest");
 	expect("2 \r\nab\r\n0\t\r\n\r\n", "ab", "");
+	expect("2 \t; x = y\r\nab\r\n0 ;\r\n\r\n", "ab", "");
 }
 
 static void expect_error(const char *data, int error)
@@ -79,7 +80,7 @@ static void test_what_is_no_chunk(void **state)
 {
 	static const char *const broken[] = {"\r\n", "x", "-1\r\n", " 1\r\n", "1\n", "1\r\r", "1x",
 		"1;\n", "1\r\na\n", "1\r\nab", "0\r\n\n", "0\r\nA\n", "0\r\nA\r\r", "0\r\n\r\r",
-		"0x1\r\n", ";\r\n"};
+		"0x1\r\n", ";\r\n", "1 1\r\n", "1 x\r\n"};
 	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
 		expect_error(broken[i], -EBADMSG);
 	}

@@ -162,6 +162,10 @@ static void test_keeping_alive(void **state)
 	expect_kept("HTTP/1.1", "Connection: x, Close\r\n", false);
 	expect_kept("HTTP/1.0", "", false);
 	expect_kept("HTTP/1.0", "Connection: Keep-Alive\r\n", true);
+	/* However many fields say it; "close" wins. */
+	expect_kept("HTTP/1.1", "Connection: keep-alive\r\nConnection: close\r\n", false);
+	expect_kept("HTTP/1.0", "Connection: x\r\nConnection: keep-alive\r\n", true);
+	expect_kept("HTTP/1.0", "Connection: keep-alive, close\r\n", false);
 }
 
 int main(void)

@@ -235,6 +235,38 @@ static void test_limit_keeps_the_rest_of_the_frame_under_way(void **state)
 	assert_int_equal(rig->got_len, (begun + FRAME - 1) / FRAME * FRAME);
 }
 
+/* Whose queue is never empty, since others say so much, but who takes what it is sent: its own
+ * answers do not add up over the hours, to end it once a burst of others has come. */
+static void test_own_answers_are_those_that_are_queued(void **state)
+{
+	struct rig *rig = *state;
+	struct buf *buf;
+	size_t own = 0;
+	assert_int_equal(
+		buf_create(&rig->budget, BUDGET_BATCHES, sizeof(*buf), 2 * LIMIT, &buf), 0);
+	frame_header_write(buf->data, FRAME_BINARY, 2 * LIMIT - 10, NULL);
+	memset(buf->data + 10, 'o', 2 * LIMIT - 10);
+	outbox_open(rig->outbox, &rig->conn);
+	fill_socket(rig);
+	while (own <= 2 * LIMIT) {
+		reserve_frame(rig, FRAME, 5);
+		own += FRAME;
+		assert_int_equal(outbox_flush(rig->outbox), CLOSE_REASON_NONE);
+		while (rig->conn.tx->bytes > FRAME) {
+			take(rig, FRAME / 4);
+			assert_int_equal(outbox_resume(rig->outbox), CLOSE_REASON_NONE);
+			assert_non_null(rig->conn.tx);
+		}
+	}
+	assert_true(outbox_share(rig->outbox, buf, buf->data, 2 * LIMIT));
+	assert_int_equal(outbox_flush(rig->outbox), CLOSE_REASON_NONE);
+	assert_true(rig->conn.tx->bytes > 2 * LIMIT);
+	reserve_frame(rig, FRAME, 6);
+	assert_int_equal(outbox_flush(rig->outbox), CLOSE_REASON_NONE);
+	outbox_drop_queue(rig->outbox, &rig->conn);
+	buf_unref(&buf);
+}
+
 /* More than the limit in one visit, to a socket that was empty. */
 static void test_limit_at_the_first_stall(void **state)
 {
@@ -380,6 +412,7 @@ int main(void)
 		CASE(test_room),
 		CASE(test_spills_in_order),
 		CASE(test_limit_keeps_the_rest_of_the_frame_under_way),
+		CASE(test_own_answers_are_those_that_are_queued),
 		CASE(test_limit_at_the_first_stall),
 		CASE(test_an_http_answer_is_cut_at_its_end),
 		CASE(test_lag_is_counted_and_ends),

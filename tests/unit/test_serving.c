@@ -234,6 +234,28 @@ static void test_a_list_weighs_more(void **state)
 	mailbox_destroy(&back);
 }
 
+/* The clock is looked at whatever a single item weighs. */
+static void test_heavy_mail_is_bounded_by_time(void **state)
+{
+	struct rig *rig = *state;
+	struct serving *serving = &rig->workers[0];
+	make_slow(rig);
+	for (int weight = 1; weight <= 3 * 8; weight++) {
+		int taken = 0;
+		while (!serving_mail_is_over(serving, taken)) {
+			taken += weight;
+		}
+		/* Over at the third look, which one item may put off. */
+		assert_in_range(taken, 8, 3 * (8 + weight));
+	}
+	rig->loops[0].look_us = 0;
+	int all = 0;
+	while (!serving_mail_is_over(serving, all)) {
+		all += 9;
+	}
+	assert_in_range(all, SERVING_MAIL_MAX, SERVING_MAIL_MAX + 8);
+}
+
 /* Of every kind, when nobody takes it any more; the accounts are the rig's to check. */
 static void test_what_is_left_in_the_mailbox_is_freed(void **state)
 {
@@ -295,6 +317,7 @@ int main(void)
 		CASE(test_no_deadline_comes_early),
 		CASE(test_reads_follow_what_they_cost),
 		CASE(test_a_list_weighs_more),
+		CASE(test_heavy_mail_is_bounded_by_time),
 		CASE(test_what_is_left_in_the_mailbox_is_freed),
 		CASE(test_a_stop_is_told),
 	};

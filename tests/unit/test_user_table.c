@@ -431,6 +431,60 @@ static void test_what_was_replaced_judges_nobody(void **state)
 	free(racers);
 }
 
+/* Comes and goes, and looks at the count, which no order of events makes less than nothing. */
+static void *run_visitor(void *context)
+{
+	struct racer *racer = context;
+	user_table_thread_begin();
+	pthread_barrier_wait(racer->start);
+	for (int i = 0; i < REPLACEMENTS; i++) {
+		struct user_entry *entry;
+		if (user_entry_create(racer->table, "a", 1, 1, 1, &entry) < 0) {
+			abort();
+		}
+		struct user_login login = user_table_login(racer->table, entry, 1000, true);
+		if (login.replaced) {
+			mailbox_post(racer->kicks, user_entry_kick(login.replaced, KICK));
+		}
+		racer->epochs[0] += user_table_logout(racer->table, &entry);
+		racer->epochs[1] += user_table_count(racer->table) > THREADS;
+	}
+	user_table_thread_end();
+	return NULL;
+}
+
+static void test_the_count_is_never_less_than_nothing(void **state)
+{
+	struct user_table *table = *state;
+	struct racer *racers = calloc(THREADS, sizeof(*racers));
+	struct mailbox *kicks;
+	struct mail *mail;
+	pthread_barrier_t start;
+	uint64_t ended = 0;
+	assert_int_equal(mailbox_create(&kicks), 0);
+	pthread_barrier_init(&start, NULL, THREADS);
+	for (int i = 0; i < THREADS; i++) {
+		racers[i] = (struct racer){.table = table, .kicks = kicks, .start = &start};
+		assert_int_equal(
+			pthread_create(&racers[i].thread, NULL, run_visitor, &racers[i]), 0);
+	}
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(racers[i].thread, NULL);
+		ended += racers[i].epochs[0];
+		assert_int_equal(racers[i].epochs[1], 0);
+	}
+	pthread_barrier_destroy(&start);
+	while (mailbox_take(kicks, &mail) == MAILBOX_MAIL) {
+		struct user_entry *replaced = user_entry_of_kick(mail);
+		user_entry_retire(table, &replaced);
+		ended++;
+	}
+	mailbox_destroy(&kicks);
+	assert_int_equal(ended, THREADS * REPLACEMENTS);
+	assert_int_equal(user_table_count(table), 0);
+	free(racers);
+}
+
 static void test_housekeeping_keeps_everybody(void **state)
 {
 	struct user_table *table = *state;
@@ -659,6 +713,7 @@ int main(void)
 		CASE(test_without_a_limit),
 		CASE(test_the_last_accepted_wins_every_race),
 		CASE(test_what_was_replaced_judges_nobody),
+		CASE(test_the_count_is_never_less_than_nothing),
 		CASE(test_housekeeping_keeps_everybody),
 		CASE(test_torture),
 	};
