@@ -111,7 +111,8 @@ class Peer(Raw):
 
     def expect_logout(self):
         """The client closes in good order; answers it as a server does, and ends the connection."""
-        got = self.frame()
+        while (got := self.frame()).opcode == PING:  # a heartbeat that was under way
+            self.send_frame(PONG, got.payload)
         assert (got.opcode, got.close_code) == (CLOSE, 1000), got
         self.send_frame(CLOSE, got.payload)
         self.close_socket()
