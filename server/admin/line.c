@@ -149,7 +149,7 @@ static bool send_answer(struct admin_line *line)
 	size_t body_sent = line->sent - head_sent;
 	struct iovec parts[2] = {
 		{line->head_out + head_sent, line->head_out_len - head_sent},
-		{(void *)(uintptr_t)(body_len ? answer->body + body_sent : NULL),
+		{body_len ? (void *)(uintptr_t)(answer->body + body_sent) : NULL,
 			body_len - body_sent},
 	};
 	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};

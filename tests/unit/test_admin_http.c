@@ -136,6 +136,59 @@ static void test_closed_to_newcomers(void **state)
 	close(after);
 }
 
+/* How many answers have come. */
+static int answers(int fd)
+{
+	static char heard[1 << 16];
+	ssize_t len = recv(fd, heard, sizeof(heard) - 1, 0);
+	int count = 0;
+	heard[len > 0 ? len : 0] = '\0';
+	for (const char *at = heard; (at = strstr(at, "HTTP/1.1 200 OK\r\n")); at++) {
+		count++;
+	}
+	return count;
+}
+
+/* Who has asked for much does not keep the others waiting. */
+static void test_a_visit_is_bounded(void **state)
+{
+	struct rig *rig = *state;
+	int greedy = dial(rig);
+	int other = dial(rig);
+	run(rig);
+	for (int i = 0; i < 40; i++) {
+		say(greedy, HEALTH);
+	}
+	say(other, HEALTH);
+	admin_http_run(rig->http, rig->now_ms);
+	assert_int_equal(answers(greedy), 16);
+	assert_int_equal(answers(other), 1);
+	admin_http_run(rig->http, rig->now_ms);
+	assert_int_equal(answers(greedy), 16);
+	admin_http_run(rig->http, rig->now_ms);
+	assert_int_equal(answers(greedy), 8);
+	close(greedy);
+	close(other);
+}
+
+/* Nothing is read of who does not take his answers. */
+static void test_who_does_not_read_is_not_read(void **state)
+{
+	struct rig *rig = *state;
+	static const char FILE_REQUEST[] = "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n";
+	int fd = dial(rig);
+	ssize_t sent = 0;
+	for (int i = 0; i < 100000 && sent >= 0; i++) {
+		sent = send(fd, FILE_REQUEST, strlen(FILE_REQUEST), MSG_NOSIGNAL);
+		run(rig);
+	}
+	assert_int_equal(sent, -1);
+	assert_int_equal(errno, EAGAIN);
+	assert_int_equal(admin_http_requests(rig->http), 1);
+	assert_int_equal(rig->context.clients, 1);
+	close(fd);
+}
+
 static int setup(void **state)
 {
 	static struct rig rig;
@@ -175,6 +228,8 @@ int main(void)
 		TEST(test_each_request_gets_its_time),
 		TEST(test_the_oldest_make_room),
 		TEST(test_closed_to_newcomers),
+		TEST(test_a_visit_is_bounded),
+		TEST(test_who_does_not_read_is_not_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
