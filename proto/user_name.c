@@ -69,8 +69,23 @@ static bool shows_what_it_is(struct slice name)
 	return true;
 }
 
+/* Of visible ASCII without a hyphen, as nearly all names are: no rule is left that it could break.
+ */
+static bool is_plain(const char *name, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (name[i] <= ' ' || name[i] > '~' || name[i] == '-') {
+			return false;
+		}
+	}
+	return true;
+}
+
 bool user_name_is_valid(const char *name, size_t len)
 {
-	return len > 0 && len <= USER_NAME_MAX && utf8_valid((const uint8_t *)name, len) &&
-	       shows_what_it_is((struct slice){name, len});
+	if (len == 0 || len > USER_NAME_MAX) {
+		return false;
+	}
+	return is_plain(name, len) || (utf8_valid((const uint8_t *)name, len) &&
+					      shows_what_it_is((struct slice){name, len}));
 }
