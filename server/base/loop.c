@@ -58,9 +58,38 @@ int loop_watch(struct loop *loop, int fd, uint32_t events, uint64_t data)
 	return epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
+void loop_wait_at_most(struct loop *loop, uint32_t us)
+{
+	if (us > 0 && (loop->wait_us == 0 || us < loop->wait_us)) {
+		loop->wait_us = us;
+	}
+}
+
+static int wait_us(struct loop *loop, uint32_t us)
+{
+	const struct timespec timeout = {.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
+	int count = epoll_pwait2(loop->epoll_fd, loop->events, loop->capacity, &timeout, NULL);
+	if (count < 0 && errno != EINTR) {
+		/* Kernels before 5.11 and some sandboxes do not have it. */
+		count = epoll_wait(
+			loop->epoll_fd, loop->events, loop->capacity, (int)(us / 1000 + 1));
+	}
+	return count;
+}
+
+static int wait_ms(struct loop *loop, int timeout_ms)
+{
+	const uint32_t us = loop->wait_us;
+	loop->wait_us = 0;
+	if (us > 0 && (timeout_ms < 0 || us < (uint32_t)timeout_ms * 1000)) {
+		return wait_us(loop, us);
+	}
+	return epoll_wait(loop->epoll_fd, loop->events, loop->capacity, timeout_ms);
+}
+
 int loop_wait(struct loop *loop, int timeout_ms)
 {
-	int count = epoll_wait(loop->epoll_fd, loop->events, loop->capacity, timeout_ms);
+	int count = wait_ms(loop, timeout_ms);
 	loop_look(loop);
 	loop->woke_us = loop->now_us;
 	return count < 0 ? 0 : count;

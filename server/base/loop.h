@@ -19,6 +19,7 @@ struct loop {
 	uint64_t now_us;            /* monotonic, read after each wait, and by loop_look */
 	uint64_t now_ms;            /* the same */
 	uint32_t now_tick;          /* now_ms in ticks, from 1 */
+	uint32_t wait_us;           /* of the next wait, at most; 0: as it is told */
 	uint64_t woke_us;           /* when the last wait ended */
 	bool is_scripted;           /* the time is what loop_script says */
 	uint32_t look_us;           /* of a scripted loop: how far each look moves it on */
@@ -38,6 +39,9 @@ int loop_watch(struct loop *loop, int fd, uint32_t events, uint64_t data);
 /* Waits for events and reads the clock. `timeout_ms` of -1 waits for ever.
  * Returns the number of events in loop->events; 0 after a signal or the time-out. */
 int loop_wait(struct loop *loop, int timeout_ms);
+
+/* The next wait takes no longer than that, whatever it is told; 0 says nothing. */
+void loop_wait_at_most(struct loop *loop, uint32_t us);
 
 /* Milliseconds until the tick after the present one begins, rounded up: 1 to LOOP_TICK_MS. */
 int loop_ms_to_next_tick(const struct loop *loop);

@@ -7,6 +7,7 @@
 #include "../../proto/frame.h"
 #include "../conn/send.h"
 #include "../user/user_table.h"
+#include "gathering.h"
 #include "pressure.h"
 
 enum {
@@ -18,14 +19,17 @@ struct fanout {
 	struct conns *conns;
 	uint8_t worker;
 	struct pressure pressure;
+	struct gathering gathering;
 	struct batch_pool pool;
 	struct batch *filling;         /* of this turn; NULL until something is posted */
 	struct batch *oldest, *newest; /* the log */
 	uint64_t oldest_number;
 	uint64_t next_number; /* of the batch that comes next */
+	uint32_t logged;      /* messages in the log */
 	bool in_pass;
 	uint64_t pass_end; /* everybody visited is at least here */
 	uint32_t cursor;   /* receivers below it are still to be visited */
+	uint32_t served;   /* receivers that had something from this pass */
 	uint32_t receiver_count;
 	uint32_t receiver_capacity;
 	uint32_t *receivers; /* indexes of connections */
@@ -52,6 +56,7 @@ static void log_append(struct fanout *fanout, struct batch *batch)
 	}
 	fanout->newest = batch;
 	fanout->next_number++;
+	fanout->logged += batch->count;
 }
 
 static void log_trim(struct fanout *fanout, uint64_t end)
@@ -60,6 +65,7 @@ static void log_trim(struct fanout *fanout, uint64_t end)
 		struct batch *batch = fanout->oldest;
 		fanout->oldest = batch_after(batch, fanout->worker);
 		fanout->oldest_number++;
+		fanout->logged -= batch->count;
 		batch_finish(fanout->node, &batch);
 	}
 	if (!fanout->oldest) {
@@ -219,18 +225,51 @@ static void hand_out_to(struct fanout *fanout, struct conn *conn)
 		conn_visit_begin(fanout->conns, conn);
 		append_owed(fanout, conn);
 		conn_visit_end(fanout->conns, conn);
+		fanout->served++;
 	}
+}
+
+static void begin_pass(struct fanout *fanout)
+{
+	fanout->in_pass = true;
+	fanout->pass_end = fanout->next_number;
+	fanout->cursor = fanout->receiver_count;
+	fanout->served = 0;
+	gathering_pass_begins(&fanout->gathering, fanout->conns->loop->now_us);
+}
+
+static void end_pass(struct fanout *fanout)
+{
+	const uint32_t logged = fanout->logged;
+	fanout->in_pass = false;
+	log_trim(fanout, fanout->pass_end);
+	if (fanout->served > fanout->receiver_count / 2) {
+		gathering_pass_ends(
+			&fanout->gathering, logged - fanout->logged, fanout->conns->loop->now_us);
+	}
+}
+
+/* A single worker has read all there is when a pass begins; and while feeders are held back,
+ * nothing more is on its way. */
+static bool has_to_gather(struct fanout *fanout)
+{
+	if (fanout->in_pass || fanout->node->worker_count == 1 ||
+		pressure_is_high(&fanout->pressure)) {
+		return false;
+	}
+	uint32_t wait_us =
+		gathering_wait_us(&fanout->gathering, fanout->logged, fanout->conns->loop->now_us);
+	loop_wait_at_most(fanout->conns->loop, wait_us);
+	return wait_us > 0;
 }
 
 bool fanout_step(struct fanout *fanout, uint32_t receivers_max)
 {
-	if (!fanout->oldest) {
+	if (!fanout->oldest || has_to_gather(fanout)) {
 		return false;
 	}
 	if (!fanout->in_pass) {
-		fanout->in_pass = true;
-		fanout->pass_end = fanout->next_number;
-		fanout->cursor = fanout->receiver_count;
+		begin_pass(fanout);
 	}
 	/* Downwards: who leaves is replaced by the last one, who has been visited already. */
 	while (fanout->cursor > 0 && receivers_max > 0) {
@@ -244,8 +283,7 @@ bool fanout_step(struct fanout *fanout, uint32_t receivers_max)
 			conn_table_at(fanout->conns->table, fanout->receivers[fanout->cursor]));
 	}
 	if (fanout->cursor == 0) {
-		fanout->in_pass = false;
-		log_trim(fanout, fanout->pass_end);
+		end_pass(fanout);
 	}
 	return fanout->oldest != NULL;
 }

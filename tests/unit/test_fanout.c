@@ -389,6 +389,101 @@ static void test_most_receivers_lagging_pause_feeders_for_a_while(void **state)
 	assert_false(conn->flags & CONN_PAUSED);
 }
 
+/* Says so many texts, and has their worker send them on. */
+static void say(struct rig *rig, struct client *client, int count)
+{
+	for (int i = 0; i < count; i++) {
+		client_text(client, "text");
+	}
+	rig_turn(rig, client->worker);
+}
+
+static size_t came(struct client *client)
+{
+	client->in_len = 0;
+	client_pump(client);
+	return client->in_len;
+}
+
+/* After a pass that brought eight texts and took its time, as the clock says. */
+static struct client *make_dense(struct rig *rig, uint32_t receivers, uint32_t speakers_worker)
+{
+	struct client *speaker = rig_login(rig, speakers_worker, "speaker");
+	char name[16];
+	for (uint32_t i = 0; i < receivers; i++) {
+		snprintf(name, sizeof(name), "r%u", i);
+		rig_login(rig, 0, name);
+	}
+	rig->loops[0].look_us = 100;
+	say(rig, speaker, 8);
+	while (rig_turn(rig, 0)) {
+	}
+	rig->loops[0].look_us = 0;
+	return speaker;
+}
+
+static void test_after_a_dense_pass_others_are_waited_for(void **state)
+{
+	struct rig *rig = *state;
+	struct client *speaker = make_dense(rig, 60, 1);
+	struct client *last = &rig->clients[rig->client_count - 1];
+	assert_true(came(last) > 0);
+	say(rig, speaker, 1);
+	rig_turn(rig, 0);
+	assert_in_range(rig->loops[0].wait_us, 1, 1000);
+	assert_int_equal(came(last), 0);
+	/* The wait is over. */
+	loop_script(&rig->loops[0], rig->loops[0].now_us + rig->loops[0].wait_us);
+	rig_turn(rig, 0);
+	assert_true(came(last) > 0);
+	while (rig_turn(rig, 0)) {
+	}
+}
+
+static void test_what_was_waited_for_ends_the_wait(void **state)
+{
+	struct rig *rig = *state;
+	struct client *speaker = make_dense(rig, 60, 1);
+	struct client *last = &rig->clients[rig->client_count - 1];
+	assert_true(came(last) > 0);
+	say(rig, speaker, 1);
+	rig_turn(rig, 0);
+	assert_int_equal(came(last), 0);
+	say(rig, speaker, 11);
+	rig_turn(rig, 0);
+	assert_true(came(last) > 0);
+	while (rig_turn(rig, 0)) {
+	}
+}
+
+static void test_nobody_waits_while_feeders_are_held_back(void **state)
+{
+	struct rig *rig = *state;
+	struct client *speaker = make_dense(rig, 60, 1);
+	struct client *last = &rig->clients[rig->client_count - 1];
+	assert_true(came(last) > 0);
+	say(rig, speaker, 1);
+	rig->node.fanout.backlog += 2 << 20;
+	rig_turn(rig, 0);
+	assert_true(came(last) > 0);
+	rig->node.fanout.backlog -= 2 << 20;
+	rig_run(rig);
+}
+
+static void test_a_single_worker_waits_for_nobody(void **state)
+{
+	struct rig *rig = *state;
+	rig_finish(rig);
+	rig_init(rig, 1);
+	struct client *speaker = make_dense(rig, 60, 0);
+	struct client *last = &rig->clients[rig->client_count - 1];
+	assert_true(came(last) > 0);
+	say(rig, speaker, 1);
+	assert_true(came(last) > 0);
+	while (rig_turn(rig, 0)) {
+	}
+}
+
 static void test_memory_limit_cuts_the_largest_queue(void **state)
 {
 	struct rig *rig = *state;
@@ -508,6 +603,10 @@ int main(void)
 		CASE(test_feeders_are_paused_and_go_on),
 		CASE(test_who_holds_back_is_woken),
 		CASE(test_most_receivers_lagging_pause_feeders_for_a_while),
+		CASE(test_after_a_dense_pass_others_are_waited_for),
+		CASE(test_what_was_waited_for_ends_the_wait),
+		CASE(test_nobody_waits_while_feeders_are_held_back),
+		CASE(test_a_single_worker_waits_for_nobody),
 		CASE(test_memory_limit_cuts_the_largest_queue),
 		CASE(test_who_talks_over_the_memory_limit_is_heard),
 		CASE(test_batches_are_no_larger_than_what_is_in_them),

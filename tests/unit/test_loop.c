@@ -73,6 +73,25 @@ static void test_a_signal_is_no_event(void **state)
 	loop_finish(&loop);
 }
 
+static void test_a_wait_may_be_told_to_be_shorter(void **state)
+{
+	struct loop loop;
+	assert_int_equal(loop_init(&loop, 1), 0);
+	/* Would last for ever, or as long as the test may. */
+	loop_wait_at_most(&loop, 2000);
+	loop_wait_at_most(&loop, 500);
+	loop_wait_at_most(&loop, 0);
+	loop_wait_at_most(&loop, 1000);
+	uint64_t before = loop.now_us;
+	assert_int_equal(loop_wait(&loop, -1), 0);
+	assert_true(loop.now_us >= before + 500);
+	loop_wait_at_most(&loop, 3600 * 1000000u);
+	assert_int_equal(loop_wait(&loop, 1), 0);
+	/* Said for one wait only. */
+	assert_int_equal(loop.wait_us, 0);
+	loop_finish(&loop);
+}
+
 static void test_the_clock(void **state)
 {
 	struct loop loop;
@@ -114,6 +133,7 @@ int main(void)
 		cmocka_unit_test(test_empty_and_half_built),
 		cmocka_unit_test(test_data_comes_back_and_no_more_than_the_capacity),
 		cmocka_unit_test(test_a_signal_is_no_event),
+		cmocka_unit_test(test_a_wait_may_be_told_to_be_shorter),
 		cmocka_unit_test(test_the_clock),
 		cmocka_unit_test(test_the_sooner_of_two_waits),
 	};
