@@ -238,11 +238,10 @@ static void come(struct crowd *crowd, struct client *client)
 	setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
 	memset(client, 0, sizeof(*client));
 	client->fd = fds[1];
-	client->session = (uint16_t)next_session++;
-	if (client->session >= SESSIONS_MAX) {
-		client->session = SESSIONS_MAX - 1;
-		client->is_spoilt = true;
-	}
+	uint32_t session = next_session++;
+	/* Without a number it says no texts. */
+	client->session = (uint16_t)(session < SESSIONS_MAX ? session : SESSIONS_MAX);
+	client->is_spoilt = session >= SESSIONS_MAX;
 	client->is_deaf = roll(crowd, 10) == 0;
 	struct socket_batch *batch = malloc(sizeof(*batch) + sizeof(batch->sockets[0]));
 	CHECK(batch);
