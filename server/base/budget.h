@@ -23,9 +23,7 @@ enum budget_kind {
 	BUDGET_KINDS,
 };
 
-enum {
-	BUDGET_NOBODY = UINT32_MAX, /* no worker's connections hold anything */
-};
+#define BUDGET_NOBODY UINT32_MAX /* no worker's connections hold anything */
 
 /* What one worker tells the others. On a cache line of its own. */
 struct budget_gauge {
