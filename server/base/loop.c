@@ -65,9 +65,15 @@ void loop_wait_at_most(struct loop *loop, uint32_t us)
 	}
 }
 
-static int wait_us(struct loop *loop, uint32_t us)
+/* Apart from loop_wait, which is on everybody's way. */
+static __attribute__((noinline)) int wait_shorter(struct loop *loop, int timeout_ms)
 {
+	const uint32_t us = loop->wait_us;
 	const struct timespec timeout = {.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
+	loop->wait_us = 0;
+	if (timeout_ms >= 0 && (uint64_t)timeout_ms * 1000 <= us) {
+		return epoll_wait(loop->epoll_fd, loop->events, loop->capacity, timeout_ms);
+	}
 	int count = epoll_pwait2(loop->epoll_fd, loop->events, loop->capacity, &timeout, NULL);
 	if (count < 0 && errno != EINTR) {
 		/* Kernels before 5.11 and some sandboxes do not have it. */
@@ -77,19 +83,11 @@ static int wait_us(struct loop *loop, uint32_t us)
 	return count;
 }
 
-static int wait_ms(struct loop *loop, int timeout_ms)
-{
-	const uint32_t us = loop->wait_us;
-	loop->wait_us = 0;
-	if (us > 0 && (timeout_ms < 0 || us < (uint32_t)timeout_ms * 1000)) {
-		return wait_us(loop, us);
-	}
-	return epoll_wait(loop->epoll_fd, loop->events, loop->capacity, timeout_ms);
-}
-
 int loop_wait(struct loop *loop, int timeout_ms)
 {
-	int count = wait_ms(loop, timeout_ms);
+	int count = loop->wait_us > 0
+			    ? wait_shorter(loop, timeout_ms)
+			    : epoll_wait(loop->epoll_fd, loop->events, loop->capacity, timeout_ms);
 	loop_look(loop);
 	loop->woke_us = loop->now_us;
 	return count < 0 ? 0 : count;

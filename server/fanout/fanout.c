@@ -27,9 +27,9 @@ struct fanout {
 	uint64_t next_number; /* of the batch that comes next */
 	uint32_t logged;      /* messages in the log */
 	bool in_pass;
-	uint64_t pass_end; /* everybody visited is at least here */
-	uint32_t cursor;   /* receivers below it are still to be visited */
-	uint32_t served;   /* receivers that had something from this pass */
+	uint64_t pass_end;  /* everybody visited is at least here */
+	uint32_t cursor;    /* receivers below it are still to be visited */
+	uint64_t delivered; /* stats->deliveries when the pass began */
 	uint32_t receiver_count;
 	uint32_t receiver_capacity;
 	uint32_t *receivers; /* indexes of connections */
@@ -225,7 +225,6 @@ static void hand_out_to(struct fanout *fanout, struct conn *conn)
 		conn_visit_begin(fanout->conns, conn);
 		append_owed(fanout, conn);
 		conn_visit_end(fanout->conns, conn);
-		fanout->served++;
 	}
 }
 
@@ -234,18 +233,26 @@ static void begin_pass(struct fanout *fanout)
 	fanout->in_pass = true;
 	fanout->pass_end = fanout->next_number;
 	fanout->cursor = fanout->receiver_count;
-	fanout->served = 0;
+	fanout->delivered = stats_read(&fanout->conns->stats->deliveries);
 	gathering_pass_begins(&fanout->gathering, fanout->conns->loop->now_us);
 }
 
 static void end_pass(struct fanout *fanout)
 {
 	const uint32_t logged = fanout->logged;
+	const uint64_t delivered =
+		stats_read(&fanout->conns->stats->deliveries) - fanout->delivered;
 	fanout->in_pass = false;
 	log_trim(fanout, fanout->pass_end);
-	if (fanout->served > fanout->receiver_count / 2) {
+	if (fanout->receiver_count == 0) {
+		return;
+	}
+	/* To each receiver, also of what came while the pass was under way. Of what came so most
+	 * have had their part in the pass before: then this one is none to go by. */
+	const uint64_t each = delivered / fanout->receiver_count;
+	if (each * 2 >= logged - fanout->logged) {
 		gathering_pass_ends(
-			&fanout->gathering, logged - fanout->logged, fanout->conns->loop->now_us);
+			&fanout->gathering, (uint32_t)each, fanout->conns->loop->now_us);
 	}
 }
 
@@ -253,8 +260,7 @@ static void end_pass(struct fanout *fanout)
  * nothing more is on its way. */
 static bool has_to_gather(struct fanout *fanout)
 {
-	if (fanout->in_pass || fanout->node->worker_count == 1 ||
-		pressure_is_high(&fanout->pressure)) {
+	if (fanout->node->worker_count == 1 || pressure_is_high(&fanout->pressure)) {
 		return false;
 	}
 	uint32_t wait_us =
@@ -265,10 +271,13 @@ static bool has_to_gather(struct fanout *fanout)
 
 bool fanout_step(struct fanout *fanout, uint32_t receivers_max)
 {
-	if (!fanout->oldest || has_to_gather(fanout)) {
+	if (!fanout->oldest) {
 		return false;
 	}
 	if (!fanout->in_pass) {
+		if (has_to_gather(fanout)) {
+			return false;
+		}
 		begin_pass(fanout);
 	}
 	/* Downwards: who leaves is replaced by the last one, who has been visited already. */

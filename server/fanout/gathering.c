@@ -3,7 +3,7 @@
 enum {
 	DENSE = 4,       /* texts of a pass after which others are expected */
 	SHARE = 2,       /* of the last pass's time is waited, at most */
-	WAIT_MAX = 1000, /* us */
+	WAIT_MAX = 2000, /* us */
 	STALE = 4,       /* times as long as the last pass took */
 };
 

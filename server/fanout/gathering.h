@@ -3,8 +3,8 @@
  * A pass costs each receiver a system call, whether it brings one text or sixty. With several
  * workers each has read a part of what was said at the same time, and the others' part comes by
  * mail: a pass that begins at once brings half as much, twice as often. So where the last pass
- * brought many texts, the next one waits for the rest: half as long as the last one took, a
- * millisecond at most.
+ * brought many texts, the next one waits for the rest: half as long as the last one took, two
+ * milliseconds at most.
  *
  * Nobody who just talks waits: the pass before must have been dense and must have ended just now.
  */

@@ -41,10 +41,10 @@ static void test_after_a_dense_pass_half_its_time_is_waited(void **state)
 	assert_int_equal(gathering_wait_us(&gathering, 1, now), 400);
 	assert_int_equal(gathering_wait_us(&gathering, 32, now + 150), 250);
 	assert_int_equal(gathering_wait_us(&gathering, 33, now + 400), 0);
-	/* And a millisecond at most. */
+	/* And two milliseconds at most. */
 	now = pass(&gathering, 32, 100000);
-	assert_int_equal(gathering_wait_us(&gathering, 1, now + 10), 1000);
-	assert_int_equal(gathering_wait_us(&gathering, 1, now + 1010), 0);
+	assert_int_equal(gathering_wait_us(&gathering, 1, now + 10), 2000);
+	assert_int_equal(gathering_wait_us(&gathering, 1, now + 2010), 0);
 }
 
 static void test_enough_begins_at_once(void **state)
