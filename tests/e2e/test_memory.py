@@ -132,9 +132,10 @@ def test_one_gives_way_for_many(serve):
     """It is the one with the most that goes, and nobody else, whoever comes over the limit."""
     gateway, admin = serve("--max-message", 16 * MIB, "--tx-queue-limit", 32 * MIB)
     greedy = gateway.login("greedy")
-    greedy.send_frame(BINARY, b"x" * (LIMIT * 3 // 4), fin=False)
-    wait_until(lambda: held(admin)["messages"] > LIMIT // 2, "it is read")
-    modest = [gateway.login(f"modest{number}") for number in range(LIMIT // 4 // PIECE + 20)]
+    greedy.send_frame(BINARY, b"x" * (LIMIT * 3 // 8), fin=False)
+    wait_until(lambda: held(admin)["messages"] > LIMIT * 3 // 8, "it is read")
+    # Three quarters of the limit together: each has a reader, and a buffer that has doubled to 8 KiB.
+    modest = [gateway.login(f"modest{number}") for number in range(LIMIT * 3 // 4 // (13 * KIB))]
     message = packet(199, b"x" * PIECE)  # which no gateway knows, or answers
     for client in modest:
         client.send_frame(BINARY, message[:-8], fin=False)
