@@ -147,6 +147,7 @@ defaults
     timeout connect 5s
     timeout client 5s
     timeout server 5s
+    timeout check 5s
     log global
     option log-health-checks
 backend plain
