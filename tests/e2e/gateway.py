@@ -45,6 +45,10 @@ def allow_files(count):
     assert hard > count + 1000, f"`ulimit -n` is {hard}, too few for {count} connections"
 
 
+def state_of(task):
+    return (task / "stat").read_text().rpartition(")")[2].split()[0]
+
+
 class Process:
     """The gateway's process and what it logs."""
 
@@ -119,6 +123,12 @@ class Process:
 
     def signal(self, number):
         self.popen.send_signal(number)
+
+    def stop_running(self):
+        """SIGSTOP, until each thread has stopped."""
+        self.signal(signal.SIGSTOP)
+        tasks = pathlib.Path(f"/proc/{self.pid}/task")
+        wait_until(lambda: all(state_of(task) == "T" for task in tasks.iterdir()), "all threads have stopped")
 
     def kill(self):
         self.popen.kill()

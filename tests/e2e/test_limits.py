@@ -169,7 +169,7 @@ def test_a_newcomer_with_room_does_not_wait_for_those_without(start):
     gateway = start("--max-connections", 1, "--workers", 1, "--handshake-deadline", 3600)
     holder = gateway.login("holder")
     waits = waits_of(gateway, "acceptor-0")
-    gateway.signal(signal.SIGSTOP)  # so that they are all there at once
+    gateway.stop_running()  # so that they are all there at once
     with contextlib.ExitStack() as stack:
         silent = [stack.enter_context(Raw(gateway.socket())) for _ in range(beyond + away)]
         gateway.signal(signal.SIGCONT)

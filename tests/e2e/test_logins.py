@@ -86,7 +86,7 @@ def test_read_later_is_not_newer(serve):
 def test_dials_that_were_given_up_kick_nobody(serve):
     gateway, admin = serve()
     alice = gateway.login("alice")
-    gateway.signal(signal.SIGSTOP)
+    gateway.stop_running()
     for end in ("close", "reset") * 20:
         dial = gateway.raw()
         dial.send(request("/?user=alice"))
@@ -110,7 +110,7 @@ def test_who_says_it_all_at_once_and_hangs_up(serve):
     shot.expect_end()
     wait_until(lambda: not admin.user("cron"), "cron has gone")
     cron = gateway.login("cron")
-    gateway.signal(signal.SIGSTOP)  # so that its end has come when it is read
+    gateway.stop_running()  # so that its end has come when it is read
     shot = gateway.raw()
     shot.send(request("/?user=cron"))
     shot.text("backup done")
