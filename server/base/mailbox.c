@@ -28,11 +28,12 @@ enum {
 };
 
 /* So that a mail is a node of the queue, without liburcu's headers in mailbox.h. */
-static_assert(
+_Static_assert(
 	offsetof(struct mail, link) == offsetof(struct cds_wfcq_node, next), "the link leads");
-static_assert(
+_Static_assert(
 	sizeof(((struct mail *)0)->link) == sizeof(struct cds_wfcq_node), "the link is a node");
-static_assert(alignof(struct mail) >= alignof(struct cds_wfcq_node), "a mail is aligned as a node");
+_Static_assert(
+	_Alignof(struct mail) >= _Alignof(struct cds_wfcq_node), "a mail is aligned as a node");
 
 /* Owner:  the thread that takes.
  * Shared: any thread posts. What producers write, what both write and what only the owner writes

@@ -33,6 +33,8 @@ enum {
 	SERVED = 60, /* of all threads; only who came from beyond is held to that */
 	USERS = 40,
 	SESSIONS_MAX = 8192,
+	SOCKETS_MAX = 4000, /* at the workers, before more come */
+	YIELDS_MAX = 1000,
 	FRAME_MAX = 1024,
 	KICK_LIMIT = 3,
 	GIVE_UP_S = 60,
@@ -229,9 +231,28 @@ static void leave(struct client *client)
 	client->fd = -1;
 }
 
+static uint32_t held_by_workers(const struct node *node)
+{
+	uint32_t held = 0;
+	for (int i = 0; i < WORKERS; i++) {
+		held += atomic_load(worker_load(node->workers[i]));
+	}
+	return held;
+}
+
+/* Lets the workers close what has come: there are only so many descriptors. They may have been
+ * stopped, so not for ever. */
+static void wait_for_room(const struct node *node)
+{
+	for (int i = 0; i < YIELDS_MAX && held_by_workers(node) > SOCKETS_MAX; i++) {
+		sched_yield();
+	}
+}
+
 static void come(struct crowd *crowd, struct client *client)
 {
 	int fds[2];
+	wait_for_room(crowd->node);
 	char request[512];
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
 	int small = 4096;
