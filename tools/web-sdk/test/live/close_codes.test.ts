@@ -41,7 +41,7 @@ describe('1012 restart', () => {
     expect(await server.ended()).toBe(0)
     const next = await again(server, '--drain', '0')
     await next.logged(/user alice in/)
-    expect(performance.now() - said).toBeGreaterThan(retryMs - 20)
+    expect(performance.now() - said).toBeGreaterThan(retryMs - 200) // `said` may be late
     await alice.reaches(State.CONNECTED)
     expect(alice.delays).toEqual([retryMs])
   })
