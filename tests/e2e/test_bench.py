@@ -148,7 +148,7 @@ def test_newcomer_that_is_refused_ends_no_run_among_others(tmp_path):
         result = run_json(tmp_path / "result", "churn", "-c", 100, "-r", 100, "-t", 1, "--warmup", 0, "--among-others",
                           server.url, code=1)
     assert result["faults"]["connections_failed"] == 1
-    assert result["count"] > 1
+    assert result["count"] > 50
 
 
 # --- the attackers --------------------------------------------------------------------------------
