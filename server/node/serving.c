@@ -175,9 +175,10 @@ void serving_finish(struct serving *serving)
 /* --- a turn ------------------------------------------------------------------------------------
  */
 
-/* A part of the turn begins. */
+/* A part of the turn begins now. */
 static void begin_part(struct serving *serving, uint64_t us)
 {
+	loop_look(serving->loop);
 	serving->until_us = serving->loop->now_us + us;
 }
 
@@ -197,7 +198,7 @@ void serving_on_events(struct serving *serving, int count)
 		serving->event_at = 0;
 		serving->event_count = count;
 	}
-	begin_part(serving, EVENTS_US);
+	serving->until_us = serving->loop->now_us + EVENTS_US;
 	for (uint32_t visits = 1; serving_has_events(serving); visits++) {
 		const struct epoll_event *event = &serving->loop->events[serving->event_at++];
 		if (handle_worker(event->data.u64) != HANDLE_WORKER_RESERVED) {
@@ -231,7 +232,6 @@ bool serving_mail_is_over(struct serving *serving, int taken)
 	bool is_first_look = serving->mail_look == MAIL_STEP;
 	serving->mail_look = taken + MAIL_STEP;
 	if (is_first_look) {
-		loop_look(serving->loop);
 		begin_part(serving, MAIL_US);
 		return taken >= SERVING_MAIL_MAX;
 	}
@@ -293,7 +293,6 @@ static bool step_fanout(struct serving *serving)
 		return false;
 	}
 	bool more = true;
-	loop_look(serving->loop);
 	begin_part(serving, FANOUT_US);
 	for (uint32_t given = RECEIVERS_STEP; more && given < SERVING_RECEIVERS_MAX;
 		given += RECEIVERS_STEP) {
@@ -311,7 +310,6 @@ static bool step_deadlines(struct serving *serving)
 		return false;
 	}
 	bool more = true;
-	loop_look(serving->loop);
 	begin_part(serving, DEADLINES_US);
 	while (more && !part_is_over(serving)) {
 		more = timeouts_tick(&serving->conns, VISITS_STEP);
@@ -323,7 +321,6 @@ static bool step_deadlines(struct serving *serving)
 static int step_drain(struct serving *serving)
 {
 	int next_ms = drain_step(&serving->drain, &serving->conns, VISITS_STEP);
-	loop_look(serving->loop);
 	begin_part(serving, DEADLINES_US);
 	while (next_ms == 0 && !part_is_over(serving)) {
 		next_ms = drain_step(&serving->drain, &serving->conns, VISITS_STEP);
@@ -343,7 +340,6 @@ static bool step_memory(struct serving *serving)
 	if (worker == BUDGET_NOBODY) {
 		return false;
 	}
-	loop_look(serving->loop);
 	begin_part(serving, MEMORY_US);
 	while (worker == serving->id && !part_is_over(serving)) {
 		worker = shed_largest(&serving->conns, true, VISITS_STEP);
