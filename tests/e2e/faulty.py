@@ -180,7 +180,8 @@ class Faulty:
             with self.lock:
                 others = [its for other, its in self.clients.items() if other is not sock]
             for its in others:
-                its(frame(TEXT, payload + f" -- FROM {user}".encode(), masked=False))
+                with contextlib.suppress(OSError):  # one that has gone takes nobody along
+                    its(frame(TEXT, payload + f" -- FROM {user}".encode(), masked=False))
         elif opcode == PONG:
             assert payload == b"still there?"
             self.pongs += 1

@@ -70,6 +70,38 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
 	return 0;
 }
 
+/* --- a network of its own ----------------------------------------------------------------------
+ */
+
+/* Of this process alone: no other test takes a port that one here gives back for a moment. False
+ * where that may not be done; the ports are the machine's then. */
+static bool enter_own_network(void)
+{
+	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+	if (unshare(CLONE_NEWNET) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0) {
+		return false;
+	}
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	bool is_up = ioctl(fd, SIOCSIFFLAGS, &request) == 0;
+	close(fd);
+	return is_up;
+}
+
+static bool write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool is_written = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+	close(fd);
+	return is_written;
+}
+
+/* Where the kernel has few ports to choose from. */
+static bool enter_small_network(void)
+{
+	return enter_own_network() &&
+	       write_file("/proc/sys/net/ipv4/ip_local_port_range", "40000 40015");
+}
+
 static int setup(void **state)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
@@ -339,27 +371,6 @@ static void test_addresses_that_overlap(void **state)
 
 /* --- few ports ---------------------------------------------------------------------------------
  */
-
-static bool write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool is_written = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-	close(fd);
-	return is_written;
-}
-
-/* Into a network of this process alone, where the kernel has few ports to choose from. */
-static bool enter_small_network(void)
-{
-	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
-	if (unshare(CLONE_NEWNET) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0) {
-		return false;
-	}
-	int fd = socket(AF_INET, SOCK_DGRAM, 0);
-	bool is_up = ioctl(fd, SIOCSIFFLAGS, &request) == 0;
-	close(fd);
-	return is_up && write_file("/proc/sys/net/ipv4/ip_local_port_range", "40000 40015");
-}
 
 static void hold(const char *ip, uint16_t port)
 {
@@ -645,5 +656,6 @@ int main(void)
 		CASE(test_what_is_no_socket_stays),
 		CASE(test_unix_paths_of_the_longest),
 	};
+	enter_own_network();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
