@@ -4,6 +4,7 @@
 
 #include "advice.h"
 #include "base/handle.h"
+#include "base/least.h"
 #include "base/log.h"
 #include "base/machine.h"
 
@@ -18,23 +19,18 @@ enum {
 	BACKLOG_SHARE = 8, /* a part of the memory limit is for batches on their way */
 };
 
-static uint64_t min_of(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 uint32_t limits_workers(const struct config *config, uint32_t cpus, uint32_t quota)
 {
 	/* More would use up the quota side by side, and then stand still together. */
-	uint64_t wanted = config->workers > 0 ? config->workers : min_of(cpus, quota);
-	return (uint32_t)min_of(wanted, HANDLE_WORKERS_MAX - 1);
+	uint64_t wanted = config->workers > 0 ? config->workers : least(cpus, quota);
+	return (uint32_t)least(wanted, HANDLE_WORKERS_MAX - 1);
 }
 
 uint32_t limits_admin_clients(uint64_t files)
 {
 	uint64_t share = files / ADMIN_SHARE;
 	return share < ADMIN_CLIENTS_MIN ? ADMIN_CLIENTS_MIN
-					 : (uint32_t)min_of(share, ADMIN_CLIENTS_MOST);
+					 : (uint32_t)least(share, ADMIN_CLIENTS_MOST);
 }
 
 uint64_t limits_files_taken(uint32_t admin_clients)
@@ -47,10 +43,10 @@ struct limits limits_share(
 {
 	uint64_t room =
 		supply->files > supply->files_taken ? supply->files - supply->files_taken : 0;
-	uint64_t refusals = min_of(room / REFUSALS_SHARE, REFUSALS_MOST);
-	uint64_t connections = min_of(room - refusals, (uint64_t)workers * HANDLE_INDEX_MAX);
+	uint64_t refusals = least(room / REFUSALS_SHARE, REFUSALS_MOST);
+	uint64_t connections = least(room - refusals, (uint64_t)workers * HANDLE_INDEX_MAX);
 	if (config->max_connections > 0) {
-		connections = min_of(connections, config->max_connections);
+		connections = least(connections, config->max_connections);
 	}
 	struct limits limits = {
 		.connections = (uint32_t)connections,
@@ -59,8 +55,8 @@ struct limits limits_share(
 	};
 	/* What is on its way to all workers is a part of the memory, so that nobody has to be
 	 * closed for it. */
-	limits.backlog = min_of(config->tx_queue_limit / 2, BACKLOG_MOST);
-	limits.backlog = min_of(limits.backlog, limits.memory / BACKLOG_SHARE);
+	limits.backlog = least(config->tx_queue_limit / 2, BACKLOG_MOST);
+	limits.backlog = least(limits.backlog, limits.memory / BACKLOG_SHARE);
 	return limits;
 }
 
@@ -93,7 +89,7 @@ void limits_advise(const struct config *config, const struct limits_supply *supp
 	struct advice_goal goal = {
 		.root = "",
 		.connections = wanted,
-		.files = wanted + min_of(wanted / (REFUSALS_SHARE - 1) + 1, REFUSALS_MOST) +
+		.files = wanted + least(wanted / (REFUSALS_SHARE - 1) + 1, REFUSALS_MOST) +
 			 supply->files_taken,
 		.files_limit = supply->files,
 		.queue_bytes = limits->memory,

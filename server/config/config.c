@@ -10,6 +10,7 @@
 #include "build_config.h"
 
 #include "../../proto/ascii.h"
+#include "../base/least.h"
 
 enum {
 	NAME_MAX_LEN = 32, /* bytes of an option's name; longer ones resemble none */
@@ -340,11 +341,6 @@ static const char *option_name(size_t i)
 	return i < WORD_COUNT ? words[i].name : numbers[i - WORD_COUNT].name;
 }
 
-static size_t min_of(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
 /* Levenshtein's distance: how many characters to put in, take out or change. One row of the table
  * is kept: costs[j] is the distance of what was read of `a` to the first j characters of `b`. */
 static size_t edit_distance(const char *a, const char *b)
@@ -361,7 +357,7 @@ static size_t edit_distance(const char *a, const char *b)
 		for (size_t j = 1; j <= b_len; j++) {
 			size_t changed = diagonal + (*a != b[j - 1]);
 			diagonal = costs[j];
-			costs[j] = min_of(changed, min_of(costs[j - 1], diagonal) + 1);
+			costs[j] = least(changed, least(costs[j - 1], diagonal) + 1);
 		}
 	}
 	return costs[b_len];

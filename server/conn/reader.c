@@ -2,6 +2,7 @@
 
 #include "../../proto/bytes.h"
 #include "../../proto/frame.h"
+#include "../base/least.h"
 #include "opening.h"
 #include "send.h"
 #include "transport.h"
@@ -145,11 +146,6 @@ static void pause_reading(struct conns *conns, struct conn *conn)
 {
 	conn->flags |= CONN_PAUSED;
 	append_to(conns, &conns->reading.paused, conn);
-}
-
-static size_t least(size_t a, size_t b)
-{
-	return a < b ? a : b;
 }
 
 /* How much may be read at once; nothing from those that the fan-out waits to be rid of. */

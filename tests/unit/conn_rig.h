@@ -554,4 +554,31 @@ static inline void rig_finish(struct rig *rig)
 	free(rig->workers);
 }
 
+/* --- as a test's state --------------------------------------------------------------------------
+ */
+
+static inline int rig_setup(void **state)
+{
+	uint32_t worker_count = (uint32_t)(uintptr_t)*state;
+	struct rig *rig = malloc(sizeof(*rig));
+	assert_non_null(rig);
+	rig_init(rig, worker_count);
+	*state = rig;
+	return 0;
+}
+
+static inline int rig_teardown(void **state)
+{
+	rig_finish(*state);
+	free(*state);
+	return 0;
+}
+
+/* For those whose own set-up and teardown call these. */
+#define RIG_CASE_WITH(name, setup, teardown, worker_count)                                         \
+	cmocka_unit_test_prestate_setup_teardown(                                                  \
+		name, setup, teardown, (void *)(uintptr_t)(worker_count))
+
+#define RIG_CASE(name, worker_count) RIG_CASE_WITH(name, rig_setup, rig_teardown, worker_count)
+
 #endif

@@ -308,22 +308,7 @@ static void test_finish_with_everything_in_the_air(void **state)
 	assert_int_equal(rig_ends(rig, CLOSE_REASON_KICKED), 1);
 }
 
-static int setup(void **state)
-{
-	struct rig *rig = malloc(sizeof(*rig));
-	rig_init(rig, 1);
-	*state = rig;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	rig_finish(*state);
-	free(*state);
-	return 0;
-}
-
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) RIG_CASE(name, 1)
 
 int main(void)
 {

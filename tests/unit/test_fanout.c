@@ -571,22 +571,7 @@ static void test_batches_are_no_larger_than_what_is_in_them(void **state)
 	assert_int_equal(rig_held(rig), 0);
 }
 
-static int setup(void **state)
-{
-	struct rig *rig = malloc(sizeof(*rig));
-	rig_init(rig, 2);
-	*state = rig;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	rig_finish(*state);
-	free(*state);
-	return 0;
-}
-
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) RIG_CASE(name, 2)
 
 int main(void)
 {

@@ -182,22 +182,7 @@ static void test_peers_that_go_in_the_middle(void **state)
 	assert_int_equal(stats_read(&rig->workers[0].stats.connections), 0);
 }
 
-static int setup(void **state)
-{
-	struct rig *rig = malloc(sizeof(*rig));
-	rig_init(rig, 1);
-	*state = rig;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	rig_finish(*state);
-	free(*state);
-	return 0;
-}
-
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) RIG_CASE(name, 1)
 
 int main(void)
 {

@@ -321,27 +321,21 @@ static void test_a_cut(void **state)
 
 static int setup(void **state)
 {
-	struct rig *rig = malloc(sizeof(*rig));
-	assert_non_null(rig);
 	memset(&giver, 0, sizeof(giver));
 	assert_int_equal(mailbox_create(&giver.mailbox), 0);
-	rig_init(rig, 2);
-	*state = rig;
-	return 0;
+	return rig_setup(state);
 }
 
 static int teardown(void **state)
 {
-	struct rig *rig = *state;
-	rig_finish(rig);
+	rig_teardown(state);
 	mailbox_destroy(&giver.mailbox);
-	free(rig);
 	return 0;
 }
 
 int main(void)
 {
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) RIG_CASE_WITH(function, setup, teardown, 2)
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_push_follows_what_is_owed),
 		TEST(test_a_replaced_session_is_gone),

@@ -409,23 +409,14 @@ static void test_a_crowd_in_any_order(void **state)
 
 static int setup(void **state)
 {
-	struct rig *rig = malloc(sizeof(*rig));
 	ops = session_ops;
 	ops.request = on_request;
-	rig_init(rig, 1);
-	rig_conns(rig, 0)->ops = &ops;
-	*state = rig;
+	rig_setup(state);
+	rig_conns(*state, 0)->ops = &ops;
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	rig_finish(*state);
-	free(*state);
-	return 0;
-}
-
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) RIG_CASE_WITH(name, setup, rig_teardown, 1)
 
 int main(void)
 {

@@ -215,22 +215,7 @@ static void test_a_reader_is_never_cut_off(void **state)
 	assert_int_equal(client_conn(rig, reader)->state, CONN_LIVE);
 }
 
-static int setup(void **state)
-{
-	struct rig *rig = malloc(sizeof(*rig));
-	rig_init(rig, 2);
-	*state = rig;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	rig_finish(*state);
-	free(*state);
-	return 0;
-}
-
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) RIG_CASE(name, 2)
 
 int main(void)
 {

@@ -288,23 +288,7 @@ static void test_a_stop_is_told(void **state)
 	assert_true(rig->workers[0].is_stopping);
 }
 
-static int setup(void **state)
-{
-	struct rig *rig = malloc(sizeof(*rig));
-	assert_non_null(rig);
-	rig_init(rig, 2);
-	*state = rig;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	rig_finish(*state);
-	free(*state);
-	return 0;
-}
-
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) RIG_CASE(name, 2)
 
 int main(void)
 {

@@ -522,22 +522,7 @@ static void test_echo(void **state)
 	assert_int_equal(user_table_count(rig->node.users), 0);
 }
 
-static int setup(void **state)
-{
-	struct rig *rig = malloc(sizeof(*rig));
-	rig_init(rig, 3);
-	*state = rig;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	rig_finish(*state);
-	free(*state);
-	return 0;
-}
-
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) RIG_CASE(name, 3)
 
 int main(void)
 {

@@ -277,22 +277,7 @@ static void test_the_owner_of_the_largest_is_woken(void **state)
 	rig->node.budget.limit = SIZE_MAX;
 }
 
-static int setup(void **state)
-{
-	struct rig *rig = malloc(sizeof(*rig));
-	rig_init(rig, 2);
-	*state = rig;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	rig_finish(*state);
-	free(*state);
-	return 0;
-}
-
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) RIG_CASE(name, 2)
 
 int main(void)
 {

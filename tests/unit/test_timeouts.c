@@ -231,22 +231,7 @@ static void test_shortened_deadlines_are_swept_lengthened_ones_seen_later(void *
 	assert_int_equal(rig_ends(rig, CLOSE_REASON_READ_TIMEOUT), 20);
 }
 
-static int setup(void **state)
-{
-	struct rig *rig = malloc(sizeof(*rig));
-	rig_init(rig, 1);
-	*state = rig;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	rig_finish(*state);
-	free(*state);
-	return 0;
-}
-
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) RIG_CASE(name, 1)
 
 int main(void)
 {
