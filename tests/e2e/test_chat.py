@@ -267,6 +267,7 @@ ENDS = {
     "normal": (1000, b"", LOST, "closed by the gateway"),
     "bad login": (4000, b"bad login", REFUSED, "bad login"),
     "policy": (1008, b"", REFUSED, "refused by a rule"),
+    "ban": (4100, b"banned", REFUSED, r"refused by a rule.*\(Close 4100 banned\)"),
     "auth": (3000, b"", REFUSED, "not authenticated"),
     "bad packet": (4002, b"bad packet", PROTOCOL, "the client broke the protocol"),
     "protocol": (1002, b"", PROTOCOL, "the client broke the protocol"),

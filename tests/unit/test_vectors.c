@@ -96,12 +96,22 @@ static void every_packet_has_its_vectors(void **state)
 #include "../../proto/packet.def"
 }
 
+static void expect_code(int code)
+{
+	if (rows_with("close_codes", "code", code) != 1) {
+		fail_msg("tests/vectors.json does not have close code %d once", code);
+	}
+}
+
+/* Of a range its ends, and the codes beside them. */
 static void every_close_code_has_its_vector(void **state)
 {
-#define CLOSE_CODE(name, code, action, fault, error, words)                                        \
-	if (rows_with("close_codes", "code", code) != 1) {                                         \
-		fail_msg("tests/vectors.json does not have close code %d once", code);             \
-	}
+#define CLOSE_CODE(name, code, action, fault, error, words) expect_code(code);
+#define CLOSE_RANGE(first, last, action, fault, error, words)                                      \
+	expect_code((first) - 1);                                                                  \
+	expect_code(first);                                                                        \
+	expect_code(last);                                                                         \
+	expect_code((last) + 1);
 #include "../../proto/close_reason.def"
 }
 

@@ -100,7 +100,7 @@ enum tg_status {
 	TG_ERR_PACKET = 33,     /* the server sent a bad packet; it was sent 4002 */
 	TG_ERR_BLAMED = 34,     /* the server says that we broke it: 1002, 1007, 1009, 4002 */
 	TG_ERR_CLOSED = 35,     /* the server ended the session normally (1000) */
-	TG_ERR_POLICY = 36,     /* refused by a rule of the server (1008) */
+	TG_ERR_POLICY = 36,     /* refused by a rule of the server (1008, 4100 to 4199) */
 	TG_ERR_AUTH = 37,       /* not authenticated, or the token expired (3000) */
 	TG_ERR_BAD_LOGIN = 38,  /* the user is missing or not acceptable (4000) */
 	TG_ERR_KICKED = 39,     /* the same user logged in elsewhere (4001) */

@@ -20,6 +20,10 @@ export const CODES: Readonly<Record<number, string>> = {
   4003: 'disconnected by the backend',
 };
 
+export const RANGES: readonly (readonly [number, number, string])[] = [
+  [4100, 4199, 'refused by the backend'],
+];
+
 export const ENDS: Readonly<Record<string, string>> = {
   peer_close: 'closed by the client',
   peer_eof: 'the client hung up',

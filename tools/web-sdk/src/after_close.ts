@@ -1,5 +1,5 @@
 /* What a client does when its line ends with a close code. */
-import { RULES } from './close_codes.js'
+import { RANGES, RULES } from './close_codes.js'
 import type { IMErrorCode } from './errors.js'
 
 /** `stay`: closed for good. `refresh`: ask for a token once more. `retry`: back off and dial. */
@@ -13,7 +13,8 @@ export interface AfterClose {
 }
 
 export function afterClose(code: number, reason: string): AfterClose {
-  const [rule, error] = RULES[code] ?? ['retry', 'network']
+  const range = RANGES.find(([first, last]) => first <= code && code <= last)
+  const [rule, error] = RULES[code] ?? range?.[2] ?? ['retry', 'network']
   return rule === 'retry after'
     ? { action: 'retry', error, retryMs: parseRetryMs(reason) }
     : { action: rule, error, retryMs: undefined }

@@ -36,3 +36,8 @@ export const RULES: Readonly<Record<number, Rule>> = {
   4001: ['stay', 'kicked'],
   4002: ['stay', 'protocol'],
 }
+
+/** The same for all codes from the first number to the second. */
+export const RANGES: readonly (readonly [number, number, Rule])[] = [
+  [4100, 4199, ['stay', 'auth']],
+]
