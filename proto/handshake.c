@@ -209,22 +209,35 @@ static const char *why_no_upgrade(const struct head *head)
 	return "This is a WebSocket endpoint: the request is no upgrade, or a proxy left that out.";
 }
 
+/* What is wrong with it, whether or not it is an upgrade; NULL for nothing. */
+static const char *fault_of(const struct head *head, const struct handshake_request *request)
+{
+	if (!slice_equals(head->version, SLICE("HTTP/1.1"))) {
+		return "HTTP/1.1 is required.";
+	}
+	if (!target_is_plausible(request->target)) {
+		return "The request target is neither a path nor a URL.";
+	}
+	if (head->has_body) {
+		return "The request must not have a body.";
+	}
+	if (head->host.count != 1) {
+		return head->host.count ? "There is more than one Host." : "Host is missing.";
+	}
+	if (!host_is_plausible(head->host.value)) {
+		return "Host is no host, nor one with a port.";
+	}
+	return NULL;
+}
+
 static void judge(struct slice whole, const struct head *head, struct handshake_request *request)
 {
+	const char *fault = fault_of(head, request);
 	if (!slice_equals(head->method, SLICE("GET"))) {
 		const char *advice = other_protocol_advice(whole);
 		refuse(request, 405, advice ? advice : "Only GET is served here.");
-	} else if (!slice_equals(head->version, SLICE("HTTP/1.1"))) {
-		refuse(request, 400, "HTTP/1.1 is required.");
-	} else if (!target_is_plausible(request->target)) {
-		refuse(request, 400, "The request target is neither a path nor a URL.");
-	} else if (head->has_body) {
-		refuse(request, 400, "The request must not have a body.");
-	} else if (head->host.count != 1) {
-		refuse(request, 400,
-			head->host.count ? "There is more than one Host." : "Host is missing.");
-	} else if (!host_is_plausible(head->host.value)) {
-		refuse(request, 400, "Host is no host, nor one with a port.");
+	} else if (fault) {
+		refuse(request, 400, fault);
 	} else if (!head->connection_upgrade || !head->upgrade_websocket) {
 		refuse(request, 426, why_no_upgrade(head));
 	} else if (head->websocket_version.count != 1) {
@@ -241,12 +254,42 @@ static void judge(struct slice whole, const struct head *head, struct handshake_
 	}
 }
 
+/* Looked for here, so that an upgrade does not pay for it. */
+static bool accepts_html(struct slice fields)
+{
+	struct slice name;
+	struct slice value;
+	while (http_head_cut_field(&fields, &name, &value)) {
+		if (!slice_equals_nocase(name, SLICE("accept"))) {
+			continue;
+		}
+		while (value.len > 0) {
+			struct slice range = slice_cut(&value, ',');
+			struct slice type = slice_trim(slice_cut(&range, ';'));
+			if (slice_equals_nocase(type, SLICE("text/html"))) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* Of a GET or HEAD that is not answered 101. */
+static bool wants_page(const struct head *head, const struct handshake_request *request)
+{
+	return !fault_of(head, request) && !head->connection_upgrade && !head->upgrade_websocket &&
+	       accepts_html(request->fields);
+}
+
 void handshake_judge(struct slice head, struct handshake_request *ret_request)
 {
 	struct head parts;
 	take_apart(head, &parts, ret_request);
 	ret_request->headers_only = slice_equals(parts.method, SLICE("HEAD"));
 	judge(head, &parts, ret_request);
+	if (ret_request->status == 426 || ret_request->headers_only) {
+		ret_request->wants_page = wants_page(&parts, ret_request);
+	}
 }
 
 static const char *why_given_up(struct slice begun, uint16_t status)

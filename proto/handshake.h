@@ -28,9 +28,11 @@ struct handshake_request {
 	uint16_t status; /* of the answer: 101, 400, 405 or 426; of one that was given up: below */
 	bool wrong_version; /* of 426: whether Sec-WebSocket-Version is to be named */
 	bool headers_only;  /* of a refusal: its body is left out, as RFC 9110 asks of HEAD */
-	bool user_valid;    /* of 101: there is one `user`, and it is a name */
-	uint8_t user_len;   /* bytes */
-	uint32_t retry_s;   /* of 503: Retry-After, the caller's to set */
+	bool wants_page;  /* of 405 and 426: a browser that looks, whose GET or HEAD is sound and no
+			   * upgrade */
+	bool user_valid;  /* of 101: there is one `user`, and it is a name */
+	uint8_t user_len; /* bytes */
+	uint32_t retry_s; /* of 503: Retry-After, the caller's to set */
 	char user[USER_NAME_MAX + 1]; /* decoded, NUL-terminated, meaningful when user_valid */
 	char accept[ACCEPT_LEN + 1];  /* Sec-WebSocket-Accept, of 101 */
 	/* One line for people, the body of the answer: why it is not 101. Holds nothing of the

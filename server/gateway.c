@@ -27,6 +27,7 @@
 #include "node/worker.h"
 #include "signals.h"
 #include "user/user_table.h"
+#include "welcome_page.h"
 
 enum {
 	HOUSEKEEP_MS = 1000,   /* between looks at the size of the user table */
@@ -239,6 +240,21 @@ static int make_admin(struct gateway *gateway)
 	return err;
 }
 
+static int make_welcome(struct gateway *gateway)
+{
+	char console[ADDRESS_MAX + 16] = "";
+	if (gateway->admin) {
+		admin_name(gateway->admin, console, sizeof(console));
+	}
+	if (strncmp(console, "http:", 5) != 0) {
+		console[0] = '\0'; /* no browser gets to a Unix socket */
+	}
+	gateway->node.welcome.to_all = gateway->config.demo;
+	return welcome_page_make(&gateway->node.welcome, console) < 0
+		       ? complain_about("start", -ENOMEM)
+		       : 0;
+}
+
 static int start_admin(struct gateway *gateway)
 {
 	char name[ADDRESS_MAX + 16];
@@ -330,6 +346,9 @@ static int start(struct gateway *gateway)
 	}
 	if (!err) {
 		err = make_admin(gateway);
+	}
+	if (!err) {
+		err = make_welcome(gateway);
 	}
 	if (!err) {
 		err = start_log(gateway);
@@ -531,6 +550,7 @@ static void destroy(struct gateway *gateway)
 	user_table_destroy(&node->users);
 	listeners_close(&gateway->listeners);
 	free(gateway->acceptors);
+	welcome_page_finish(&node->welcome);
 	node_finish(node);
 	signals_finish(&gateway->signals);
 	if (gateway->drain_fd >= 0) {

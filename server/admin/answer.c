@@ -149,6 +149,7 @@ static const char *phrase_of(unsigned status)
 		{202, "Accepted"},
 		{204, "No Content"},
 		{304, "Not Modified"},
+		{307, "Temporary Redirect"},
 		{400, "Bad Request"},
 		{401, "Unauthorized"},
 		{403, "Forbidden"},

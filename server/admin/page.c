@@ -22,22 +22,41 @@ static void serve(struct admin_request *request, const struct admin_asset *asset
 	admin_answer_header(&request->answer, "Cache-Control", "no-cache");
 }
 
-/* The page may load what is served beside it, and connect to the gateway's own port. */
-static void set_policy(struct admin_request *request)
+/* The first one's that has one; 0 when all are Unix sockets. */
+static unsigned clients_port(const struct listeners *listeners)
 {
-	char policy[1024];
-	char host[ADMIN_HOST_MAX];
-	char sockets[2 * ADMIN_HOST_MAX + 64] = "";
-	const struct listeners *listeners = request->context->listeners;
-	const char *given = admin_request_header(request, "Host");
 	unsigned port = 0;
 	for (size_t row = 0; row < listeners->count && port == 0; row++) {
 		port = listeners_port(listeners, row);
 	}
-	if (port && given && admin_origin_host(given, host) == 0) {
-		snprintf(sockets, sizeof(sockets), " ws://%s:%u wss://%s:%u", host, port, host,
-			port);
+	return port;
+}
+
+/* Where the page's WebSockets may go: to the gateway's own port, by the name that the page is open
+ * under and by those of this machine, which people type in its developer tools. */
+static void name_sockets(const struct admin_request *request, char *ret_sources, size_t size)
+{
+	char host[ADMIN_HOST_MAX];
+	const char *given = admin_request_header(request, "Host");
+	const char *names[] = {"localhost", "127.0.0.1", host};
+	const unsigned port = clients_port(request->context->listeners);
+	bool is_another = given && admin_origin_host(given, host) == 0 &&
+			  strcmp(host, names[0]) != 0 && strcmp(host, names[1]) != 0;
+	size_t count = port == 0 ? 0 : is_another ? 3 : 2;
+	size_t at = 0;
+	ret_sources[0] = '\0';
+	for (size_t i = 0; i < count; i++) {
+		at += (size_t)snprintf(ret_sources + at, size - at, " ws://%s:%u wss://%s:%u",
+			names[i], port, names[i], port);
 	}
+}
+
+/* The page may load what is served beside it. */
+static void set_policy(struct admin_request *request)
+{
+	char policy[1280];
+	char sockets[2 * ADMIN_HOST_MAX + 256];
+	name_sockets(request, sockets, sizeof(sockets));
 	snprintf(policy, sizeof(policy),
 		"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
 		"connect-src 'self'%s; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -45,15 +64,31 @@ static void set_policy(struct admin_request *request)
 	admin_answer_header(&request->answer, "Content-Security-Policy", policy);
 }
 
+/* Chromium takes no IPv6 address in a policy, however it is spelled: a page at `[::1]` would not
+ * reach the gateway. The same machine has another name, to which it is sent on. */
+static bool send_on(struct admin_request *request)
+{
+	static const char LOOPBACK[] = "[::1]";
+	char location[ADMIN_HOST_MAX];
+	const char *host = admin_request_header(request, "Host");
+	if (!host || strncmp(host, LOOPBACK, strlen(LOOPBACK)) != 0) {
+		return false;
+	}
+	snprintf(location, sizeof(location), "//localhost%s/", host + strlen(LOOPBACK));
+	admin_answer_text(&request->answer, 307, "");
+	admin_answer_header(&request->answer, "Location", location);
+	return true;
+}
+
 void admin_page_console(struct admin_request *request)
 {
 	const struct admin_asset *page = admin_asset_find("/");
 	if (!page) {
 		admin_answer_text(&request->answer, 200, NO_CONSOLE);
-		return;
+	} else if (!send_on(request)) {
+		serve(request, page);
+		set_policy(request);
 	}
-	serve(request, page);
-	set_policy(request);
 }
 
 void admin_page_file(struct admin_request *request)

@@ -17,6 +17,15 @@ static void name_address(
 	}
 }
 
+bool remote_is_loopback(const struct remote *remote)
+{
+	struct in6_addr address;
+	memcpy(&address, remote->address, sizeof(address));
+	return remote->is_inet &&
+	       (IN6_IS_ADDR_LOOPBACK(&address) ||
+		       (IN6_IS_ADDR_V4MAPPED(&address) && address.s6_addr[12] == IN_LOOPBACKNET));
+}
+
 void remote_name(const struct remote *remote, char ret_name[REMOTE_NAME_MAX])
 {
 	if (!remote->is_inet) {

@@ -21,6 +21,10 @@ struct remote {
 
 void remote_from_sockaddr(struct remote *ret_remote, const struct sockaddr_storage *address);
 
+/* Whether it is on this machine, as far as its address tells; not for a Unix socket, of which
+ * nothing is told. A proxy of this machine is. */
+bool remote_is_loopback(const struct remote *remote);
+
 /* `127.0.0.1:51564`, `[::1]:51564` or `unix`. */
 void remote_name(const struct remote *remote, char ret_name[REMOTE_NAME_MAX]);
 

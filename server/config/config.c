@@ -466,8 +466,8 @@ int config_check(const struct config *config, void (*warn)(const char *message),
 	if (config->unix_mode > 0 && !has_unix_listener(config)) {
 		warn("unix_mode means nothing without a unix: in listen");
 	}
-	if (config->admin[0] == '\0' && (config->admin_token[0] != '\0' || config->demo)) {
-		warn("admin_token and demo mean nothing without admin");
+	if (config->admin[0] == '\0' && config->admin_token[0] != '\0') {
+		warn("admin_token means nothing without admin");
 	}
 	return 0;
 }

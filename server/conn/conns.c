@@ -19,7 +19,7 @@ enum {
 
 int conns_init(struct conns *conns, uint8_t worker, struct loop *loop, struct stats *stats,
 	struct budget *budget, _Atomic uint32_t *load, struct places *places,
-	const struct conn_ops *ops, void *owner)
+	const struct welcome *welcome, const struct conn_ops *ops, void *owner)
 {
 	*conns = (struct conns){
 		.ops = ops,
@@ -28,6 +28,7 @@ int conns_init(struct conns *conns, uint8_t worker, struct loop *loop, struct st
 		.stats = stats,
 		.load = load,
 		.places = places,
+		.welcome = welcome,
 		.spread = spread_begin(worker),
 		.reading.ready = {CONN_NONE, CONN_NONE},
 		.reading.paused = {CONN_NONE, CONN_NONE},

@@ -27,6 +27,7 @@
 #include "outbox.h"
 #include "places.h"
 #include "reader_pool.h"
+#include "welcome.h"
 
 enum {
 	CONN_READ_BUFFER = CONN_READ_MIN << CONN_READ_SHIFT_MAX, /* bytes */
@@ -85,6 +86,7 @@ struct conns {
 	/* Sockets this worker was given and has not closed: the acceptors' measure. */
 	_Atomic uint32_t *load;
 	struct places *places; /* the node's */
+	const struct welcome *welcome;
 	struct conn_table *table;
 	struct timer_wheel *wheel;
 	struct outbox *outbox;
@@ -99,7 +101,7 @@ struct conns {
 /* `worker` is the id in handles. Errors: -ENOMEM; conns_finish is due all the same. */
 int conns_init(struct conns *conns, uint8_t worker, struct loop *loop, struct stats *stats,
 	struct budget *budget, _Atomic uint32_t *load, struct places *places,
-	const struct conn_ops *ops, void *owner);
+	const struct welcome *welcome, const struct conn_ops *ops, void *owner);
 
 /* Ends all connections at once, without a word, under SHUTDOWN, and frees everything. */
 void conns_finish(struct conns *conns);

@@ -74,6 +74,26 @@ static void refuse(struct conns *conns, struct conn *conn, struct handshake_requ
 	drop(conn); /* at once, whatever time the peer takes to go */
 }
 
+/* A browser of this machine, with nothing in between: whoever is behind a proxy has come to use the
+ * gateway, not to try it out. */
+static bool is_welcome(const struct welcome *welcome, const struct conn *conn,
+	const struct handshake_request *request)
+{
+	return request->wants_page && welcome->answer &&
+	       (welcome->to_all ||
+		       (remote_is_loopback(&conn->remote) && request->forwarded.count == 0 &&
+			       request->x_forwarded_for.count == 0));
+}
+
+static void show_page(
+	struct conns *conns, struct conn *conn, const struct handshake_request *request)
+{
+	const struct welcome *welcome = conns->welcome;
+	conn_refuse(conns, conn, welcome->answer,
+		request->headers_only ? welcome->head_len : welcome->len, CLOSE_REASON_HTTP_PAGE);
+	drop(conn);
+}
+
 static const char *why_unavailable(
 	const struct conns *conns, const struct conn *conn, enum close_reason reason)
 {
@@ -115,6 +135,10 @@ static bool take_request(struct conns *conns, struct conn *conn, struct slice he
 	struct handshake_request *ret_request)
 {
 	handshake_judge(head, ret_request);
+	if (is_welcome(conns->welcome, conn, ret_request)) {
+		show_page(conns, conn, ret_request);
+		return false;
+	}
 	if (ret_request->status != 101) {
 		refuse(conns, conn, ret_request, CLOSE_REASON_HTTP_REFUSED);
 		return false;

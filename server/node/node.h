@@ -8,6 +8,7 @@
 
 #include "../base/epoch.h"
 #include "../conn/places.h"
+#include "../conn/welcome.h"
 #include "../fanout/fanout.h"
 #include "../user/user_table.h"
 
@@ -19,6 +20,7 @@ struct node {
 	struct fanout_node fanout; /* with the mailboxes */
 	struct budget budget;
 	struct places places;
+	struct welcome welcome;     /* of browsers; the gateway's */
 	struct epoch_source epochs; /* of the sockets, as they are accepted */
 	struct user_table *users;
 	struct worker **workers;

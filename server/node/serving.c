@@ -78,7 +78,7 @@ static int init_conns(struct serving *serving, const struct config *config)
 {
 	struct node *node = serving->node;
 	int err = conns_init(&serving->conns, serving->id, serving->loop, &serving->stats,
-		&node->budget, &serving->load, &node->places,
+		&node->budget, &serving->load, &node->places, &node->welcome,
 		config->echo ? &echo_ops : &session_ops, &serving->sessions);
 	if (!err) {
 		err = fanout_create(&node->fanout, serving->id, &serving->conns, &serving->fanout);

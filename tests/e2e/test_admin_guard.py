@@ -219,8 +219,21 @@ def test_the_console_may_reach_its_gateway_only(start):
     if "etag" not in reply.headers:
         pytest.skip("built without the console")
     policy = reply.headers["content-security-policy"]
-    assert f"connect-src 'self' ws://localhost:{gateway.port} wss://localhost:{gateway.port};" in policy
+    names = [f"{scheme}://{name}:{gateway.port}" for name in ("localhost", "127.0.0.1") for scheme in ("ws", "wss")]
+    assert f"connect-src 'self' {' '.join(names)};" in policy
     assert "unsafe" not in policy
+    reply = admin.get("/", headers={"Host": "127.9.9.9:1"})
+    names += [f"ws://127.9.9.9:{gateway.port}", f"wss://127.9.9.9:{gateway.port}"]
+    assert f"connect-src 'self' {' '.join(names)};" in reply.headers["content-security-policy"]
+
+
+def test_a_console_at_an_ipv6_loopback_is_at_localhost(start):
+    _, admin = serve(start)
+    for host, location in (("[::1]", "//localhost/"), ("[::1]:8001", "//localhost:8001/")):
+        reply = admin.get("/", headers={"Host": host})
+        if reply.status == 200:
+            pytest.skip("built without the console")
+        assert (reply.status, reply.headers["location"]) == (307, location)
 
 
 def test_files_are_not_sent_twice(start):

@@ -44,6 +44,8 @@ static void check_request(const struct handshake_request *request, struct slice 
 		assert(strlen(request->accept) == ACCEPT_LEN);
 		break;
 	case 400:
+		assert(!request->user_valid && !request->wants_page);
+		break;
 	case 405:
 	case 426:
 		assert(!request->user_valid);

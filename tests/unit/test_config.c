@@ -399,7 +399,7 @@ static void test_admin_token_and_demo(void **state)
 	check_set("demo", "yes");
 	assert_true(config.demo);
 	assert_int_equal(check(), 0);
-	assert_string_equal(warnings, "admin_token and demo mean nothing without admin\n");
+	assert_string_equal(warnings, "admin_token means nothing without admin\n");
 	check_set("admin", ":0");
 	assert_int_equal(check(), 0);
 	assert_string_equal(warnings, "");

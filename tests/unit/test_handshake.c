@@ -504,6 +504,60 @@ static void a_refused_request_knows_it_too(void **state)
 	assert_int_equal(request.x_forwarded_for.count, 0);
 }
 
+/* ---- Browsers that look. */
+
+#define BROWSER "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n"
+
+static void a_browser_wants_a_page(void **state)
+{
+	static const char *const heads[] = {
+		"GET / HTTP/1.1\r\n" HOST BROWSER "\r\n",
+		"HEAD / HTTP/1.1\r\n" HOST BROWSER "\r\n",
+		"GET /any?user=a HTTP/1.1\r\n" HOST "Connection: keep-alive\r\n" BROWSER "\r\n",
+		"GET / HTTP/1.1\r\n" HOST "aCCEPT:TEXT/HTML\r\n\r\n",
+		"GET / HTTP/1.1\r\n" HOST "Accept: */* , text/html ;level=1\r\n\r\n",
+		"GET / HTTP/1.1\r\n" HOST "Accept: image/png\r\nAccept: text/html\r\n\r\n",
+	};
+
+	for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+		const struct handshake_request request = parse(heads[i]);
+		assert_true(request.wants_page);
+		/* Whether it gets one is not judged here. */
+		assert_int_equal(request.status, request.headers_only ? 405 : 426);
+	}
+}
+
+static void others_want_no_page(void **state)
+{
+	static const char *const heads[] = {
+		"GET / HTTP/1.1\r\n" HOST "\r\n",
+		"GET / HTTP/1.1\r\n" HOST "Accept: */*\r\n\r\n",
+		"GET / HTTP/1.1\r\n" HOST "Accept:\r\n\r\n",
+		"GET / HTTP/1.1\r\n" HOST
+		"Accept: text/htmlx, xtext/html, text/plain;text/html\r\n\r\n",
+		"GET / HTTP/1.1\r\n" HOST "X-Accept: text/html\r\n\r\n",
+		"POST / HTTP/1.1\r\n" HOST BROWSER "\r\n",
+		/* What is wrong with a request stays wrong. */
+		"GET / HTTP/1.1\r\n" BROWSER "\r\n",
+		"HEAD / HTTP/1.1\r\n" HOST HOST BROWSER "\r\n",
+		"GET / HTTP/1.0\r\n" HOST BROWSER "\r\n",
+		"HEAD / HTTP/1.1\r\n" HOST "Content-Length: 1\r\n" BROWSER "\r\n",
+		"GET ftp://x HTTP/1.1\r\n" HOST BROWSER "\r\n",
+		/* An upgrade is one, and half of one a proxy's fault. */
+		"GET / HTTP/1.1\r\n" BROWSER REST,
+		"HEAD / HTTP/1.1\r\n" BROWSER REST,
+		"GET / HTTP/1.1\r\n" BROWSER HOST UPGRADE "Sec-WebSocket-Version: 8\r\n\r\n",
+		"GET / HTTP/1.1\r\n" BROWSER HOST "Upgrade: websocket\r\n\r\n",
+		"GET / HTTP/1.1\r\n" BROWSER HOST "Connection: Upgrade\r\n\r\n",
+	};
+
+	for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+		if (parse(heads[i]).wants_page) {
+			fail_msg("wants a page:\n%s", heads[i]);
+		}
+	}
+}
+
 /* ---- HEAD. */
 
 static void a_head_gets_no_body(void **state)
@@ -651,6 +705,8 @@ int main(void)
 		cmocka_unit_test(tokens_are_found_in_lists),
 		cmocka_unit_test(a_get_that_is_no_upgrade_gets_426),
 		cmocka_unit_test(another_websocket_version_gets_426),
+		cmocka_unit_test(a_browser_wants_a_page),
+		cmocka_unit_test(others_want_no_page),
 		cmocka_unit_test(a_missing_or_repeated_version_gets_400),
 		cmocka_unit_test(a_bad_key_gets_400),
 		cmocka_unit_test(all_digits_of_base64_make_keys),

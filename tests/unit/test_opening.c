@@ -54,6 +54,95 @@ static void test_who_is_refused_and_stays_is_reset(void **state)
 	assert_null(client_conn(rig, client));
 }
 
+/* --- a page for browsers ---------------------------------------------------------------------- */
+
+#define ANSWER "HTTP/1.1 200 OK\r\n\r\npage"
+#define LOOK   " / HTTP/1.1\r\nHost: h\r\nAccept: text/html\r\n"
+
+static char page_answer[] = ANSWER;
+
+static const struct remote near = {.is_inet = true, .address[15] = 1};
+static const struct remote far = {.is_inet = true, .address = {0x20, 0x01}};
+static const struct remote by_path = {.is_inet = false};
+
+/* What comes begins with `expected`, and has `len` bytes where that is not 0. */
+static void expect_answer(struct rig *rig, const struct remote *from, const char *head,
+	const char *expected, size_t len)
+{
+	struct client *client = rig_connect_tcp(rig, 0);
+	client_conn(rig, client)->remote = *from;
+	client_write(client, head, strlen(head));
+	rig_run(rig);
+	client_pump(client);
+	assert_true(client->at_end);
+	assert_false(client->was_reset);
+	assert_in_range(client->in_len, strlen(expected), SIZE_MAX);
+	assert_memory_equal(client->in, expected, strlen(expected));
+	if (len > 0) {
+		assert_int_equal(client->in_len, len);
+	}
+	client_leave(client);
+	rig_run(rig);
+}
+
+static void set_welcome(struct rig *rig, bool to_all)
+{
+	rig->node.welcome = (struct welcome){.answer = page_answer,
+		.len = strlen(ANSWER),
+		.head_len = strlen(ANSWER) - 4,
+		.to_all = to_all};
+}
+
+static void test_a_page_for_browsers_of_this_machine(void **state)
+{
+	struct rig *rig = *state;
+	set_welcome(rig, false);
+	expect_answer(rig, &near, "GET" LOOK "\r\n", ANSWER, strlen(ANSWER));
+	expect_answer(rig, &near, "HEAD" LOOK "\r\n", "HTTP/1.1 200 ", strlen(ANSWER) - 4);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_HTTP_PAGE), 2);
+	/* Nobody else: from elsewhere, by a path, through a proxy, or without asking for HTML. */
+	expect_answer(rig, &far, "GET" LOOK "\r\n", "HTTP/1.1 426 ", 0);
+	expect_answer(rig, &far, "HEAD" LOOK "\r\n", "HTTP/1.1 405 ", 0);
+	expect_answer(rig, &by_path, "GET" LOOK "\r\n", "HTTP/1.1 426 ", 0);
+	expect_answer(rig, &near, "GET" LOOK "Forwarded: for=x\r\n\r\n", "HTTP/1.1 426 ", 0);
+	expect_answer(rig, &near, "GET" LOOK "X-Forwarded-For: x\r\n\r\n", "HTTP/1.1 426 ", 0);
+	expect_answer(rig, &near, "GET / HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 426 ", 0);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_HTTP_PAGE), 2);
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_HTTP_REFUSED), 6);
+}
+
+static void test_a_page_for_all_browsers(void **state)
+{
+	struct rig *rig = *state;
+	set_welcome(rig, true);
+	expect_answer(rig, &far, "GET" LOOK "\r\n", ANSWER, strlen(ANSWER));
+	expect_answer(rig, &by_path, "GET" LOOK "\r\n", ANSWER, strlen(ANSWER));
+	expect_answer(rig, &near, "GET" LOOK "X-Forwarded-For: x\r\n\r\n", ANSWER, strlen(ANSWER));
+	expect_answer(rig, &far, "GET / HTTP/1.1\r\nHost: h\r\n\r\n", "HTTP/1.1 426 ", 0);
+}
+
+static void test_a_page_in_pieces(void **state)
+{
+	struct rig *rig = *state;
+	static const char head[] = "GET" LOOK "\r\n";
+	set_welcome(rig, false);
+	for (size_t split = 1; split < strlen(head); split++) {
+		struct client *client = rig_connect_tcp(rig, 0);
+		client_conn(rig, client)->remote = near;
+		client_write(client, head, split);
+		rig_run(rig);
+		client_write(client, head + split, strlen(head) - split);
+		rig_run(rig);
+		client_pump(client);
+		assert_int_equal(client->in_len, strlen(ANSWER));
+		client_leave(client);
+		rig_run(rig);
+	}
+}
+
+/* --- heads that come in pieces, limits ---------------------------------------------------------
+ */
+
 /* A head that grows byte by byte to the limit and over it. */
 static void test_a_long_head_in_pieces(void **state)
 {
@@ -189,6 +278,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_refusals_linger),
 		CASE(test_who_is_refused_and_stays_is_reset),
+		CASE(test_a_page_for_browsers_of_this_machine),
+		CASE(test_a_page_for_all_browsers),
+		CASE(test_a_page_in_pieces),
 		CASE(test_a_long_head_in_pieces),
 		CASE(test_a_limit_that_becomes_lower),
 		CASE(test_at_the_limit_and_draining),

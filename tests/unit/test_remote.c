@@ -52,6 +52,35 @@ static void test_names(void **state)
 	expect_name(&address, "unix");
 }
 
+static bool is_loopback(int family, const char *text)
+{
+	struct sockaddr_storage address = {.ss_family = (sa_family_t)family};
+	struct sockaddr_in *in = (void *)&address;
+	struct sockaddr_in6 *in6 = (void *)&address;
+	struct remote remote;
+	inet_pton(
+		family, text, family == AF_INET ? (void *)&in->sin_addr : (void *)&in6->sin6_addr);
+	remote_from_sockaddr(&remote, &address);
+	return remote_is_loopback(&remote);
+}
+
+static void test_loopback(void **state)
+{
+	assert_true(is_loopback(AF_INET, "127.0.0.1"));
+	assert_true(is_loopback(AF_INET, "127.255.0.9"));
+	assert_true(is_loopback(AF_INET6, "::1"));
+	/* To a listener for IPv4 and IPv6. */
+	assert_true(is_loopback(AF_INET6, "::ffff:127.0.0.2"));
+	assert_false(is_loopback(AF_INET, "128.0.0.1"));
+	assert_false(is_loopback(AF_INET, "0.0.0.0"));
+	assert_false(is_loopback(AF_INET6, "::"));
+	assert_false(is_loopback(AF_INET6, "::2"));
+	assert_false(is_loopback(AF_INET6, "7f00::1"));
+	assert_false(is_loopback(AF_INET6, "::ffff:126.0.0.1"));
+	/* Of a Unix socket a proxy is all that is known. */
+	assert_false(remote_is_loopback(&(struct remote){.is_inet = false, .address[15] = 1}));
+}
+
 static void test_both_ends(void **state)
 {
 	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
@@ -81,6 +110,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_loopback),
 		cmocka_unit_test(test_both_ends),
 		cmocka_unit_test(test_a_unix_socket),
 	};

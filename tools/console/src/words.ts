@@ -29,6 +29,7 @@ export const ENDS: Readonly<Record<string, string>> = {
   peer_eof: 'the client hung up',
   peer_reset: 'reset by the client',
   http_refused: 'refused in the handshake',
+  http_page: 'shown how to connect',
   handshake_timeout: 'handshake too slow',
   unavailable: 'at the limit or draining',
   protocol_error: 'protocol error',
