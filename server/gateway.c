@@ -316,7 +316,7 @@ static int start_log(struct gateway *gateway)
 __attribute__((format(printf, 1, 2))) static void notify(const char *format, ...)
 {
 #if HAVE_SYSTEMD
-	char state[128];
+	char state[1024];
 	va_list args;
 	va_start(args, format);
 	vsnprintf(state, sizeof(state), format, args);
@@ -325,6 +325,18 @@ __attribute__((format(printf, 1, 2))) static void notify(const char *format, ...
 #else
 	(void)format;
 #endif
+}
+
+/* With where it listens, which `systemctl status` shows and tools/invite reads. */
+static void notify_ready(const struct gateway *gateway)
+{
+	char listen[512];
+	char admin[ADDRESS_MAX + 16] = "";
+	listeners_name(&gateway->listeners, listen, sizeof(listen));
+	if (gateway->admin) {
+		admin_name(gateway->admin, admin, sizeof(admin));
+	}
+	notify("READY=1\nSTATUS=listening on %s%s%s", listen, admin[0] ? ", admin on " : "", admin);
 }
 
 static int start(struct gateway *gateway)
@@ -370,7 +382,7 @@ static int start(struct gateway *gateway)
 	}
 	if (!err) {
 		log_info(0, "started");
-		notify("READY=1");
+		notify_ready(gateway);
 	}
 	return err;
 }

@@ -514,12 +514,31 @@ def test_systemd_is_told(start, tmp_path):
                 assert words
             return True
 
-        assert told("READY=1")
+        words = notify.recv(4096).decode().split("\n")
+        assert words == ["READY=1", f"STATUS=listening on {gateway.listen[0]}"]
         gateway.login("alice").round_trip()
         gateway.close_clients()
         gateway.signal(signal.SIGTERM)
         assert told("STOPPING=1")
         gateway.assert_ends(0)
+
+
+def test_systemd_is_told_where_it_listens(start, tmp_path):
+    """`systemctl status` shows it, with the ports that the kernel chose."""
+    path = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(str(path))
+        notify.settimeout(TIMEOUT)
+        start(
+            "--admin", "127.0.0.1:0",
+            listen=["127.0.0.1:0", f"unix:{tmp_path}/socket"],
+            env={**os.environ, "NOTIFY_SOCKET": str(path)},
+        )  # fmt: skip
+        status = notify.recv(4096).decode().split("\n")[1]
+    found = re.fullmatch(
+        rf"STATUS=listening on 127\.0\.0\.1:(\d+),unix:{tmp_path}/socket, admin on http://127\.0\.0\.1:(\d+)/", status
+    )
+    assert found and 0 not in map(int, found.groups()), status
 
 
 def test_systemd_waits_as_long_as_the_drain_takes(start, tmp_path):

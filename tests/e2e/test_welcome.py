@@ -1,6 +1,5 @@
 """What a browser sees that opens the clients' port. Pictures are left in build/console-pictures."""
 
-import contextlib
 import re
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from browser import Browser
 from gateway import ROOT, free_port
 from raw import request
+from typed import check_that_they_talk, listen_to_the_console, two_tabs
 from waiting import wait_until
 
 pytestmark = pytest.mark.release
@@ -98,36 +98,17 @@ def lines_of(page):
     return [line for line in page.texts(".code code") if not re.match(r"wss?://", line)]
 
 
-def listen_to_the_console(page):
-    """What the page's console shows from now on, as a list in the page."""
-    page.run("(() => { window.shown = []; console.log = (text) => window.shown.push(text) })()")
-
-
-def check_that_they_talk(pages, alice_opens, bob_opens, alice_says):
-    first, second = pages
-    listen_to_the_console(second)
-    first.run(alice_opens)
-    second.run(bob_opens)
-    first.wait("alice.readyState === 1")
-    second.wait("bob.readyState === 1")
-    first.run(alice_says)
-    second.wait("shown.includes('hello -- FROM alice')")
-
-
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
 def test_what_it_says_works_where_it_says_so(gateway, browser, host):
     """Each line, typed in the developer tools of two pages, by whatever name they were opened."""
     where = f"{host}:{gateway.port}"
-    with contextlib.ExitStack() as closing:
-        pages = [open_page(browser, f"http://{where}/") for _ in range(2)]
-        for page in pages:
-            closing.callback(page.close)
+    with two_tabs(browser, f"http://{where}/") as pages:
         assert pages[0].texts("[data-user=NAME]") == [f"ws://{where}/?user=NAME"]
         check_that_they_talk(pages, *lines_of(pages[0]))
         for page in pages:
-            log = page.log()
-            assert (log["errors"], log["violations"]) == ([], [])
-            assert all(url.startswith((f"http://{where}/", f"ws://{where}/", "data:")) for url in log["requests"])
+            assert all(
+                url.startswith((f"http://{where}/", f"ws://{where}/", "data:")) for url in page.log()["requests"]
+            )
 
 
 def test_its_policy_lets_nothing_else_run(gateway, browser):

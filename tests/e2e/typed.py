@@ -1,0 +1,35 @@
+"""What is typed into the developer tools of pages."""
+
+import contextlib
+
+
+@contextlib.contextmanager
+def two_tabs(browser, url):
+    """Two pages of that address, which must have nothing to complain about."""
+    with contextlib.ExitStack() as closing:
+        pages = []
+        for _ in range(2):
+            pages.append(browser.open())
+            closing.callback(pages[-1].close)
+            pages[-1].goto(url)
+        yield pages
+        for page in pages:
+            log = page.log()
+            assert (log["errors"], log["violations"]) == ([], [])
+
+
+def listen_to_the_console(page):
+    """What the page's console shows from now on is in its `shown`."""
+    page.run("(() => { window.shown = []; console.log = (text) => window.shown.push(text) })()")
+
+
+def check_that_they_talk(pages, alice_opens, bob_opens, alice_says):
+    """Alice in one tab, bob in the other: her hello is shown in his console."""
+    alice, bob = pages
+    listen_to_the_console(bob)
+    alice.run(alice_opens)
+    bob.run(bob_opens)
+    alice.wait("alice.readyState === 1")
+    bob.wait("bob.readyState === 1")
+    alice.run(alice_says)
+    bob.wait("shown.includes('hello -- FROM alice')")
