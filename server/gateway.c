@@ -25,7 +25,10 @@
 #include "node/acceptor.h"
 #include "node/listener.h"
 #include "node/worker.h"
+#include "session/session_log.h"
 #include "signals.h"
+#include "started.h"
+#include "summary.h"
 #include "user/user_table.h"
 #include "welcome_page.h"
 
@@ -47,6 +50,7 @@ struct gateway {
 	struct acceptor **acceptors;
 	struct admin *admin; /* NULL without an admin port */
 	struct signals signals;
+	struct summary summary;
 	int drain_fd;         /* eventfd: the admin port asks for a drain */
 	uint64_t files_taken; /* descriptors that are no connections */
 	int argc;
@@ -55,18 +59,6 @@ struct gateway {
 
 /* --- refusing to start -------------------------------------------------------------------------
  */
-
-static void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static void complain(const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	fputs("tidegate: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-	va_end(args);
-}
 
 /* What else there is to say of an error. */
 static const char *advice_on(int err)
@@ -77,7 +69,7 @@ static const char *advice_on(int err)
 
 static int complain_about(const char *what, int err)
 {
-	complain("cannot %s: %s%s", what, strerrordesc_np(-err), advice_on(err));
+	log_complain("cannot %s: %s%s", what, strerrordesc_np(-err), advice_on(err));
 	return err;
 }
 
@@ -120,7 +112,7 @@ static int set_first_limits(struct gateway *gateway)
 	struct limits limits = set_limits(gateway, &supply);
 	if (limits.connections == 0) {
 		limits_explain_files(&supply, text);
-		complain("%s", text);
+		log_complain("%s", text);
 		return -EMFILE;
 	}
 	log_info(0, "file limit %llu: room for %u connections", (unsigned long long)supply.files,
@@ -151,7 +143,7 @@ static void reset_limits(struct gateway *gateway)
 /* Before the threads are started, which inherit what is blocked. */
 static int catch_signals(struct gateway *gateway)
 {
-	int err = signals_catch(&gateway->signals, gateway->config.has_file);
+	int err = signals_catch(&gateway->signals, gateway->config.file != NULL);
 	if (err) {
 		return complain_about("catch signals", err);
 	}
@@ -164,7 +156,7 @@ static int open_listeners(struct gateway *gateway)
 	char error[CONFIG_ERROR_MAX];
 	int err = listeners_open(&gateway->listeners, &gateway->config, error);
 	if (err) {
-		complain("%s%s", error, advice_on(err));
+		log_complain("%s%s", error, advice_on(err));
 	}
 	return err;
 }
@@ -235,7 +227,7 @@ static int make_admin(struct gateway *gateway)
 	}
 	int err = admin_create(&setup, &gateway->admin, error);
 	if (err) {
-		complain("%s%s", error, advice_on(err));
+		log_complain("%s%s", error, advice_on(err));
 	}
 	return err;
 }
@@ -266,7 +258,6 @@ static int start_admin(struct gateway *gateway)
 		return complain_about("start the admin port's thread", err);
 	}
 	admin_name(gateway->admin, name, sizeof(name));
-	log_info(0, "admin on %s", name);
 	if (gateway->config.admin_token[0] == '\0') {
 		log_warn(0, "%s may use the admin port: --admin-token asks for a token",
 			strncmp(name, "unix:", 5) == 0 ? "owner and group of the socket"
@@ -339,6 +330,16 @@ static void notify_ready(const struct gateway *gateway)
 	notify("READY=1\nSTATUS=listening on %s%s%s", listen, admin[0] ? ", admin on " : "", admin);
 }
 
+static void say_started(const struct gateway *gateway)
+{
+	char console[ADDRESS_MAX + 16];
+	if (gateway->admin) {
+		admin_name(gateway->admin, console, sizeof(console));
+	}
+	started_say(&gateway->config, gateway->node.worker_count, &gateway->listeners,
+		gateway->admin ? console : NULL);
+}
+
 static int start(struct gateway *gateway)
 {
 	char error[CONFIG_ERROR_MAX];
@@ -369,7 +370,7 @@ static int start(struct gateway *gateway)
 		return err;
 	}
 	if (config_check(&gateway->config, warn_config, error) < 0) {
-		complain("%s", error);
+		log_complain("%s", error);
 		return -EINVAL;
 	}
 	say_quota(gateway);
@@ -381,7 +382,7 @@ static int start(struct gateway *gateway)
 		err = start_admin(gateway);
 	}
 	if (!err) {
-		log_info(0, "started");
+		say_started(gateway);
 		notify_ready(gateway);
 	}
 	return err;
@@ -389,6 +390,12 @@ static int start(struct gateway *gateway)
 
 /* --- running -----------------------------------------------------------------------------------
  */
+
+static void look_at_sessions(struct gateway *gateway, bool is_last)
+{
+	summary_look(
+		&gateway->summary, &gateway->node, session_log_is_each(&gateway->config), is_last);
+}
 
 /* Tells all workers and waits for them to have acted, so that what the log says next is so; not for
  * long, as one may be in the middle of a long turn. */
@@ -425,6 +432,7 @@ static void reload(struct gateway *gateway)
 		log_error(0, "reload: %s; going on as before", error);
 		return;
 	}
+	look_at_sessions(gateway, true); /* under the options of before */
 	size_t changed = config_reload(&gateway->config, &fresh, warn_refused);
 	log_set_level(gateway->config.log_level);
 	reset_limits(gateway);
@@ -460,6 +468,7 @@ static int serve(struct gateway *gateway)
 			reload(gateway);
 		}
 		user_table_housekeep(gateway->node.users);
+		look_at_sessions(gateway, false);
 	}
 }
 
@@ -498,6 +507,7 @@ static void drain(struct gateway *gateway, int number)
 	tell_all(gateway, SERVING_MAIL_DRAIN, length_ms);
 	while (connections(gateway) > 0 && clock_ms() < end_ms) {
 		int second = wait_signal(gateway, DRAIN_LOOK_MS, false);
+		look_at_sessions(gateway, false);
 		if (second == SIGTERM || second == SIGINT) {
 			log_warn(0, "ending at once: %llu connections are cut off",
 				(unsigned long long)connections(gateway));
@@ -508,29 +518,6 @@ static void drain(struct gateway *gateway, int number)
 
 /* --- end ---------------------------------------------------------------------------------------
  */
-
-static void log_totals(const struct gateway *gateway)
-{
-	char ends[LOG_LINE_MAX] = "";
-	size_t at = 0;
-	uint64_t accepted = 0;
-	for (int reason = CLOSE_REASON_NONE + 1; reason < CLOSE_REASON_COUNT; reason++) {
-		uint64_t count = 0;
-		for (uint32_t i = 0; i < gateway->node.worker_count; i++) {
-			count += stats_read(&worker_stats(gateway->node.workers[i])->ends[reason]);
-		}
-		if (count > 0 && at < sizeof(ends)) {
-			at += (size_t)snprintf(ends + at, sizeof(ends) - at, " %s=%llu",
-				close_reason_counter((enum close_reason)reason),
-				(unsigned long long)count);
-		}
-	}
-	for (uint32_t i = 0; i < gateway->node.worker_count; i++) {
-		accepted += stats_read(&worker_stats(gateway->node.workers[i])->accepted);
-	}
-	log_info(0, "stopped: %llu connections%s%s", (unsigned long long)accepted,
-		ends[0] ? ", ended by" : "", ends);
-}
 
 static void finish(struct gateway *gateway)
 {
@@ -588,7 +575,8 @@ int gateway_run(const struct config *config, int argc, char **argv)
 	}
 	finish(&gateway);
 	if (!err) {
-		log_totals(&gateway);
+		look_at_sessions(&gateway, true);
+		summary_say_totals(&gateway.node);
 	}
 	destroy(&gateway);
 	user_table_thread_end();

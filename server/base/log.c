@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "journal.h"
 
 enum {
 	QUEUE_MAX = 256 * 1024, /* bytes of lines that wait for the writer */
@@ -65,17 +66,12 @@ static struct timespec to_timespec(uint64_t us)
 	};
 }
 
-static size_t format_line(
-	enum log_level level, uint64_t conn, const char *message, char ret_text[LOG_LINE_MAX])
+/* Adds the time to a line. */
+static size_t format_line(struct log_line *line, char ret_text[LOG_LINE_MAX])
 {
-	struct log_line line = {
-		.level = level,
-		.conn = conn,
-		.uptime_s = uptime_s(),
-		.message = message,
-	};
-	clock_gettime(CLOCK_REALTIME, &line.time);
-	return log_line_format(&the_log.style, &line, ret_text);
+	line->uptime_s = uptime_s();
+	clock_gettime(CLOCK_REALTIME, &line->time);
+	return log_line_format(&the_log.style, line, ret_text);
 }
 
 /* Waits for the reader as long as it takes. Lines are lost when it is gone. */
@@ -107,7 +103,8 @@ __attribute__((format(printf, 2, 3))) static void write_line(
 	va_start(arguments, format);
 	vsnprintf(message, sizeof(message), format, arguments);
 	va_end(arguments);
-	write_out(text, format_line(level, 0, message, text));
+	struct log_line line = {.level = level, .message = message};
+	write_out(text, format_line(&line, text));
 }
 
 /* --- the writer ------------------------------------------------------------------------------ */
@@ -224,6 +221,22 @@ static int create_writer(void)
 	return -err;
 }
 
+bool log_is_on_terminal(void)
+{
+	return isatty(STDERR_FILENO);
+}
+
+static void init_style(enum log_format format, const char *id, const char *listen)
+{
+	bool is_on_terminal = log_is_on_terminal();
+	if (format == LOG_FORMAT_AUTO) {
+		format = is_on_terminal ? LOG_FORMAT_TUTORIAL : LOG_FORMAT_TEXT;
+	}
+	log_style_init(&the_log.style, format, id, listen);
+	the_log.style.is_coloured = is_on_terminal;
+	the_log.style.has_priority = journal_reads(STDERR_FILENO);
+}
+
 int log_start(enum log_format format, enum log_level level, const char *id, const char *listen)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -232,8 +245,7 @@ int log_start(enum log_format format, enum log_level level, const char *id, cons
 	pthread_mutex_lock(&the_log.lock);
 	int err = the_log.state == LOG_DIRECT ? 0 : -EBUSY;
 	if (err == 0) {
-		log_style_init(&the_log.style, format,
-			format == LOG_FORMAT_TEXT && isatty(STDERR_FILENO), id, listen);
+		init_style(format, id, listen);
 		log_set_level(level);
 		if (the_log.start_us == 0) { /* tallies remember seconds across a restart */
 			the_log.start_us = clock_us();
@@ -270,6 +282,18 @@ void log_stop(void)
 	} else {
 		pthread_detach(the_log.writer);
 	}
+}
+
+void log_complain(const char *format, ...)
+{
+	va_list arguments;
+
+	fputs(journal_reads(STDERR_FILENO) ? log_level_priority(LOG_LEVEL_ERROR) : "", stderr);
+	fputs("tidegate: ", stderr);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
 }
 
 void log_set_level(enum log_level level)
@@ -334,17 +358,37 @@ static bool enqueue(const char *text, size_t len)
 	return true;
 }
 
-void log_write(enum log_level level, uint64_t conn, const char *format, ...)
+static void write_any(struct log_line *line, const char *format, va_list arguments)
 {
 	char message[LOG_LINE_MAX];
 	char text[LOG_LINE_MAX];
-	va_list arguments;
 
-	va_start(arguments, format);
 	vsnprintf(message, sizeof(message), format, arguments);
-	va_end(arguments);
-	size_t len = format_line(level, conn, message, text);
+	line->message = message;
+	size_t len = format_line(line, text);
 	if (!enqueue(text, len)) {
 		write_out(text, len);
 	}
+}
+
+void log_write(enum log_level level, uint64_t conn, const char *format, ...)
+{
+	struct log_line line = {.level = level, .conn = conn};
+	va_list arguments;
+
+	va_start(arguments, format);
+	write_any(&line, format, arguments);
+	va_end(arguments);
+}
+
+void log_write_fields(enum log_level level, uint64_t conn, const struct log_field *fields,
+	size_t field_count, const char *format, ...)
+{
+	struct log_line line = {
+		.level = level, .conn = conn, .fields = fields, .field_count = field_count};
+	va_list arguments;
+
+	va_start(arguments, format);
+	write_any(&line, format, arguments);
+	va_end(arguments);
 }

@@ -1,4 +1,4 @@
-/* Log lines in the tutorial's words, as text or JSON, on standard error.
+/* The log, on standard error.
  *
  * A line is formatted by the thread that has something to say and written by a thread of its own: a
  * full pipe or a slow disk never stops a worker, lines are dropped and counted instead. Beyond
@@ -19,9 +19,13 @@ enum {
 	LOG_LINES_PER_S = 1000, /* from one place in the code */
 };
 
-/* Starts the writing thread. `id` and `listen` stand on every line; copied. Until it is started and
- * after it is stopped lines are written directly, none left out.
- * Errors: -ENOMEM, -EAGAIN; -EBUSY while an earlier thread is stuck in its last lines. */
+/* Whether people read it as it comes. Thread: any. */
+bool log_is_on_terminal(void);
+
+/* Starts the writing thread. `id` and `listen` stand on every line but those of text; copied. What
+ * goes to a terminal is coloured, what goes to systemd's journal has priorities. Until it is
+ * started and after it is stopped lines are written directly, none left out. Errors: -ENOMEM,
+ * -EAGAIN; -EBUSY while an earlier thread is stuck in its last lines. */
 int log_start(enum log_format format, enum log_level level, const char *id, const char *listen);
 
 /* Writes out what is left and ends the thread. A reader that is stuck for one second is left alone
@@ -58,6 +62,14 @@ bool log_admits(struct log_tally *tally, enum log_level level, const char *what)
  * peer cannot forge a line. */
 void log_write(enum log_level level, uint64_t conn, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* The same, with what the message says in parts. Thread: any. */
+void log_write_fields(enum log_level level, uint64_t conn, const struct log_field *fields,
+	size_t field_count, const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* For what ends the process before there is a log: plain words on standard error, behind the
+ * program's name, which the journal takes for an error. Thread: main. */
+void log_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #define LOG_FORMAT_OF(format, ...) format
 

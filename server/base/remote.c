@@ -53,14 +53,3 @@ void remote_from_sockaddr(struct remote *ret_remote, const struct sockaddr_stora
 		ret_remote->is_inet = false;
 	}
 }
-
-void remote_pair_name(const struct remote *local, const struct remote *remote,
-	char ret_name[REMOTE_PAIR_NAME_MAX])
-{
-	char near[REMOTE_NAME_MAX];
-	char far[REMOTE_NAME_MAX];
-	remote_name(local, near);
-	remote_name(remote, far);
-	snprintf(ret_name, REMOTE_PAIR_NAME_MAX, "%s %s->%s", remote->is_inet ? "tcp" : "unix",
-		near, far);
-}

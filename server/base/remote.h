@@ -9,7 +9,6 @@
 
 enum {
 	REMOTE_NAME_MAX = 56, /* bytes of a name, NUL included */
-	REMOTE_PAIR_NAME_MAX = 128,
 };
 
 /* Plain data. */
@@ -27,9 +26,5 @@ bool remote_is_loopback(const struct remote *remote);
 
 /* `127.0.0.1:51564`, `[::1]:51564` or `unix`. */
 void remote_name(const struct remote *remote, char ret_name[REMOTE_NAME_MAX]);
-
-/* Both ends of a line, as Go prints them: `tcp 127.0.0.1:8000->127.0.0.1:51564`. */
-void remote_pair_name(const struct remote *local, const struct remote *remote,
-	char ret_name[REMOTE_PAIR_NAME_MAX]);
 
 #endif

@@ -26,6 +26,7 @@ enum {
 	KEY_UNIX_MODE = 256,
 	KEY_LOG_FORMAT,
 	KEY_LOG_LEVEL,
+	KEY_LOG_SESSIONS,
 	KEY_ECHO,
 	KEY_ADMIN,
 	KEY_ADMIN_TOKEN,
@@ -83,9 +84,15 @@ static const struct argp_option fixed_options[] = {
 	{"echo", KEY_ECHO, NULL, 0, "send every message back to its sender: no users, no fan-out",
 		GROUP_SERVICE},
 	{"log-format", KEY_LOG_FORMAT, "FORMAT", 0,
-		"of the log on standard error: text or json (default text)", GROUP_SERVICE},
+		"of the log on standard error: tutorial, text, json or auto, which is tutorial on a terminal "
+		"and else text (default auto)",
+		GROUP_SERVICE},
 	{"log-level", KEY_LOG_LEVEL, "LEVEL", 0,
 		"log from LEVEL on: debug, info, warn or error (default info)", GROUP_SERVICE},
+	{"log-sessions", KEY_LOG_SESSIONS, "WHEN", 0,
+		"log logins and ends one by one: yes, no for one line a second, or auto, which is yes on a "
+		"terminal (default auto)",
+		GROUP_SERVICE},
 	{"admin", KEY_ADMIN, "ADDRESS", 0,
 		"serve metrics, an API for backends and a console at HOST:PORT, :PORT of this machine or "
 		"unix:PATH (default none)",
@@ -216,6 +223,8 @@ static const char *key_name(int key)
 		return "log_format";
 	case KEY_LOG_LEVEL:
 		return "log_level";
+	case KEY_LOG_SESSIONS:
+		return "log_sessions";
 	default:
 		return key >= KEY_NUMBERS && key < KEY_NUMBERS + NUMBER_COUNT
 			       ? numbers[key - KEY_NUMBERS].name
@@ -282,7 +291,7 @@ static int parse(int argc, char **argv, unsigned flags, struct config *ret_confi
 		}
 	}
 	if (err == 0) {
-		config.has_file = path != NULL;
+		config.file = path;
 		*ret_config = config;
 	}
 	return err;
@@ -295,7 +304,7 @@ void cli_parse(int argc, char **argv, struct config *ret_config)
 	argp_program_version = "tidegate " TIDEGATE_VERSION;
 	argp_err_exit_status = 2;
 	if (parse(argc, argv, 0, ret_config, error) < 0) {
-		fprintf(stderr, "tidegate: %s\n", error);
+		log_complain("%s", error);
 		exit(EXIT_FAILURE);
 	}
 }

@@ -81,8 +81,9 @@ void config_init(struct config *ret_config)
 		.listen = {":8000"},
 		.listen_count = 1,
 		.is_listen_default = true,
-		.log_format = LOG_FORMAT_TEXT,
+		.log_format = LOG_FORMAT_AUTO,
 		.log_level = LOG_LEVEL_INFO,
+		.log_sessions = LOG_SESSIONS_AUTO,
 	};
 }
 
@@ -235,11 +236,13 @@ static int find_word(const char *const *words, const char *value)
 
 static int set_log_format(struct config *config, const char *value, char *ret_error)
 {
-	static const char *const words[] = {"text", "json", NULL}; /* as enum log_format */
+	static const char *const words[] = {
+		"auto", "tutorial", "text", "json", NULL}; /* as log_format */
 	int found = find_word(words, value);
 
 	if (found < 0) {
-		return fail(ret_error, -EINVAL, "log_format: \"%.64s\" is not text or json", value);
+		return fail(ret_error, -EINVAL,
+			"log_format: \"%.64s\" is not auto, tutorial, text or json", value);
 	}
 	config->log_format = (enum log_format)found;
 	return 0;
@@ -259,16 +262,40 @@ static int set_log_level(struct config *config, const char *value, char *ret_err
 	return 0;
 }
 
-static int set_flag(const char *name, const char *value, bool *ret_flag, char *ret_error)
+static bool parse_flag(const char *value, bool *ret_flag)
 {
 	static const char *const words[] = {
 		"false", "true", "no", "yes", "off", "on", "0", "1", NULL}; /* odd ones mean true */
 	int found = find_word(words, value);
 
-	if (found < 0) {
+	*ret_flag = found % 2 == 1;
+	return found >= 0;
+}
+
+static int set_log_sessions(struct config *config, const char *value, char *ret_error)
+{
+	bool is_on;
+
+	if (strcmp(value, "auto") == 0) {
+		config->log_sessions = LOG_SESSIONS_AUTO;
+		return 0;
+	}
+	if (!parse_flag(value, &is_on)) {
+		return fail(ret_error, -EINVAL, "log_sessions: \"%.64s\" is not yes, no or auto",
+			value);
+	}
+	config->log_sessions = is_on ? LOG_SESSIONS_YES : LOG_SESSIONS_NO;
+	return 0;
+}
+
+static int set_flag(const char *name, const char *value, bool *ret_flag, char *ret_error)
+{
+	bool flag;
+
+	if (!parse_flag(value, &flag)) {
 		return fail(ret_error, -EINVAL, "%s: \"%.64s\" is not true or false", name, value);
 	}
-	*ret_flag = found % 2 == 1;
+	*ret_flag = flag;
 	return 0;
 }
 
@@ -321,6 +348,7 @@ static const struct word words[] = {
 	{"id", set_id},
 	{"log_format", set_log_format},
 	{"log_level", set_log_level},
+	{"log_sessions", set_log_sessions},
 	{"echo", set_echo},
 	{"admin", set_admin},
 	{"admin_token", set_admin_token},
@@ -510,6 +538,10 @@ size_t config_reload(
 #undef OPTION
 	if (config->log_level != fresh->log_level) {
 		config->log_level = fresh->log_level;
+		changed++;
+	}
+	if (config->log_sessions != fresh->log_sessions) {
+		config->log_sessions = fresh->log_sessions;
 		changed++;
 	}
 	if (!has_same_listeners(config, fresh)) {

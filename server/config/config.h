@@ -17,6 +17,13 @@ enum {
 	CONFIG_ERROR_MAX = 512, /* bytes of an error message, NUL included */
 };
 
+/* Whether logins and ends are logged one by one; else they are summed up. */
+enum log_sessions {
+	LOG_SESSIONS_AUTO, /* where the log goes to a terminal */
+	LOG_SESSIONS_NO,
+	LOG_SESSIONS_YES,
+};
+
 /* Owner: whoever declared it; plain data, copied by assignment. */
 struct config {
 #define OPTION(name, default_, min, max, reload, unit, help) uint64_t name;
@@ -34,9 +41,11 @@ struct config {
 					      for */
 	enum log_format log_format;
 	enum log_level log_level;
-	bool has_file; /* a config file was named, which a reload reads again */
-	bool echo;     /* send every message back to its sender; no users, no fan-out */
-	bool demo;     /* the admin port can play faults */
+	enum log_sessions log_sessions;
+	const char *file; /* as the command line names it, to which this points; NULL: none. A
+			   * reload reads it again */
+	bool echo;        /* send every message back to its sender; no users, no fan-out */
+	bool demo;        /* the admin port can play faults */
 };
 
 /* Meson's defaults; listens on :8000, id "demo". Thread: any. */

@@ -56,11 +56,3 @@ void transport_close(struct conn *conn, bool reset)
 	}
 	conn->fd = -1;
 }
-
-void transport_local(const struct conn *conn, struct remote *ret_local)
-{
-	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
-	socklen_t len = sizeof(address);
-	getsockname(conn->fd, (struct sockaddr *)&address, &len);
-	remote_from_sockaddr(ret_local, &address);
-}

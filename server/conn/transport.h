@@ -81,7 +81,4 @@ int transport_shutdown(struct conn *conn);
 /* The last thing done with a socket; with `reset`, so that what is unread or unsent is dropped. */
 void transport_close(struct conn *conn, bool reset);
 
-/* Our own end of the line. */
-void transport_local(const struct conn *conn, struct remote *ret_local);
-
 #endif

@@ -12,6 +12,7 @@
 #include "../conn/timeouts.h"
 #include "../session/echo.h"
 #include "../session/session.h"
+#include "../session/session_log.h"
 #include "newcomers.h"
 
 /* What each part of a turn may take, in us, and the work between two looks at the clock. */
@@ -52,6 +53,7 @@ static void on_change(struct serving *serving, struct serving_change *change)
 {
 	if (change->mail.kind == SERVING_MAIL_RELOAD) {
 		take_limits(&serving->conns, &change->config);
+		serving->sessions.logs_each = session_log_is_each(&change->config);
 		serving->sweep_cursor = 0;
 		serving->is_sweeping = true;
 	} else {
@@ -107,6 +109,7 @@ int serving_init(struct serving *serving, struct node *node, uint8_t id, struct 
 		.users = node->users,
 		.mailboxes = node->fanout.mailboxes,
 		.kick_kind = SERVING_MAIL_KICK,
+		.logs_each = session_log_is_each(config),
 		.ended = serving->ended,
 	};
 	serving->orders = (struct orders){

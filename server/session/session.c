@@ -7,6 +7,7 @@
 #include "../conn/transport.h"
 #include "../user/duel.h"
 #include "commands.h"
+#include "session_log.h"
 
 enum {
 	SUPERSEDED_RETRY_MS = 1000,
@@ -15,16 +16,6 @@ enum {
 
 /* --- login -------------------------------------------------------------------------------------
  */
-
-static void log_login(const struct sessions *sessions, const struct conn *conn, const char *user)
-{
-	char from[REMOTE_NAME_MAX];
-	if (!log_is_enabled(LOG_LEVEL_INFO)) {
-		return;
-	}
-	remote_name(&conn->remote, from);
-	log_info(sessions_id(sessions, conn), "user %s in from %s", user, from);
-}
 
 /* Told once for each duel: it may go on for days. */
 static void log_duel(const struct sessions *sessions, const struct conn *conn)
@@ -138,61 +129,12 @@ static void on_request(void *owner, struct conn *conn, const struct handshake_re
 	if (make_session(sessions, conn, request->user, request->user_len)) {
 		stats_add(&stats->logins, 1);
 		stats_add(&stats->sessions, 1);
-		log_login(sessions, conn, request->user);
+		session_log_login(sessions, conn);
 	}
 }
 
 /* --- the end -----------------------------------------------------------------------------------
  */
-
-/* What the gateway ends although the client broke no rule is for those who look after it. */
-static enum log_level end_level(enum close_reason reason)
-{
-	switch (reason) {
-	case CLOSE_REASON_READ_TIMEOUT:
-	case CLOSE_REASON_WRITE_TIMEOUT:
-	case CLOSE_REASON_SLOW_READER:
-	case CLOSE_REASON_OVERLOADED:
-		return LOG_LEVEL_WARN;
-	case CLOSE_REASON_INTERNAL_ERROR:
-		return LOG_LEVEL_ERROR;
-	default:
-		return LOG_LEVEL_INFO;
-	}
-}
-
-/* Where that comes to a thousand at once, it is their number that tells. */
-static void log_reason(
-	const struct sessions *sessions, const struct conn *conn, enum close_reason reason)
-{
-	static struct log_tally usual = LOG_TALLY(LOG_LINES_PER_S);
-	static struct log_tally troubles[CLOSE_REASON_COUNT] = {
-#define CLOSE_REASON(name, code, counter, text, log, words) [CLOSE_REASON_##name] = LOG_TALLY(1),
-#include "../../proto/close_reason.def"
-	};
-	enum log_level level = end_level(reason);
-	struct log_tally *tally = level > LOG_LEVEL_INFO ? &troubles[reason] : &usual;
-	if (log_admits(tally, level, close_reason_log(reason))) {
-		char name[REMOTE_PAIR_NAME_MAX];
-		struct remote local;
-		transport_local(conn, &local);
-		remote_pair_name(&local, &conn->remote, name);
-		log_write(level, sessions_id(sessions, conn), "readloop - read %s: %s", name,
-			close_reason_log(reason));
-	}
-}
-
-static void log_end(const struct sessions *sessions, const struct conn *conn)
-{
-	if (conn->reason != CLOSE_REASON_PEER_CLOSE) {
-		log_reason(sessions, conn, conn->reason);
-	}
-	if (conn->user) {
-		size_t len;
-		const char *user = user_entry_name(conn->user, &len);
-		log_info(sessions_id(sessions, conn), "connection of %.*s closed", (int)len, user);
-	}
-}
 
 static void remember_end(struct sessions *sessions, const struct conn *conn, uint16_t code)
 {
@@ -213,7 +155,7 @@ static void remember_end(struct sessions *sessions, const struct conn *conn, uin
 void session_on_ended(void *owner, struct conn *conn, uint16_t code)
 {
 	struct sessions *sessions = owner;
-	log_end(sessions, conn);
+	session_log_end(sessions, conn, code);
 	if (sessions->ended) {
 		remember_end(sessions, conn, code);
 	}

@@ -2,6 +2,7 @@
 #ifndef TIDEGATE_SESSIONS_H
 #define TIDEGATE_SESSIONS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../base/mailbox.h"
@@ -19,6 +20,7 @@ struct sessions {
 	struct user_table *users;
 	struct mailbox **mailboxes; /* of all workers, by id */
 	uint32_t kick_kind;         /* of the mail that carries a kick */
+	bool logs_each;             /* logins and ends, one by one */
 	struct ended *ended;        /* where ends are kept; NULL: nowhere */
 };
 

@@ -122,7 +122,7 @@ class Admin:
 
     def __init__(self, gateway, token=None):
         where = gateway.wait_for_line(
-            r"admin on (?:http://([\d.]+|\[[\d:a-f]+\]|localhost):(\d+)/|unix:(\S+))"
+            r"started: .*, console (?:http://([\d.]+|\[[\d:a-f]+\]|localhost):(\d+)/|unix:(\S+))"
         )
         self.host, self.unix = where[1], where[3]
         self.port = int(where[2]) if where[2] else None

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import pathlib
+import pty
 import random
 import re
 import resource
@@ -12,6 +13,7 @@ import socket
 import subprocess
 import threading
 import time
+import tty
 
 from raw import Raw
 from waiting import TIMEOUT, Timeout, wait_until
@@ -49,18 +51,28 @@ def state_of(task):
     return (task / "stat").read_text().rpartition(")")[2].split()[0]
 
 
+def open_log(is_terminal, pipe_bytes):
+    """(where it is read, where it is written): a pipe, or a terminal that takes lines as they are."""
+    if is_terminal:
+        read_end, write_end = pty.openpty()
+        tty.setraw(write_end)
+    else:
+        read_end, write_end = os.pipe()
+        fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, pipe_bytes)
+    return read_end, write_end
+
+
 class Process:
     """The gateway's process and what it logs."""
 
-    def __init__(self, arguments, command=(BINARY,), pipe_bytes=PIPE_BYTES, **popen):
+    def __init__(self, arguments, command=(BINARY,), pipe_bytes=PIPE_BYTES, is_terminal=False, **popen):
         self.arguments = [str(word) for word in (*command, *arguments)]
         self.lines = []
         self._news = threading.Condition()
         self._ended = False
         self._may_read = threading.Event()
         self._may_read.set()
-        read_end, write_end = os.pipe()
-        fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, pipe_bytes)
+        read_end, write_end = open_log(is_terminal, pipe_bytes)
         self.popen = subprocess.Popen(
             self.arguments, stdin=subprocess.DEVNULL, stdout=write_end, stderr=write_end, **popen
         )
@@ -73,7 +85,8 @@ class Process:
         return self.popen.pid
 
     def _read(self, read_end):
-        with open(read_end, encoding="utf-8", errors="replace") as pipe:
+        # A terminal whose last writer has gone ends with an error.
+        with open(read_end, encoding="utf-8", errors="replace") as pipe, contextlib.suppress(OSError):
             for line in pipe:
                 self._may_read.wait()
                 with self._news:
@@ -165,15 +178,17 @@ class Gateway(Process):
     """A gateway that listens, on 127.0.0.1 and a port of its own unless told otherwise.
 
     `listen` is where; with `say_where` False the gateway knows it from elsewhere than its options.
+    `log_sessions` is what it does with logins and ends, None for its default: tests wait for their lines.
     """
 
-    def __init__(self, *options, listen=None, say_where=True, drain=0, **process):
+    def __init__(self, *options, listen=None, say_where=True, drain=0, log_sessions="yes", **process):
         if listen is None:
             listen = [f"127.0.0.1:{free_port()}"]
         self.listen = listen
         self._clients = []
         where = [word for spec in listen for word in ("--listen", spec)] if say_where else []
-        super().__init__([*where, "--drain", drain, *options], **process)
+        each = ["--log-sessions", log_sessions] if log_sessions else []
+        super().__init__([*where, "--drain", drain, *each, *options], **process)
         self._wait_until_ready()
 
     def _wait_until_ready(self):

@@ -198,13 +198,14 @@ def test_a_thousand_connections_that_come_and_go(gateway, witness):
 def test_a_name_cannot_forge_a_log_line(start):
     """What a peer sends is escaped; it neither breaks a line nor colours a terminal."""
     gateway = start("--log-level", "debug")
+    forged = "2026-01-02T03:04:05.678Z INFO  forged"
     with gateway.raw() as client:
         client.upgrade("/?user=evil%E2%80%8Fuser")
-        client.text("INFO[0000] forged\nINFO[0000] forged \x1b[31mred")
+        client.text(f"{forged}\n{forged} \x1b[31mred")
         client.round_trip()
     with gateway.raw() as client:
         client.send(b"GET /\x1b[31m\nforged HTTP/1.1\r\n\r\n")
         client.refusal()
     gateway.stop()
-    assert not [line for line in gateway.lines if line.startswith("INFO[0000] forged")]
+    assert not [line for line in gateway.lines if line.startswith(forged)]
     assert not [line for line in gateway.lines if "\x1b" in line]

@@ -153,7 +153,7 @@ def test_what_is_counted(serve):
     bob.close()
     bob.frames_to_close()
     bob.close_socket()
-    gateway.wait_for_line("connection of bob closed")
+    gateway.wait_for_line("user bob out:")
     admin.queued("carol", "pushed")
     carol.expect_text("pushed")
 
@@ -277,7 +277,7 @@ def test_a_user_is_shown(serve):
     assert (shown["user"], shown["address"], shown["queue_bytes"]) == ("alice", f"{host}:{port}", 0)
     alice.close()
     alice.frames_to_close()
-    gateway.wait_for_line("connection of alice closed")
+    gateway.wait_for_line("user alice out:")
     assert admin.get("/v1/users/alice").problem == "offline"
 
 
@@ -335,7 +335,7 @@ def test_a_push_to_nobody(serve):
     assert (reply.status, reply.problem, reply.json["result"]) == (404, "offline", "offline")
     with gateway.login("alice"):
         admin.queued("alice", "x")
-    gateway.wait_for_line("connection of alice closed")
+    gateway.wait_for_line("user alice out:")
     assert admin.push("alice", "x").problem == "offline"
 
 
@@ -705,10 +705,10 @@ def test_the_recently_ended(serve):
     second.close(4321)
     second.frames_to_close()
     second.close_socket()
-    gateway.wait_for_line("connection of alice closed", 2)
+    gateway.wait_for_line("user alice out:", 2)
     third = gateway.login("carol")
     third.close_socket()
-    gateway.wait_for_line("connection of carol closed")
+    gateway.wait_for_line("user carol out:")
     gateway.login("%00").expect_close(4000, "bad login")
     ended = wait_until(
         lambda: [e for e in [admin.get("/v1/ended").json["ended"]] if len(e) == 4], "all are there"
@@ -729,7 +729,7 @@ def test_no_more_of_the_ended_than_are_kept(serve):
     for number in range(300):
         with gateway.login(f"user{number}"):
             pass
-    gateway.wait_for_line("connection of .* closed", 300)
+    gateway.wait_for_line("user .* out:", 300)
     ended = admin.get("/v1/ended?limit=256").json["ended"]
     assert len(ended) == 256
     assert len({end["user"] for end in ended}) == 256

@@ -119,7 +119,7 @@ def test_every_answer_is_reached(start, tmp_path):
                 seen.update((path, method, status) for status in (200, 304))
             else:
                 assert reply.status < 300, (path, reply)
-        gateway.wait_for_line("connection of alice closed")
+        gateway.wait_for_line("user alice out:")
         while ask(admin, "/v1/users/{NAME}", "get").status != 404:
             pass
         gateway.lines.clear()

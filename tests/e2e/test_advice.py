@@ -6,7 +6,7 @@ import signal
 
 from gateway import limit_files
 
-SHORTFALL = r"^WARN\[\d{4}\] for (\d+) connections: "
+SHORTFALL = r" WARN  for (\d+) connections: "
 FILES = SHORTFALL + r"the limit of open files is (\d+), (\d+) wanted: ulimit -n (\d+) in the shell"
 
 
@@ -19,7 +19,7 @@ def test_silent_when_all_is_well(start):
 def test_silent_when_nobody_asked(start):
     """Without max_connections it takes what the files allow: nothing falls short of that."""
     gateway = start(preexec_fn=limit_files(100))
-    assert not gateway.matching("^WARN")
+    assert not gateway.matching(" WARN ")
 
 
 def test_the_repair_of_the_file_limit_repairs_it(start):
@@ -54,7 +54,7 @@ def test_sysctls_that_fall_short(start):
         told = [line for line in lines if f"{name} is " in line]
         assert len(told) == is_short, (name, lines)
         for line in told:
-            assert f"{wanted} wanted: sysctl -w {name}={wanted} " in line
+            assert line.endswith(f"{wanted} wanted: sysctl -w {name}={wanted}")
     assert len(lines) == len(set(lines)) >= 1
 
 

@@ -134,7 +134,7 @@ def test_without_input_it_logs_in_and_out(gateway, chat, stdin):
     else:
         bot = chat(address=ws(gateway), stdin=subprocess.DEVNULL, preexec_fn=lambda: os.close(0))
     bot.assert_ends(OK)
-    gateway.wait_for_line("connection of alice closed")
+    gateway.wait_for_line("user alice out:")
     assert "* connected" in bot.err.lines()
 
 

@@ -110,7 +110,7 @@ def test_a_client_leaves(gateway, library):
     alice = library.open(gateway.url("alice"))
     alice.close(1000, "bye")
     assert alice.expect_close()[0] == 1000
-    gateway.wait_for_line("connection of alice closed")
+    gateway.wait_for_line("user alice out:")
     # The name is free, and nobody is kicked for it.
     again = library.open(gateway.url("alice"))
     ping_packet(again)

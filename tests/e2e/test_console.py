@@ -268,7 +268,7 @@ def test_log_out_and_in(console):
     wait_for_step(page, "alice", "It does not come back")
     assert page.attribute(action("alice", "cut"), "aria-disabled") == "true"
     take_picture(page, "logout", full=True)
-    console.gateway.wait_for_line("connection of alice closed")
+    console.gateway.wait_for_line("user alice out:")
     say(page, "alice", "anybody?")
     page.wait_for_text(f"{card('alice')} .fault", "Not sent")
     page.click(action("alice", "log"))

@@ -161,7 +161,7 @@ def test_the_terminal_goes(start, command):
         tty.hang_up()
         leave(client)
         gateway.wait_for_line("the terminal has gone")
-        gateway.wait_for_line("stopped: 1 connections, ended by drain=1")
+        gateway.wait_for_line(r"stopped: 1 connection \(1 drain\)")
         gateway.wait()
         gateway.assert_no_report()
 

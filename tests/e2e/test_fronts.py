@@ -232,7 +232,7 @@ def test_a_chat(front, served):
             again.round_trip()
         bob.close(1000)
         bob.expect_close(1000, end=False)
-        gateway.wait_for_line("connection of böb closed")
+        gateway.wait_for_line("user böb out:")
 
 
 def test_the_gateway_tells_why(front, served):
@@ -249,7 +249,7 @@ def test_a_client_that_vanishes(front, served):
     gateway = served()
     client = front.login("alice")
     client.sock.close()
-    gateway.wait_for_line("connection of alice closed")
+    gateway.wait_for_line("user alice out:")
 
 
 def test_what_is_no_upgrade(front, served):

@@ -1,14 +1,19 @@
-"""The log: the tutorial's words, text and JSON, levels, and that nothing of it slows a worker."""
+"""The log: its forms and levels, what is told one by one and what summed up, and that none of it slows a worker."""
 
+import collections
 import json
 import re
 import shutil
 import signal
 import subprocess
+import urllib.request
 
 import pytest
 
-from raw import BINARY, PACKET_PING, TEXT, request
+import raw
+from crowd import Crowd
+from gateway import BINARY, ROOT, Process, free_port
+from raw import CLOSE, PACKET_PING, TEXT, request
 from waiting import TIMEOUT, wait_until
 
 
@@ -16,9 +21,15 @@ def local(client):
     return "%s:%d" % client.sock.getsockname()
 
 
+# --- forms --------------------------------------------------------------------------------------
+
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+SUMMARY = r"(\d+) logins?, (\d+) ends?(?: \(([^)]*)\))?, (\d+) users?$"
+
+
 def test_the_words_of_the_tutorial(start):
-    gateway = start("--log-level", "debug", "--read-deadline", 1)
-    started = gateway.wait_for_line(r"^INFO\[\d{4}\] started\b.*").string
+    gateway = start("--log-format", "tutorial", "--log-level", "debug", "--read-deadline", 1)
+    started = gateway.wait_for_line(r"^INFO\[\d{4}\] started: .*").string
     assert f'listen="{gateway.listen[0]}"' in started
     assert "id=demo" in started and "module=Server" in started
     with gateway.login("ccc") as client:
@@ -26,30 +37,229 @@ def test_the_words_of_the_tutorial(start):
             rf"^INFO\[\d{{4}}\] user ccc in from {re.escape(local(client))}\b.* id=demo .*module=Server"
         )
         client.packet(PACKET_PING)
-        gateway.wait_for_line(r"^DEBU?G?\[\d{4}\] recv message \[0 100 0 0 0 0\] from ccc")
-        gateway.wait_for_line(r"^DEBU?G?\[\d{4}\] command: 100 payloadLen: 0")
+        gateway.wait_for_line(r"^DEBU\[\d{4}\] recv message \[0 100 0 0 0 0\] from ccc")
+        gateway.wait_for_line(r"^DEBU\[\d{4}\] command: 100 payloadLen: 0")
         client.message()
         client.expect_close(3008)
-        gateway.wait_for_line(
-            rf"^WARN\[\d{{4}}\] readloop - read tcp {re.escape(gateway.listen[0])}->"
-            rf"{re.escape(local(client))}: i/o timeout"
-        )
-        gateway.wait_for_line(r"^INFO\[\d{4}\] connection of ccc closed")
+        gateway.wait_for_line(r"^WARN\[\d{4}\] user ccc out: i/o timeout \(3008\) after [12]s")
+
+
+def test_on_a_terminal_it_is_the_tutorial_s(start):
+    """In colours, each session told; and not elsewhere."""
+    gateway = start(is_terminal=True, log_sessions=None)
+    with gateway.login("alice"):
+        gateway.wait_for_line("^\x1b\\[36mINFO\x1b\\[0m\\[\\d{4}\\] user alice in from .* module=Server")
+    gateway.wait_for_line(r"user alice out: EOF after \ds .* module=Server")
+    gateway.stop()
+    assert not gateway.matching("logins?, ")
+
+
+def test_elsewhere_it_has_the_time(start):
+    gateway = start("--log-level", "debug")
+    with gateway.login("alice") as alice:
+        alice.round_trip()
+        gateway.wait_for_line(rf"^{TIME} INFO  user alice in from {re.escape(local(alice))} conn=\d+\.\d+\.1$")
+        gateway.wait_for_line(rf"^{TIME} DEBUG recv message \[0 100 0 0 0 0\] from alice conn=\d+\.\d+\.1$")
+    gateway.stop()
+    assert all(re.match(TIME, line) for line in gateway.lines)
+    assert not gateway.matching("module|listen=|\x1b")
 
 
 def test_json(start):
     gateway = start("--log-format", "json", "--log-level", "debug", "--id", "node1")
     with gateway.login('quo"te\\%C3%A4') as client:
         client.round_trip()
+        address = local(client)
+        client.send_frame(CLOSE, b"\x03\xe8")
+        client.expect_close(1000)
     gateway.stop()
     entries = [json.loads(line) for line in gateway.lines]
-    messages = [entry["msg"] for entry in entries]
     for entry in entries:
         assert {"time", "level", "msg", "id", "listen", "module"} <= set(entry)
         assert entry["id"] == "node1" and entry["module"] == "Server"
         assert entry["level"] in ("debug", "info", "warn", "error")
-    assert "started" in messages
-    assert any(message.startswith('user quo"te\\ä in from 127.0.0.1:') for message in messages), messages
+        assert re.fullmatch(TIME, entry["time"])
+    by_message = {entry["msg"]: entry for entry in entries}
+    name = 'quo"te\\ä'
+    login = by_message[f"user {name} in from {address}"]
+    assert (login["user"], login["address"]) == (name, address)
+    [end] = [entry for entry in entries if entry["msg"].startswith(f"user {name} out: closed by the client (1000) ")]
+    assert (end["user"], end["address"], end["conn"]) == (name, address, login["conn"])
+    assert (end["reason"], end["code"]) == ("peer_close", 1000) and 0 <= end["age_ms"] < 1000 * TIMEOUT
+    [stopped] = [entry for entry in entries if entry["msg"].startswith("stopped: ")]
+    assert (stopped["connections"], stopped["reasons"]) == (1, {"peer_close": 1})
+
+
+def to_journal(binary):
+    """The command of a process whose standard error systemd has connected to its journal."""
+    script = 'JOURNAL_STREAM=$(stat -Lc %d:%i /proc/self/fd/2) exec "$@"'
+    return ["sh", "-c", script, "sh", binary]
+
+
+def test_the_journal_is_told_priorities(start):
+    gateway = start("--log-level", "debug", "--read-deadline", 5, command=to_journal(BINARY))
+    with gateway.login("alice") as alice:
+        alice.round_trip()
+    gateway.stop()
+    priorities = {"DEBUG": 7, "INFO": 6, "WARN": 4, "ERROR": 3}
+    seen = set()
+    for line in gateway.lines:
+        priority, level = re.match(rf"<(\d)>{TIME} (\w+)", line).groups()
+        assert int(priority) == priorities[level]
+        seen.add(level)
+    assert {"DEBUG", "INFO", "WARN"} <= seen
+
+
+@pytest.mark.parametrize("wrong", [["--listen", "unix:/no/where"], ["--config", "/no/where"]], ids=["listen", "config"])
+def test_the_journal_is_told_of_a_failure_to_start(wrong):
+    process = Process(wrong, command=to_journal(BINARY))
+    assert process.wait() == 1
+    assert len(process.lines) == 1 and process.lines[0].startswith("<3>tidegate: ")
+
+
+GUIDE = (ROOT / "server/config/LOGGING.md").read_text(encoding="utf-8")
+
+
+def shape(line):
+    """A line without what differs from run to run."""
+    return re.sub(r"\d+", "0", re.sub(r"config \S+,", "config PATH,", line))
+
+
+def test_the_examples_of_the_guide(start, tmp_path):
+    """Each line of it is one that is logged; those of numbers are tried below."""
+    blocks = re.findall(r"```log\n(.*?)```", GUIDE, re.DOTALL)
+    examples = {line for block in blocks for line in block.splitlines()}
+    examples = {shape(line) for line in examples if not re.search(SUMMARY + "|left out", line)}
+    logged = set()
+    config = tmp_path / "tidegate.conf"
+    config.write_text("", encoding="ascii")
+    for form in ("tutorial", "text", "json"):
+        gateway = start("--log-format", form, "--config", config, "--admin", ":0", "--workers", 2)
+        with gateway.login("alice") as first, gateway.login("alice"):
+            first.expect_close(4001)
+        gateway.stop()
+        logged |= {shape(line) for line in gateway.lines}
+    assert len(examples) >= 5 and not examples - logged
+
+
+# --- the start ----------------------------------------------------------------------------------
+
+
+def test_the_start(start, tmp_path):
+    """One line has what one needs to know of a process."""
+    config = tmp_path / "tidegate.conf"
+    config.write_text("workers = 3\n", encoding="ascii")
+    gateway = start("--config", config, "--admin", "127.0.0.1:0")
+    version = subprocess.run([BINARY, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    started = gateway.wait_for_line(
+        rf" INFO  started: {version}, pid {gateway.pid}, 3 workers, config {re.escape(str(config))}, "
+        rf"ws://{re.escape(gateway.listen[0])}/, console (http://127\.0\.0\.1:\d+/)$"
+    )
+    with urllib.request.urlopen(started[1], timeout=TIMEOUT) as answer:
+        assert answer.status == 200
+
+
+def test_the_start_in_json(start, tmp_path):
+    port = free_port()
+    listen = [f"0.0.0.0:{port}", f"unix:{tmp_path}/socket"]
+    gateway = start("--log-format", "json", "--workers", 1, listen=listen)
+    entry = json.loads(gateway.wait_for_line('"started: ').string)
+    assert entry["msg"].endswith(f"ws://127.0.0.1:{port}/ (all IPv4 addresses), {listen[1]}")
+    assert entry["urls"] == [f"ws://127.0.0.1:{port}/", listen[1]]
+    assert (entry["pid"], entry["workers"]) == (gateway.pid, 1)
+    assert re.fullmatch(r"\d+\.\d+\.\d+", entry["version"])
+    assert not {"config", "console"} & set(entry)
+
+
+# --- sessions -----------------------------------------------------------------------------------
+
+def summed_up(gateway):
+    """(logins, ends by reason, users at the last) as the lines so far tell them; none of them is empty."""
+    logins, ends, users = 0, collections.Counter(), None
+    for line in gateway.matching(SUMMARY):
+        found = re.search(SUMMARY, line)
+        reasons = {name: int(count) for count, name in re.findall(r"(\d+) (\w+)", found[3] or "")}
+        assert sum(reasons.values()) == int(found[2]) and int(found[1]) + int(found[2]) > 0, line
+        logins, users = logins + int(found[1]), int(found[4])
+        ends.update(reasons)
+    return logins, dict(ends), users
+
+
+def test_sessions_are_summed_up(start):
+    """A line for each second in which one began or ended, none for the others: the deadline is some of those."""
+    gateway = start("--read-deadline", 2, log_sessions=None)
+    with gateway.login("alice") as alice, gateway.login("bob") as bob, gateway.raw() as refused:
+        refused.upgrade("/?user=")
+        refused.expect_close(4000)
+        bob.close_socket()
+        alice.expect_close(3008)
+        wait_until(
+            lambda: summed_up(gateway) == (2, {"bad_login": 1, "peer_eof": 1, "read_timeout": 1}, 0), "all are told"
+        )
+    gateway.stop()
+    assert not gateway.matching("alice|bob|out:")
+    assert len(gateway.matching(SUMMARY)) <= 4
+
+
+def test_a_sum_in_json(start):
+    gateway = start("--log-format", "json", log_sessions="no")
+    with gateway.login("alice") as alice:
+        alice.send_frame(CLOSE, b"\x03\xe8")
+        alice.expect_close(1000)
+    gateway.stop()
+    sums = [entry for entry in map(json.loads, gateway.lines) if "logins" in entry]
+    assert sum(entry["logins"] for entry in sums) == 1
+    assert sum(entry["ends"] for entry in sums) == 1
+    assert sums[-1]["reasons"] == {"peer_close": 1} and sums[-1]["users"] == 0
+    assert sums[-1]["msg"].endswith("1 end (1 peer_close), 0 users")
+
+
+def test_a_sum_with_trouble_in_it_is_a_warning(start):
+    """What the gateway ends although the client broke no rule."""
+    gateway = start("--log-level", "warn", "--tx-queue-limit", 128 << 10, "--max-message", 65536, log_sessions="no")
+    slow = gateway.login("slow", receive_buffer=4096)
+    with gateway.login("talker") as talker, gateway.login("reader") as reader:
+
+        def is_told():
+            talker.text("x" * 60000)
+            reader.message()
+            return gateway.matching(r" WARN  .*\(1 slow_reader\), 2 users")
+
+        wait_until(is_told, "it is told")
+    slow.close_socket()
+
+
+def test_a_crowd_costs_few_lines(start):
+    gateway = start(log_sessions=None)
+    before = len(gateway.lines)
+    crowd = Crowd(gateway, 2000)
+    wait_until(lambda: summed_up(gateway) == (2000, {}, 2000), "all are told")
+    crowd.close()
+    wait_until(lambda: summed_up(gateway) == (2000, {"peer_eof": 2000}, 0), "all ends are told")
+    assert len(gateway.lines) - before < 2000 / 20
+
+
+def test_a_reload_changes_what_is_told(start, tmp_path):
+    config = tmp_path / "tidegate.conf"
+    config.write_text("log_sessions = no\n", encoding="ascii")
+    gateway = start("--config", config, log_sessions=None)
+    with gateway.login("alice"):
+        config.write_text("log_sessions = yes\n", encoding="ascii")
+        gateway.signal(signal.SIGHUP)
+        gateway.wait_for_line("reloaded: 1 option")
+        with gateway.login("bob"):
+            gateway.wait_for_line("user bob in")
+        gateway.wait_for_line("user bob out")
+        config.write_text("log_sessions = no\n", encoding="ascii")
+        gateway.signal(signal.SIGHUP)
+        gateway.wait_for_line("reloaded: 1 option", count=2)
+    gateway.stop()
+    # Each is told once, in one way or the other.
+    assert not gateway.matching("user alice")
+    assert summed_up(gateway) == (1, {"peer_eof": 1}, 0)
+
+
+# --- levels and floods --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("level", ["debug", "info", "warn", "error"])
@@ -58,19 +268,16 @@ def test_levels(start, level):
     with gateway.login("alice") as client:
         client.round_trip()
     gateway.stop()
-    order = ["DEBU", "INFO", "WARN", "ERRO"]
-    seen = {line[:4] for line in gateway.lines}
-    wanted = {"debug": {"DEBU", "INFO", "WARN"}, "info": {"INFO", "WARN"}, "warn": {"WARN"}, "error": set()}[
-        level
-    ]
-    assert seen == wanted, seen - set(order)
+    seen = {line.split()[1] for line in gateway.lines}
+    wanted = {"debug": {"DEBUG", "INFO", "WARN"}, "info": {"INFO", "WARN"}, "warn": {"WARN"}, "error": set()}
+    assert seen == wanted[level]
 
 
 def test_a_short_read_deadline_is_warned_of(start):
-    assert start("--read-deadline", 30).wait_for_line(r"^WARN.*read.deadline")
+    assert start("--read-deadline", 30).wait_for_line(r" WARN .*read.deadline")
     gateway = start("--read-deadline", 120)
     gateway.stop()
-    assert not gateway.matching("^WARN")
+    assert not gateway.matching(" WARN ")
 
 
 def test_a_flood_of_lines_is_cut_and_counted(start):
@@ -106,12 +313,15 @@ def test_a_thousand_timeouts_are_one_line_and_a_number(start):
     def told():
         return sum(int(re.search(left_out, line)[1]) for line in gateway.matching(left_out))
 
-    wait_until(lambda: len(gateway.matching("readloop")) + told() >= count, "all are accounted for")
-    lines = gateway.matching("i/o timeout")
-    assert all(line.startswith("WARN") for line in lines)
-    assert len(gateway.matching("readloop")) + told() == count
+    def lines():
+        return gateway.matching(r" WARN  user user\d+ out: i/o timeout")
+
+    wait_until(lambda: len(lines()) + told() >= count, "all are accounted for")
+    assert len(lines()) + told() == count
+    told_in = gateway.matching("i/o timeout")
+    assert all(" WARN  " in line for line in told_in)
     # In the seconds that the logins took, and no more of them.
-    assert len(lines) < count / 20, lines
+    assert len(told_in) < count / 20, told_in
     assert len(clients) == count
 
 
@@ -136,15 +346,14 @@ def test_every_reason_of_an_end_is_told(start):
     reasons = {
         "protocol error": lambda client: client.send_frame(3),
         "invalid UTF-8": lambda client: client.send_frame(TEXT, b"\xff"),
-        "message too big": lambda client: client.send_frame(BINARY, b"", declared=1 << 20),
+        "message too big": lambda client: client.send_frame(raw.BINARY, b"", declared=1 << 20),
         "bad packet": lambda client: client.binary(b""),
     }
     for number, (reason, offend) in enumerate(reasons.items()):
         with gateway.login(f"offender{number}") as client:
             offend(client)
             client.frames_to_close()
-            gateway.wait_for_line(rf"readloop - read tcp .*->{re.escape(local(client))}: {reason}\b")
-            gateway.wait_for_line(rf"connection of offender{number} closed")
+            gateway.wait_for_line(rf"user offender{number} out: {reason} \(\d+\) after \ds ")
 
 
 # --- refused openings ---------------------------------------------------------------------------
@@ -175,7 +384,7 @@ def test_a_refused_opening(start, sent, status, wrong):
     with gateway.raw() as client:
         client.send(sent)
         assert client.refusal().status == status
-        line = gateway.wait_for_line("^INFO.*refused with").string
+        line = gateway.wait_for_line(" INFO .*refused with").string
         assert f"opening from {local(client)} refused with {status}: " in line and wrong in line
         assert "conn=" in line
     gateway.stop()

@@ -108,7 +108,7 @@ def test_the_gateway_works_inside(start, unit, tmp_path):
         for _ in range(60):
             again.send_frame(TEXT, b"y" * 60000)
             alice.message()
-        gateway.wait_for_line("readloop - read .*: reads too slowly")
+        gateway.wait_for_line("user slow out: reads too slowly")
         silent = gateway.login("silent")
         config.write_text("read_deadline = 1\nlog_level = debug\n", encoding="ascii")
         gateway.signal(signal.SIGHUP)

@@ -147,7 +147,7 @@ def test_a_ghost_does_not_stay(gateway):
         for number in range(20):
             ghost = gateway.login("ghost")
             ghost.reset()
-            gateway.wait_for_line("connection of ghost closed", count=number + 1)
+            gateway.wait_for_line("user ghost out:", count=number + 1)
             bob.text(str(number))
             carol.expect_text(f"{number} -- FROM bob")
         with gateway.login("ghost") as back:
@@ -162,7 +162,7 @@ def test_the_end_of_each_session_is_told_once(gateway):
         with gateway.login("alice") as client:
             client.close()
             client.expect_close(1000)
-    gateway.wait_for_line("connection of alice closed", count=10)
+    gateway.wait_for_line("user alice out:", count=10)
     gateway.stop()
-    assert len(gateway.matching("connection of alice closed")) == 10
+    assert len(gateway.matching("user alice out:")) == 10
     assert len(gateway.matching("user alice in from")) == 10

@@ -92,7 +92,7 @@ def test_a_name_that_stands_for_one_address_twice(start, tmp_path):
     port = free_port()
     command = in_place(hosts, "/etc/hosts")
     gateway = start("--listen", f"twice:{port}", listen=[f"127.0.0.1:{port}"], command=command)
-    assert f'listen="127.0.0.1:{port},127.0.0.3:{port}"' in gateway.wait_for_line(r"\bstarted\b.*").string
+    gateway.wait_for_line(rf"started: .*, ws://127\.0\.0\.1:{port}/, ws://127\.0\.0\.3:{port}/$")
     gateway.login("alice", spec=f"127.0.0.1:{port}").round_trip()
     gateway.login("bob", spec=f"127.0.0.3:{port}").round_trip()
 
@@ -102,7 +102,7 @@ def test_the_kernels_choice_is_one_port(start, tmp_path):
     hosts = tmp_path / "hosts"
     hosts.write_text("127.0.0.1 both\n::1 both\n", encoding="ascii")
     gateway = start("--acceptors", 2, listen=["both:0"], command=in_place(hosts, "/etc/hosts"))
-    listen = re.search(r'listen="([^"]+)"', gateway.wait_for_line(r"\bstarted\b.*").string)[1].split(",")
+    listen = re.findall(r"ws://([^/]+)/", gateway.wait_for_line(r"\bstarted\b").string)
     assert {spec.rpartition(":")[0] for spec in listen} == {"127.0.0.1", "[::1]"}
     assert len({spec.rpartition(":")[2] for spec in listen}) == 1
     for number, spec in enumerate(listen):
@@ -122,7 +122,7 @@ def test_a_quota_of_the_control_group(start, tmp_path):
     command = in_place(tmp_path, "/sys/fs/cgroup")
     gateway = start(command=command)
     assert workers(gateway) == 1
-    gateway.wait_for_line(r"^INFO.*quota keeps 1 of \d+ CPUs busy: 1 workers")
+    gateway.wait_for_line(r" INFO .*quota keeps 1 of \d+ CPUs busy: 1 workers")
     gateway.login("alice").round_trip()
     assert workers(start("--workers", 2, command=command)) == 2
 
@@ -213,7 +213,7 @@ def test_the_mode_of_a_unix_socket(start, tmp_path, options, mode):
 
 
 def test_a_mode_without_a_unix_socket(start):
-    start("--unix-mode", "0660").wait_for_line("^WARN.*unix_mode means nothing without a unix: in listen")
+    start("--unix-mode", "0660").wait_for_line(" WARN .*unix_mode means nothing without a unix: in listen")
 
 
 # --- what is refused ----------------------------------------------------------------------------
@@ -333,7 +333,7 @@ def test_a_bad_option(options):
 
 
 OPTIONS = """
-    listen unix-mode id config echo log-format log-level help version
+    listen unix-mode id config echo log-format log-level log-sessions help version
     workers acceptors event-batch
     read-deadline write-deadline handshake-deadline close-deadline ping-interval drain
     max-message max-connections tx-queue-limit memory-limit
@@ -375,7 +375,7 @@ def test_a_config_file(start, config):
         f"listen = 127.0.0.1:{port}\nid = node7\nmax_message = 1000\nlog_format = json\nlog-level = debug\n"
     )
     gateway = start("--config", path, listen=[f"127.0.0.1:{port}"], say_where=False)
-    gateway.wait_for_line(r'"started".*"node7"|"node7".*"started"')
+    gateway.wait_for_line(r'"msg":"started: .*"id":"node7".*"version":')
     with gateway.login("alice") as client:
         client.text("x" * 1001)
         client.expect_close(1009)
@@ -480,7 +480,7 @@ def test_socket_activation(start, acceptors):
     """Both are served, and the default port is not bound."""
     with passed_sockets() as (addresses, popen):
         gateway = start("--acceptors", acceptors, listen=addresses, say_where=False, **popen)
-    assert not gateway.matching("^WARN")
+    assert not gateway.matching(" WARN ")
     clients = [gateway.login(f"user{number}", spec=addresses[number % 2]) for number in range(8)]
     clients[0].text("hello")
     for client in clients[1:]:
@@ -495,7 +495,7 @@ def test_socket_activation_in_place_of_listen(start, tmp_path):
         gateway = start(
             *("--listen", f"unix:{path}", "--listen", addresses[0]), listen=addresses, say_where=False, **popen
         )
-    (line,) = gateway.matching("^WARN")
+    (line,) = gateway.matching(" WARN ")
     assert f"nobody listens on unix:{path}: systemd has passed {','.join(addresses)}" in line
     assert not path.exists()
     gateway.login("alice").round_trip()

@@ -179,7 +179,8 @@ def test_a_life_in_a_clean_root(root, packages, tmp_path):
     ):
         assert (root / "usr/share" / path).is_file(), path
     # Compressed or not, as their size may be.
-    for page in ("proto/PROTOCOL", "server/admin/README", "server/config/README", "tools/deploy/README"):
+    config_pages = ("server/config/LOGGING", "server/config/README")
+    for page in ("proto/PROTOCOL", "server/admin/README", *config_pages, "tools/deploy/README"):
         assert list((root / "usr/share/doc/tidegate").glob(f"{page}.md*")), page
 
     # Run by hand as its account, with the config as edited.

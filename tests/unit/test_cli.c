@@ -149,11 +149,11 @@ static void test_version(void **state)
 static void test_help_names_every_option(void **state)
 {
 	static const char *const names[] = {"--listen=", "--id=", "--config=", "--echo",
-		"--log-format=", "--log-level=", "--workers=", "--acceptors=", "--read-deadline=",
-		"--write-deadline=", "--handshake-deadline=", "--close-deadline=",
-		"--ping-interval=", "--max-message=", "--max-connections=", "--tx-queue-limit=",
-		"--memory-limit=", "--tx-memory-limit=", "--event-batch=", "--drain=", "--help",
-		"--usage", "--version", "(default 5)", "Example:"};
+		"--log-format=", "--log-level=", "--log-sessions=", "--workers=", "--acceptors=",
+		"--read-deadline=", "--write-deadline=", "--handshake-deadline=",
+		"--close-deadline=", "--ping-interval=", "--max-message=", "--max-connections=",
+		"--tx-queue-limit=", "--memory-limit=", "--tx-memory-limit=", "--event-batch=",
+		"--drain=", "--help", "--usage", "--version", "(default 5)", "Example:"};
 
 	RUN("--help", NULL);
 	check_exit(0);
@@ -259,14 +259,14 @@ static void test_command_line_wins_over_file_over_defaults(void **state)
 	assert_string_equal(config.id, "line");
 	assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
 	assert_false(config.echo);
-	assert_true(config.has_file);
+	assert_string_equal(config.file, path);
 }
 
 static void test_listeners_of_the_highest_source_that_names_any(void **state)
 {
 	PARSE("--echo", NULL);
 	assert_true(config.echo);
-	assert_false(config.has_file);
+	assert_null(config.file);
 	assert_int_equal(config.listen_count, 1);
 	assert_string_equal(config.listen[0], ":8000");
 

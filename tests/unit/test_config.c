@@ -58,8 +58,9 @@ static void test_defaults(void **state)
 	assert_string_equal(config.id, "demo");
 	assert_int_equal(config.listen_count, 1);
 	assert_string_equal(config.listen[0], ":8000");
-	assert_int_equal(config.log_format, LOG_FORMAT_TEXT);
+	assert_int_equal(config.log_format, LOG_FORMAT_AUTO);
 	assert_int_equal(config.log_level, LOG_LEVEL_INFO);
+	assert_int_equal(config.log_sessions, LOG_SESSIONS_AUTO);
 	assert_false(config.echo);
 }
 
@@ -233,7 +234,12 @@ static void test_words(void **state)
 	assert_int_equal(config.log_format, LOG_FORMAT_JSON);
 	check_set("log_format", "text");
 	assert_int_equal(config.log_format, LOG_FORMAT_TEXT);
-	check_refused(-EINVAL, "log_format", "xml", "log_format: \"xml\" is not text or json");
+	check_set("log_format", "tutorial");
+	assert_int_equal(config.log_format, LOG_FORMAT_TUTORIAL);
+	check_set("log_format", "auto");
+	assert_int_equal(config.log_format, LOG_FORMAT_AUTO);
+	check_refused(-EINVAL, "log_format", "xml",
+		"log_format: \"xml\" is not auto, tutorial, text or json");
 	check_set("log_level", "debug");
 	assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
 	check_set("log_level", "info");
@@ -245,6 +251,14 @@ static void test_words(void **state)
 	check_refused(-EINVAL, "log_level", "loud",
 		"log_level: \"loud\" is not debug, info, warn or error");
 	check_refused(-EINVAL, "echo", "maybe", "echo: \"maybe\" is not true or false");
+	check_set("log_sessions", "yes");
+	assert_int_equal(config.log_sessions, LOG_SESSIONS_YES);
+	check_set("log_sessions", "off");
+	assert_int_equal(config.log_sessions, LOG_SESSIONS_NO);
+	check_set("log_sessions", "auto");
+	assert_int_equal(config.log_sessions, LOG_SESSIONS_AUTO);
+	check_refused(
+		-EINVAL, "log_sessions", "some", "log_sessions: \"some\" is not yes, no or auto");
 }
 
 static void test_echo_is_true_or_false(void **state)
@@ -288,7 +302,8 @@ static void test_unknown_names(void **state)
 	check_refused(
 		-ENOENT, "lsiten", "5", "unknown option \"lsiten\"; did you mean \"listen\"?");
 	check_refused(-ENOENT, "colour", "red",
-		"unknown option \"colour\"; there are listen, unix_mode, id, log_format, log_level, echo, admin, "
+		"unknown option \"colour\"; there are listen, unix_mode, id, log_format, log_level, "
+		"log_sessions, echo, admin, "
 		"admin_token, "
 		"demo, workers, "
 		"acceptors, read_deadline, write_deadline, handshake_deadline, close_deadline, "
@@ -302,7 +317,7 @@ static void test_messages_are_one_line(void **state)
 	char value[4 * CONFIG_ERROR_MAX];
 
 	check_refused(-EINVAL, "log_format", "a\nb\x1b[2J",
-		"log_format: \"a?b?[2J\" is not text or json");
+		"log_format: \"a?b?[2J\" is not auto, tutorial, text or json");
 	memset(value, 'v', sizeof(value) - 1);
 	value[sizeof(value) - 1] = '\0';
 	assert_int_equal(config_set(&config, "id", value, error), -EINVAL);
@@ -448,7 +463,8 @@ static void test_reload_takes_what_may_change(void **state)
 	fresh.read_deadline = 90;
 	fresh.drain = 7;
 	fresh.log_level = LOG_LEVEL_DEBUG;
-	assert_int_equal(config_reload(&config, &fresh, keep_warning), 3);
+	fresh.log_sessions = LOG_SESSIONS_YES;
+	assert_int_equal(config_reload(&config, &fresh, keep_warning), 4);
 	assert_string_equal(warnings, "");
 	assert_memory_equal(&config, &fresh, sizeof(config));
 }

@@ -124,7 +124,8 @@ static void test_errors_name_their_line(void **state)
 	check_refused("worker = 1\n", "1: unknown option \"worker\"; did you mean \"workers\"?");
 	check_refused("drain =\n", "1: drain: \"\" is not a number of seconds from 0 to 3600");
 	check_refused("= 5\n",
-		"1: unknown option \"\"; there are listen, unix_mode, id, log_format, log_level, echo, admin, "
+		"1: unknown option \"\"; there are listen, unix_mode, id, log_format, log_level, "
+		"log_sessions, echo, admin, "
 		"admin_token, "
 		"demo, workers, "
 		"acceptors, read_deadline, write_deadline, handshake_deadline, close_deadline, "

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -124,7 +125,7 @@ static void start(enum log_format format, enum log_level level)
 
 static void test_lines_come_in_order(void **state)
 {
-	start(LOG_FORMAT_TEXT, LOG_LEVEL_DEBUG);
+	start(LOG_FORMAT_TUTORIAL, LOG_LEVEL_DEBUG);
 	log_debug(0, "one");
 	log_info(handle_make(1, 2, 3), "two %d", 2);
 	log_warn(0, "three");
@@ -149,9 +150,80 @@ static void test_json_lines(void **state)
 	assert_memory_equal(capture.text, "{\"time\":\"20", 11);
 }
 
+/* A pipe is no terminal. */
+static void test_into_a_pipe_lines_have_the_time(void **state)
+{
+	start(LOG_FORMAT_AUTO, LOG_LEVEL_INFO);
+	assert_false(log_is_on_terminal());
+	log_warn(0, "hello");
+	log_stop();
+	wait_for("Z WARN  hello\n");
+	assert_memory_equal(capture.text, "20", 2);
+	assert_int_equal(count_of("demo"), 0);
+}
+
+/* As systemd sets it, to the pipe that is standard error. */
+static void set_journal_stream(void)
+{
+	char stream[64];
+	struct stat file;
+
+	assert_int_equal(fstat(STDERR_FILENO, &file), 0);
+	snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)file.st_dev, (uintmax_t)file.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+}
+
+static void test_into_the_journal_lines_have_priorities(void **state)
+{
+	set_journal_stream();
+	log_complain("no %s", "port");
+	start(LOG_FORMAT_AUTO, LOG_LEVEL_DEBUG);
+	log_debug(0, "one");
+	log_info(0, "two");
+	log_warn(0, "three");
+	log_error(0, "four");
+	log_stop();
+	wait_for("four");
+	assert_memory_equal(capture.text, "<3>tidegate: no port\n<7>20", 26);
+	for (const char *line = capture.text; *line; line = strchr(line, '\n') + 1) {
+		assert_int_equal(line[0], '<');
+	}
+	assert_non_null(strstr(capture.text, "\n<6>20"));
+	assert_non_null(strstr(capture.text, "\n<4>20"));
+	assert_non_null(strstr(capture.text, "\n<3>20"));
+	start(LOG_FORMAT_JSON, LOG_LEVEL_INFO);
+	unsetenv("JOURNAL_STREAM");
+	log_info(0, "five");
+	wait_for("<6>{\"time\":");
+}
+
+static void test_without_the_journal_complaints_are_plain(void **state)
+{
+	setenv("JOURNAL_STREAM", "1:2", 1);
+	log_complain("no %s", "port");
+	unsetenv("JOURNAL_STREAM");
+	wait_for("port");
+	assert_string_equal(capture.text, "tidegate: no port\n");
+}
+
+static void test_fields_are_for_json(void **state)
+{
+	const struct log_field fields[] = {LOG_FIELD_NUMBER("code", 4001)};
+
+	start(LOG_FORMAT_JSON, LOG_LEVEL_INFO);
+	log_write_fields(LOG_LEVEL_INFO, handle_make(1, 2, 3), fields, 1, "user %s out", "a");
+	wait_for(
+		"\"msg\":\"user a out\",\"id\":\"demo\",\"listen\":\":8000\",\"module\":\"Server\","
+		"\"conn\":\"1.2.3\",\"code\":4001}\n");
+	log_stop();
+	start(LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+	log_write_fields(LOG_LEVEL_INFO, 0, fields, 1, "user %s out", "b");
+	wait_for("INFO  user b out\n");
+}
+
 static void test_less_weighty_lines_are_not_logged(void **state)
 {
-	start(LOG_FORMAT_TEXT, LOG_LEVEL_WARN);
+	start(LOG_FORMAT_TUTORIAL, LOG_LEVEL_WARN);
 	log_info(0, "kept out");
 	log_warn(0, "let in");
 	log_set_level(LOG_LEVEL_DEBUG);
@@ -169,7 +241,7 @@ static void test_without_a_writer_lines_are_written_at_once(void **state)
 	log_set_level(LOG_LEVEL_INFO);
 	log_error(0, "before the start");
 	wait_for("before the start");
-	start(LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+	start(LOG_FORMAT_TUTORIAL, LOG_LEVEL_INFO);
 	log_stop();
 	log_stop();
 	log_error(0, "after the stop");
@@ -178,8 +250,8 @@ static void test_without_a_writer_lines_are_written_at_once(void **state)
 
 static void test_start_twice_is_refused(void **state)
 {
-	start(LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
-	assert_int_equal(log_start(LOG_FORMAT_TEXT, LOG_LEVEL_INFO, "demo", ":8000"), -EBUSY);
+	start(LOG_FORMAT_TUTORIAL, LOG_LEVEL_INFO);
+	assert_int_equal(log_start(LOG_FORMAT_TUTORIAL, LOG_LEVEL_INFO, "demo", ":8000"), -EBUSY);
 	log_info(0, "still there");
 	wait_for("still there");
 }
@@ -196,7 +268,7 @@ static void test_threads_do_not_mix_their_lines(void **state)
 {
 	pthread_t threads[THREADS];
 
-	start(LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+	start(LOG_FORMAT_TUTORIAL, LOG_LEVEL_INFO);
 	for (uintptr_t i = 0; i < THREADS; i++) {
 		assert_int_equal(pthread_create(&threads[i], NULL, log_some, (void *)i), 0);
 	}
@@ -236,7 +308,7 @@ static void test_flood_is_cut_and_counted_unasked(void **state)
 {
 	pthread_t thread;
 
-	start(LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+	start(LOG_FORMAT_TUTORIAL, LOG_LEVEL_INFO);
 	assert_int_equal(pthread_create(&thread, NULL, flood, NULL), 0);
 	/* The place falls silent: the writer must speak by itself, at the level of the place. */
 	wait_for("left out ");
@@ -255,7 +327,7 @@ static void test_stop_says_what_was_left_out(void **state)
 {
 	pthread_t thread;
 
-	start(LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+	start(LOG_FORMAT_TUTORIAL, LOG_LEVEL_INFO);
 	assert_int_equal(pthread_create(&thread, NULL, flood, NULL), 0);
 	while (count_of("] flood ") < LOG_LINES_PER_S) {
 		read_some();
@@ -282,7 +354,7 @@ static void test_one_place_does_not_silence_another(void **state)
 	static struct log_tally places[2] = {
 		LOG_TALLY(LOG_LINES_PER_S), LOG_TALLY(LOG_LINES_PER_S)};
 
-	start(LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+	start(LOG_FORMAT_TUTORIAL, LOG_LEVEL_INFO);
 	for (unsigned i = 0; i < 2 * LOG_LINES_PER_S; i++) {
 		log_from(&places[0], "loud");
 		if (i % LOG_LINES_PER_S == 0) {
@@ -338,7 +410,7 @@ static void test_what_repeats_becomes_a_number(void **state)
 	};
 	static struct log_tally tally = LOG_TALLY(1);
 
-	start(LOG_FORMAT_TEXT, LOG_LEVEL_WARN);
+	start(LOG_FORMAT_TUTORIAL, LOG_LEVEL_WARN);
 	for (unsigned i = 0; i < REPEATS; i++) {
 		assert_false(log_admits(&tally, LOG_LEVEL_INFO, "below the level"));
 		if (log_admits(&tally, LOG_LEVEL_WARN, "repeats")) {
@@ -369,7 +441,7 @@ static size_t log_without_limit(size_t lines)
 
 static void test_full_pipe_stops_nobody(void **state)
 {
-	start(LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+	start(LOG_FORMAT_TUTORIAL, LOG_LEVEL_INFO);
 	/* Some 3 MB, of which pipe and buffers hold a tenth: the test hangs where a line waits. */
 	size_t logged = log_without_limit(30000);
 	wait_for(" lines dropped: the log's reader is too slow");
@@ -392,7 +464,7 @@ static void test_stop_gives_up_on_a_stuck_reader(void **state)
 {
 	struct timespec before;
 
-	start(LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+	start(LOG_FORMAT_TUTORIAL, LOG_LEVEL_INFO);
 	log_without_limit(2000); /* fills the pipe, not the buffers */
 	clock_gettime(CLOCK_MONOTONIC, &before);
 	log_stop();
@@ -400,18 +472,18 @@ static void test_stop_gives_up_on_a_stuck_reader(void **state)
 	assert_true(took > 0.9 && took < 5);
 	/* Nobody writes directly now: it would hang. */
 	log_error(0, "after the stop");
-	assert_int_equal(log_start(LOG_FORMAT_TEXT, LOG_LEVEL_INFO, "demo", ":8000"), -EBUSY);
+	assert_int_equal(log_start(LOG_FORMAT_TUTORIAL, LOG_LEVEL_INFO, "demo", ":8000"), -EBUSY);
 	/* The thread left behind ends when the reader comes back, and has lost nothing. */
 	wait_for("after the stop");
 	assert_int_equal(count_of("] into the pipe"), 2000);
-	start(LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+	start(LOG_FORMAT_TUTORIAL, LOG_LEVEL_INFO);
 }
 
 static void test_stop_waits_for_a_slow_reader(void **state)
 {
 	pthread_t thread;
 
-	start(LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+	start(LOG_FORMAT_TUTORIAL, LOG_LEVEL_INFO);
 	log_without_limit(2000);
 	/* Stops in another thread; this one reads. */
 	assert_int_equal(
@@ -425,7 +497,7 @@ static void test_stop_waits_for_a_slow_reader(void **state)
 
 static void test_nonblocking_pipe_loses_nothing(void **state)
 {
-	start(LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+	start(LOG_FORMAT_TUTORIAL, LOG_LEVEL_INFO);
 	assert_int_equal(fcntl(STDERR_FILENO, F_SETFL, O_NONBLOCK), 0);
 	log_without_limit(2000);
 	while (count_of("] into the pipe") < 2000) {
@@ -469,7 +541,7 @@ static void test_signals_are_for_others(void **state)
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGUSR1};
 	sigset_t mine;
 
-	start(LOG_FORMAT_TEXT, LOG_LEVEL_INFO);
+	start(LOG_FORMAT_TUTORIAL, LOG_LEVEL_INFO);
 	uint64_t blocked = blocked_signals_of("Name:\tlog\n");
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
 		assert_true(blocked >> (signals[i] - 1) & 1);
@@ -484,6 +556,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_lines_come_in_order),
 		TEST(test_json_lines),
+		TEST(test_into_a_pipe_lines_have_the_time),
+		TEST(test_into_the_journal_lines_have_priorities),
+		TEST(test_without_the_journal_complaints_are_plain),
+		TEST(test_fields_are_for_json),
 		TEST(test_less_weighty_lines_are_not_logged),
 		TEST(test_without_a_writer_lines_are_written_at_once),
 		TEST(test_start_twice_is_refused),

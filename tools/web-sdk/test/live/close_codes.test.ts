@@ -58,7 +58,7 @@ describe('1013 overloaded', () => {
     await bob.client.login()
     road.stall()
     const text = 'x'.repeat(60_000)
-    const isCut = () => server.matching(/connection of alice closed/).length > 0
+    const isCut = () => server.matching(/user alice out:/).length > 0
     await until('the gateway cuts alice off', async () => {
       await bob.client.sendText(text)
       return isCut()

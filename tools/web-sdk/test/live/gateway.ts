@@ -64,7 +64,8 @@ export class Gateway {
   private constructor(port: number, options: readonly string[]) {
     this.port = port
     this.#options = options
-    const words = ['--listen', `${HOST}:${port}`, '--log-level', 'debug', '--workers', '2', ...options]
+    const log = ['--log-level', 'debug', '--log-sessions', 'yes'] // tests wait for the lines of logins and ends
+    const words = ['--listen', `${HOST}:${port}`, ...log, '--workers', '2', ...options]
     this.#child = spawn(binary(), words, { stdio: ['ignore', 'pipe', 'pipe'] })
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       if (stream) {
@@ -120,7 +121,7 @@ export class Gateway {
   /** The logins so far, oldest first. */
   logins(user?: string): Login[] {
     return this.lines
-      .map((line) => /user (.*) in from .*:(\d+)\s+id=/.exec(line))
+      .map((line) => /user (.*) in from .*:(\d+) conn=/.exec(line))
       .flatMap((match) => (match ? [{ user: match[1] ?? '', port: Number(match[2]) }] : []))
       .filter((login) => user === undefined || login.user === user)
   }
@@ -132,7 +133,7 @@ export class Gateway {
 
   /** How many of `user`'s connections are open, as the gateway sees it. */
   open(user: string): number {
-    const ended = this.lines.filter((line) => line.includes(`connection of ${user} closed `)).length
+    const ended = this.lines.filter((line) => line.includes(`user ${user} out: `)).length
     return this.logins(user).length - ended
   }
 
