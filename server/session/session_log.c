@@ -77,13 +77,17 @@ enum log_level session_log_end_level(enum close_reason reason)
 /* Where troubles come to a thousand at once, it is their number that tells. */
 static bool admits_end(enum log_level level, enum close_reason reason)
 {
-	static struct log_tally usual = LOG_TALLY(LOG_LINES_PER_S);
+	static struct log_tally usual[CLOSE_REASON_COUNT] = {
+#define CLOSE_REASON(name, code, counter, text, log, words)                                        \
+	[CLOSE_REASON_##name] = LOG_TALLY(LOG_LINES_PER_S),
+#include "../../proto/close_reason.def"
+	};
 	static struct log_tally troubles[CLOSE_REASON_COUNT] = {
 #define CLOSE_REASON(name, code, counter, text, log, words) [CLOSE_REASON_##name] = LOG_TALLY(1),
 #include "../../proto/close_reason.def"
 	};
-	struct log_tally *tally = level > LOG_LEVEL_INFO ? &troubles[reason] : &usual;
-	return log_admits(tally, level, close_reason_log(reason));
+	struct log_tally *tallies = level > LOG_LEVEL_INFO ? troubles : usual;
+	return log_admits(&tallies[reason], level, close_reason_log(reason));
 }
 
 static void write_end(const struct sessions *sessions, const struct conn *conn, uint16_t code,
