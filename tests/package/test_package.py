@@ -172,8 +172,11 @@ def test_a_life_in_a_clean_root(root, packages, tmp_path):
         "doc/tidegate/README.md.gz",
         "doc/tidegate/changelog.gz",
         "doc/tidegate/copyright",
+        "doc/tidegate/examples/alerts.yml",
+        "doc/tidegate/examples/grafana.json",
         "doc/tidegate/examples/haproxy.cfg",
         "doc/tidegate/examples/nginx.conf",
+        "doc/tidegate/examples/prometheus.yml",
         "doc/tidegate/examples/sysctl.conf",
         "man/man1/tidegate.1.gz",
     ):
