@@ -47,6 +47,14 @@ def find(build, name):
     return path
 
 
+def find_other(build, name):
+    """The same of a build of another commit, which this tree cannot make."""
+    if not is_program(build / name) and not (build / "build.ninja").is_file():
+        fail(f"{shown(build / name)} is missing: --against is the folder of another commit's build, which is made in a "
+             f'checkout of that commit (bench/README.md, "Two builds")')
+    return find(build, name)
+
+
 def find_gateway(args):
     """That of `args.build`, or the one that `args.gateway` names."""
     if not args.gateway:

@@ -101,7 +101,7 @@ class Servers:
         return [programs.find_gateway(self.args), *self.options(row, port, workers or row.workers)]
 
     def old(self, row, port):
-        return [programs.find(self.args.against, programs.GATEWAY), *self.options(row, port, row.workers)]
+        return [programs.find_other(self.args.against, programs.GATEWAY), *self.options(row, port, row.workers)]
 
     def options(self, row, port, workers):
         admin = ["--admin", f"127.0.0.1:{self.admin_port}"] if row.has_admin else []

@@ -108,12 +108,12 @@ def test_a_build_for_debugging_is_no_measure(tmp_path, capsys):
 
 
 def test_idle_says_what_a_user_costs():
-    said = run_script("idle", "--build", BUILD, "--connections", 1000, "--settle", 0, "--interval", 1, "--seconds", 1)
+    said = run_script("idle", "--build", BUILD, "--connections", 1000, "--settle", 0, "--interval", 0.5, "--seconds", 0.5)
     memory = re.search(r"^memory  (\d+) bytes resident per connection \(([\d,]+) with 1,000, ([\d,]+) at the start\)$",
                        said, re.MULTILINE)
     each, now, start = (int(figure.replace(",", "")) for figure in memory.groups())
     assert each == round((now - start) / 1000) and each > 100
-    [(answered, sent)] = re.findall(r"^cpu     [\d.]+ % of one core for 1,000 connections that heartbeat every 1 s "
+    [(answered, sent)] = re.findall(r"^cpu     [\d.]+ % of one core for 1,000 connections that heartbeat every 0.5 s "
                                     r"\(([\d,]+) of ([\d,]+) answered\)$", said, re.MULTILINE)
     assert answered == sent != "0"
 
@@ -247,7 +247,11 @@ def test_compare_adds_rounds_while_two_builds_are_not_told_apart(tmp_path):
 
 def test_compare_names_the_build_that_is_not_there(tmp_path):
     said = run_script("compare", "--build", BINARY.parents[1], "--against", tmp_path, code=1)
-    assert f"{tmp_path}/server/tidegate is missing" in said and f"ninja -C {tmp_path} server/tidegate" in said
+    assert f"{tmp_path}/server/tidegate is missing" in said and "in a checkout of that commit" in said
+    assert "meson setup" not in said, "which would build this commit there"
+    (tmp_path / "build.ninja").write_text("rule cc\nbuild server/tidegate: link a.o\n", encoding="utf-8")
+    said = run_script("compare", "--build", BUILD, "--against", tmp_path, code=1)
+    assert f"ninja -C {tmp_path} server/tidegate" in said
 
 
 @needs_valgrind
