@@ -150,7 +150,7 @@ def test_one_that_is_cut_ends_no_run_among_others(tmp_path):
         result = run_json(tmp_path / "result", *words, server.url, code=1)
     assert result["faults"]["connections_cut"] == 1 and result["close_code"] == 1013
     assert result["latency_ns"]["count"] > 2 * 90, "the others have got all"
-    assert 90 - faulty.FAULTY < result["last_receiver_ns"]["count"] <= 100
+    assert 90 - faulty.FAULTY < result["last_receiver_ns"]["count"] <= 101, "one may belong to the next window"
 
 
 def test_newcomer_that_is_refused_ends_no_run_among_others(tmp_path):
