@@ -21,6 +21,7 @@ enum {
 	OPTIONS_PAYLOAD_MAX = 16 << 20,
 	OPTIONS_USER_LEN = 7, /* u000001; all the same so that fan-outs have one size */
 	OPTIONS_USER_MAX = 999999,
+	OPTIONS_SHARING_MIN = 1000, /* connections that share what a server touches for the first */
 };
 
 /* Owner:  main.

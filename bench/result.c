@@ -75,7 +75,7 @@ static void print_server(const struct options *options, const struct measurement
 		100 * used_s / seconds_of(measurement),
 		text_count(&per_cpu, answers_of(measurement) / used_s), options->scenario->unit,
 		text_size(&memory, (double)measurement->rss_after));
-	if (measurement->last.opened > 0) {
+	if (measurement->last.opened > 0 && options_connections(options) >= OPTIONS_SHARING_MIN) {
 		printf(", %s more per connection",
 			text_size(&each, growth / options_connections(options)));
 	}

@@ -106,8 +106,10 @@ static json_t *server_json(const struct options *options, const struct measureme
 	json_object_set_new(json, "per_cpu_s", json_real(cpu_s > 0 ? answers / cpu_s : 0));
 	json_object_set_new(json, "rss_before", count(measurement->rss_before));
 	json_object_set_new(json, "rss_after", count(measurement->rss_after));
-	json_object_set_new(
-		json, "rss_per_connection", json_real(growth / options_connections(options)));
+	json_object_set_new(json, "rss_per_connection",
+		options_connections(options) < OPTIONS_SHARING_MIN
+			? json_null()
+			: json_real(growth / options_connections(options)));
 	return json;
 }
 

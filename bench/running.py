@@ -13,8 +13,9 @@ import tempfile
 import time
 
 import loads
+import programs
+from programs import BUILD, GENERATOR, ROOT, fail
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 START_S = 60  # until a server must answer
 RUN_S = 600   # until a generator must have ended
 OPENING = (b"GET /?user=probe HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -27,10 +28,6 @@ class PeerFailed(Exception):
     """A peer that lost something, or could not take the load."""
 
 
-def fail(message):
-    sys.exit(f"{pathlib.Path(sys.argv[0]).name}: {message}")
-
-
 def show_progress(text):
     if sys.stderr.isatty():
         columns = shutil.get_terminal_size().columns
@@ -40,12 +37,17 @@ def show_progress(text):
 # --- arguments ------------------------------------------------------------------------------------
 
 
+def add_build(parser):
+    """Where the programs are."""
+    add = parser.add_argument
+    add("--build", type=pathlib.Path, default=BUILD, help="folder of the build to measure (default: %(default)s)")
+    add("--gateway", type=pathlib.Path, help="the gateway's binary (default: that of --build)")
+
+
 def add_arguments(parser, *, rows, known, rounds, seconds):
     """What all comparisons are told."""
     add = parser.add_argument
-    add("--build", type=pathlib.Path, default=ROOT / "build/release",
-        help="build directory of gateway, bench and floor (default: %(default)s)")
-    add("--gateway", type=pathlib.Path, help="the gateway's binary (default: that of --build)")
+    add_build(parser)
     add("--rows", default=",".join(rows), help=f"of {', '.join(known)} (default: %(default)s)")
     add("--rounds", type=int, default=rounds, help="of each row (default: %(default)s)")
     add("--seconds", type=float, default=seconds,
@@ -59,7 +61,6 @@ def add_arguments(parser, *, rows, known, rounds, seconds):
 def parse_arguments(parser, known):
     """Checks what add_arguments has added; `rows` becomes a list."""
     args = parser.parse_args()
-    args.gateway = args.gateway or args.build / "server/tidegate"
     args.rows = args.rows.split(",")
     if set(args.rows) - set(known):
         parser.error(f"rows are {', '.join(known)}")
@@ -83,25 +84,35 @@ def free_port():
 
 
 class Servers:
-    """How each server is started: command(row, port). `old` is another build's gateway."""
+    """How each server is started: command(row, port). `old` is another build's gateway. `admin_port` is that of
+    the gateway that runs, where its row asks for one."""
 
-    def __init__(self, args, old=None):
+    admin_port = None
+
+    def __init__(self, args):
         self.args = args
         self.build = args.build
         self.known = {"gateway": self.gateway, "floor": self.floor, "lws": self.lws, "ws": self.ws}
         self.known["one"] = lambda row, port: self.gateway(row, port, workers=1)
-        if old:
-            self.known["old"] = lambda row, port: [old, *self.gateway(row, port)[1:]]
+        if getattr(args, "against", None):
+            self.known["old"] = self.old
 
     def gateway(self, row, port, workers=None):
-        return [self.args.gateway, "--listen", f"127.0.0.1:{port}", "--workers", str(workers or row.workers),
-                "--log-level", "warn", "--drain", "0", *row.gateway]
+        return [programs.find_gateway(self.args), *self.options(row, port, workers or row.workers)]
+
+    def old(self, row, port):
+        return [programs.find_other(self.args.against, programs.GATEWAY), *self.options(row, port, row.workers)]
+
+    def options(self, row, port, workers):
+        admin = ["--admin", f"127.0.0.1:{self.admin_port}"] if row.has_admin else []
+        return ["--listen", f"127.0.0.1:{port}", "--workers", str(workers), "--log-level", "warn", "--drain", "0",
+                *admin, *row.gateway]
 
     def floor(self, row, port):
-        return [self.build / "bench/tidegate-floor", "--listen", f"127.0.0.1:{port}", *row.floor]
+        return [programs.find(self.build, "bench/tidegate-floor"), "--listen", f"127.0.0.1:{port}", *row.floor]
 
     def lws(self, row, port):
-        return [self.build / "bench/lws_peer", str(port)]
+        return [programs.find(self.build, "bench/lws_peer"), str(port)]
 
     def ws(self, row, port):
         return ["node", ROOT / "bench/peers/ws/server.js", str(port)]
@@ -116,18 +127,24 @@ class Servers:
                                   capture_output=True, text=True)
             if done.returncode:
                 fail(f"npm ci failed for the peer ws:\n{done.stderr}")
-        for binary in (self.known[name](loads.ROWS[0], 0)[0], self.build / "bench/tidegate-bench"):
-            if not shutil.which(binary):
-                fail(f"{binary} is missing: build it (see bench/README.md)")
+        [program, *_] = self.known[name](loads.ROWS[0], 0)  # which ends where a build has not got it
+        if not shutil.which(program):
+            fail(f"{program} is missing: tools/setup --tests installs it")
+        programs.find(self.build, GENERATOR)
+        if name == "gateway":
+            programs.gateway_to_measure(self.args)
 
     @contextlib.contextmanager
     def running(self, name, row):
-        port = free_port()
+        port, self.admin_port = free_port(), free_port()
         command = [str(word) for word in self.known[name](row, port)]
         with tempfile.TemporaryFile() as log:
             process = subprocess.Popen(self.placed(command, row), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
             try:
-                wait_until_answering(process, port, log)
+                if row.has_admin and name in GATEWAYS:
+                    wait_until_ready(process, self.admin_port, log)
+                else:
+                    wait_until_answering(process, port, log)
                 yield process.pid, f"ws://127.0.0.1:{port}/"
                 self.end(process)
             finally:
@@ -152,18 +169,29 @@ def cpus_of(row, args, own):
 
 
 def wait_until_answering(process, port, log):
+    """Until a client is taken; whatever it is told, for peers speak differently."""
+    # Asked for an answer: the gateway's own probe of the port listens for a moment, and resets.
+    wait_for_answer(process, port, log, OPENING, b"")
+
+
+def wait_until_ready(process, admin_port, log):
+    """The same, without any client: workers have touched nothing yet."""
+    wait_for_answer(process, admin_port, log, b"GET /readyz HTTP/1.0\r\n\r\n", b"HTTP/1.0 200 ", b"HTTP/1.1 200 ")
+
+
+def wait_for_answer(process, port, log, request, *answers):
+    """Until what listens on the port begins its answer with one of `answers`."""
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as probe:
-            # Asked for an answer: the gateway's own probe of the port listens for a moment, and resets.
-            probe.sendall(OPENING)
-            probe.recv(1)
-            return
+            probe.sendall(request)
+            if probe.recv(64).startswith(answers):
+                return
         if process.poll() is not None:
             break
         time.sleep(0.02)
     log.seek(0)
-    fail(f"{' '.join(process.args)} did not start: {log.read().decode(errors='replace').strip()}")
+    fail(f"{' '.join(map(str, process.args))} did not start: {log.read().decode(errors='replace').strip()}")
 
 
 # --- the generator --------------------------------------------------------------------------------
@@ -175,7 +203,7 @@ class Bench:
 
     def command(self, row, words, url, pid, blind, result):
         return ([*pinned(*cpus_of(row, self.args, self.args.bench_cpu)),
-                 str(self.args.build / "bench/tidegate-bench"), *words] + (["--blind"] if blind else []) + ["--server-pid", str(pid), "--json", result, url])
+                 str(self.args.build / GENERATOR), *words] + (["--blind"] if blind else []) + ["--server-pid", str(pid), "--json", result, url])
 
     def run(self, row, name, words, url, pid):
         """Runs the generator once and returns its result."""
@@ -209,24 +237,7 @@ class Bench:
             }
 
     def measure_memory(self, row, name, pid, url):
-        """The slope between two numbers of connections: what the process itself takes cancels out."""
-        words = ["login", "-c", "2000", "-t", str(self.args.settle + 60)]
-        base = subprocess.Popen(self.command(row, words, url, pid, False, os.devnull),
-                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            wait_for_connections(pid, 2000)
-            time.sleep(self.args.settle)
-            words = ["login", "-c", "16000", "--first-user", "2000", "-t", str(self.args.settle)]
-            result = self.run(row, name, words, url, pid)
-        finally:
-            base.kill()
-            base.wait()
-        return {"rss": result["server"]["rss_per_connection"]}
-
-
-def wait_for_connections(pid, count):
-    deadline = time.monotonic() + START_S
-    while len(os.listdir(f"/proc/{pid}/fd")) < count:
-        if time.monotonic() > deadline:
-            fail(f"there were no {count} connections within {START_S} s")
-        time.sleep(0.05)
+        """Resident bytes beyond those of a server that nobody has called yet, by connections."""
+        time.sleep(self.args.settle)
+        words = ["login", "-c", str(loads.IDLE_USERS), "-t", str(self.args.settle)]
+        return {"rss": self.run(row, name, words, url, pid)["server"]["rss_per_connection"]}

@@ -13,6 +13,7 @@ class Threat:
         self.goals = goals
         self.gateway = ()  # its options and
         self.workers = 1   # its workers, as running.Servers asks for them
+        self.has_admin = False
 
 
 class Victims:

@@ -10,7 +10,7 @@
 
 enum {
 	/* Of an established TCP connection that is idle: socket, file, inode, dentry and epoll item
-	 * in the kernel take 4 to 8 KB, the gateway's own share is 220 bytes. */
+	 * in the kernel take 4 to 8 KB, the gateway's own share is a quarter of a KB. */
 	CONNECTION_BYTES = 6400,
 	/* After an outage clients come back within 2 to 10 s, at random: so many in 1,000 of them
 	 * within 100 ms, which is how long a busy acceptor may take to come round. */

@@ -1,6 +1,7 @@
 """The admin port for machines and backends: what can be asked, what comes of it."""
 
 import http.client
+import json
 import re
 import signal
 import subprocess
@@ -118,6 +119,32 @@ def test_promtool_accepts_the_metrics(serve):
         ["promtool", "check", "metrics"], input=text, capture_output=True, timeout=TIMEOUT, check=False
     )
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
+
+
+def grown(text):
+    """Each sample that is served as a series that Prometheus would have by now, a minute between two values."""
+    for name, labels in re.findall(r"^(\w+)(?:\{(.*)\})? \S+$", text, re.MULTILINE):
+        yield f'{name}{{{labels + "," if labels else ""}job="tidegate",instance="a"}}'
+
+
+def test_the_dashboard_draws_what_is_served(serve, tmp_path):
+    """Each query of a panel has an answer when all that is served grows."""
+    served = list(grown(serve()[1].get("/metrics").body.decode()))
+    if not any(name.startswith("tidegate_jemalloc_allocated_bytes") for name in served):
+        served.append('tidegate_jemalloc_allocated_bytes{job="tidegate",instance="a"}')  # a sanitizer has its own
+    dashboard = json.loads((ROOT / "tools/deploy/grafana.json").read_text(encoding="utf-8"))
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]
+    assert len(queries) > 30
+    for variable, value in (("$__rate_interval", "5m"), ("$job", "tidegate"), ("$instance", "a")):
+        queries = [query.replace(variable, value) for query in queries]
+    checks = [{"expr": f"count({query}) > bool 0", "eval_time": "30m", "exp_samples": [{"labels": "{}", "value": 1}]}
+              for query in queries]
+    test = {"input_series": [{"series": name, "values": "0+60x60"} for name in served], "interval": "1m",
+            "promql_expr_test": checks}
+    path = tmp_path / "queries.yml"
+    path.write_text(json.dumps({"evaluation_interval": "1m", "tests": [test]}), encoding="utf-8")
+    done = subprocess.run(["promtool", "test", "rules", path], capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_guide_lists_the_metrics(serve):

@@ -1,21 +1,24 @@
-"""The bench's scripts: results become a page, and a sweep says what this machine can tell."""
+"""The bench's scripts: where they find what they measure, what they print, and what they make of it."""
 
 import importlib.machinery
 import importlib.util
 import json
 import math
 import os
+import pathlib
+import re
 import shutil
 import subprocess
 import sys
+import urllib.request
 
 import pytest
 
-from gateway import BINARY
+from gateway import BINARY, ROOT, free_port
 from test_bench import BENCH, run_json
 from waiting import TIMEOUT
 
-ROOT = BINARY.parents[3]
+BUILD = BINARY.parents[1]
 SCRIPTS = ROOT / "bench"
 
 pytestmark = [
@@ -24,43 +27,11 @@ pytestmark = [
 ]
 
 
-def run_script(name, *words, code=0):
+def run_script(name, *words, code=0, folder=ROOT):
     done = subprocess.run([sys.executable, SCRIPTS / name, *map(str, words)], capture_output=True, text=True,
-                          timeout=TIMEOUT + 60)
+                          timeout=TIMEOUT + 60, cwd=folder, check=False)
     assert done.returncode == code, f"exit code {done.returncode}, not {code}:\n{done.stdout}{done.stderr}"
     return done.stdout + done.stderr
-
-
-def test_report_draws_what_was_measured(gateway, tmp_path):
-    results = []
-    for count in (10, 40):
-        path = tmp_path / f"at-{count}.json"
-        run_json(path, "echo", "--packet", "-c", count, "-r", 500, "-t", 1, "--warmup", 0.2,
-                 "--server-pid", gateway.pid, f"ws://127.0.0.1:{gateway.port}/")
-        results.append(path)
-    page = tmp_path / "report.html"
-    run_script("report", "-o", page, *results)
-    text = page.read_text(encoding="utf-8")
-    assert text.count("<svg") >= 3, "latency, throughput, memory"
-    assert "at-10" in text and "at-40" in text
-    assert os.uname().release in text, "the machine is named"
-    assert "http://" not in text.replace("http://www.w3.org/", "").replace(
-        "http://purl.org/", "").replace("http://creativecommons.org/", ""), "the page holds everything it shows"
-
-
-def test_report_refuses_what_is_no_result(tmp_path):
-    path = tmp_path / "other.json"
-    path.write_text('{"some": "thing"}', encoding="utf-8")
-    said = run_script("report", "-o", tmp_path / "report.html", path, code=1)
-    assert "other.json" in said
-    assert not (tmp_path / "report.html").exists()
-
-
-def test_tune_says_when_there_are_too_few_cores():
-    if len(os.sched_getaffinity(0)) > 2:
-        pytest.skip("this machine has enough of them")
-    said = run_script("tune", code=1)
-    assert "too few" in said
 
 
 def run_judged(name, *words):
@@ -83,6 +54,171 @@ def load_script(name):
 
 needs_two_cores = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="gateway and generator need a core each")
 needs_valgrind = pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is missing: tools/setup --tests")
+
+
+# --- what is measured -----------------------------------------------------------------------------
+
+SCRIPTS_OF_BUILDS = ("compare", "fairness", "idle", "instructions", "scrape", "tune")
+
+
+@pytest.mark.parametrize("name", SCRIPTS_OF_BUILDS)
+def test_what_is_not_built_is_named_with_what_builds_it(name, tmp_path):
+    words = ["--force"] if name == "tune" else []
+    said = run_script(name, "--build", tmp_path / "none", *words, code=1)
+    assert said.splitlines()[-2:] == [
+        f"{name}: {tmp_path}/none/server/tidegate is missing. To build it, type",
+        f"    meson setup {tmp_path}/none -Dbuildtype=release -Db_lto=true && ninja -C {tmp_path}/none server/tidegate",
+    ]
+    words += ["--gateway", tmp_path / "other"]
+    assert f"{tmp_path}/other is no program" in run_script(name, *words, code=1)
+
+
+@pytest.mark.parametrize("name", SCRIPTS_OF_BUILDS)
+def test_scripts_look_where_the_readme_builds(name):
+    said = " ".join(run_script(name, "--help").split())
+    assert f"(default: {ROOT}/build/release)" in said.replace("/ ", "/")
+    for page in SCRIPTS.glob("*.md"):
+        built = re.findall(r"meson setup (\S+) -Dbuildtype=release -Db_lto=true && ninja -C (\S+)",
+                           page.read_text(encoding="utf-8"))
+        assert built and set(built) == {("build/release", "build/release")}, page
+
+
+def test_a_folder_that_is_set_up_needs_ninja_only(tmp_path):
+    """And none of its options is lost; what it does not make is added."""
+    programs = load_script("programs.py")
+    folder = tmp_path / "set up"
+    folder.mkdir()
+    (folder / "build.ninja").write_text("rule cc\nbuild server/tidegate: link a.o\n", encoding="utf-8")
+    assert programs.how_to_build(folder, "server/tidegate") == f"ninja -C '{folder}' server/tidegate"
+    more = programs.how_to_build(folder, "bench/lws_peer")
+    assert more.startswith("tools/setup --tests && meson setup --reconfigure -Dbench=enabled ")
+    assert more.endswith(f"&& ninja -C '{folder}' bench/lws_peer")
+
+
+def test_a_build_for_debugging_is_no_measure(tmp_path, capsys):
+    programs = load_script("programs.py")
+    (tmp_path / "meson-info").mkdir()
+    for kind, sanitizers, complaint in (("release", "none", ""), ("release", [], ""), ("debug", "none", "type debug"),
+                                        ("release", "address", "with sanitizers"), ("release", ["address"], "sanitizers")):
+        options = [{"name": "buildtype", "value": kind}, {"name": "b_sanitize", "value": sanitizers}]
+        (tmp_path / "meson-info/intro-buildoptions.json").write_text(json.dumps(options), encoding="utf-8")
+        programs.warn_unless_release(tmp_path)
+        said = capsys.readouterr().err
+        assert complaint in said and bool(complaint) == bool(said)
+
+
+def test_idle_says_what_a_user_costs():
+    said = run_script("idle", "--build", BUILD, "--connections", 1000, "--settle", 0, "--interval", 0.5, "--seconds", 0.5)
+    memory = re.search(r"^memory  (\d+) bytes resident per connection \(([\d,]+) with 1,000, ([\d,]+) at the start\)$",
+                       said, re.MULTILINE)
+    each, now, start = (int(figure.replace(",", "")) for figure in memory.groups())
+    assert each == round((now - start) / 1000) and each > 100
+    [(answered, sent)] = re.findall(r"^cpu     [\d.]+ % of one core for 1,000 connections that heartbeat every 0.5 s "
+                                    r"\(([\d,]+) of ([\d,]+) answered\)$", said, re.MULTILINE)
+    assert answered == sent != "0"
+
+
+def test_idle_refuses_what_would_tell_nothing():
+    assert "--connections is at least 1,000" in run_script("idle", "--connections", 999, code=2)
+
+
+@needs_two_cores
+@pytest.mark.slow
+def test_compare_measures_memory_as_idle_does(tmp_path):
+    """Both begin with a gateway that nobody has called: what it touches for the first one is in the figure."""
+    _, measured = run_judged("compare", "--rows", "memory", "--rounds", 1, "--settle", 0, "--json", tmp_path / "json")
+    [line] = measured["lines"]
+    assert line["figure"] == "rss" and 150 < line["gateway"] < 400
+
+
+def test_scale_runs_every_phase(tmp_path):
+    """The gateway's code without sockets: a call on a connection that has no stand-in would reach the kernel."""
+    path = tmp_path / "scale.json"
+    done = subprocess.run([BUILD / "bench/scale/tidegate-scale", "--sessions", "5000", "--json", path],
+                          capture_output=True, text=True, timeout=TIMEOUT + 60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = {row["name"] for row in json.loads(path.read_text(encoding="utf-8"))["phases"]}
+    assert {"herd of logins", "heartbeat, packet 100", "broadcast", "kick storm", "drain"} <= rows
+
+
+# --- what is made of it ---------------------------------------------------------------------------
+
+LONG = "a name that somebody gave to what came out, and that holds all there is to say about it, " * 2
+OVER_THE_EDGE = """<script>
+const edge = document.documentElement.clientWidth + 1
+const over = [...document.querySelectorAll("body *")].filter((it) => it.getBoundingClientRect().right > edge)
+document.title = "over the edge: " + over.map((it) => it.outerHTML.slice(0, 200)).join()
+</script>"""
+
+
+def over_the_edge(page, width):
+    """What of a page lies beyond its right side, where nobody looks."""
+    copy = page.with_name(f"at {width}.html")
+    copy.write_text(page.read_text(encoding="utf-8").replace("</body>", OVER_THE_EDGE + "</body>"), encoding="utf-8")
+    done = subprocess.run(
+        ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={page.parent}/chromium",
+         f"--window-size={width},900", "--dump-dom", copy.as_uri()],
+        capture_output=True, text=True, timeout=TIMEOUT + 60, check=False)
+    return re.search(r"<title>over the edge: (.*?)</title>", done.stdout, re.DOTALL)[1]
+
+
+def test_report_draws_what_was_measured(gateway, tmp_path):
+    results = []
+    for count in (10, 40):
+        path = tmp_path / f"at-{count}.json"
+        run_json(path, "echo", "--packet", "-c", count, "-r", 500, "-t", 1, "--warmup", 0.2,
+                 "--server-pid", gateway.pid, f"ws://127.0.0.1:{gateway.port}/")
+        results.append(path)
+    page = tmp_path / "report.html"
+    run_script("report", "-o", page, *results)
+    text = page.read_text(encoding="utf-8")
+    assert text.count("<svg") >= 3, "latency, throughput, memory"
+    assert "at-10" in text and "at-40" in text
+    assert os.uname().release in text, "the machine is named"
+    assert "http://" not in text.replace("http://www.w3.org/", "").replace(
+        "http://purl.org/", "").replace("http://creativecommons.org/", ""), "the page holds everything it shows"
+
+    # Whole, whatever the names and however narrow the screen.
+    for path in results[:]:
+        results.append(path.with_name(f"{LONG}{path.name}"))
+        shutil.copy(path, results[-1])
+    run_script("report", "-o", page, *results)
+    assert LONG in page.read_text(encoding="utf-8")
+    assert [over_the_edge(page, width) for width in (1280, 500)] == ["", ""]
+
+
+def test_report_refuses_what_is_no_result(tmp_path):
+    path = tmp_path / "other.json"
+    path.write_text('{"some": "thing"}', encoding="utf-8")
+    said = run_script("report", "-o", tmp_path / "report.html", path, code=1)
+    assert "other.json" in said
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_tune_s_lines_are_the_gateway_s(start, tmp_path):
+    """What it prints for the config file is taken there, and the folder of the other line is the build's."""
+    tune = load_script("tune")
+    said = tune.advice({"workers": 3, "acceptors": 2}, BUILD)
+    config = tmp_path / "tidegate.conf"
+    config.write_text("\n".join(re.findall(r"^\w+ = .*$", said, re.MULTILINE)), encoding="utf-8")
+    assert config.read_text(encoding="utf-8") == "workers = 3\nacceptors = 2"
+    admin_port = free_port()
+    gateway = start("--config", config, "--admin", f"127.0.0.1:{admin_port}")
+    with urllib.request.urlopen(f"http://127.0.0.1:{admin_port}/metrics", timeout=TIMEOUT) as answer:
+        assert "\ntidegate_workers 3\n" in answer.read().decode()
+    assert gateway.is_running
+    folder, options, again = re.search(r"^meson configure (\S+) (.*) && ninja -C (\S+)$", said, re.MULTILINE).groups()
+    assert folder == again and pathlib.Path(folder).resolve() == BUILD
+    assert options == "-Dworkers=3 -Dacceptors=2"
+    known = (ROOT / "meson_options.txt").read_text(encoding="utf-8")
+    assert "option('workers'" in known and "option('acceptors'" in known
+
+
+def test_tune_says_when_there_are_too_few_cores():
+    if len(os.sched_getaffinity(0)) > 2:
+        pytest.skip("this machine has enough of them")
+    said = run_script("tune", code=1)
+    assert "too few" in said
 
 
 @needs_two_cores
@@ -111,7 +247,11 @@ def test_compare_adds_rounds_while_two_builds_are_not_told_apart(tmp_path):
 
 def test_compare_names_the_build_that_is_not_there(tmp_path):
     said = run_script("compare", "--build", BINARY.parents[1], "--against", tmp_path, code=1)
-    assert f"{tmp_path}/server/tidegate is missing" in said
+    assert f"{tmp_path}/server/tidegate is missing" in said and "in a checkout of that commit" in said
+    assert "meson setup" not in said, "which would build this commit there"
+    (tmp_path / "build.ninja").write_text("rule cc\nbuild server/tidegate: link a.o\n", encoding="utf-8")
+    said = run_script("compare", "--build", BUILD, "--against", tmp_path, code=1)
+    assert f"ninja -C {tmp_path} server/tidegate" in said
 
 
 @needs_valgrind

@@ -41,3 +41,7 @@ def test_both_commands(unpacked):
     done = root.run(*check, check=False, timeout=CHECK_S)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr
     assert re.fullmatch(r"\d+ passed, 0 failed", done.stdout.splitlines()[-1])
+    # What the tests run themselves does not start with the machine.
+    assert (root / "usr/bin/promtool").exists()
+    wanted = {path.name for path in (root / "etc/systemd/system/multi-user.target.wants").iterdir()}
+    assert not wanted & {"nginx.service", "haproxy.service", "prometheus.service"}, wanted

@@ -123,10 +123,10 @@ def next_version(package, directory):
     return path, version
 
 
-def install(root, *packages):
+def install(root, *packages, options=()):
     for package in packages:
         shutil.copy(package, root / "tmp")
-    root.apt_get("install", *(f"/tmp/{package.name}" for package in packages))
+    root.apt_get("install", *options, *(f"/tmp/{package.name}" for package in packages))
     for package in packages:
         (root / "tmp" / package.name).unlink()
 
@@ -172,8 +172,11 @@ def test_a_life_in_a_clean_root(root, packages, tmp_path):
         "doc/tidegate/README.md.gz",
         "doc/tidegate/changelog.gz",
         "doc/tidegate/copyright",
+        "doc/tidegate/examples/alerts.yml",
+        "doc/tidegate/examples/grafana.json",
         "doc/tidegate/examples/haproxy.cfg",
         "doc/tidegate/examples/nginx.conf",
+        "doc/tidegate/examples/prometheus.yml",
         "doc/tidegate/examples/sysctl.conf",
         "man/man1/tidegate.1.gz",
     ):
@@ -222,6 +225,14 @@ def test_a_life_in_a_clean_root(root, packages, tmp_path):
         gateway.signal(signal.SIGHUP)
         gateway.wait_for_line("reloaded: 0 options changed")
         gateway.stop()
+        gateway = run_service(root, port)
+        gateway.login("alice").round_trip()
+        gateway.stop()
+
+        # And back, as the runbook of tools/deploy has it.
+        install(root, package, options=["--allow-downgrades"])
+        assert installed_version(root) == "ii  " + field(package, "Version")
+        assert config.read_text(encoding="utf-8") == edited
         gateway = run_service(root, port)
         gateway.login("alice").round_trip()
         gateway.stop()

@@ -3,6 +3,7 @@
 import json
 import pathlib
 import re
+import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SIZES = {"K": 10, "M": 20, "G": 30}
@@ -53,6 +54,46 @@ def test_the_guide_lists_each_operation():
     }
     table = read("server/admin/README.md").split("## The API", 1)[1].split("```", 1)[0]
     assert set(re.findall(r"`((?:GET|POST|DELETE) [^`]+)`", table)) == described
+
+
+def test_the_capacity_table_is_what_the_script_makes():
+    made = subprocess.run([ROOT / "bench/capacity"], capture_output=True, text=True, timeout=60, check=True).stdout
+    listed = read("bench/SCALE.md").split("<!-- Made by bench/capacity. -->\n", 1)[1].split("<!-- To here. -->", 1)[0]
+    assert listed == made
+
+
+def test_more_users_ask_for_more():
+    """In proportion, of the machine; and talk costs what it reaches."""
+    def rows(*words):
+        made = subprocess.run([ROOT / "bench/capacity", *words], capture_output=True, text=True, timeout=60, check=True)
+        return dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", made.stdout, re.MULTILINE))
+    few, many = rows("--users", "200000", "--messages", "0"), rows("--users", "400000", "--messages", "2")
+    assert few["memory of the kernel, all idle"] == "850 MB" and many["memory of the kernel, all idle"] == "1.7 GB"
+    assert few["cores for talk"] == "0" and many["cores for talk"] == "4.7"
+    assert few["cores for heartbeats"] == "0.062" and many["cores for heartbeats"] == "0.12"
+    refused = subprocess.run([ROOT / "bench/capacity", "--users", "none"], capture_output=True, text=True, timeout=60,
+                             check=False)
+    assert refused.returncode == 2 and "'none' is not a list of numbers" in refused.stderr
+
+
+def test_what_the_deployment_guide_names_is_there():
+    """Options, metrics and reasons: what is written like one is one."""
+    known = {*rows_of_options(), *re.findall(r'^\t\{"(\w+)", set_', read("server/config/config.c"), re.MULTILINE)}
+    known |= set(re.findall(r"^\| `(\w+)` \|", read("server/admin/README.md"), re.MULTILINE))
+    known |= set(re.findall(r'^CLOSE_REASON\(\w+, \w+, "(\w+)"', read("proto/close_reason.def"), re.MULTILINE))
+    guide = read("tools/deploy/README.md")
+    named = {*re.findall(r"`([a-z]+(?:_[a-z]+)+)[`= ]", guide), *re.findall(r"`([a-z]\w*) = ", guide)}
+    assert len(named) > 20
+    assert named - known == set()
+    # In a command, an option has its other name.
+    said = re.findall(r"bin/tidegate (-.*)", guide)
+    assert said
+    for name in re.findall(r"--(\w+)", " ".join(said)):
+        assert name in known, name
+    # Each sample is in the table and in the package.
+    samples = {path.name for path in (ROOT / "tools/deploy").iterdir()} - {"README.md"}
+    assert samples <= set(re.findall(r"\]\(([\w.]+)\)", guide))
+    assert {f"tools/deploy/{name}" for name in samples} == set(read("tools/debian/tidegate.examples").split())
 
 
 def section_of_protocol(number):
