@@ -20,7 +20,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/machine.h"
+#include "changes.h"
 #include "config/cli.h"
+#include "config/config_check.h"
 #include "limits.h"
 #include "node/acceptor.h"
 #include "node/listener.h"
@@ -45,6 +47,7 @@ enum {
  * Shared: `node`, as said there. */
 struct gateway {
 	struct config config;
+	struct sources sources; /* as it was started */
 	struct node node;
 	struct listeners listeners;
 	struct acceptor **acceptors;
@@ -73,9 +76,18 @@ static int complain_about(const char *what, int err)
 	return err;
 }
 
-static void warn_config(const char *message)
+static void tell_of_start(void *user, enum finding kind, const char *line)
 {
-	log_warn(0, "%s", message);
+	if (kind == FINDING_FAULT) {
+		log_complain("%s", line);
+	} else {
+		log_warn(0, "%s", line);
+	}
+}
+
+static void say_shortfall(const char *line)
+{
+	log_warn(0, "%s", line);
 }
 
 /* --- limits ------------------------------------------------------------------------------------
@@ -119,7 +131,7 @@ static int set_first_limits(struct gateway *gateway)
 		limits.connections);
 	limits_advise(&gateway->config, &supply, &limits,
 		gateway->node.worker_count + (uint32_t)gateway->config.acceptors,
-		listeners_has_inet(&gateway->listeners));
+		listeners_has_inet(&gateway->listeners), say_shortfall);
 	return 0;
 }
 
@@ -133,8 +145,8 @@ static void reset_limits(struct gateway *gateway)
 		limits_explain_files(&supply, text);
 		log_error(0, "%s; newcomers are refused", text);
 	}
-	limits_advise(
-		&gateway->config, &supply, &limits, 0, listeners_has_inet(&gateway->listeners));
+	limits_advise(&gateway->config, &supply, &limits, 0,
+		listeners_has_inet(&gateway->listeners), say_shortfall);
 }
 
 /* --- start -------------------------------------------------------------------------------------
@@ -342,7 +354,7 @@ static void say_started(const struct gateway *gateway)
 
 static int start(struct gateway *gateway)
 {
-	char error[CONFIG_ERROR_MAX];
+	struct findings findings = {.tell = tell_of_start};
 	machine_raise_files();
 	int err = catch_signals(gateway);
 	if (!err) {
@@ -369,9 +381,9 @@ static int start(struct gateway *gateway)
 	if (err) {
 		return err;
 	}
-	if (config_check(&gateway->config, warn_config, error) < 0) {
-		log_complain("%s", error);
-		return -EINVAL;
+	err = config_check(&gateway->config, &gateway->sources, &findings);
+	if (err) {
+		return err;
 	}
 	say_quota(gateway);
 	err = set_first_limits(gateway);
@@ -418,29 +430,37 @@ static void tell_all(struct gateway *gateway, enum serving_mail kind, uint64_t d
 	}
 }
 
-static void warn_refused(const char *name)
+static void tell_of_reload(void *user, enum finding kind, const char *line)
 {
-	log_warn(0, "%s cannot change while running: restart for it", name);
+	if (kind == FINDING_FAULT) {
+		log_error(0, "reload: %s", line);
+	} else {
+		log_warn(0, "%s", line);
+	}
 }
 
 static void reload(struct gateway *gateway)
 {
 	char error[CONFIG_ERROR_MAX];
 	struct config fresh;
-	if (cli_parse_again(gateway->argc, gateway->argv, &fresh, error) < 0 ||
-		config_check(&fresh, warn_config, error) < 0) {
-		log_error(0, "reload: %s; going on as before", error);
+	struct sources sources;
+	struct changes changes;
+	struct findings findings = {.tell = tell_of_reload};
+	if (cli_parse_again(gateway->argc, gateway->argv, &fresh, &sources, &findings) < 0 ||
+		config_check(&fresh, &sources, &findings) < 0) {
+		log_error(0, "reload: the configuration has %zu fault%s; going on as before",
+			findings.faults, findings.faults == 1 ? "" : "s");
 		return;
 	}
 	look_at_sessions(gateway, true); /* under the options of before */
-	size_t changed = config_reload(&gateway->config, &fresh, warn_refused);
+	changes_take(&changes, &gateway->config, &fresh);
 	log_set_level(gateway->config.log_level);
 	reset_limits(gateway);
 	tell_all(gateway, SERVING_MAIL_RELOAD, 0);
 	if (gateway->admin && admin_reload(gateway->admin, &gateway->config, error) < 0) {
 		log_error(0, "reload: %s; the admin port goes on as before", error);
 	}
-	log_info(0, "reloaded: %zu options changed", changed);
+	changes_log(&changes);
 }
 
 /* Waits for a signal, or with `takes_drain` for the admin port to ask for a drain, which counts as
@@ -557,10 +577,11 @@ static void destroy(struct gateway *gateway)
 	}
 }
 
-int gateway_run(const struct config *config, int argc, char **argv)
+int gateway_run(const struct config *config, const struct sources *sources, int argc, char **argv)
 {
 	struct gateway gateway = {
 		.config = *config,
+		.sources = *sources,
 		.listeners = LISTENERS_EMPTY,
 		.signals = SIGNALS_EMPTY,
 		.drain_fd = -1,

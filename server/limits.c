@@ -68,13 +68,8 @@ void limits_explain_files(const struct limits_supply *supply, char ret_text[LIMI
 		(unsigned long long)supply->files, (unsigned long long)supply->files_taken + 1);
 }
 
-static void say_advice(const char *line)
-{
-	log_warn(0, "%s", line);
-}
-
-void limits_advise(const struct config *config, const struct limits_supply *supply,
-	const struct limits *limits, uint32_t threads, bool is_inet)
+size_t limits_advise(const struct config *config, const struct limits_supply *supply,
+	const struct limits *limits, uint32_t threads, bool is_inet, void (*say)(const char *line))
 {
 	uint64_t wanted = config->max_connections;
 	if (wanted == 0) {
@@ -84,7 +79,7 @@ void limits_advise(const struct config *config, const struct limits_supply *supp
 				"memory has room for about %llu connections only: set max_connections",
 				(unsigned long long)room);
 		}
-		return;
+		return 0;
 	}
 	struct advice_goal goal = {
 		.root = "",
@@ -96,5 +91,5 @@ void limits_advise(const struct config *config, const struct limits_supply *supp
 		.threads = threads,
 		.is_inet = is_inet,
 	};
-	advice_give(&goal, say_advice);
+	return advice_give(&goal, say);
 }

@@ -48,10 +48,11 @@ struct limits limits_share(
 /* What to do where there are no descriptors for a connection: one line. Thread: any. */
 void limits_explain_files(const struct limits_supply *supply, char ret_text[LIMITS_TEXT_MAX]);
 
-/* Logs what falls short for the connections that the config asks for, or, where it does not say how
- * many, that there is memory for fewer than descriptors. `threads` are still to be started;
- * `is_inet` as for advice. Thread: main. */
-void limits_advise(const struct config *config, const struct limits_supply *supply,
-	const struct limits *limits, uint32_t threads, bool is_inet);
+/* Calls `say` with what falls short for the connections that the config asks for, one line each.
+ * Where it does not say how many, logs that there is memory for fewer than descriptors. `threads`
+ * are still to be started; `is_inet` as for advice. Returns how many lines it has said. Thread:
+ * main. */
+size_t limits_advise(const struct config *config, const struct limits_supply *supply,
+	const struct limits *limits, uint32_t threads, bool is_inet, void (*say)(const char *line));
 
 #endif

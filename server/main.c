@@ -1,6 +1,8 @@
 #include "build_config.h"
 #include "config/cli.h"
+#include "config/explain.h"
 #include "gateway.h"
+#include "rehearsal.h"
 
 #if HAVE_JEMALLOC
 #include <jemalloc/jemalloc.h>
@@ -25,8 +27,16 @@ static void set_up_allocator(void)
 
 int main(int argc, char **argv)
 {
-	struct config config;
-	cli_parse(argc, argv, &config);
+	struct command command;
+	cli_parse(argc, argv, &command);
+	switch (command.action) {
+	case CLI_TEST:
+		return rehearsal_run(&command.config, &command.sources);
+	case CLI_EXPLAIN:
+		return explain_print(&command.config, &command.sources, command.only_changed);
+	case CLI_RUN:
+		break;
+	}
 	set_up_allocator();
-	return gateway_run(&config, argc, argv);
+	return gateway_run(&command.config, &command.sources, argc, argv);
 }

@@ -62,10 +62,7 @@ static int make_origin(const struct config *config, const struct listeners *list
 	}
 	for (size_t row = 0; row < listeners->count && origin.token_len == 0; row++) {
 		if (!listeners_is_local(listeners, row)) {
-			snprintf(ret_error, CONFIG_ERROR_MAX,
-				"admin: %s can be reached from other machines, so it needs a token: "
-				"--admin-token FILE",
-				config->admin);
+			admin_origin_ask_for_token(config->admin, ret_error, CONFIG_ERROR_MAX);
 			return -EINVAL;
 		}
 	}

@@ -193,3 +193,11 @@ int admin_origin_read_token(
 	}
 	return 0;
 }
+
+void admin_origin_ask_for_token(const char *address, char *ret_error, size_t error_size)
+{
+	snprintf(ret_error, error_size,
+		"admin: %s can be reached from other machines, so it needs a token: --admin-token "
+		"FILE",
+		address);
+}

@@ -60,4 +60,7 @@ int admin_origin_host(const char *host, char ret_name[ADMIN_HOST_MAX]);
 int admin_origin_read_token(
 	struct admin_origin *origin, const char *path, char *ret_error, size_t error_size);
 
+/* Says that a port which others reach needs a token; `address` is its own. */
+void admin_origin_ask_for_token(const char *address, char *ret_error, size_t error_size);
+
 #endif

@@ -1,5 +1,5 @@
-/* What the gateway is told to do: meson's defaults, the config file over them, the command line
- * over both, at the start and at every reload. */
+/* What the gateway is told to do: the defaults of the build, the config file over them, the command
+ * line over both, at the start and at every reload. */
 #ifndef TIDEGATE_CONFIG_H
 #define TIDEGATE_CONFIG_H
 
@@ -14,6 +14,8 @@ enum {
 	CONFIG_LISTEN_MAX = 16, /* listeners */
 	CONFIG_ID_MAX = 64,     /* bytes of the node's name, NUL included */
 	CONFIG_PATH_MAX = 256,  /* bytes of a file's path, NUL included */
+	CONFIG_VALUE_MAX = 256, /* bytes of an option's value as text, NUL included */
+	CONFIG_OPTIONS_MAX = 64,
 	CONFIG_ERROR_MAX = 512, /* bytes of an error message, NUL included */
 };
 
@@ -48,29 +50,45 @@ struct config {
 	bool demo;        /* the admin port can play faults */
 };
 
-/* Meson's defaults; listens on :8000, id "demo". Thread: any. */
+/* The defaults of this build; listens on :8000, id "demo". Thread: any. */
 void config_init(struct config *ret_config);
 
-/* Whether two spellings name the same option: '-' and '_' are the same. Thread: any. */
-bool config_name_is(const char *name, const char *spelling);
+/* --- options, one by one ------------------------------------------------------------------------
+ *
+ * Words and numbers, in the order of the guide. Thread: any. */
+
+size_t config_option_count(void); /* at most CONFIG_OPTIONS_MAX */
+
+const char *config_option_name(size_t option);
+
+/* The option of that name, or of an old one, however it is spelled; -1 for none. */
+int config_option_find(const char *typed);
+
+/* Whether it may be given several times, and each adds one: `listen`. */
+bool config_option_adds_up(size_t option);
+
+/* Whether SIGHUP may change it. */
+bool config_option_may_change(size_t option);
+
+/* Whether the build at hand says what its default is. */
+bool config_option_is_built(size_t option);
+
+/* The unit behind its number for people, with a blank in front; "" where the number says it all. */
+const char *config_option_unit(size_t option);
+
+/* The option's value as config_set takes it. Where it adds up the nth is meant. Returns false when
+ * there are no more. */
+bool config_option_text(
+	const struct config *config, size_t option, size_t nth, char ret_text[CONFIG_VALUE_MAX]);
+
+/* Whether both configs have the same values of it. */
+bool config_option_is_same(const struct config *a, const struct config *b, size_t option);
 
 /* Sets one option from its text, by the name it has in a file. `listen` adds one listener: who
  * reads a source of options sets listen_count to 0 before the first that the source names. Thread:
  * any. Errors: -ENOENT for an unknown name, -EINVAL for a bad value; ret_error then says what is
- * allowed, in one line without a newline. The config is untouched. */
+ * allowed, to stand behind the option and its value as they were typed. The config is untouched. */
 int config_set(struct config *config, const char *name, const char *value,
 	char ret_error[CONFIG_ERROR_MAX]);
-
-/* Checks what needs more than one option, and says what deserves a warning (a read deadline of 60 s
- * or less cannot be met by hidden browser tabs) by calling `warn` for each.
- * Thread: any. Errors: -EINVAL with ret_error. */
-int config_check(const struct config *config, void (*warn)(const char *message),
-	char ret_error[CONFIG_ERROR_MAX]);
-
-/* Takes over from `fresh` what may change while running. Calls `refused` with the name of each
- * option that differs and may not. Returns the number of options changed.
- * Thread: any. */
-size_t config_reload(
-	struct config *config, const struct config *fresh, void (*refused)(const char *name));
 
 #endif

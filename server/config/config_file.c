@@ -6,105 +6,176 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "spelling.h"
+
+static const char BOM[] = "\xef\xbb\xbf"; /* which some editors put in front */
+
 /* A file being read. inih does not say where it is when it calls, so lines are counted here. */
 struct loader {
 	struct config config;
-	const char *path;
+	struct sources sources;
 	FILE *file;
 	int line;
+	bool owes_pair; /* the line is one that inih has to call load_pair with */
+	bool is_binary; /* nothing more is read */
 	bool names_listen;
-	int err;        /* the first; reading ends with it */
-	int error_line; /* of `err` */
-	char *error;    /* CONFIG_ERROR_MAX bytes */
+	struct findings *findings;
 };
 
-static void loader_fail(struct loader *loader, int line, int err, const char *what)
+static void tell(struct loader *loader, const char *what)
 {
-	snprintf(loader->error, CONFIG_ERROR_MAX, "%.150s:%d: %.340s", loader->path, line, what);
-	loader->err = err;
-	loader->error_line = line;
+	findings_add(loader->findings, FINDING_FAULT, "%.200s:%d: %s", loader->config.file,
+		loader->line, what);
 }
 
-static int fail_to_read(const char *path, int error_number, char *ret_error)
+/* --- lines --------------------------------------------------------------------------------------
+ */
+
+/* Copies a line into `line`, of `size` bytes; without its comment, and without its indent, which
+ * inih would take for the continuation of a value. `ret_is_cut`: the rest did not fit. Returns
+ * false at the end of the file. */
+static bool copy_line(struct loader *loader, char *line, size_t size, bool *ret_is_cut)
 {
-	snprintf(ret_error, CONFIG_ERROR_MAX, "cannot read %.400s: %s", path,
-		strerror(error_number));
-	return -error_number;
+	size_t len = 0;
+	bool is_any = false;
+	bool is_comment = false;
+	bool is_behind_blank = true;
+	int character;
+
+	*ret_is_cut = false;
+	while ((character = getc(loader->file)) != EOF && character != '\n' && !loader->is_binary) {
+		is_any = true;
+		loader->is_binary = character == '\0';
+		is_comment =
+			is_comment || (is_behind_blank && (character == '#' || character == ';'));
+		is_behind_blank = isspace(character);
+		if (is_comment || (len == 0 && is_behind_blank)) {
+			continue;
+		}
+		if (len + 2 < size) {
+			line[len++] = (char)character;
+		} else {
+			*ret_is_cut = !is_behind_blank || *ret_is_cut;
+		}
+		if (loader->line == 1 && len == sizeof(BOM) - 1 && memcmp(line, BOM, len) == 0) {
+			len = 0;
+			is_behind_blank = true;
+		}
+	}
+	memcpy(line + len, "\n", 2); /* a line without would go on, for inih */
+	return is_any || character != EOF;
 }
 
-/* One line for inih, in the manner of fgets. Cuts nothing off silently; takes off the indent, which
- * inih would take for the continuation of a value. */
+/* inih tells the first of the lines that it cannot read, not all. */
+static void judge_last_line(struct loader *loader)
+{
+	if (loader->owes_pair) {
+		tell(loader, "neither \"name = value\" nor a [section] nor a comment");
+	}
+	loader->owes_pair = false;
+}
+
+static bool is_section(const char *line)
+{
+	return line[0] == '[' && strchr(line, ']');
+}
+
+/* One line for inih, in the manner of fgets. */
 static char *read_line(char *line, int size, void *stream)
 {
 	struct loader *loader = stream;
-	size_t len = 0;
-	bool is_cut = false;
-	bool has_nul = false;
-	int character;
+	bool is_cut;
 
-	if (loader->err < 0) {
+	judge_last_line(loader);
+	loader->line++;
+	if (loader->is_binary || !copy_line(loader, line, (size_t)size, &is_cut)) {
 		return NULL;
 	}
-	loader->line++;
-	while ((character = getc(loader->file)) != EOF && character != '\n') {
-		if (len == 0 && isspace(character)) {
-			continue;
-		}
-		if (len + 2 < (size_t)size) {
-			line[len++] = (char)character;
-		} else {
-			is_cut = true;
-		}
-		has_nul = has_nul || character == '\0';
+	if (loader->is_binary) {
+		tell(loader, "a NUL byte: this is no text file");
+		return NULL;
 	}
-	memcpy(line + len, "\n", 2); /* a line without would go on, for inih */
-	if (has_nul) {
-		loader_fail(loader, loader->line, -EINVAL, "a NUL byte: this is no text file");
-	} else if (is_cut && line[0] != '#' && line[0] != ';') {
+	if (is_cut) {
 		char what[64];
 		snprintf(what, sizeof(what), "longer than %d bytes", size - 2);
-		loader_fail(loader, loader->line, -EINVAL, what);
+		tell(loader, what);
+		memcpy(line, "\n", 2);
 	}
-	return loader->err < 0 || (character == EOF && len == 0) ? NULL : line;
+	loader->owes_pair = line[0] != '\n' && !is_section(line);
+	return line;
 }
 
-/* Returns 0 on errors, as inih wants it. */
+/* --- pairs --------------------------------------------------------------------------------------
+ */
+
+/* Whether a value was meant to end where a `#` stands without a blank before it. */
+static const char *advice_on(const char *value)
+{
+	return strpbrk(value, "#;") ? " (a comment behind a value takes a blank before it)" : "";
+}
+
+/* Returns 0 on errors, as inih wants it; it goes on. */
 static int load_pair(void *user, const char *section, const char *name, const char *value)
 {
 	struct loader *loader = user;
-	char what[CONFIG_ERROR_MAX];
+	char error[CONFIG_ERROR_MAX];
+	char what[FINDINGS_LINE_MAX];
 
 	(void)section;
-	if (config_name_is("listen", name) && !loader->names_listen) {
+	loader->owes_pair = false;
+	if (spelling_is("listen", name) && !loader->names_listen) {
 		loader->names_listen = true;
 		loader->config.listen_count = 0;
 	}
-	int err = config_set(&loader->config, name, value, what);
-	if (err < 0) {
-		loader_fail(loader, loader->line, err, what);
+	if (config_set(&loader->config, name, value, error) < 0) {
+		snprintf(what, sizeof(what), "%.64s = %.128s: %s%s", name, value, error,
+			advice_on(value));
+		tell(loader, what);
+		return 0;
 	}
-	return err == 0;
+	sources_add_line(&loader->sources, (size_t)config_option_find(name),
+		loader->config.listen_count - 1, loader->line);
+	return 1;
 }
 
-int config_file_load(struct config *config, const char *path, char ret_error[CONFIG_ERROR_MAX])
-{
-	struct loader loader = {.config = *config, .path = path, .error = ret_error};
+/* --- the whole ----------------------------------------------------------------------------------
+ */
 
-	loader.file = fopen(path, "re");
-	if (!loader.file) {
-		return fail_to_read(path, errno, ret_error);
+static int fail_to_read(struct loader *loader, int error_number)
+{
+	findings_add(loader->findings, FINDING_FAULT, "cannot read %.400s: %s", loader->config.file,
+		strerrordesc_np(error_number));
+	return -error_number;
+}
+
+/* Errors: as config_file_load, but for faults. */
+static int read_all(struct loader *loader)
+{
+	loader->file = fopen(loader->config.file, "re");
+	if (!loader->file) {
+		return fail_to_read(loader, errno);
 	}
 	errno = 0;
-	int bad_line = ini_parse_stream(read_line, &loader, load_pair, &loader);
-	if (ferror(loader.file)) {
-		loader.err = fail_to_read(path, errno > 0 ? errno : EIO, ret_error);
-	} else if (bad_line > 0 && (loader.err == 0 || bad_line < loader.error_line)) {
-		loader_fail(&loader, bad_line, -EINVAL,
-			"neither \"name = value\" nor a [section] nor a comment");
+	ini_parse_stream(read_line, loader, load_pair, loader);
+	int err = ferror(loader->file) ? fail_to_read(loader, errno > 0 ? errno : EIO) : 0;
+	fclose(loader->file);
+	return err;
+}
+
+int config_file_load(
+	struct config *config, struct sources *sources, const char *path, struct findings *findings)
+{
+	struct loader loader = {.config = *config, .sources = *sources, .findings = findings};
+	size_t faults = findings->faults;
+
+	loader.config.file = path;
+	int err = read_all(&loader);
+	if (!err && findings->faults > faults) {
+		err = -EINVAL;
 	}
-	fclose(loader.file);
-	if (loader.err == 0) {
+	if (!err) {
 		*config = loader.config;
+		*sources = loader.sources;
 	}
-	return loader.err;
+	return err;
 }

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,8 +105,7 @@ static bool is_open_already(const struct listeners *listeners, const struct tcp_
 {
 	for (size_t row = 0; row < listeners->count && tcp_address_port(address) > 0; row++) {
 		struct tcp_address bound = address_of(listeners, row);
-		if (bound.is_dual == address->is_dual &&
-			memcmp(&bound.at, &address->at, address->len) == 0) {
+		if (tcp_address_is_same(&bound, address)) {
 			return true;
 		}
 	}
@@ -151,20 +149,13 @@ static int open_tcp(
 	return err;
 }
 
-static bool is_ipv6_missing(int err)
-{
-	return err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL;
-}
-
 static int open_any(struct listeners *listeners, uint16_t port, const char **ret_why)
 {
-	const struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-	const struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
-	struct tcp_address both = tcp_address_make((const void *)&in6, sizeof(in6), true);
-	struct tcp_address ipv4 = tcp_address_make((const void *)&in, sizeof(in), false);
+	struct tcp_address both = tcp_address_any(port, true);
+	struct tcp_address ipv4 = tcp_address_any(port, false);
 	size_t row = listeners->count;
 	int err = open_tcp(listeners, &both, ret_why);
-	if (is_ipv6_missing(err)) {
+	if (tcp_address_is_missing(err)) {
 		close_rows(listeners, row);
 		err = open_tcp(listeners, &ipv4, ret_why);
 	}
@@ -176,17 +167,18 @@ static int open_any(struct listeners *listeners, uint16_t port, const char **ret
 
 /* All addresses of a name, at one port: a port that the kernel chooses for the first is that of the
  * others. */
-static int open_found(struct listeners *listeners, const struct addrinfo *found, uint16_t port,
+static int open_found(struct listeners *listeners, const struct tcp_address *found, int count,
 	const char **ret_why)
 {
 	int err = 0;
 	bool any = false;
-	for (const struct addrinfo *at = found; at && !err; at = at->ai_next) {
-		struct tcp_address address = tcp_address_make(at->ai_addr, at->ai_addrlen, false);
+	uint16_t port = tcp_address_port(&found[0]);
+	for (int i = 0; i < count && !err; i++) {
+		struct tcp_address address = found[i];
 		tcp_address_set_port(&address, port);
 		err = open_tcp(listeners, &address, ret_why);
 		/* A name may stand for an IPv6 address that this machine does not have. */
-		if (is_ipv6_missing(err) && (any || at->ai_next)) {
+		if (tcp_address_is_missing(err) && (any || i + 1 < count)) {
 			err = 0;
 		} else if (!err) {
 			any = true;
@@ -199,21 +191,18 @@ static int open_found(struct listeners *listeners, const struct addrinfo *found,
 static int open_host(
 	struct listeners *listeners, const struct address *address, const char **ret_why)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
-	struct addrinfo *found;
+	struct tcp_address found[TCP_FOUND_MAX];
 	size_t row = listeners->count;
-	int code = getaddrinfo(address->host, NULL, &hints, &found);
-	if (code) {
-		*ret_why = gai_strerror(code);
-		return -EADDRNOTAVAIL;
+	int count = tcp_address_find(address->host, address->port, found, ret_why);
+	if (count < 0) {
+		return count;
 	}
-	int err = open_found(listeners, found, address->port, ret_why);
+	int err = open_found(listeners, found, count, ret_why);
 	/* What is free at one address may be taken at another. */
 	for (int i = 1; i < PORT_TRIES && err == -EADDRINUSE && address->port == 0; i++) {
 		close_rows(listeners, row);
-		err = open_found(listeners, found, 0, ret_why);
+		err = open_found(listeners, found, count, ret_why);
 	}
-	freeaddrinfo(found);
 	return err;
 }
 
@@ -361,14 +350,8 @@ uint16_t listeners_port(const struct listeners *listeners, size_t row)
 
 bool listeners_is_local(const struct listeners *listeners, size_t row)
 {
-	struct sockaddr_storage address = address_of(listeners, row).at;
-	const struct sockaddr_in *in = (const void *)&address;
-	const struct sockaddr_in6 *in6 = (const void *)&address;
-	if (address.ss_family == AF_INET) {
-		return ntohl(in->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	}
-	return address.ss_family == AF_UNIX ||
-	       (address.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr));
+	struct tcp_address address = address_of(listeners, row);
+	return address.at.ss_family == AF_UNIX || tcp_address_is_loopback(&address);
 }
 
 bool listeners_has_inet(const struct listeners *listeners)

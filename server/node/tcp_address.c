@@ -1,6 +1,7 @@
 #include "tcp_address.h"
 
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -16,6 +17,48 @@ struct tcp_address tcp_address_make(const struct sockaddr *at, socklen_t len, bo
 	struct tcp_address address = {.len = len, .is_dual = is_dual};
 	memcpy(&address.at, at, len);
 	return address;
+}
+
+struct tcp_address tcp_address_any(uint16_t port, bool is_dual)
+{
+	const struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	const struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
+	return is_dual ? tcp_address_make((const void *)&in6, sizeof(in6), true)
+		       : tcp_address_make((const void *)&in, sizeof(in), false);
+}
+
+int tcp_address_find(const char *host, uint16_t port, struct tcp_address ret_found[TCP_FOUND_MAX],
+	const char **ret_why)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+	struct addrinfo *found;
+	int count = 0;
+	int code = getaddrinfo(host, NULL, &hints, &found);
+	if (code) {
+		*ret_why = gai_strerror(code);
+		return -EADDRNOTAVAIL;
+	}
+	for (const struct addrinfo *at = found; at && count < TCP_FOUND_MAX; at = at->ai_next) {
+		ret_found[count] = tcp_address_make(at->ai_addr, at->ai_addrlen, false);
+		tcp_address_set_port(&ret_found[count++], port);
+	}
+	freeaddrinfo(found);
+	return count;
+}
+
+bool tcp_address_is_loopback(const struct tcp_address *address)
+{
+	const struct sockaddr_in *in = (const void *)&address->at;
+	const struct sockaddr_in6 *in6 = (const void *)&address->at;
+	if (address->at.ss_family == AF_INET) {
+		return ntohl(in->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	}
+	return address->at.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+}
+
+bool tcp_address_is_same(const struct tcp_address *a, const struct tcp_address *b)
+{
+	return a->is_dual == b->is_dual && a->len == b->len && memcmp(&a->at, &b->at, a->len) == 0;
 }
 
 uint16_t tcp_address_port(const struct tcp_address *address)
@@ -97,6 +140,11 @@ int tcp_address_probe(const struct tcp_address *address)
 	err = listen(fd, 1) < 0 ? -errno : 0;
 	close(fd);
 	return err;
+}
+
+bool tcp_address_is_missing(int err)
+{
+	return err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL;
 }
 
 int tcp_address_listen(const struct tcp_address *address, int backlog, int *ret_fd)

@@ -171,6 +171,19 @@ int unix_path_listen(
 	return err;
 }
 
+int unix_path_check(const char *path)
+{
+	char folder[ADDRESS_PATH_MAX];
+	struct stat status;
+	const char *slash = strrchr(path, '/');
+	snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + 1 : 1,
+		slash ? path : ".");
+	if (access(folder, W_OK | X_OK) < 0) {
+		return -errno;
+	}
+	return lstat(path, &status) == 0 && !S_ISSOCK(status.st_mode) ? -EEXIST : 0;
+}
+
 void unix_path_remove(struct unix_path *path)
 {
 	struct lock lock;

@@ -24,6 +24,11 @@ struct unix_path {
 int unix_path_listen(
 	const char *path, mode_t mode, int backlog, struct unix_path *ret_path, int *ret_fd);
 
+/* Whether one could listen at `path`, as far as can be told without doing so; a socket that is
+ * there is no hindrance. Errors: -EEXIST for what is no socket; -errno of its folder, which is
+ * written to. */
+int unix_path_check(const char *path);
+
 /* Removes the path where it is still our socket's. That one has to be open still: until then no
  * other can have its inode. Fine with an empty one. */
 void unix_path_remove(struct unix_path *path);

@@ -559,7 +559,7 @@ def test_an_address_in_use(start):
 def test_addresses_that_are_wrong(address):
     process = Process(["--admin", address])
     assert process.wait() == 2
-    assert any("admin:" in line for line in process.lines)
+    assert any(f"--admin {address}: not HOST:PORT" in line for line in process.lines)
 
 
 @pytest.mark.threads

@@ -199,8 +199,8 @@ def test_the_proxy_takes_the_sample(front):
 
 
 def test_time_outs_exceed_the_read_deadline(front):
-    text = (ROOT / "meson_options.txt").read_text(encoding="ascii")
-    deadline = int(re.search(r"'read_deadline'.*value: (\d+)", text)[1])
+    text = (ROOT / "server/config/options.def").read_text(encoding="ascii")
+    deadline = int(re.search(r"OPTION\(read_deadline, (\d+),", text)[1])
     sample = front.sample.read_text(encoding="ascii")
     for name in front.timeouts:
         [seconds] = re.findall(rf"(?m)^\s*{name} (\d+)s;?$", sample)

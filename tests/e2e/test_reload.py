@@ -137,10 +137,41 @@ def test_what_cannot_change_is_named(start, config):
     path = config("workers = 1\n")
     gateway = start("--config", path)
     config(f"workers = 2\nlisten = 127.0.0.1:{free_port()}\nmax_message = 1000\n")
-    reload(gateway)
-    gateway.wait_for_line("workers")
+    reload(gateway, "reloaded")
+    gateway.wait_for_line(r" WARN +reload: workers 1 -> 2 cannot change while running: restart for it")
     assert is_refused(gateway, 1500), "the rest is taken over"
     gateway.login("alice").round_trip()
+
+
+def test_what_has_changed_is_named(start, config):
+    path = config("read_deadline = 2m\nmax_message = 64K\n")
+    gateway = start("--config", path, "--drain", 9)
+    config("read_deadline = 90\nmax_message = 8K\nlog_level = debug\ndrain = 3\n")
+    reload(gateway, "reloaded")
+    gateway.wait_for_line(
+        r"reloaded: 3 options changed: log_level info -> debug, read_deadline 120 s -> 90 s, max_message 64K -> 8K$"
+    )
+    reload(gateway, "reloaded")
+    gateway.wait_for_line("reloaded: 0 options changed$")
+
+
+def test_all_faults_of_a_reload_are_told(start, config):
+    path = config("drain = 1\n")
+    gateway = start("--config", path)
+    config("drain = soon\nnonsense\nmax_message = 8M\n")
+    reload(gateway, "going on as before")
+    gateway.wait_for_line(rf" ERROR reload: {path}:1: drain = soon: not a number")
+    gateway.wait_for_line(rf" ERROR reload: {path}:2: neither")
+    gateway.wait_for_line(" ERROR reload: the configuration has 2 faults; going on as before")
+    config("max_message = 8M\n")  # more than tx_queue_limit
+    reload(gateway, "going on as before")
+    gateway.wait_for_line(r" ERROR reload: tx_queue_limit = 1M \(default\): too small")
+
+
+def test_a_line_that_is_there_twice_is_told(start, config):
+    path = config("drain = 1\n\ndrain = 2\n")
+    gateway = start("--config", path)
+    gateway.wait_for_line(rf" WARN +{path}:3: drain is there already, in line 1: that one does not count")
 
 
 def test_more_connections_are_allowed(start, config):

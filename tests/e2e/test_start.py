@@ -213,7 +213,7 @@ def test_the_mode_of_a_unix_socket(start, tmp_path, options, mode):
 
 
 def test_a_mode_without_a_unix_socket(start):
-    start("--unix-mode", "0660").wait_for_line(" WARN .*unix_mode means nothing without a unix: in listen")
+    start("--unix-mode", "0660").wait_for_line(" WARN .*--unix-mode=0660: means nothing without a unix: in listen")
 
 
 # --- what is refused ----------------------------------------------------------------------------

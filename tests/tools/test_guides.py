@@ -19,14 +19,20 @@ def number(text):
 
 
 def rows_of_options():
-    """name: (default, least, most, reload) by options.def and meson."""
-    defaults = dict(re.findall(r"option\('(\w+)', type: 'integer'.*value: (\d+)", read("meson_options.txt")))
-    rows = re.findall(r"^OPTION\((\w+), (\w+), (\d+), (\d+), (\w+),", read("server/config/options.def"), re.MULTILINE)
+    """name: (default, least, most, reload) by options.def."""
+    rows = re.findall(r"^OPTION\((\w+), (\d+), (\d+), (\d+), (\w+),", read("server/config/options.def"), re.MULTILINE)
     assert len(rows) > 10
     return {
-        name: (int(defaults.get(name, default if default.isdigit() else -1)), int(least), int(most), reload == "true")
-        for name, default, least, most, reload in rows
+        name: (int(default), int(least), int(most), reload == "true") for name, default, least, most, reload in rows
     }
+
+
+def test_a_build_may_set_each_number():
+    """meson_options.txt has each, and meson.build passes each on."""
+    options = set(re.findall(r"^option\('(\w+)', type: 'string'", read("meson_options.txt"), re.MULTILINE))
+    kinds = re.findall(r"'names': \[([^]]*)\]", read("meson.build"))
+    assert options - {"tx_memory_limit"} == set(rows_of_options())
+    assert set(re.findall(r"'(\w+)'", " ".join(kinds))) == set(rows_of_options())
 
 
 def test_the_guide_lists_each_number():

@@ -52,9 +52,10 @@ static void check_refused(int err, const char *name, const char *value, const ch
 static void test_defaults(void **state)
 {
 	config_init(&config);
-	assert_int_equal(config.read_deadline, TIDEGATE_DEFAULT_READ_DEADLINE);
-	assert_int_equal(config.max_message, TIDEGATE_DEFAULT_MAX_MESSAGE);
-	assert_int_equal(config.drain, 5);
+#define OPTION(name, default_, min, max, reload, unit, help)                                       \
+	assert_int_equal(config.name, TIDEGATE_BUILD_##name < 0 ? default_ : TIDEGATE_BUILD_##name);
+#include "../../server/config/options.def"
+#undef OPTION
 	assert_string_equal(config.id, "demo");
 	assert_int_equal(config.listen_count, 1);
 	assert_string_equal(config.listen[0], ":8000");
@@ -100,8 +101,6 @@ static void test_dashes_and_underscores_are_the_same(void **state)
 	assert_int_equal(config.read_deadline, 80);
 	check_set("log-level", "warn");
 	assert_int_equal(config.log_level, LOG_LEVEL_WARN);
-	assert_false(config_name_is("read_deadline", "read_deadlin"));
-	assert_false(config_name_is("read_deadlin", "read_deadline"));
 }
 
 static void test_bytes_take_a_suffix(void **state)
@@ -120,22 +119,36 @@ static void test_bytes_take_a_suffix(void **state)
 	assert_int_equal(config.max_message, 125);
 }
 
+static void test_times_take_a_suffix(void **state)
+{
+	check_set("read_deadline", "120s");
+	assert_int_equal(config.read_deadline, 120);
+	check_set("read_deadline", "5m");
+	assert_int_equal(config.read_deadline, 300);
+	check_set("ping_interval", "1m30s");
+	assert_int_equal(config.ping_interval, 90);
+	check_set("write_deadline", "2h");
+	assert_int_equal(config.write_deadline, 7200);
+	check_set("close_deadline", "3000ms");
+	assert_int_equal(config.close_deadline, 3);
+	check_refused(-EINVAL, "close_deadline", "500ms", "not a number of whole seconds");
+	check_refused(-EINVAL, "drain", "2h",
+		"not a number of seconds from 0 to 3600 (s, m and h may follow it)");
+}
+
 static void test_junk_is_no_number(void **state)
 {
-	static const char *const junk[] = {"", "abc", "-1", "+5", " 5", "5 ", "5s", "0x10", "1.5",
+	static const char *const junk[] = {"", "abc", "-1", "+5", " 5", "5 ", "5x", "0x10", "1.5",
 		"1e3", "5K", "18446744073709551616", "184467440737095516150",
 		"99999999999999999999999"};
 
 	for (size_t i = 0; i < sizeof(junk) / sizeof(junk[0]); i++) {
-		char expected[CONFIG_ERROR_MAX];
-		snprintf(expected, sizeof(expected),
-			"read_deadline: \"%s\" is not a number of seconds from 1 to 86400",
-			junk[i]);
-		check_refused(-EINVAL, "read_deadline", junk[i], expected);
+		check_refused(-EINVAL, "read_deadline", junk[i],
+			"not a number of seconds from 1 to 86400 (s, m and h may follow it)");
 	}
 	check_refused(-EINVAL, "max-message", "64KB",
-		"max_message: \"64KB\" is not a number of bytes from 125 to 16777216 (K, M and G may follow "
-		"it)");
+		"not a number of bytes from 125 to 16777216 (K, M and G may follow it)");
+	check_refused(-EINVAL, "workers", "2K", "not a number of threads from 0 to 254");
 	assert_int_equal(config_set(&config, "max_message", "K", error), -EINVAL);
 	/* 2^64 bytes and a little, by way of the suffix */
 	assert_int_equal(config_set(&config, "max_message", "17179869184G", error), -EINVAL);
@@ -173,12 +186,9 @@ static void test_what_is_no_address(void **state)
 	char path[ADDRESS_MAX] = "unix:";
 
 	for (size_t i = 0; i < sizeof(junk) / sizeof(junk[0]); i++) {
-		char expected[CONFIG_ERROR_MAX];
-		snprintf(expected, sizeof(expected),
-			"listen: \"%s\" is not HOST:PORT, [IPv6]:PORT, :PORT or unix:PATH (ports go to "
-			"65535, paths to 107 bytes)",
-			junk[i]);
-		check_refused(-EINVAL, "listen", junk[i], expected);
+		check_refused(-EINVAL, "listen", junk[i],
+			"not HOST:PORT, [IPv6]:PORT, :PORT or unix:PATH (ports go to 65535, paths to "
+			"107 bytes)");
 	}
 	memset(path + 5, 'p', 108);
 	assert_int_equal(config_set(&config, "listen", path, error), -EINVAL);
@@ -200,14 +210,13 @@ static void test_listen_adds_up(void **state)
 {
 	char value[16];
 
-	check_refused(-EINVAL, "listen", "*:8000", "listen: \":8000\" is there twice");
+	check_refused(-EINVAL, "listen", "*:8000", "it is there twice");
 	for (unsigned i = 1; i < CONFIG_LISTEN_MAX; i++) {
 		snprintf(value, sizeof(value), ":%u", i);
 		check_set("listen", value);
 	}
 	assert_int_equal(config.listen_count, CONFIG_LISTEN_MAX);
-	check_refused(-EINVAL, "listen", ":99",
-		"listen: \":99\" is one too many: at most 16 are allowed");
+	check_refused(-EINVAL, "listen", ":99", "one too many: at most 16 are allowed");
 }
 
 static void test_id(void **state)
@@ -221,10 +230,9 @@ static void test_id(void **state)
 	check_set("id", id);
 	assert_string_equal(config.id, id);
 	check_set("id", "!~");
-	check_refused(-EINVAL, "id", "",
-		"id: \"\" is not 1 to 63 printable ASCII characters without a space");
-	check_refused(-EINVAL, "id", "a b",
-		"id: \"a b\" is not 1 to 63 printable ASCII characters without a space");
+	check_refused(-EINVAL, "id", "", "not 1 to 63 printable ASCII characters without a space");
+	check_refused(
+		-EINVAL, "id", "a b", "not 1 to 63 printable ASCII characters without a space");
 	assert_int_equal(config_set(&config, "id", "\xc3\xbc", error), -EINVAL);
 }
 
@@ -234,12 +242,18 @@ static void test_words(void **state)
 	assert_int_equal(config.log_format, LOG_FORMAT_JSON);
 	check_set("log_format", "text");
 	assert_int_equal(config.log_format, LOG_FORMAT_TEXT);
+	check_refused(-EINVAL, "log_format", "xml", "not auto, tutorial, text or json");
 	check_set("log_format", "tutorial");
 	assert_int_equal(config.log_format, LOG_FORMAT_TUTORIAL);
 	check_set("log_format", "auto");
 	assert_int_equal(config.log_format, LOG_FORMAT_AUTO);
-	check_refused(-EINVAL, "log_format", "xml",
-		"log_format: \"xml\" is not auto, tutorial, text or json");
+	check_set("log_sessions", "yes");
+	assert_int_equal(config.log_sessions, LOG_SESSIONS_YES);
+	check_set("log_sessions", "off");
+	assert_int_equal(config.log_sessions, LOG_SESSIONS_NO);
+	check_set("log_sessions", "auto");
+	assert_int_equal(config.log_sessions, LOG_SESSIONS_AUTO);
+	check_refused(-EINVAL, "log_sessions", "some", "not yes, no or auto");
 	check_set("log_level", "debug");
 	assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
 	check_set("log_level", "info");
@@ -248,17 +262,8 @@ static void test_words(void **state)
 	assert_int_equal(config.log_level, LOG_LEVEL_WARN);
 	check_set("log_level", "error");
 	assert_int_equal(config.log_level, LOG_LEVEL_ERROR);
-	check_refused(-EINVAL, "log_level", "loud",
-		"log_level: \"loud\" is not debug, info, warn or error");
-	check_refused(-EINVAL, "echo", "maybe", "echo: \"maybe\" is not true or false");
-	check_set("log_sessions", "yes");
-	assert_int_equal(config.log_sessions, LOG_SESSIONS_YES);
-	check_set("log_sessions", "off");
-	assert_int_equal(config.log_sessions, LOG_SESSIONS_NO);
-	check_set("log_sessions", "auto");
-	assert_int_equal(config.log_sessions, LOG_SESSIONS_AUTO);
-	check_refused(
-		-EINVAL, "log_sessions", "some", "log_sessions: \"some\" is not yes, no or auto");
+	check_refused(-EINVAL, "log_level", "loud", "not debug, info, warn or error");
+	check_refused(-EINVAL, "echo", "maybe", "not true or false");
 }
 
 static void test_echo_is_true_or_false(void **state)
@@ -290,87 +295,30 @@ static void test_admin_addresses(void **state)
 		assert_string_equal(config.admin, pairs[i][1]);
 	}
 	check_refused(-EINVAL, "admin", "8001",
-		"admin: \"8001\" is not HOST:PORT, [IPv6]:PORT, :PORT, *:PORT, unix:PATH or none");
+		"not HOST:PORT, [IPv6]:PORT, :PORT, *:PORT, unix:PATH or none");
 }
 
 static void test_unknown_names(void **state)
 {
-	check_refused(-ENOENT, "read_dedline", "5",
-		"unknown option \"read_dedline\"; did you mean \"read_deadline\"?");
-	check_refused(-ENOENT, "read-deadlines", "5",
-		"unknown option \"read-deadlines\"; did you mean \"read_deadline\"?");
+	check_refused(-ENOENT, "read_dedline", "5", "no such option; did you mean read_deadline?");
 	check_refused(
-		-ENOENT, "lsiten", "5", "unknown option \"lsiten\"; did you mean \"listen\"?");
-	check_refused(-ENOENT, "colour", "red",
-		"unknown option \"colour\"; there are listen, unix_mode, id, log_format, log_level, "
-		"log_sessions, echo, admin, "
-		"admin_token, "
-		"demo, workers, "
-		"acceptors, read_deadline, write_deadline, handshake_deadline, close_deadline, "
-		"ping_interval, max_head, max_message, max_connections, tx_queue_limit, memory_limit, "
-		"event_batch, drain, kick_limit, admin_rate");
+		-ENOENT, "read-deadlines", "5", "no such option; did you mean read_deadline?");
+	check_refused(-ENOENT, "lsiten", "5", "no such option; did you mean listen?");
+	check_refused(-ENOENT, "colour", "red", "no such option: tidegate --help names all");
 	assert_int_equal(config_set(&config, "", "", error), -ENOENT);
 }
 
-static void test_messages_are_one_line(void **state)
+static void test_long_values_are_refused(void **state)
 {
 	char value[4 * CONFIG_ERROR_MAX];
 
-	check_refused(-EINVAL, "log_format", "a\nb\x1b[2J",
-		"log_format: \"a?b?[2J\" is not auto, tutorial, text or json");
 	memset(value, 'v', sizeof(value) - 1);
 	value[sizeof(value) - 1] = '\0';
 	assert_int_equal(config_set(&config, "id", value, error), -EINVAL);
 	assert_int_equal(config_set(&config, "drain", value, error), -EINVAL);
 	assert_int_equal(config_set(&config, "listen", value, error), -EINVAL);
+	assert_int_equal(config_set(&config, "admin_token", value, error), -EINVAL);
 	assert_int_equal(config_set(&config, value, "1", error), -ENOENT);
-	assert_non_null(strstr(error, "event_batch, drain, kick_limit, admin_rate"));
-}
-
-/* --- as a whole --------------------------------------------------------------------------------
- */
-
-static char warnings[4 * CONFIG_ERROR_MAX];
-
-static void keep_warning(const char *message)
-{
-	strcat(warnings, message);
-	strcat(warnings, "\n");
-}
-
-static int check(void)
-{
-	warnings[0] = '\0';
-	return config_check(&config, keep_warning, error);
-}
-
-static void test_defaults_need_no_warning(void **state)
-{
-	assert_int_equal(check(), 0);
-	assert_string_equal(warnings, "");
-}
-
-static void test_short_read_deadline_warns(void **state)
-{
-	config.read_deadline = 60;
-	assert_int_equal(check(), 0);
-	assert_string_equal(warnings,
-		"read_deadline: 60 seconds or less cannot be met by hidden browser "
-		"tabs, whose timers run once a minute\n");
-	config.read_deadline = 61;
-	assert_int_equal(check(), 0);
-	assert_string_equal(warnings, "");
-}
-
-static void test_late_ping_warns(void **state)
-{
-	config.ping_interval = 119;
-	assert_int_equal(check(), 0);
-	assert_string_equal(warnings, "");
-	config.ping_interval = 120;
-	assert_int_equal(check(), 0);
-	assert_string_equal(warnings,
-		"ping_interval: a Ping that comes after the read_deadline keeps no line alive\n");
 }
 
 static void test_unix_mode(void **state)
@@ -381,20 +329,12 @@ static void test_unix_mode(void **state)
 	assert_int_equal(config.unix_mode, 0);
 	check_set("unix_mode", "0660");
 	assert_int_equal(config.unix_mode, 0660);
-	assert_int_equal(check(), 0);
-	assert_string_equal(warnings, "unix_mode means nothing without a unix: in listen\n");
-	check_set("listen", "unix:/run/socket");
-	assert_int_equal(check(), 0);
-	assert_string_equal(warnings, "");
 	check_set("unix_mode", "777");
 	assert_int_equal(config.unix_mode, 0777);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		char expected[CONFIG_ERROR_MAX];
-		snprintf(expected, sizeof(expected),
-			"unix_mode: \"%s\" is not an octal number as 0660 that lets somebody write, "
-			"which is to connect, or none",
-			bad[i]);
-		check_refused(-EINVAL, "unix_mode", bad[i], expected);
+		check_refused(-EINVAL, "unix_mode", bad[i],
+			"not an octal number as 0660 that lets somebody write, which is to "
+			"connect, or none");
 	}
 	check_set("unix_mode", "none");
 	assert_int_equal(config.unix_mode, 0);
@@ -407,94 +347,102 @@ static void test_whether_anybody_named_a_listener(void **state)
 	assert_false(config.is_listen_default);
 }
 
-static void test_admin_token_and_demo(void **state)
+static void test_admin_token(void **state)
 {
 	check_set("admin_token", "/etc/token");
 	assert_string_equal(config.admin_token, "/etc/token");
-	check_set("demo", "yes");
-	assert_true(config.demo);
-	assert_int_equal(check(), 0);
-	assert_string_equal(warnings, "admin_token means nothing without admin\n");
-	check_set("admin", ":0");
-	assert_int_equal(check(), 0);
-	assert_string_equal(warnings, "");
 	check_set("admin_token", "none");
 	assert_string_equal(config.admin_token, "");
-	check_refused(-EINVAL, "admin_token", "",
-		"admin_token: the name of a file is 1 to 255 bytes long, or none");
+	check_refused(
+		-EINVAL, "admin_token", "", "the name of a file is 1 to 255 bytes long, or none");
 }
 
-static void test_small_memory_limit_warns(void **state)
+/* --- options as a list -------------------------------------------------------------------------
+ */
+
+static void test_names_lead_to_their_options(void **state)
 {
-	config.memory_limit = config.tx_queue_limit;
-	assert_int_equal(check(), 0);
-	assert_string_equal(warnings, "");
-	config.memory_limit--;
-	assert_int_equal(check(), 0);
-	assert_string_equal(warnings,
-		"memory_limit: less than tx_queue_limit, so one slow client may take all of "
-		"it\n");
+	assert_true(config_option_count() <= CONFIG_OPTIONS_MAX);
+	for (size_t i = 0; i < config_option_count(); i++) {
+		assert_int_equal(config_option_find(config_option_name(i)), i);
+	}
+	assert_int_equal(config_option_find("tx-memory-limit"), config_option_find("memory_limit"));
+	assert_int_equal(config_option_find("read_deadlin"), -1);
+	assert_int_equal(config_option_find("read_deadline_"), -1);
 }
 
-static void test_queue_too_small_for_a_message_is_refused(void **state)
+/* A value of each kind, and how it is written. */
+static const char *const values[][3] = {
+	{"listen", "*:9000", ":9000"},
+	{"unix_mode", "660", "0660"},
+	{"unix_mode", "none", "none"},
+	{"id", "node-7", "node-7"},
+	{"log_format", "json", "json"},
+	{"log_format", "auto", "auto"},
+	{"log_level", "debug", "debug"},
+	{"log_sessions", "on", "yes"},
+	{"log_sessions", "false", "no"},
+	{"log_sessions", "auto", "auto"},
+	{"echo", "on", "true"},
+	{"demo", "0", "false"},
+	{"admin", ":8001", "127.0.0.1:8001"},
+	{"admin", "*:8001", "*:8001"},
+	{"admin", "none", "none"},
+	{"admin_token", "/etc/token", "/etc/token"},
+	{"admin_token", "none", "none"},
+	{"read_deadline", "5m", "300"},
+	{"max_message", "65536", "64K"},
+	{"workers", "7", "7"},
+};
+
+static void test_what_is_written_reads_as_the_same(void **state)
 {
-	config.tx_queue_limit = config.max_message + 4096;
-	assert_int_equal(check(), 0);
-	config.tx_queue_limit--;
-	assert_int_equal(check(), -EINVAL);
-	assert_string_equal(error,
-		"tx_queue_limit: 69631 is too small for a message of max_message "
-		"(65536): at least 69632 bytes are needed");
+	char text[CONFIG_VALUE_MAX];
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		size_t option = (size_t)config_option_find(values[i][0]);
+		config.listen_count = 0;
+		check_set(values[i][0], values[i][1]);
+		assert_true(config_option_text(&config, option, 0, text));
+		assert_string_equal(text, values[i][2]);
+		assert_false(config_option_text(&config, option, 1, text));
+		struct config before = config;
+		config.listen_count = 0;
+		check_set(values[i][0], text);
+		assert_true(config_option_is_same(&config, &before, option));
+	}
 }
 
-static void test_no_listener_is_refused(void **state)
+static void test_every_option_can_be_written(void **state)
 {
-	config.listen_count = 0;
-	assert_int_equal(check(), -EINVAL);
-	assert_string_equal(error, "listen: at least one is needed");
+	char text[CONFIG_VALUE_MAX];
+
+	for (size_t i = 0; i < config_option_count(); i++) {
+		assert_true(config_option_text(&config, i, 0, text));
+		config.listen_count = 0;
+		check_set(config_option_name(i), text);
+	}
 }
 
-static void test_reload_takes_what_may_change(void **state)
+static void test_listeners_are_told_apart(void **state)
 {
-	struct config fresh = config;
+	struct config other = config;
+	size_t listen = (size_t)config_option_find("listen");
+	char text[CONFIG_VALUE_MAX];
 
-	warnings[0] = '\0';
-	assert_int_equal(config_reload(&config, &fresh, keep_warning), 0);
-	fresh.read_deadline = 90;
-	fresh.drain = 7;
-	fresh.log_level = LOG_LEVEL_DEBUG;
-	fresh.log_sessions = LOG_SESSIONS_YES;
-	assert_int_equal(config_reload(&config, &fresh, keep_warning), 4);
-	assert_string_equal(warnings, "");
-	assert_memory_equal(&config, &fresh, sizeof(config));
-}
-
-static void test_reload_refuses_the_rest(void **state)
-{
-	struct config before = config;
-	struct config fresh = config;
-
-	warnings[0] = '\0';
-	fresh.workers = 3;
-	fresh.acceptors = 3;
-	fresh.event_batch = 3;
-	fresh.echo = true;
-	fresh.log_format = LOG_FORMAT_JSON;
-	strcpy(fresh.id, "other");
-	strcpy(fresh.listen[0], ":9000");
-	fresh.unix_mode = 0600;
-	strcpy(fresh.admin, ":9001");
-	strcpy(fresh.admin_token, "/etc/token");
-	fresh.demo = true;
-	assert_int_equal(config_reload(&config, &fresh, keep_warning), 0);
-	assert_string_equal(warnings,
-		"workers\nacceptors\nevent_batch\nlisten\nunix_mode\nid\nlog_format\necho\nadmin\nadmin_token\ndemo\n");
-	assert_memory_equal(&config, &before, sizeof(config));
-	fresh = config;
-	fresh.listen_count = 0;
-	warnings[0] = '\0';
-	assert_int_equal(config_reload(&config, &fresh, keep_warning), 0);
-	assert_string_equal(warnings, "listen\n");
+	assert_true(config_option_adds_up(listen));
+	assert_false(config_option_adds_up((size_t)config_option_find("id")));
+	assert_false(config_option_adds_up((size_t)config_option_find("drain")));
+	check_set("listen", "unix:/x");
+	assert_true(config_option_text(&config, listen, 1, text));
+	assert_string_equal(text, "unix:/x");
+	assert_false(config_option_text(&config, listen, 2, text));
+	assert_false(config_option_is_same(&config, &other, listen));
+	assert_false(config_option_is_same(&other, &config, listen));
+	other = config;
+	assert_true(config_option_is_same(&config, &other, listen));
+	strcpy(other.listen[1], "unix:/y");
+	assert_false(config_option_is_same(&config, &other, listen));
 }
 
 int main(void)
@@ -506,6 +454,7 @@ int main(void)
 		TEST(test_every_number_keeps_its_limits),
 		TEST(test_dashes_and_underscores_are_the_same),
 		TEST(test_bytes_take_a_suffix),
+		TEST(test_times_take_a_suffix),
 		TEST(test_junk_is_no_number),
 		TEST(test_listen_addresses),
 		TEST(test_what_is_no_address),
@@ -517,17 +466,13 @@ int main(void)
 		TEST(test_admin_addresses),
 		TEST(test_unix_mode),
 		TEST(test_whether_anybody_named_a_listener),
-		TEST(test_admin_token_and_demo),
+		TEST(test_admin_token),
 		TEST(test_unknown_names),
-		TEST(test_messages_are_one_line),
-		TEST(test_defaults_need_no_warning),
-		TEST(test_short_read_deadline_warns),
-		TEST(test_late_ping_warns),
-		TEST(test_small_memory_limit_warns),
-		TEST(test_queue_too_small_for_a_message_is_refused),
-		TEST(test_no_listener_is_refused),
-		TEST(test_reload_takes_what_may_change),
-		TEST(test_reload_refuses_the_rest),
+		TEST(test_long_values_are_refused),
+		TEST(test_names_lead_to_their_options),
+		TEST(test_what_is_written_reads_as_the_same),
+		TEST(test_every_option_can_be_written),
+		TEST(test_listeners_are_told_apart),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

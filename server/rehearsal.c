@@ -1,0 +1,109 @@
+#include "rehearsal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "admin/origin.h"
+#include "base/log.h"
+#include "base/machine.h"
+#include "config/config_check.h"
+#include "config/findings.h"
+#include "limits.h"
+#include "node/listener_check.h"
+
+/* Descriptors. */
+enum {
+	FILES_OF_START = 2, /* signals, the bell of a drain */
+	FILES_OF_WORKER = 2,
+	FILES_OF_ACCEPTOR = 3, /* and one for each address */
+	FILES_OF_ADMIN = 4,
+};
+
+static void check_admin(const struct config *config, bool is_for_others, struct findings *findings)
+{
+	struct admin_origin origin = {.token_len = 0};
+	char error[CONFIG_ERROR_MAX] = "";
+	if (config->admin[0] == '\0') {
+		return;
+	}
+	if (config->admin_token[0]) {
+		admin_origin_read_token(&origin, config->admin_token, error, sizeof(error));
+	} else if (is_for_others) {
+		admin_origin_ask_for_token(config->admin, error, sizeof(error));
+	}
+	if (error[0]) {
+		findings_add(findings, FINDING_FAULT, "%s", error);
+	}
+}
+
+static bool has_inet(const struct config *config)
+{
+	for (size_t i = 0; i < config->listen_count; i++) {
+		if (!address_is_unix(config->listen[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Descriptors that a start takes beside those that there are now, names with several addresses left
+ * aside. */
+static uint64_t files_of_start(const struct config *config, uint32_t workers)
+{
+	return FILES_OF_START + (uint64_t)workers * FILES_OF_WORKER +
+	       config->acceptors * (FILES_OF_ACCEPTOR + config->listen_count) +
+	       (config->admin[0] ? FILES_OF_ADMIN : 0);
+}
+
+static void say_shortfall(const char *line)
+{
+	findings_tell_terminal(NULL, FINDING_WARNING, line);
+}
+
+/* What this process is given; that of the service need not be the same, but where systemd has run
+ * it for a reload. */
+static void check_limits(const struct config *config, struct findings *findings)
+{
+	uint64_t files = machine_raise_files();
+	uint32_t workers = limits_workers(config, machine_cpus(), machine_quota_cpus(""));
+	struct limits_supply supply = {
+		.files = files,
+		.files_taken =
+			limits_files_taken(config->admin[0] ? limits_admin_clients(files) : 0) +
+			files_of_start(config, workers),
+		.memory = machine_quarter_of_memory(),
+	};
+	struct limits limits = limits_share(config, &supply, workers);
+	if (limits.connections == 0) {
+		char text[LIMITS_TEXT_MAX];
+		limits_explain_files(&supply, text);
+		findings_add(findings, FINDING_FAULT, "%s", text);
+	} else if (config->max_connections > 0) {
+		findings->warnings += limits_advise(config, &supply, &limits,
+			workers + (uint32_t)config->acceptors, has_inet(config), say_shortfall);
+	}
+}
+
+static const char *plural(size_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+int rehearsal_run(const struct config *config, const struct sources *sources)
+{
+	struct findings findings = {.tell = findings_tell_terminal};
+	config_check(config, sources, &findings);
+	check_admin(config, listener_check(config, sources, &findings), &findings);
+	check_limits(config, &findings);
+	if (findings.faults) {
+		log_complain("the configuration has %zu fault%s", findings.faults,
+			plural(findings.faults));
+		return EXIT_FAILURE;
+	}
+	printf("tidegate: the configuration is good");
+	if (findings.warnings > 0) {
+		printf(", with %zu warning%s", findings.warnings, plural(findings.warnings));
+	}
+	printf(": %s\n", config->file ? config->file : "no file, command line and defaults only");
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,149 @@
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../server/config/config_check.h"
+#include "kept_findings.h"
+
+static struct config config;
+static struct sources sources;
+static struct kept_findings kept;
+
+/* The defaults that cases build on, whatever meson was told. */
+static int setup(void **state)
+{
+	config_init(&config);
+	sources_init(&sources);
+	config.read_deadline = 120;
+	config.ping_interval = 0;
+	config.max_message = 65536;
+	config.tx_queue_limit = 1048576;
+	config.memory_limit = 0;
+	return 0;
+}
+
+static void set(const char *name, const char *value)
+{
+	char error[CONFIG_ERROR_MAX];
+
+	assert_int_equal(config_set(&config, name, value, error), 0);
+	sources.options[config_option_find(name)].from = SOURCE_COMMAND_LINE;
+}
+
+static void check(int err, const char *expected)
+{
+	kept_findings_init(&kept);
+	assert_int_equal(config_check(&config, &sources, &kept.findings), err);
+	assert_string_equal(kept.text, expected);
+	assert_int_equal(kept.findings.faults, err ? 1 : 0);
+}
+
+static void test_defaults_need_no_warning(void **state)
+{
+	check(0, "");
+}
+
+static void test_short_read_deadline_warns(void **state)
+{
+	set("read_deadline", "1m");
+	check(0, "warning: --read-deadline=60: 60 seconds or less cannot be met by hidden browser "
+		 "tabs, whose timers run once a minute\n");
+	set("read_deadline", "61");
+	check(0, "");
+}
+
+static void test_late_ping_warns(void **state)
+{
+	set("ping_interval", "119");
+	check(0, "");
+	set("ping_interval", "2m");
+	check(0, "warning: --ping-interval=120: a Ping that comes after the read_deadline keeps no "
+		 "line alive\n");
+}
+
+static void test_unix_mode_without_a_unix_socket_warns(void **state)
+{
+	set("unix_mode", "0660");
+	check(0, "warning: --unix-mode=0660: means nothing without a unix: in listen\n");
+	set("listen", "unix:/run/socket");
+	check(0, "");
+}
+
+static void test_what_means_nothing_without_admin(void **state)
+{
+	set("admin_token", "/etc/token");
+	check(0, "warning: --admin-token=/etc/token: means nothing without admin\n");
+	set("admin", ":0");
+	check(0, "");
+}
+
+static void test_small_memory_limit_warns(void **state)
+{
+	set("memory_limit", "1M");
+	check(0, "");
+	set("memory_limit", "1048575");
+	check(0,
+		"warning: --memory-limit=1048575: less than tx_queue_limit, so one slow client may "
+		"take all of it\n");
+}
+
+static void test_queue_too_small_for_a_message_is_refused(void **state)
+{
+	set("tx_queue_limit", "69632");
+	check(0, "");
+	set("tx_queue_limit", "69631");
+	check(-EINVAL, "--tx-queue-limit=69631: too small for a message of max_message (65536): at "
+		       "least 69632 bytes are needed\n");
+}
+
+static void test_no_listener_is_refused(void **state)
+{
+	config.listen_count = 0;
+	check(-EINVAL, "listen: at least one is needed\n");
+}
+
+/* As one would look for it. */
+static void test_the_place_in_the_file_is_named(void **state)
+{
+	config.file = "/etc/gate.conf";
+	sources_add_line(&sources, (size_t)config_option_find("read_deadline"), 0, 7);
+	config.read_deadline = 5;
+	check(0,
+		"warning: /etc/gate.conf:7: read_deadline = 5: 60 seconds or less cannot be met by "
+		"hidden browser tabs, whose timers run once a minute\n");
+}
+
+static void test_what_a_file_says_twice_warns(void **state)
+{
+	config.file = "/etc/gate.conf";
+	sources_add_line(&sources, (size_t)config_option_find("drain"), 0, 3);
+	sources_add_line(&sources, (size_t)config_option_find("listen"), 0, 4);
+	sources_add_line(&sources, (size_t)config_option_find("listen"), 1, 5);
+	check(0, "");
+	sources_add_line(&sources, (size_t)config_option_find("drain"), 0, 9);
+	check(0, "warning: /etc/gate.conf:9: drain is there already, in line 3: that one does not "
+		 "count\n");
+}
+
+int main(void)
+{
+#define TEST(function) cmocka_unit_test_setup(function, setup)
+	const struct CMUnitTest tests[] = {
+		TEST(test_defaults_need_no_warning),
+		TEST(test_short_read_deadline_warns),
+		TEST(test_late_ping_warns),
+		TEST(test_unix_mode_without_a_unix_socket_warns),
+		TEST(test_what_means_nothing_without_admin),
+		TEST(test_small_memory_limit_warns),
+		TEST(test_queue_too_small_for_a_message_is_refused),
+		TEST(test_no_listener_is_refused),
+		TEST(test_the_place_in_the_file_is_named),
+		TEST(test_what_a_file_says_twice_warns),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
