@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../proto/ascii.h"
+#include "../proto/quantity.h"
 #include "build_config.h"
 #include "scenario.h"
 
@@ -66,7 +68,7 @@ static const struct argp_option options_table[] = {
 		GROUP_LOAD},
 	{"churn", KEY_CHURN, "N", 0, "chat: logouts and logins a second (default 0)", GROUP_LOAD},
 
-	{.doc = "Messages:", .group = GROUP_PAYLOAD},
+	{.doc = "Messages; BYTES also as 4K:", .group = GROUP_PAYLOAD},
 	{"payload", 'p', "BYTES", 0,
 		"of one message; 6 and more, of a text 32 and more (default 6, of a text 32)",
 		GROUP_PAYLOAD},
@@ -82,7 +84,7 @@ static const struct argp_option options_table[] = {
 		"that is cut or refused does not end the run",
 		GROUP_PAYLOAD},
 
-	{.doc = "Time:", .group = GROUP_TIME},
+	{.doc = "Time; S also as 500ms, 90s, 5m, MS as 2s:", .group = GROUP_TIME},
 	{"duration", 't', "S", 0, "seconds that are measured (default 10; login 0)", GROUP_TIME},
 	{"warmup", KEY_WARMUP, "S", 0, "seconds before that (default 1)", GROUP_TIME},
 	{"count", KEY_COUNT, "N", 0, "end after N requests; no warm-up then", GROUP_TIME},
@@ -151,17 +153,37 @@ static double real(struct argp_state *state, const char *name, const char *text,
 	return value;
 }
 
-static uint64_t whole(
-	struct argp_state *state, const char *name, const char *text, uint64_t min, uint64_t max)
+/* With a unit, or as a bare number, which may have a fraction. */
+static double seconds(struct argp_state *state, const char *name, const char *text, double max)
 {
-	char *end;
-	errno = 0;
-	uint64_t value = strtoull(text, &end, 10);
-	if (errno || end == text || *end || strchr(text, '-') || value < min || value > max) {
+	uint64_t ms;
+	if (quantity_parse(text, QUANTITY_MS, &ms) == 0 &&
+		!ascii_is_digit(text[strlen(text) - 1])) {
+		double value = (double)ms / 1000;
+		if (value > max) {
+			argp_error(state, "--%s takes at most %.0f seconds, not \"%s\"", name, max,
+				text);
+		}
+		return value;
+	}
+	return real(state, name, text, max);
+}
+
+static uint64_t whole(struct argp_state *state, const char *name, const char *text,
+	enum quantity kind, uint64_t min, uint64_t max)
+{
+	uint64_t value = 0;
+	if (quantity_parse(text, kind, &value) < 0 || value < min || value > max) {
 		argp_error(state, "--%s takes a whole number from %llu to %llu, not \"%s\"", name,
 			(unsigned long long)min, (unsigned long long)max, text);
 	}
 	return value;
+}
+
+static uint32_t count(
+	struct argp_state *state, const char *name, const char *text, uint32_t min, uint32_t max)
+{
+	return (uint32_t)whole(state, name, text, QUANTITY_COUNT, min, max);
 }
 
 /* --- the command line ----------------------------------------------------------------------------
@@ -204,8 +226,7 @@ static error_t parse_load(int key, char *argument, struct argp_state *state)
 	struct options *options = state->input;
 	switch (key) {
 	case 'c':
-		options->connections =
-			(uint32_t)whole(state, "connections", argument, 1, OPTIONS_USER_MAX);
+		options->connections = count(state, "connections", argument, 1, OPTIONS_USER_MAX);
 		return 0;
 	case 'r':
 		options->rate = real(state, "rate", argument, 1e9);
@@ -214,20 +235,20 @@ static error_t parse_load(int key, char *argument, struct argp_state *state)
 		options->is_closed = true;
 		return 0;
 	case 'd':
-		options->depth = (uint32_t)whole(state, "depth", argument, 1, 1 << 20);
+		options->depth = count(state, "depth", argument, 1, 1 << 20);
 		return 0;
 	case KEY_SENDERS:
-		options->senders = (uint32_t)whole(state, "senders", argument, 1, 100000);
+		options->senders = count(state, "senders", argument, 1, 100000);
 		return 0;
 	case KEY_EVERY:
-		options->every_s = real(state, "every", argument, 86400);
+		options->every_s = seconds(state, "every", argument, 86400);
 		return 0;
 	case KEY_CHURN:
 		options->churn = real(state, "churn", argument, 1e6);
 		return 0;
 	case 'p':
-		options->payload =
-			(uint32_t)whole(state, "payload", argument, 1, OPTIONS_PAYLOAD_MAX);
+		options->payload = (uint32_t)whole(
+			state, "payload", argument, QUANTITY_BYTES, 1, OPTIONS_PAYLOAD_MAX);
 		return 0;
 	case KEY_PACKET:
 		options->kind = PAYLOAD_PACKET;
@@ -252,25 +273,26 @@ static error_t parse_rest(int key, char *argument, struct argp_state *state)
 	char error[ADDRESS_ERROR_MAX];
 	switch (key) {
 	case 't':
-		options->duration_s = real(state, "duration", argument, 1e6);
+		options->duration_s = seconds(state, "duration", argument, 1e6);
 		return 0;
 	case KEY_WARMUP:
-		options->warmup_s = real(state, "warmup", argument, 1e6);
+		options->warmup_s = seconds(state, "warmup", argument, 1e6);
 		return 0;
 	case KEY_COUNT:
-		options->count = whole(state, "count", argument, 1, UINT64_MAX / 2);
+		options->count = whole(state, "count", argument, QUANTITY_COUNT, 1, UINT64_MAX / 2);
 		return 0;
 	case KEY_RAMP:
-		options->ramp_ms = (uint32_t)whole(state, "ramp", argument, 0, 1 << 30);
+		options->ramp_ms =
+			(uint32_t)whole(state, "ramp", argument, QUANTITY_MS, 0, 1 << 30);
 		return 0;
 	case KEY_TIMEOUT:
-		options->timeout_s = real(state, "timeout", argument, 86400);
+		options->timeout_s = seconds(state, "timeout", argument, 86400);
 		return 0;
 	case KEY_THREADS:
-		options->threads = (uint32_t)whole(state, "threads", argument, 1, 256);
+		options->threads = count(state, "threads", argument, 1, 256);
 		return 0;
 	case KEY_OPENINGS:
-		options->openings = (uint32_t)whole(state, "openings", argument, 1, 1 << 20);
+		options->openings = count(state, "openings", argument, 1, 1 << 20);
 		return 0;
 	case KEY_SOURCE:
 		if (address_add_sources(&options->address, argument, error) < 0) {
@@ -278,14 +300,13 @@ static error_t parse_rest(int key, char *argument, struct argp_state *state)
 		}
 		return 0;
 	case KEY_FIRST_USER:
-		options->first_user =
-			(uint32_t)whole(state, "first-user", argument, 0, OPTIONS_USER_MAX);
+		options->first_user = count(state, "first-user", argument, 0, OPTIONS_USER_MAX);
 		return 0;
 	case KEY_SPIN:
 		options->spins = true;
 		return 0;
 	case KEY_SERVER_PID:
-		options->server_pid = (pid_t)whole(state, "server-pid", argument, 1, INT32_MAX);
+		options->server_pid = (pid_t)count(state, "server-pid", argument, 1, INT32_MAX);
 		return 0;
 	case KEY_JSON:
 		options->json = argument;

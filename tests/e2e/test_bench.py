@@ -72,6 +72,16 @@ def test_count_is_kept(gateway, tmp_path):
     assert result["latency_ns"]["count"] == 1001
 
 
+def test_amounts_take_their_units(start, tmp_path):
+    gateway = start("--echo")
+    options = run_json(tmp_path / "result", *"echo -c 2 -r 50 -p 1K -t 300ms --warmup 100ms".split(),
+                       *"--every 1m --timeout 2m30s --ramp 1s".split(), f"ws://127.0.0.1:{gateway.port}/")["options"]
+    assert (options["payload_bytes"], options["duration_s"], options["warmup_s"]) == (1024, 0.3, 0.1)
+    assert (options["every_s"], options["ramp_ms"]) == (60, 1000)
+    for wrong in ("-p 1q", "-t 1K", "-t 1000000s1ms", "--ramp 0.5", "--count 1K"):
+        assert "takes" in run("echo", *wrong.split(), f"ws://127.0.0.1:{gateway.port}/", code=2)
+
+
 def test_result_as_json(gateway, tmp_path):
     result = run_json(tmp_path / "result", "fanout", "-c", 9, "-r", 100, "-t", 1, "--warmup", 0.1,
                       "--server-pid", gateway.pid, f"ws://127.0.0.1:{gateway.port}/")
