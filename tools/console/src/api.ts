@@ -12,7 +12,7 @@ export class ApiError extends Error {
   }
 }
 
-const TIMEOUT_MS = 5000;
+export const TIMEOUT_MS = 5000;
 
 interface Problem {
   title?: unknown;

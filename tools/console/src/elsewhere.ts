@@ -11,21 +11,26 @@ export class Elsewhere {
   private readonly user: string;
   private readonly tell: (text: string) => void;
   private readonly words = el('span');
+  private readonly end: HTMLButtonElement;
 
   constructor(url: string, user: string, tell: (text: string) => void) {
     this.url = url;
     this.user = user;
     this.tell = tell;
-    const end = el('button', { type: 'button', class: 'quiet' }, 'Log out there', hidden(` (${user})`));
-    end.addEventListener('click', () => {
+    this.end = el('button', { type: 'button', class: 'quiet' }, 'Log out there', hidden(` (${user})`));
+    this.end.addEventListener('click', () => {
       this.tell('The other place logged out. Nobody is logged in under this name now.');
       this.leave();
     });
-    this.element = el('p', { class: 'elsewhere', hidden: true }, this.words, end);
+    this.element = el('p', { class: 'elsewhere', hidden: true }, this.words, this.end);
   }
 
   get isThere(): boolean {
     return this.client !== null;
+  }
+
+  setGone(gone: boolean): void {
+    this.end.disabled = gone;
   }
 
   async logIn(): Promise<void> {

@@ -1,19 +1,19 @@
 // Asks for the gateway's status at most once a second, while somebody can see the page.
 
-import { ApiError, getStatus } from './api.js';
+import { ApiError, TIMEOUT_MS, getStatus } from './api.js';
 import type { Status } from './api_types.js';
 
 export const POLL_MS = 1000;
 
 export interface Listener {
   onStatus(status: Status, at: number): void;
-  onFailure(error: ApiError, at: number): void;
+  onFailure(error: ApiError, at: number, askedAt: number): void;
 }
 
 export class Poll {
   private readonly listener: Listener;
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private asking = false;
+  private question: number | null = null; // when it was asked that is not answered yet
   private stopped = false;
   private nextAt = 0; // of performance.now(): not asked before that
 
@@ -36,23 +36,31 @@ export class Poll {
     clearTimeout(this.timer);
   }
 
+  // When the question went out for whose answer the page waits.
+  get askedAt(): number | null {
+    return this.question;
+  }
+
   private schedule(): void {
     clearTimeout(this.timer);
-    if (!this.stopped && !document.hidden && !this.asking) {
+    if (!this.stopped && !document.hidden && this.question === null) {
       this.timer = setTimeout(() => void this.ask(), Math.max(0, this.nextAt - performance.now()));
     }
   }
 
   private async ask(): Promise<void> {
-    this.asking = true;
+    const askedAt = Date.now();
+    this.question = askedAt;
     const answer = await getStatus().catch((error: unknown) =>
       error instanceof ApiError ? error : new ApiError(0, String(error)),
     );
-    this.asking = false;
+    this.question = null;
+    const now = Date.now();
     if (answer instanceof ApiError) {
-      this.listener.onFailure(answer, Date.now());
+      // No question lasts longer: a computer that slept meanwhile asked nothing in its sleep.
+      this.listener.onFailure(answer, now, Math.max(askedAt, now - TIMEOUT_MS));
     } else {
-      this.listener.onStatus(answer, Date.now());
+      this.listener.onStatus(answer, now);
     }
     // From the answer on: a page that was held up does not ask the sooner for it.
     this.nextAt = performance.now() + POLL_MS;

@@ -1,7 +1,7 @@
 // A WebSocket that lets the inspector see what passes through it, given to the SDK in place of the
 // browser's own.
 
-import { describeBinary, describeClose, describeOpen, describeText } from './frames.js';
+import { describeBinary, describeClose, describeFailedDial, describeOpen, describeText } from './frames.js';
 import type { Described, Direction } from './frames.js';
 import { codeWords } from './reasons.js';
 
@@ -30,19 +30,22 @@ export function tapped(onSeen: OnSeen): typeof WebSocket {
   let lines = 0;
   return class TappedWebSocket extends WebSocket {
     readonly #line: number;
+    #wasOpen = false;
+    #isEnded = false; // by this side
 
     constructor(url: string | URL, protocols?: string | string[]) {
       super(url, protocols);
       lines += 1;
       this.#line = lines;
       this.addEventListener('open', () => {
+        this.#wasOpen = true;
         this.#tell('in', describeOpen());
       });
       this.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
         this.#tell('in', describe(data));
       });
       this.addEventListener('close', ({ code, reason }) => {
-        this.#tell('in', describeClose(code, reason, codeWords(code)));
+        this.#tell('in', this.#end(code, reason));
       });
     }
 
@@ -53,6 +56,7 @@ export function tapped(onSeen: OnSeen): typeof WebSocket {
 
     override close(code?: number, reason?: string): void {
       const isOpen = this.readyState === WebSocket.OPEN;
+      this.#isEnded = true;
       if (code === undefined) {
         super.close();
       } else {
@@ -61,6 +65,14 @@ export function tapped(onSeen: OnSeen): typeof WebSocket {
       if (isOpen) {
         this.#tell('out', describeClose(code ?? 1005, reason ?? '', 'this client ends the line'));
       }
+    }
+
+    #end(code: number, reason: string): Described {
+      if (!this.#wasOpen) {
+        return describeFailedDial(this.#isEnded);
+      }
+      const isUnanswered = this.#isEnded && code === 1006;
+      return describeClose(code, reason, isUnanswered ? 'the Close was not answered' : codeWords(code));
     }
 
     #tell(direction: Direction, described: Described | null): void {

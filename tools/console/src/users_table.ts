@@ -35,7 +35,7 @@ interface Line {
 
 export class UsersTable {
   readonly element: HTMLElement;
-  private readonly confirm: Confirm;
+  private readonly confirm = new Confirm();
   private readonly body = el('tbody');
   private readonly headings = new Map<SortKey, HTMLElement>();
   private readonly search = el('input', {
@@ -56,8 +56,7 @@ export class UsersTable {
   private asked = 0; // answers to older questions are thrown away
   private asking = false;
 
-  constructor(place: HTMLElement) {
-    this.confirm = new Confirm(place);
+  constructor() {
     this.element = el(
       'section',
       { class: 'panel users', 'aria-labelledby': 'users-title' },
@@ -118,6 +117,11 @@ export class UsersTable {
     if (!this.asking && this.pages <= REFRESHED_PAGES) {
       await this.load(Math.max(1, this.pages));
     }
+  }
+
+  // The question that is open says that nothing can be done now; the rest is the view's.
+  setGone(gone: boolean): void {
+    this.confirm.setGone(gone);
   }
 
   private async load(pages: number): Promise<void> {

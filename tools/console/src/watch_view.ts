@@ -6,7 +6,10 @@ import { SPECS } from './chart_specs.js';
 import { byId, el, setText } from './dom.js';
 import { EndedTable } from './ended_table.js';
 import { bytes, count, duration } from './format.js';
+import { Freeze } from './freeze.js';
 import { History } from './rates.js';
+import { ageWords } from './reach.js';
+import type { Away } from './reach.js';
 import { UsersTable } from './users_table.js';
 
 const SPAN_MS = 120_000;
@@ -30,7 +33,9 @@ const FACTS: readonly Fact[] = [
 ];
 
 export class WatchView {
-  private readonly place = byId('view-watch');
+  private readonly place = byId('view-watch') as HTMLFieldSetElement;
+  private readonly title = byId('watch-title');
+  private readonly controls = new Freeze(this.place);
   private readonly history = new History(SPAN_MS);
   private readonly facts = FACTS.map(() => el('dd', {}, '–'));
   private readonly charts: readonly Chart[];
@@ -48,7 +53,7 @@ export class WatchView {
           }
         }),
     );
-    this.users = new UsersTable(this.place);
+    this.users = new UsersTable();
     this.place.append(
       el(
         'dl',
@@ -90,6 +95,15 @@ export class WatchView {
       }
       this.polls += 1;
     }
+  }
+
+  // What is shown stays, as it was. Nobody is disconnected by a gateway that does not answer; one that
+  // refuses its state alone may still do that.
+  setAway(away: Away | null): void {
+    const isGone = away !== null && away.instead === null;
+    this.controls.set(isGone);
+    this.users.setGone(isGone);
+    setText(this.title, away === null ? 'The gateway, live' : `The gateway, ${ageWords(away)}`);
   }
 
   // The charts show a gap.
