@@ -402,7 +402,7 @@ def enabled(page, view):
 def test_the_gateway_goes_and_comes_back(mortal, start):
     page = mortal.open_live()
     mortal.gateway.stop()
-    page.wait_for_text("#away", "The gateway does not answer since")
+    page.wait_for_text("#banner", "The gateway has not answered since")
     assert re.match(r"away since \d\d:\d\d:\d\d$", page.text("#health"))
     assert page.run("document.title") == "Away – demo – Tidegate"
     wait_for_state(page, "alice", "RECONNECTING")
@@ -419,8 +419,10 @@ def test_the_gateway_goes_and_comes_back(mortal, start):
     for user in ("alice", "bob"):
         wait_for_state(page, user, "CONNECTED")
     page.wait_for_text("#health", "serving")
-    assert page.run("document.getElementById('away').hidden")
     assert page.run("document.title") == "Try it – demo – Tidegate"
+    assert re.match(r"The gateway was started anew at .* Its counters began at 0\.\s+Noted$", page.text("#banner"))
+    page.click("#banner button")
+    assert page.run("document.getElementById('banner').hidden")
     assert page.attribute(action("alice", "cut"), "aria-disabled") == "false"
     say(page, "bob", "back again")
     wait_for_bubble(page, "alice", "back again")
@@ -435,7 +437,7 @@ def test_what_is_watched_stands_still_while_the_gateway_is_away(mortal, start):
     page.click("tr[data-user=ann] button")
     page.fill("#confirm-reason", "typed in vain?")
     mortal.gateway.stop()
-    page.wait_for_text("#away", "The gateway does not answer since")
+    page.wait_for_text("#banner", "The gateway has not answered since")
     # An open question says so too; what was typed stays.
     assert page.run("document.querySelector('dialog .danger').disabled")
     assert "nothing can be done" in page.text("dialog .fault")
@@ -443,17 +445,17 @@ def test_what_is_watched_stands_still_while_the_gateway_is_away(mortal, start):
     page.press("Escape")
     page.wait("!document.querySelector('dialog').open")
     assert enabled(page, "watch") == []
-    times = re.search(r"since (\S+), for .*What is shown is of (\S+)\.", page.text("#away"))
+    times = re.search(r"since (\S+), for .*What is shown is of (\S+)\.", page.text("#banner"))
     assert times[1] >= times[2]
     assert page.text("#watch-title") == f"The gateway, as it was at {times[2]}"
     facts, table = page.text(".facts"), page.texts(".users tbody tr")
-    page.wait("document.getElementById('away').innerText.includes('for 2')")  # seconds
+    page.wait(f"document.getElementById('banner').innerText !== {json.dumps(page.text('#banner'))}")
     assert page.text(".facts") == facts and page.texts(".users tbody tr") == table
     assert len(table) == 2
     assert page.axe() == []
     take_picture(page, "away-watch", full=True)
     start(*mortal.options, listen=mortal.gateway.listen)
-    page.wait("document.getElementById('away').hidden")
+    page.wait_for_text("#banner", "started anew")
     page.wait("document.querySelectorAll('.users tbody tr').length === 0")
     assert "live" in page.text("#watch-title")
     assert "search" in enabled(page, "watch")
@@ -472,11 +474,14 @@ def test_focus_is_where_it_was_when_the_gateway_is_back(mortal, start):
 def test_a_gateway_that_is_late_is_not_told_as_live(console):
     page = console.open("watch")
     page.wait_for_text("#health", "serving")
+    page.run(
+        """(window.said = [], new MutationObserver(() => said.push(document.getElementById('health').innerText))
+            .observe(document.getElementById('health'), { childList: true }), null)"""
+    )
     # The kernel takes the question, and nobody reads it.
     console.gateway.stop_running()
     try:
-        page.wait_for_text("#health", "no answer for")
-        assert page.run("document.getElementById('away').hidden")
+        page.wait("said.some((text) => text.startsWith('no answer for'))")
     finally:
         console.gateway.signal(signal.SIGCONT)
     page.wait_for_text("#health", "serving")
@@ -492,13 +497,13 @@ def test_a_gateway_that_refuses_its_state_can_still_be_asked(console):
         """(window.real = fetch, window.fetch = (path, init) => path !== '/v1/status' ? real(path, init) :
             Promise.resolve(new Response('{"title": "There is no memory"}', { status: 503 })), null)"""
     )
-    page.wait_for_text("#away", "The gateway refuses to answer since")
-    assert "There is no memory" in page.text("#away")
+    page.wait_for_text("#banner", "The gateway has refused to answer since")
+    assert "There is no memory" in page.text("#banner")
     page.click("tr[data-user=ann] button")
     page.click("dialog .danger")
     clients["ann"].expect_close(4003)
     page.run("(window.fetch = real, null)")
-    page.wait("document.getElementById('away').hidden")
+    page.wait("document.getElementById('banner').hidden")
 
 
 def test_without_demo_there_is_nothing_to_try(open_console):
@@ -519,7 +524,7 @@ def test_without_demo_there_is_nothing_to_try(open_console):
 def test_a_gateway_that_comes_back_without_demo_has_nothing_to_try(mortal, start):
     page = mortal.open_live()
     mortal.gateway.stop()
-    page.wait_for_text("#away", "does not answer")
+    page.wait_for_text("#banner", "has not answered")
     options = [option for option in mortal.options if option != "--demo"]
     gateway = start(*options, listen=mortal.gateway.listen)
     page.wait("document.getElementById('view-try').hidden")
@@ -548,7 +553,7 @@ def test_nothing_is_dialled_while_the_gateway_is_away(mortal, start):
     page = mortal.open("watch")
     page.wait_for_text("#health", "serving")
     mortal.gateway.stop()
-    page.wait_for_text("#away", "does not answer")
+    page.wait_for_text("#banner", "has not answered")
     page.click("#to-try")
     assert count(page, ".card") == 0
     start(*mortal.options, listen=mortal.gateway.listen)
@@ -610,6 +615,9 @@ def test_disconnect_asks_first(console):
     clients["ann"].expect_close(4003, "off with you")
     page.wait("document.querySelectorAll('.users tbody tr').length === 1")
     clients["ben"].is_alive()
+    page.wait_for_text(".users .note", "ann was disconnected with 4003 at ")
+    assert "may come back" in page.text(".users .note")
+    assert in_focus(page, ".users .scroll-x")(), "focus was lost with the row"
     page.wait_for_text(".ended tbody tr", "ann")
     row = page.text(".ended tbody tr")
     assert "4003" in row and "127.0.0.1:" in row
@@ -620,6 +628,7 @@ def test_disconnect_asks_first(console):
     take_picture(page, "disconnect-for-good")
     page.click("dialog button.danger")
     clients["ben"].expect_close(1008)
+    page.wait_for_text(".users .note", "stays away")
 
 
 def test_the_charts_have_data(console):
@@ -830,6 +839,31 @@ def test_it_fits_a_phone(console, view, width):
         page.wait("document.querySelectorAll('.users tbody tr').length >= 2")
         page.wait("document.querySelectorAll('.chart-canvas canvas').length > 0")
     assert page.run("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_to_the_content_keeps_the_view(console, view):
+    page = console.open(view)
+    page.wait_for_text("#health", "serving")
+    page.press("Tab")
+    page.press("Enter")
+    assert in_focus(page, "#main")()
+    assert page.run("location.hash") == f"#{view}"
+    assert not page.run(f"document.getElementById('view-{view}').hidden")
+
+
+def test_a_tab_in_the_background_learns_that_the_gateway_is_back(mortal, start):
+    """Its title says whether to look."""
+    page = mortal.open("watch")
+    page.wait_for_text("#health", "serving")
+    mortal.gateway.stop()
+    page.wait("document.title.startsWith('Away')")
+    page.run(
+        """(Object.defineProperty(document, 'hidden', { configurable: true, get: () => true }),
+            document.dispatchEvent(new Event('visibilitychange')), null)"""
+    )
+    start(*mortal.options, listen=mortal.gateway.listen)
+    page.wait("document.title.startsWith('Watch it')")
 
 
 def test_less_motion_where_it_is_asked_for(console):

@@ -5,12 +5,14 @@ import { el, freshId, setText } from './dom.js';
 export interface Choice {
   readonly code: number;
   readonly reason: string;
+  readonly then: string; // what the client does, in words
 }
 
 interface Option {
   readonly code: number;
   readonly name: string;
   readonly words: string; // what will happen
+  readonly then: string; // the same, of what has happened
 }
 
 // What clients make of a code: the table of proto/PROTOCOL.md, section 5.
@@ -19,11 +21,13 @@ const OPTIONS: readonly [Option, Option] = [
     code: 4003,
     name: 'May come back',
     words: 'Close 4003. The client takes a new line by itself within seconds, as after a lost one.',
+    then: 'may come back',
   },
   {
     code: 1008,
     name: 'Stays away',
     words: 'Close 1008. The client does not come back by itself. This is no lock: who logs in anew is let in.',
+    then: 'stays away',
   },
 ];
 
@@ -61,7 +65,8 @@ export class Confirm {
     });
     form.addEventListener('submit', (event) => {
       event.preventDefault();
-      this.settle({ code: Number(this.radios.find(({ checked }) => checked)?.value), reason: this.reason.value.trim() });
+      const { code, then } = OPTIONS[this.radios.findIndex(({ checked }) => checked)] ?? OPTIONS[0];
+      this.settle({ code, reason: this.reason.value.trim(), then });
     });
     this.dialog.addEventListener('close', () => {
       this.settle(null);

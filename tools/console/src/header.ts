@@ -21,8 +21,9 @@ export class Header {
     this.mood = mood;
   }
 
-  // A passing remark: the mood stays as it is.
+  // A passing remark, which is not worth hearing.
   remark(text: string): void {
+    setAttribute(this.pill, 'data-mood', 'wait');
     setText(this.pill, text);
   }
 

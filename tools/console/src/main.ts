@@ -1,9 +1,11 @@
 // The console: two views over one poll of the gateway.
 
+import { announce } from './announcer.js';
 import { Banner } from './banner.js';
 import { Header } from './header.js';
 import { Poll } from './poll.js';
 import { Reach, awayWords, lateWords } from './reach.js';
+import { Restarts } from './restarts.js';
 import { TokenForm } from './token.js';
 import { TryView } from './try_view.js';
 import { Views } from './views.js';
@@ -15,6 +17,7 @@ function main(): void {
   const header = new Header();
   const banner = new Banner();
   const reach = new Reach();
+  const restarts = new Restarts();
   const tryView = new TryView();
   const watchView = new WatchView();
   const views = new Views((shown) => {
@@ -25,7 +28,7 @@ function main(): void {
   const writeReach = (): void => {
     const { away } = reach;
     const words = away === null ? null : awayWords(away, Date.now());
-    banner.show(words);
+    banner.setAway(words);
     views.setAway(away !== null);
     tryView.setAway(away);
     watchView.setAway(away);
@@ -37,10 +40,15 @@ function main(): void {
 
   const poll = new Poll({
     onStatus: (status, at) => {
-      reach.answered(at);
+      reach.answered(at, status.draining);
       token.hide();
       writeReach();
       header.showStatus(status);
+      const { uptime_ms: uptimeMs, version } = status;
+      if (restarts.seen({ uptimeMs, version, at, now: performance.now() })) {
+        banner.tell(restarts.words);
+        announce(restarts.words);
+      }
       views.offer(status.demo, status.node);
       tryView.onStatus(status);
       watchView.onStatus(status, at);

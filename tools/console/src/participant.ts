@@ -42,8 +42,14 @@ export class Participant {
     this.client = new IMClient({
       url,
       user,
-      WebSocket: tapped((seen) => {
-        this.see(seen, watcher);
+      WebSocket: tapped({
+        onDial: (line) => {
+          this.line = line;
+          this.lastCode = null;
+        },
+        onSeen: (seen) => {
+          this.see(seen, watcher);
+        },
       }),
       connectTimeoutMs: timing.CONNECT_TIMEOUT_MS,
       heartbeatIntervalMs: timing.HEARTBEAT_MS,
@@ -89,10 +95,6 @@ export class Participant {
     watcher.onSeen(seen, isOld);
     if (isOld) {
       return;
-    }
-    if (seen.line > this.line) {
-      this.line = seen.line;
-      this.lastCode = null;
     }
     this.pulse.mark(seen);
     if (seen.direction === 'in' && seen.kind !== 'failed') {

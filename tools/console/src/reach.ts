@@ -5,15 +5,18 @@ import { clock, duration } from './format.js';
 export interface Away {
   readonly since: number; // when the first question went out that was not answered
   readonly lastAnswer: number | null; // how old what is shown is; null: nothing was ever answered
+  readonly wasDraining: boolean; // then
   readonly instead: string | null; // what came in place of an answer; null: nothing at all
 }
 
 export class Reach {
   away: Away | null = null;
   private lastAnswer: number | null = null;
+  private wasDraining = false;
 
-  answered(at: number): void {
+  answered(at: number, draining: boolean): void {
     this.lastAnswer = at;
+    this.wasDraining = draining;
     this.away = null;
   }
 
@@ -23,7 +26,7 @@ export class Reach {
   }
 
   failed(askedAt: number, instead: string | null): void {
-    this.away = { since: this.away?.since ?? askedAt, lastAnswer: this.lastAnswer, instead };
+    this.away = { since: this.away?.since ?? askedAt, lastAnswer: this.lastAnswer, wasDraining: this.wasDraining, instead };
   }
 }
 
@@ -34,18 +37,19 @@ export interface AwayWords {
   readonly detail: string;
 }
 
-export function awayWords({ since, lastAnswer, instead }: Away, now: number): AwayWords {
+export function awayWords({ since, lastAnswer, wasDraining, instead }: Away, now: number): AwayWords {
   const from = clock(new Date(since));
   const shown =
     lastAnswer === null ? 'It has never answered this page.' : `What is shown is of ${clock(new Date(lastAnswer))}.`;
+  const drained = wasDraining ? 'It was draining: somebody wanted it to end. ' : '';
   return {
     short: `away since ${from}`,
     heard: instead === null ? 'The gateway does not answer' : 'The gateway refuses to answer',
     title:
       instead === null
-        ? `The gateway does not answer since ${from}, for ${duration(now - since)}.`
-        : `The gateway refuses to answer since ${from}, for ${duration(now - since)}: ${instead}.`,
-    detail: `${shown} This page keeps asking, and goes on by itself.`,
+        ? `The gateway has not answered since ${from}, for ${duration(now - since)}.`
+        : `The gateway has refused to answer since ${from}, for ${duration(now - since)}: ${instead}.`,
+    detail: `${drained}${shown} This page keeps asking, and goes on by itself.`,
   };
 }
 

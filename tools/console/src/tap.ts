@@ -11,7 +11,10 @@ export interface Seen extends Described {
   readonly at: number; // performance.now()
 }
 
-export type OnSeen = (seen: Seen) => void;
+export interface Listener {
+  onDial(line: number): void;
+  onSeen(seen: Seen): void;
+}
 
 function describe(data: unknown): Described | null {
   if (typeof data === 'string') {
@@ -26,17 +29,26 @@ function describe(data: unknown): Described | null {
   return null; // a Blob, which nobody here uses
 }
 
-export function tapped(onSeen: OnSeen): typeof WebSocket {
+export function tapped(listener: Listener): typeof WebSocket {
   let lines = 0;
   return class TappedWebSocket extends WebSocket {
     readonly #line: number;
     #wasOpen = false;
     #isEnded = false; // by this side
+    #isTold = false; // that it failed
 
     constructor(url: string | URL, protocols?: string | string[]) {
       super(url, protocols);
       lines += 1;
       this.#line = lines;
+      listener.onDial(lines);
+      // Before the SDK hears of it: what it does next is the consequence.
+      this.addEventListener('error', () => {
+        if (!this.#wasOpen) {
+          this.#tell('in', this.#end(0, ''));
+          this.#isTold = true;
+        }
+      });
       this.addEventListener('open', () => {
         this.#wasOpen = true;
         this.#tell('in', describeOpen());
@@ -45,7 +57,9 @@ export function tapped(onSeen: OnSeen): typeof WebSocket {
         this.#tell('in', describe(data));
       });
       this.addEventListener('close', ({ code, reason }) => {
-        this.#tell('in', this.#end(code, reason));
+        if (!this.#isTold) {
+          this.#tell('in', this.#end(code, reason));
+        }
       });
     }
 
@@ -77,7 +91,7 @@ export function tapped(onSeen: OnSeen): typeof WebSocket {
 
     #tell(direction: Direction, described: Described | null): void {
       if (described !== null) {
-        onSeen({ ...described, direction, line: this.#line, at: performance.now() });
+        listener.onSeen({ ...described, direction, line: this.#line, at: performance.now() });
       }
     }
   };

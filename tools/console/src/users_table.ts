@@ -5,7 +5,7 @@ import { ApiError, disconnect, getUsers } from './api.js';
 import type { User } from './api_types.js';
 import { Confirm } from './confirm.js';
 import { el, hidden, setAttribute, setText } from './dom.js';
-import { bytes, count, duration } from './format.js';
+import { bytes, clock, count, duration } from './format.js';
 import { nextOrder, sorted } from './sorting.js';
 import type { Order, SortKey } from './sorting.js';
 
@@ -35,6 +35,7 @@ interface Line {
 
 export class UsersTable {
   readonly element: HTMLElement;
+  private readonly scroller: HTMLElement;
   private readonly confirm = new Confirm();
   private readonly body = el('tbody');
   private readonly headings = new Map<SortKey, HTMLElement>();
@@ -48,6 +49,7 @@ export class UsersTable {
   private readonly more = el('button', { type: 'button' }, 'Show more');
   private readonly summary = el('p', { class: 'summary', role: 'status' });
   private readonly fault = el('p', { class: 'fault', role: 'alert' });
+  private readonly done = el('p', { class: 'note' }); // what was done last
   private readonly lines = new Map<string, Line>();
   private users: readonly User[] = [];
   private cursor: string | null = null;
@@ -57,6 +59,17 @@ export class UsersTable {
   private asking = false;
 
   constructor() {
+    this.scroller = el(
+      'div',
+      { class: 'scroll-x', tabindex: 0, role: 'group', 'aria-labelledby': 'users-title' },
+      el(
+        'table',
+        { class: 'rows' },
+        el('caption', { class: 'heard' }, 'Users who are logged in; the headings sort'),
+        el('thead', {}, el('tr', {}, ...COLUMNS.map((column) => this.heading(column)), el('th', { scope: 'col' }, hidden('Disconnect')))),
+        this.body,
+      ),
+    );
     this.element = el(
       'section',
       { class: 'panel users', 'aria-labelledby': 'users-title' },
@@ -66,18 +79,9 @@ export class UsersTable {
         el('h2', { id: 'users-title' }, 'Connections'),
         el('div', { class: 'search' }, el('label', { for: 'search' }, 'Search'), this.search),
       ),
+      this.done,
       this.fault,
-      el(
-        'div',
-        { class: 'scroll-x', tabindex: 0, role: 'group', 'aria-labelledby': 'users-title' },
-        el(
-          'table',
-          { class: 'rows' },
-          el('caption', { class: 'heard' }, 'Users who are logged in; the headings sort'),
-          el('thead', {}, el('tr', {}, ...COLUMNS.map((column) => this.heading(column)), el('th', { scope: 'col' }, hidden('Disconnect')))),
-          this.body,
-        ),
-      ),
+      this.scroller,
       el('div', { class: 'row end' }, this.summary, this.more),
     );
     this.more.addEventListener('click', () => void this.load(this.pages + 1));
@@ -213,12 +217,18 @@ export class UsersTable {
     }
     try {
       await disconnect(user, choice.code, choice.reason);
-      announce(`${user} was disconnected`);
+      const text = `${user} was disconnected with ${String(choice.code)} at ${clock(new Date())}, and ${choice.then}.`;
+      setText(this.done, text);
+      announce(text);
       setText(this.fault, '');
     } catch (error) {
       setText(this.fault, `${user} could not be disconnected: ${messageOf(error)}.`);
     }
     await this.load(this.pages);
+    // The button that was pressed has gone with its row.
+    if (document.activeElement === document.body) {
+      this.scroller.focus({ preventScroll: true });
+    }
   }
 }
 

@@ -52,7 +52,7 @@ export class Views {
     }
   }
 
-  // The tab says it too: who waits for the gateway reads something else meanwhile.
+  // The tab says it too.
   setAway(away: boolean): void {
     if (away !== this.away) {
       this.away = away;

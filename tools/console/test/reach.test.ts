@@ -8,23 +8,23 @@ const at = (seconds: number): number => NOON + seconds * 1000;
 
 test('away is since the first question without an answer, however many follow', () => {
   const reach = new Reach();
-  reach.answered(at(0));
+  reach.answered(at(0), false);
   reach.failed(at(1), null);
   reach.failed(at(7), null);
-  assert.deepEqual(reach.away, { since: at(1), lastAnswer: at(0), instead: null });
-  reach.answered(at(13));
+  assert.deepEqual(reach.away, { since: at(1), lastAnswer: at(0), wasDraining: false, instead: null });
+  reach.answered(at(13), false);
   assert.deepEqual(reach.away, null);
   reach.failed(at(20), null);
-  assert.deepEqual(reach.away, { since: at(20), lastAnswer: at(13), instead: null });
+  assert.deepEqual(reach.away, { since: at(20), lastAnswer: at(13), wasDraining: false, instead: null });
 });
 
 test('a page that was not looked at has asked nothing: what it shows is older than the absence', () => {
   const reach = new Reach();
-  reach.answered(at(0));
+  reach.answered(at(0), false);
   reach.failed(at(3600), null);
   assert.ok(reach.away);
   const { title, detail, short } = awayWords(reach.away, at(3665));
-  assert.match(title, /^The gateway does not answer since 13:00:00, for 1.min 5.s\.$/);
+  assert.match(title, /^The gateway has not answered since 13:00:00, for 1.min 5.s\.$/);
   assert.match(detail, /^What is shown is of 12:00:00\. .*keeps asking/);
   assert.equal(short, 'away since 13:00:00');
   assert.equal(ageWords(reach.away), 'as it was at 12:00:00');
@@ -43,10 +43,18 @@ test('a gateway that refuses is not told as silent, one that wants a token not a
   reach.failed(at(0), 'There is no memory');
   assert.ok(reach.away);
   const { title, heard } = awayWords(reach.away, at(2));
-  assert.match(title, /^The gateway refuses to answer since 12:00:00, .*: There is no memory\.$/);
+  assert.match(title, /^The gateway has refused to answer since 12:00:00, .*: There is no memory\.$/);
   assert.equal(heard, 'The gateway refuses to answer');
   reach.found();
   assert.equal(reach.away, null);
+});
+
+test('who had been draining was wanted to end', () => {
+  const reach = new Reach();
+  reach.answered(at(0), true);
+  reach.failed(at(1), null);
+  assert.ok(reach.away);
+  assert.match(awayWords(reach.away, at(2)).detail, /^It was draining: somebody wanted it to end\. What is shown/);
 });
 
 test('a clock that is put back makes no time negative', () => {
