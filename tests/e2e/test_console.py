@@ -280,6 +280,23 @@ def test_log_in_elsewhere_and_back(console):
     wait_for_bubble(page, "bob", "which bob is it?")
 
 
+def test_the_other_place_is_told_as_it_is(console):
+    page = console.open_live()
+    page.click(action("bob", "elsewhere"))
+    page.wait_for_text(f"{card('bob')} .elsewhere", "logged in elsewhere")
+    wait_for_state(page, "bob", "CLOSED")
+    words = f"{card('bob')} .action:has([data-action=log]) .action-words"
+    assert "elsewhere is kicked" in page.text(words)
+    user = name_on(page, "bob")
+    ask(console, "DELETE", f"/v1/users/{user}?code=4003")
+    page.wait_for_text(f"{card('bob')} .elsewhere", "has lost its line elsewhere, and dials again")
+    page.wait_for_text(f"{card('bob')} .elsewhere", "is logged in elsewhere")
+    ask(console, "DELETE", f"/v1/users/{user}?code=1008")
+    wait_for_step(page, "bob", "The other place is closed for good: Close 1008, refused by policy.")
+    assert page.run(f"document.querySelector(\"{card('bob')} .elsewhere\").hidden")
+    assert "elsewhere" not in page.text(words)
+
+
 def test_log_out_and_in(console):
     page = console.open_live()
     page.click(action("alice", "log"))
@@ -414,6 +431,7 @@ def test_the_gateway_goes_and_comes_back(mortal, start):
     wait_for_step(page, "alice", "Attempt 1 failed: the gateway was not reached, or it refused.")
     assert frames(page, "alice")[0][1:] == ("no 101", "the dial failed: the gateway was not reached, or it refused")
     assert not any("1006" in step or "dead" in step for step in steps(page, "alice"))
+    assert page.axe() == []
     take_picture(page, "away-try", full=True)
     start(*mortal.options, listen=mortal.gateway.listen)
     for user in ("alice", "bob"):
@@ -864,6 +882,18 @@ def test_a_tab_in_the_background_learns_that_the_gateway_is_back(mortal, start):
     )
     start(*mortal.options, listen=mortal.gateway.listen)
     page.wait("document.title.startsWith('Watch it')")
+
+
+def test_on_a_phone_the_tables_are_not_far(console):
+    crowd(console, ["ann"])
+    page = console.open("watch", width=390, height=780, hasTouch=True)
+    page.wait("document.querySelector('tr[data-user=ann]') !== null")
+    place = "document.querySelector('#users-title').getBoundingClientRect().top"
+    assert page.run(place) > 780
+    page.click(".parts a[href='#users-title']")
+    page.wait(f"{place} >= 0 && {place} < 740")
+    assert page.run("location.hash") == "#watch"
+    assert not page.run("document.getElementById('view-watch').hidden")
 
 
 def test_less_motion_where_it_is_asked_for(console):

@@ -65,9 +65,16 @@ export class Card {
       },
     });
     this.strip = new Strip(this.participant.pulse, timing.STRIP_MS);
-    this.elsewhere = new Elsewhere(url, user, (text) => {
-      this.story.step(text, 'plain', 'In the other place');
-    });
+    this.elsewhere = new Elsewhere(
+      url,
+      user,
+      (text) => {
+        this.story.step(text, 'plain', 'In the other place');
+      },
+      () => {
+        this.refresh();
+      },
+    );
     this.actions = {
       cut: new Action(user, 'cut', () => void this.cut()),
       mute: new Action(user, 'mute', () => void this.toggleMute()),

@@ -15,7 +15,9 @@ export interface Alive {
 export class Restarts {
   private last: Alive | null = null;
   private firstVersion = '';
-  private times: number[] = []; // of the starts, the clock's
+  private count = 0;
+  private firstAt = 0; // the clock's, as the next
+  private latestAt = 0;
   private lasted = 0; // how long the one before was up when it was last heard of
 
   // Whether it is another process than the one before.
@@ -29,22 +31,23 @@ export class Restarts {
     const isNew =
       alive.uptimeMs < last.uptimeMs || alive.now - alive.uptimeMs > last.now - last.uptimeMs + SLACK_MS;
     if (isNew) {
-      this.times.push(alive.at - alive.uptimeMs);
+      this.latestAt = alive.at - alive.uptimeMs;
+      this.firstAt = this.count === 0 ? this.latestAt : this.firstAt;
+      this.count += 1;
       this.lasted = last.uptimeMs;
     }
     return isNew;
   }
 
   get words(): string {
-    const [first, latest] = [this.times[0], this.times.at(-1)];
-    if (first === undefined || latest === undefined) {
+    if (this.count === 0) {
       return '';
     }
-    const when = clock(new Date(latest));
+    const when = clock(new Date(this.latestAt));
     const what =
-      this.times.length === 1
+      this.count === 1
         ? `The gateway was started anew at ${when}; it had been up for ${duration(this.lasted)}.`
-        : `The gateway was started anew ${String(this.times.length)} times since ${clock(new Date(first))}, last at ${when}.`;
+        : `The gateway was started anew ${String(this.count)} times since ${clock(new Date(this.firstAt))}, last at ${when}.`;
     const { version } = this.last ?? { version: this.firstVersion };
     const page =
       version === this.firstVersion ? '' : ` It is version ${version} now, this page is of ${this.firstVersion}: load it again.`;

@@ -35,7 +35,6 @@ interface Line {
 
 export class UsersTable {
   readonly element: HTMLElement;
-  private readonly scroller: HTMLElement;
   private readonly confirm = new Confirm();
   private readonly body = el('tbody');
   private readonly headings = new Map<SortKey, HTMLElement>();
@@ -59,17 +58,6 @@ export class UsersTable {
   private asking = false;
 
   constructor() {
-    this.scroller = el(
-      'div',
-      { class: 'scroll-x', tabindex: 0, role: 'group', 'aria-labelledby': 'users-title' },
-      el(
-        'table',
-        { class: 'rows' },
-        el('caption', { class: 'heard' }, 'Users who are logged in; the headings sort'),
-        el('thead', {}, el('tr', {}, ...COLUMNS.map((column) => this.heading(column)), el('th', { scope: 'col' }, hidden('Disconnect')))),
-        this.body,
-      ),
-    );
     this.element = el(
       'section',
       { class: 'panel users', 'aria-labelledby': 'users-title' },
@@ -81,7 +69,17 @@ export class UsersTable {
       ),
       this.done,
       this.fault,
-      this.scroller,
+      el(
+        'div',
+        { class: 'scroll-x', tabindex: 0, role: 'group', 'aria-labelledby': 'users-title' },
+        el(
+          'table',
+          { class: 'rows' },
+          el('caption', { class: 'heard' }, 'Users who are logged in; the headings sort'),
+          el('thead', {}, el('tr', {}, ...COLUMNS.map((column) => this.heading(column)), el('th', { scope: 'col' }, hidden('Disconnect')))),
+          this.body,
+        ),
+      ),
       el('div', { class: 'row end' }, this.summary, this.more),
     );
     this.more.addEventListener('click', () => void this.load(this.pages + 1));
@@ -227,7 +225,7 @@ export class UsersTable {
     await this.load(this.pages);
     // The button that was pressed has gone with its row.
     if (document.activeElement === document.body) {
-      this.scroller.focus({ preventScroll: true });
+      this.body.closest<HTMLElement>('.scroll-x')?.focus({ preventScroll: true });
     }
   }
 }
