@@ -649,6 +649,33 @@ def test_disconnect_asks_first(console):
     page.wait_for_text(".users .note", "stays away")
 
 
+def test_a_disconnect_that_fails_says_so_and_goes_on_saying_it(console):
+    console.expected = ["404"]
+    clients = crowd(console, ["ann", "ben"])
+    page = console.open("watch")
+    page.wait("document.querySelectorAll('.users tbody tr').length === 2")
+    page.click(".users tr[data-user=ann] button")
+    # A second Enter, in haste, is no answer.
+    page.press("Enter")
+    assert page.run("document.querySelector('dialog').open")
+    clients["ann"].close()
+    console.gateway.wait_for_line("connection of ann closed")
+    page.click("dialog button.danger")
+    page.wait("document.querySelectorAll('.users tbody tr').length === 1")
+    assert re.match("ann was not disconnected: The user is not logged in", page.text(".users .fault"))
+    clients["ben"].is_alive()
+
+
+def test_a_gateway_that_refuses_newcomers_does_not_look_well(open_console):
+    console = open_console("--max-connections", 2)
+    clients = crowd(console, ["ann", "ben"])
+    page = console.open()
+    page.wait_for_text("#health", "full: refuses newcomers")
+    assert page.attribute("#health", "data-mood") == "bad"
+    clients["ann"].close()
+    page.wait_for_text("#health", "serving")
+
+
 def test_the_charts_have_data(console):
     clients = crowd(console, [f"user{i}" for i in range(8)])
     page = console.open("watch")

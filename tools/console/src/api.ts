@@ -4,7 +4,7 @@ import type { Ended, Status, UserPage } from './api_types.js';
 import { keptToken } from './token.js';
 
 export class ApiError extends Error {
-  readonly status: number; // 0: no answer at all
+  readonly status: number; // 0: no answer at all, so that nobody knows whether it was done
 
   constructor(status: number, message: string) {
     super(message);

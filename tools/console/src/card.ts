@@ -223,7 +223,9 @@ export class Card {
       await request;
     } catch (error) {
       const text = error instanceof ApiError ? error.message : String(error);
-      this.story.step(`The gateway did not do it: ${text}.`, 'bad', 'Nothing happened');
+      const isUnknown = error instanceof ApiError && error.status === 0;
+      const what = isUnknown ? 'Whether the gateway did it is not known' : 'The gateway did not do it';
+      this.story.step(`${what}: ${text}.`, 'bad', 'Nothing happened');
       this.story.end();
       return false;
     }

@@ -32,7 +32,8 @@ const OPTIONS: readonly [Option, Option] = [
 ];
 
 export class Confirm {
-  private readonly title = el('h2', { id: 'confirm-title' });
+  // In focus at first: a second Enter, meant for the button before, does nothing.
+  private readonly title = el('h2', { id: 'confirm-title', tabindex: -1, autofocus: true });
   private readonly radios = OPTIONS.map(({ code }) =>
     el('input', { id: freshId('confirm'), type: 'radio', name: 'code', value: code, required: true }),
   );

@@ -3,22 +3,22 @@
 import { announce } from './announcer.js';
 import type { Status } from './api_types.js';
 import { byId, setAttribute, setText } from './dom.js';
-import { duration } from './format.js';
-
-export type Mood = 'good' | 'wait' | 'bad';
+import { healthOf } from './health.js';
+import type { Health } from './health.js';
 
 export class Header {
   private readonly pill = byId('health');
-  private mood = '';
+  private heard = '';
 
-  // The text changes every second: of a change of mood alone, `heard` is announced.
-  show(mood: Mood, text: string, heard: string): void {
+  // The text changes every second: what is heard is announced when that changes. That all is well at first is no
+  // news.
+  show({ mood, text, heard }: Health): void {
     setAttribute(this.pill, 'data-mood', mood);
     setText(this.pill, text);
-    if (mood !== this.mood && this.mood !== '') {
+    if (heard !== this.heard && (this.heard !== '' || mood !== 'good')) {
       announce(heard);
     }
-    this.mood = mood;
+    this.heard = heard;
   }
 
   // A passing remark, which is not worth hearing.
@@ -28,12 +28,7 @@ export class Header {
   }
 
   showStatus(status: Status): void {
-    setText(byId('node'), `${status.node}, version ${status.version}`);
-    const up = `up ${duration(status.uptime_ms)}`;
-    if (status.draining) {
-      this.show('wait', `draining, ${up}`, 'The gateway drains');
-    } else {
-      this.show('good', `serving, ${up}`, 'The gateway serves');
-    }
+    setText(byId('node'), `node ${status.node}, version ${status.version}`);
+    this.show(healthOf(status));
   }
 }

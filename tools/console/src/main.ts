@@ -34,7 +34,7 @@ function main(): void {
     watchView.setAway(away);
     document.body.classList.toggle('is-away', away !== null);
     if (words !== null) {
-      header.show('bad', words.short, words.heard);
+      header.show({ mood: 'bad', text: words.short, heard: words.heard });
     }
   };
 
@@ -59,7 +59,7 @@ function main(): void {
         token.show();
         reach.found();
         writeReach();
-        header.show('wait', 'a token is needed', 'The gateway asks for its token');
+        header.show({ mood: 'wait', text: 'a token is needed', heard: 'The gateway asks for its token' });
       } else {
         reach.failed(askedAt, error.status === 0 ? null : error.message);
         writeReach();

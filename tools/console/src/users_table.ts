@@ -48,7 +48,7 @@ export class UsersTable {
   private readonly more = el('button', { type: 'button' }, 'Show more');
   private readonly summary = el('p', { class: 'summary', role: 'status' });
   private readonly fault = el('p', { class: 'fault', role: 'alert' });
-  private readonly done = el('p', { class: 'note' }); // what was done last
+  private readonly outcome = el('p', { class: 'note' }); // of the last *Disconnect*
   private readonly lines = new Map<string, Line>();
   private users: readonly User[] = [];
   private cursor: string | null = null;
@@ -67,7 +67,7 @@ export class UsersTable {
         el('h2', { id: 'users-title' }, 'Connections'),
         el('div', { class: 'search' }, el('label', { for: 'search' }, 'Search'), this.search),
       ),
-      this.done,
+      this.outcome,
       this.fault,
       el(
         'div',
@@ -121,6 +121,12 @@ export class UsersTable {
     }
   }
 
+  private tell(text: string, isDone: boolean): void {
+    this.outcome.className = isDone ? 'note' : 'fault';
+    setText(this.outcome, text);
+    announce(text);
+  }
+
   // The question that is open says that nothing can be done now; the rest is the view's.
   setGone(gone: boolean): void {
     this.confirm.setGone(gone);
@@ -151,7 +157,8 @@ export class UsersTable {
       setText(this.fault, '');
       this.write();
     } catch (error) {
-      if (question === this.asked) {
+      // Of a gateway that does not answer the whole page says so.
+      if (question === this.asked && !(error instanceof ApiError && error.status === 0)) {
         setText(this.fault, `The connections could not be read: ${messageOf(error)}.`);
       }
     } finally {
@@ -215,12 +222,11 @@ export class UsersTable {
     }
     try {
       await disconnect(user, choice.code, choice.reason);
-      const text = `${user} was disconnected with ${String(choice.code)} at ${clock(new Date())}, and ${choice.then}.`;
-      setText(this.done, text);
-      announce(text);
-      setText(this.fault, '');
+      this.tell(`${user} was disconnected with ${String(choice.code)} at ${clock(new Date())}, and ${choice.then}.`, true);
     } catch (error) {
-      setText(this.fault, `${user} could not be disconnected: ${messageOf(error)}.`);
+      const isUnknown = error instanceof ApiError && error.status === 0;
+      const what = isUnknown ? `Whether ${user} was disconnected is not known` : `${user} was not disconnected`;
+      this.tell(`${what}: ${messageOf(error)}.`, false);
     }
     await this.load(this.pages);
     // The button that was pressed has gone with its row.
