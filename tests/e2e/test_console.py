@@ -297,6 +297,19 @@ def test_the_other_place_is_told_as_it_is(console):
     assert "elsewhere" not in page.text(words)
 
 
+def test_log_out_without_a_line(console):
+    page = console.open_live()
+    page.click(action("alice", "cut"))
+    wait_for_state(page, "alice", "RECONNECTING")
+    page.wait_for_text(f"{card('alice')} .action-words", "gives up coming back")
+    page.click(action("alice", "log"))
+    wait_for_state(page, "alice", "CLOSED")
+    assert steps(page, "alice")[1:] == [
+        "There is no line to close; nothing is dialled any more.",
+        "Closed. It does not come back: you wanted this end.",
+    ]
+
+
 def test_log_out_and_in(console):
     page = console.open_live()
     page.click(action("alice", "log"))

@@ -298,9 +298,15 @@ export class Card {
             name: 'Log in',
             before: this.elsewhere.isThere
               ? 'A new line. The newest login wins: the one elsewhere is kicked.'
-              : 'A new line, which counts as connected when the first pong is back.',
+              : 'A new line, which counts as connected when the gateway has spoken on it.',
           }
-        : { name: 'Log out', before: 'Close 1000: a wanted end, so the client does not come back.' },
+        : {
+            name: 'Log out',
+            before:
+              state === 'CONNECTED'
+                ? 'Close 1000: a wanted end, so the client does not come back.'
+                : 'The client gives up coming back.',
+          },
       gone ?? (state === 'CLOSING' ? 'One moment: the line is closing.' : null),
     );
   }

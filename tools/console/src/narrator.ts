@@ -123,7 +123,14 @@ export function tell(turn: Turn): Told | null {
     case 'RECONNECTING':
       return { text: lost(turn), tone: 'bad', ends: false };
     case 'CLOSING':
-      return { text: 'Close 1000 is on its way; the gateway will echo it.', tone: 'plain', ends: false };
+      return {
+        text:
+          turn.from === 'CONNECTED'
+            ? 'Close 1000 is on its way; the gateway will echo it.'
+            : 'There is no line to close; nothing is dialled any more.',
+        tone: 'plain',
+        ends: false,
+      };
     case 'CLOSED':
       return closed(turn);
     case 'INIT':

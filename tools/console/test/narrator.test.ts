@@ -58,6 +58,11 @@ test('the code of a Close says why, whatever the SDK calls it', () => {
   assert.equal(why(turn({ to: 'CLOSED', reason: 'logout', code: 1000 })), 'you logged out');
 });
 
+test('who logs out without a line closes none', () => {
+  assert.match(tell(turn({ to: 'CLOSING', reason: 'logout' }))?.text ?? '', /^Close 1000 is on its way/);
+  assert.match(tell(turn({ from: 'RECONNECTING', to: 'CLOSING', reason: 'logout' }))?.text ?? '', /^There is no line to close/);
+});
+
 test('a page that is put aside gives its line up itself', () => {
   assert.equal(tell(turn({ reason: 'pagehide' }))?.text, 'The line is given up: the page was put aside.');
 });
