@@ -420,10 +420,10 @@ def mortal(console):
     return console
 
 
-def enabled(page, view):
+def enabled(page, place):
     """The controls that a visitor could use there."""
     return page.run(
-        f"""[...document.querySelectorAll('#view-{view} :is(button, input)')]
+        f"""[...document.querySelectorAll('{place} :is(button, input)')]
             .filter((e) => e.offsetParent && !e.matches(':disabled') && e.getAttribute('aria-disabled') !== 'true')
             .map((e) => e.innerText || e.id)"""
     )
@@ -475,7 +475,7 @@ def test_what_is_watched_stands_still_while_the_gateway_is_away(mortal, start):
     assert page.run("document.getElementById('confirm-reason').value") == "typed in vain?"
     page.press("Escape")
     page.wait("!document.querySelector('dialog').open")
-    assert enabled(page, "watch") == []
+    assert enabled(page, ".users") == enabled(page, ".ended") == []
     times = re.search(r"since (\S+), for .*What is shown is of (\S+)\.", page.text("#banner"))
     assert times[1] >= times[2]
     assert page.text("#watch-title") == f"The gateway, as it was at {times[2]}"
@@ -489,7 +489,7 @@ def test_what_is_watched_stands_still_while_the_gateway_is_away(mortal, start):
     page.wait_for_text("#banner", "started anew")
     page.wait("document.querySelectorAll('.users tbody tr').length === 0")
     assert "live" in page.text("#watch-title")
-    assert "search" in enabled(page, "watch")
+    assert "search" in enabled(page, ".users")
 
 
 def test_focus_is_where_it_was_when_the_gateway_is_back(mortal, start):

@@ -33,9 +33,9 @@ const FACTS: readonly Fact[] = [
 ];
 
 export class WatchView {
-  private readonly place = byId('view-watch') as HTMLFieldSetElement;
+  private readonly place = byId('view-watch');
   private readonly title = byId('watch-title');
-  private readonly controls = new Freeze(this.place);
+  private readonly tables = new Freeze();
   private readonly history = new History(SPAN_MS);
   private readonly facts = FACTS.map(() => el('dd', {}, '–'));
   private readonly charts: readonly Chart[];
@@ -66,9 +66,9 @@ export class WatchView {
         el('h2', { id: 'charts-title', class: 'heard' }, 'The last two minutes'),
         el('div', { class: 'charts' }, ...this.charts.map(({ element }) => element)),
       ),
-      this.users.element,
-      this.ended.element,
+      this.tables.element,
     );
+    this.tables.element.append(this.users.element, this.ended.element);
   }
 
   setShown(shown: boolean): void {
@@ -97,11 +97,11 @@ export class WatchView {
     }
   }
 
-  // What is shown stays, as it was. Nobody is disconnected by a gateway that does not answer; one that
-  // refuses its state alone may still do that.
+  // What is shown stays, as it was, and charts can be read. The tables' controls need a gateway that answers;
+  // one that refuses its state alone may still do as it is asked.
   setAway(away: Away | null): void {
     const isGone = away !== null && away.instead === null;
-    this.controls.set(isGone);
+    this.tables.set(isGone);
     this.users.setGone(isGone);
     setText(this.title, away === null ? 'The gateway, live' : `The gateway, ${ageWords(away)}`);
   }
