@@ -672,7 +672,7 @@ def test_a_disconnect_that_fails_says_so_and_goes_on_saying_it(console):
     page.press("Enter")
     assert page.run("document.querySelector('dialog').open")
     clients["ann"].close()
-    console.gateway.wait_for_line("connection of ann closed")
+    console.gateway.wait_for_line("user ann out:")
     page.click("dialog button.danger")
     page.wait("document.querySelectorAll('.users tbody tr').length === 1")
     assert re.match("ann was not disconnected: The user is not logged in", page.text(".users .fault"))
