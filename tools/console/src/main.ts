@@ -43,11 +43,11 @@ function main(): void {
   const watchView = new WatchView();
 
   const poll = new Poll({
-    onStatus: (status, at) => {
+    onStatus: (status) => {
       token.hide();
       header.showStatus(status);
       tryView.onStatus(status);
-      watchView.onStatus(status, at);
+      watchView.onStatus(status);
     },
     onFailure: (error: ApiError, at) => {
       if (error.status === 401) {
