@@ -5,8 +5,9 @@
 
 static int in_order(const void *a, const void *b, void *context)
 {
-	const struct admin_best *best = context;
-	return best->is_descending ? best->compare(b, a) : best->compare(a, b);
+	const struct admin_order *order = &((const struct admin_best *)context)->order;
+	int result = order->is_descending ? order->compare(b, a) : order->compare(a, b);
+	return result ? result : order->among_equals(a, b);
 }
 
 static uint8_t *item_at(struct admin_best *best, uint32_t index)
@@ -15,11 +16,10 @@ static uint8_t *item_at(struct admin_best *best, uint32_t index)
 }
 
 void admin_best_init(struct admin_best *best, void *items, size_t item_size, uint32_t limit,
-	admin_compare *compare_items, bool is_descending)
+	const struct admin_order *order)
 {
 	*best = (struct admin_best){
-		.compare = compare_items,
-		.is_descending = is_descending,
+		.order = *order,
 		.limit = limit,
 		.item_size = item_size,
 		.items = items,

@@ -10,10 +10,16 @@
 /* Below, at or above 0, as for qsort. */
 typedef int admin_compare(const void *a, const void *b);
 
+/* In which order. Plain data. */
+struct admin_order {
+	admin_compare *compare;
+	admin_compare *among_equals; /* ascending, whatever the others are */
+	bool is_descending;
+};
+
 /* Owner:  a request, and so are the items. */
 struct admin_best {
-	admin_compare *compare;
-	bool is_descending;
+	struct admin_order order;
 	bool has_last;    /* the page was full when it was cut: no item behind its last comes in */
 	uint32_t limit;   /* items of a page, from 1 */
 	uint32_t count;   /* items held */
@@ -24,7 +30,7 @@ struct admin_best {
 
 /* `items` has room for twice the limit. */
 void admin_best_init(struct admin_best *best, void *items, size_t item_size, uint32_t limit,
-	admin_compare *compare, bool is_descending);
+	const struct admin_order *order);
 
 /* Copies the item, if it is among the first so far. */
 void admin_best_offer(struct admin_best *best, const void *item);

@@ -40,14 +40,12 @@ static int by_ended_ago(const void *a, const void *b)
 	return ADMIN_COMPARE(right->ended_us, left->ended_us);
 }
 
-/* Equals stand with the newest first. */
 #define BY(name, order)                                                                            \
 	static int by_##name(const void *a, const void *b)                                         \
 	{                                                                                          \
 		const struct ended_entry *left = a;                                                \
 		const struct ended_entry *right = b;                                               \
-		int result = order;                                                                \
-		return result ? result : by_ended_ago(a, b);                                       \
+		return order;                                                                      \
 	}
 
 BY(user, admin_sort_names(left->name, left->name_len, right->name, right->name_len))
@@ -204,14 +202,13 @@ void admin_ended_list(struct admin_request *request)
 {
 	static const char *const names[] = {
 		"limit", "prefix", "reason", "normal", ADMIN_SORT_BY, ADMIN_SORT_ORDER, NULL};
-	admin_compare *compare = by_ended_ago;
-	bool is_descending;
+	/* Equals stand with the newest first. */
+	struct admin_order order = {by_ended_ago, by_ended_ago, false};
 	struct wanted wanted;
 	uint32_t limit = LIMIT_DEFAULT;
 	if (!admin_request_check_query(request, names) ||
 		!admin_request_take_number(request, "limit", 1, ENDED_MAX, &limit) ||
-		!admin_sort_take(request, sort_keys, &compare, &is_descending) ||
-		!take_wanted(request, &wanted)) {
+		!admin_sort_take(request, sort_keys, &order) || !take_wanted(request, &wanted)) {
 		return;
 	}
 	struct ends *ends = malloc(sizeof(*ends) + 2 * limit * sizeof(ends->entries[0]));
@@ -223,7 +220,6 @@ void admin_ended_list(struct admin_request *request)
 	ends->worker = 0;
 	ends->wanted = wanted;
 	ends->lost_us = 0;
-	admin_best_init(&ends->best, ends->entries, sizeof(ends->entries[0]), limit, compare,
-		is_descending);
+	admin_best_init(&ends->best, ends->entries, sizeof(ends->entries[0]), limit, &order);
 	ask_for_ends(request);
 }

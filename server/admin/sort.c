@@ -6,24 +6,24 @@ enum {
 	KEYS_MAX = 15,
 };
 
-bool admin_sort_take(struct admin_request *request, const struct admin_sort_key *keys,
-	admin_compare **compare, bool *ret_is_descending)
+bool admin_sort_take(
+	struct admin_request *request, const struct admin_sort_key *keys, struct admin_order *order)
 {
 	static const char *const orders[] = {"asc", "desc", NULL};
 	const char *names[KEYS_MAX + 1] = {NULL};
 	uint32_t key = KEYS_MAX;
-	uint32_t order = 0;
+	uint32_t is_descending = false;
 	for (int i = 0; keys[i].name && i < KEYS_MAX; i++) {
 		names[i] = keys[i].name;
 	}
 	if (!admin_request_take_choice(request, ADMIN_SORT_BY, names, &key) ||
-		!admin_request_take_choice(request, ADMIN_SORT_ORDER, orders, &order)) {
+		!admin_request_take_choice(request, ADMIN_SORT_ORDER, orders, &is_descending)) {
 		return false;
 	}
 	if (key != KEYS_MAX) {
-		*compare = keys[key].compare;
+		order->compare = keys[key].compare;
 	}
-	*ret_is_descending = order != 0;
+	order->is_descending = is_descending;
 	return true;
 }
 

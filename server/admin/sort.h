@@ -17,10 +17,10 @@ struct admin_sort_key {
 	admin_compare *compare;
 };
 
-/* Reads both; where `sort` is left out *compare stays. Makes a problem, and returns false, when one
- * is none of the table's, or of `asc` and `desc`. */
+/* Reads both; where `sort` is left out order->compare stays. Makes a problem, and returns false,
+ * when one is none of the table's, or of `asc` and `desc`. */
 bool admin_sort_take(struct admin_request *request, const struct admin_sort_key *keys,
-	admin_compare **compare, bool *ret_is_descending);
+	struct admin_order *order);
 
 #define ADMIN_COMPARE(a, b) (((a) > (b)) - ((a) < (b)))
 

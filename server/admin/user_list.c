@@ -36,14 +36,12 @@ static int by_user(const void *a, const void *b)
 	return admin_sort_names(left->name, left->name_len, right->name, right->name_len);
 }
 
-/* Equals stand by their names, so that they do not change places from one look to the next. */
 #define BY(name, order)                                                                            \
 	static int by_##name(const void *a, const void *b)                                         \
 	{                                                                                          \
 		const struct order_user *left = a;                                                 \
 		const struct order_user *right = b;                                                \
-		int result = order;                                                                \
-		return result ? result : by_user(a, b);                                            \
+		return order;                                                                      \
 	}
 
 BY(address, memcmp(&left->remote.address, &right->remote.address, sizeof(left->remote.address)))
@@ -153,11 +151,11 @@ void admin_user_list(struct admin_request *request)
 	size_t cursor_len;
 	uint32_t limit = LIMIT_DEFAULT;
 	uint8_t worker = 0;
-	admin_compare *compare = NULL;
-	bool is_descending;
+	/* Equals stand by their names, so that they do not change places from look to look. */
+	struct admin_order order = {NULL, by_user, false};
 	if (!admin_request_check_query(request, names) ||
 		!admin_request_take_number(request, "limit", 1, LIMIT_MAX, &limit) ||
-		!admin_sort_take(request, sort_keys, &compare, &is_descending) ||
+		!admin_sort_take(request, sort_keys, &order) ||
 		!admin_request_take_text(
 			request, "cursor", sizeof(cursor) - 1, cursor, &cursor_len)) {
 		return;
@@ -169,15 +167,14 @@ void admin_user_list(struct admin_request *request)
 			"\"cursor\" must be one that a page came with");
 		return;
 	}
-	struct page *page = make_page(limit, compare != NULL);
+	struct page *page = make_page(limit, order.compare != NULL);
 	if (!page) {
 		admin_answer_problem(&request->answer, ADMIN_PROBLEM_NO_MEMORY, "for the page");
 		return;
 	}
 	request->state = page;
 	page->worker = worker;
-	admin_best_init(
-		&page->best, page->users, sizeof(page->users[0]), limit, compare, is_descending);
+	admin_best_init(&page->best, page->users, sizeof(page->users[0]), limit, &order);
 	if (!admin_request_take_text(
 		    request, "prefix", USER_NAME_MAX, page->prefix, &request->order.name_len)) {
 		return;
@@ -185,6 +182,6 @@ void admin_user_list(struct admin_request *request)
 	request->order.action = ORDER_LIST;
 	request->order.name = page->prefix;
 	request->order.users = page->room;
-	request->order.capacity = compare ? ORDER_SLOTS_MAX : limit;
+	request->order.capacity = page->is_sorted ? ORDER_SLOTS_MAX : limit;
 	admin_asks_send(request, worker, on_listed);
 }

@@ -41,11 +41,13 @@ static void test_the_first_and_the_last(void **state)
 		uint32_t count = limits[i] < 1000 ? limits[i] : 1000;
 		int *items = malloc(2 * limits[i] * sizeof(*items));
 		struct admin_best best;
-		admin_best_init(&best, items, sizeof(*items), limits[i], compare, false);
+		struct admin_order order = {compare, compare, false};
+		admin_best_init(&best, items, sizeof(*items), limits[i], &order);
 		offer_all(&best);
 		assert_int_equal(best.offered, 1000);
 		expect(&best, count, 0, 1);
-		admin_best_init(&best, items, sizeof(*items), limits[i], compare, true);
+		order.is_descending = true;
+		admin_best_init(&best, items, sizeof(*items), limits[i], &order);
 		offer_all(&best);
 		expect(&best, count, 999, -1);
 		free(items);
@@ -59,7 +61,8 @@ static void test_more_after_a_look(void **state)
 	int lower = -1;
 	int higher = 3;
 	struct admin_best best;
-	admin_best_init(&best, items, sizeof(items[0]), 3, compare, false);
+	struct admin_order order = {compare, compare, false};
+	admin_best_init(&best, items, sizeof(items[0]), 3, &order);
 	expect(&best, 0, 0, 0);
 	offer_all(&best);
 	expect(&best, 3, 0, 1);
@@ -68,11 +71,30 @@ static void test_more_after_a_look(void **state)
 	expect(&best, 3, -1, 1);
 }
 
+static int compare_tens(const void *a, const void *b)
+{
+	const int *left = a;
+	const int *right = b;
+	return (*left / 10 > *right / 10) - (*left / 10 < *right / 10);
+}
+
+static void test_equals_keep_their_order_either_way(void **state)
+{
+	(void)state;
+	int items[20];
+	struct admin_best best;
+	struct admin_order order = {compare_tens, compare, true};
+	admin_best_init(&best, items, sizeof(items[0]), 10, &order);
+	offer_all(&best);
+	expect(&best, 10, 990, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_first_and_the_last),
 		cmocka_unit_test(test_more_after_a_look),
+		cmocka_unit_test(test_equals_keep_their_order_either_way),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,7 @@ export function sorted<K extends string, T extends Readonly<Record<K | 'user', s
   { key, descending }: Order<K>,
 ): T[] {
   const sign = descending ? -1 : 1;
-  return [...rows].sort((a, b) => sign * (compare(a[key], b[key]) || compare(a.user, b.user)));
+  return [...rows].sort((a, b) => sign * compare(a[key], b[key]) || compare(a.user, b.user));
 }
 
 // A click on a heading: the other way round where it is the one already, else its natural direction.

@@ -18,7 +18,7 @@ test('parts that were sorted each become one order', () => {
   const names = (key: 'user' | 'idle_ms', descending: boolean): string[] =>
     sorted(rows, { key, descending }).map(({ user }) => user);
   assert.deepEqual(names('user', false), ['ann', 'ben', 'zoe']);
-  assert.deepEqual(names('idle_ms', true), ['zoe', 'ben', 'ann']);
+  assert.deepEqual(names('idle_ms', true), ['zoe', 'ann', 'ben']);
   assert.deepEqual(names('idle_ms', false), ['ann', 'ben', 'zoe']);
 });
 
