@@ -53,9 +53,15 @@ function busiest(share: number): Value {
 function workers(points: readonly Point[]): readonly Series[] {
   const count = points.reduce((most, { busy }) => Math.max(most, busy.length), 0);
   if (count > COLOURS.length) {
-    return [line('busiest', 'series-3', busiest(0)), line('median', 'series-1', busiest(0.5)), line('idlest', 'series-2', busiest(1))];
+    return [
+      line('busiest', 'series-3', busiest(0)),
+      line('median', 'series-1', busiest(0.5)),
+      line('idlest', 'series-2', busiest(1)),
+    ];
   }
-  return Array.from({ length: count }, (_, i) => line(`worker ${String(i)}`, colourOf(i), ({ busy }) => busy[i] ?? null));
+  return Array.from({ length: count }, (_, i) =>
+    line(`worker ${String(i)}`, colourOf(i), ({ busy }) => busy[i] ?? null),
+  );
 }
 
 const NO_DATA = 'no data yet';

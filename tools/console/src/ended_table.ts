@@ -84,7 +84,12 @@ export class EndedTable {
         'div',
         { class: 'table-head' },
         el('h2', { id: 'ended-title' }, 'Recently ended'),
-        el('label', { class: 'tick', for: 'hide-normal', title: 'Closed by the client with 1000 or 1001, or without a code' }, this.hideNormal, 'Hide normal ends'),
+        el(
+          'label',
+          { class: 'tick', title: 'Closed by the client with 1000 or 1001, or without a code' },
+          this.hideNormal,
+          'Hide normal ends',
+        ),
       ),
       this.totals,
       this.table,
@@ -109,7 +114,12 @@ export class EndedTable {
 
   private makeTotal(reason: string): Total {
     const amount = el('strong');
-    const button = el('button', { type: 'button', class: 'quiet', 'aria-pressed': 'false', 'data-reason': reason }, `${endWords(reason)} `, amount);
+    const button = el(
+      'button',
+      { type: 'button', class: 'quiet', 'aria-pressed': 'false', 'data-reason': reason },
+      `${endWords(reason)} `,
+      amount,
+    );
     button.addEventListener('click', () => {
       this.choose(reason === this.reason ? null : reason);
     });
@@ -156,7 +166,10 @@ export class EndedTable {
     this.body.replaceChildren(...ended.map(row));
     this.table.hidden = ended.length === 0;
     this.more.hidden = ended.length >= Math.min(matched, SHOWN_MOST);
-    const since = complete_ms === null ? '' : `, complete for the last ${duration(complete_ms)}; of what was before, some are forgotten`;
+    const since =
+      complete_ms === null
+        ? ''
+        : `, complete for the last ${duration(complete_ms)}; of what was before, some are forgotten`;
     if (ended.length > 0) {
       setText(this.summary, `${count(ended.length)} of ${count(matched)} that are remembered${since}.`);
     } else if (this.reason === null && !this.hideNormal.checked) {

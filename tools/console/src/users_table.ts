@@ -195,13 +195,17 @@ export class UsersTable {
     if (!isAll) {
       setText(
         this.summary,
-        `${count(shown)} of ${count(matched)}${what} shown, sorted over these. There are more that were not looked at: search for a name to find them.`,
+        `${count(shown)} of ${count(matched)}${what} shown, sorted over these. ` +
+          'There are more that were not looked at: search for a name to find them.',
       );
     } else if (shown === 0) {
       setText(this.summary, `Nobody${what || ' is logged in'}.`);
     } else {
-      const covered = shown < matched ? `${count(shown)} of ${count(matched)}${what} shown, sorted over all` : `${count(shown)} shown${what}`;
-      setText(this.summary, `${covered}.`);
+      const isPart = shown < matched;
+      setText(
+        this.summary,
+        isPart ? `${count(shown)} of ${count(matched)}${what} shown, sorted over all.` : `${count(shown)}${what} shown.`,
+      );
     }
   }
 
