@@ -608,14 +608,18 @@ def test_the_table_is_searched_sorted_and_paged(console):
     crowd(console, [f"user{i:03}" for i in range(130)] + ["zoe"])
     page = console.open("watch")
     page.wait("document.querySelectorAll('.users tbody tr').length === 100")
-    page.click(".users .row.end > button")
-    page.wait("document.querySelectorAll('.users tbody tr').length === 131")
+    assert page.text(".users .summary") == "100 of 131 shown, sorted over all."
+    # Sorted by the gateway: those that come first are not on the page yet.
     page.click(".users .col-user .sort")
     assert page.attribute(".users .col-user", "aria-sort") == "ascending"
-    assert users(page) == [f"user{i:03}" for i in range(130)] + ["zoe"]
+    wait_until(lambda: users(page) == [f"user{i:03}" for i in range(100)], "sorted over all")
     page.click(".users .col-user .sort")
     assert page.attribute(".users .col-user", "aria-sort") == "descending"
-    assert users(page)[0] == "zoe"
+    backwards = ["zoe"] + [f"user{i:03}" for i in reversed(range(130))]
+    wait_until(lambda: users(page) == backwards[:100], "the other way round")
+    page.click(".users .row.end > button")
+    wait_until(lambda: users(page) == backwards, "all of them")
+    assert page.text(".users .summary") == "131 shown."
     page.fill("#search", "user12")
     page.wait("document.querySelectorAll('.users tbody tr').length === 10")
     assert users(page) == [f"user{i:03}" for i in range(129, 119, -1)]
@@ -624,8 +628,75 @@ def test_the_table_is_searched_sorted_and_paged(console):
     page.fill("#search", "")
     page.wait("document.querySelectorAll('.users tbody tr').length >= 100")
     cells = page.texts(".users tbody tr:first-child td")
-    assert re.match(r"127\.0\.0\.1:\d+$", cells[0]), cells
-    assert re.search(r"\d+\s+s", cells[1]) and re.search(r"\d+\s+B", cells[3]), cells
+    assert re.match(r"127\.0\.0\.1:\d+$", cells[3]), cells
+    assert re.search(r"\d+\s+s", cells[0]) and re.search(r"\d+\s+B", cells[2]), cells
+
+
+def ended(page):
+    return page.texts(".ended tbody th")
+
+
+def test_who_left_is_chosen_and_sorted(console):
+    clients = crowd(console, ["ann", "ben", "cid", "dan"])
+    console.gateway.login("dan")
+    clients["dan"].expect_close(4001, "kicked")
+    for name in ("cid", "ben"):
+        clients[name].close(1000)
+        clients[name].frames_to_close()
+        clients[name].close_socket()
+    clients["ann"].close_socket()
+    page = console.open("watch")
+    page.wait("document.querySelectorAll('.ended tbody tr').length === 4")
+    totals = ["closed by the client 2", "the client hung up 1", "kicked by a newer login 1"]
+    assert page.texts(".totals li:not([hidden]) button") == totals
+    page.click(".ended .col-user .sort")
+    wait_until(lambda: ended(page) == ["ann", "ben", "cid", "dan"], "sorted by name")
+    assert page.text(".ended .summary") == "4 of 4 that are remembered."
+    page.click("#hide-normal")
+    wait_until(lambda: ended(page) == ["ann", "dan"], "without those that left in good order")
+    page.click(".totals [data-reason=peer_eof]")
+    wait_until(lambda: ended(page) == ["ann"], "of one reason")
+    assert page.attribute(".totals [data-reason=peer_eof]", "aria-pressed") == "true"
+    page.click(".totals [data-reason=peer_close]")
+    page.wait_for_text(".ended .summary", "None of them is remembered")
+    page.click("#hide-normal")
+    wait_until(lambda: ended(page) == ["ben", "cid"], "those that left in good order")
+    page.click(".totals [data-reason=peer_close]")
+    wait_until(lambda: len(ended(page)) == 4, "all")
+
+
+def test_whoever_opens_the_page_sees_what_was_before(console):
+    """No page was open when it happened."""
+    console.gateway.login("ann")
+    console.gateway.login("ann").close_socket()
+
+    def newest(since=0):
+        return json.loads(get(console.admin, f"/v1/history?since={since}")[1])
+
+    wait_until(lambda: newest()["ends"].get("peer_eof"), "it is in the history")
+    count = newest()["count"]
+    wait_until(lambda: newest(count)["count"] > count, "and a second has gone by")
+    page = console.open("watch")
+    page.wait_for_text("[data-chart=ends] .legend", "kicked by a newer login")
+    page.wait_for_text("[data-chart=ends] .legend", "the client hung up 0/s")
+    labels = page.texts("[data-chart=cpu] .dygraph-axis-label-x")
+    assert labels[-1] == "now" and all(re.fullmatch(r"\d\d:\d\d", label) for label in labels[:-1]) and labels[:-1]
+    assert "– told from 1,000 connections on" in page.text("[data-chart=memory] .legend")
+    # As much as there is, unless somebody wants to see more.
+    assert page.texts(".spans [aria-pressed=true]") == ["2 min"]
+    page.click(".spans button:nth-child(3)")
+    assert page.texts(".spans [aria-pressed=true]") == ["15 min"]
+
+
+def test_the_gateway_comes_back_as_another_run(console, start):
+    console.expected = ["ERR_CONNECTION_REFUSED", "Failed to load resource", "WebSocket connection to"]
+    page = console.open("watch")
+    page.wait_for_text("[data-chart=connections] .legend", "connections 0")
+    console.gateway.stop()
+    page.wait_for_text("[data-chart=connections] .legend", "connections –")
+    again = start(*console.options, listen=console.gateway.listen)
+    again.login("ann")
+    page.wait_for_text("[data-chart=connections] .legend", "connections 1")
 
 
 def test_disconnect_asks_first(console):
@@ -706,7 +777,10 @@ def test_the_charts_have_data(console):
     wait_until(lambda: legend_shows("messages", r"in [1-9][\d.k]*/s"), "messages")
     wait_until(lambda: legend_shows("fanout", r"deliveries [1-9][\d.k]*/s"), "fan-out")
     wait_until(lambda: legend_shows("turn", r"p50 [\d.]+\s+.?s\s+p99 [\d.]+\s+.?s"), "loop turns")
-    assert re.search(r"resident [\d.]+\s+[KM]iB", page.text("[data-chart=memory] .legend"))
+    wait_until(lambda: legend_shows("bytes", r"in [1-9][\d.]*\s+\w*B/s\s+out [1-9]"), "bytes")
+    assert re.search(r"process [\d.]+\s+%", page.text("[data-chart=cpu] .legend"))
+    assert re.search(r"worker 0 [\d.]+\s+%", page.text("[data-chart=workers] .legend"))
+    assert "no place 0/s" in page.text("[data-chart=refusals] .legend")
 
     console.gateway.login("user0")  # kicks
     page.wait_for_text("[data-chart=ends] .legend", "kicked by a newer login")
@@ -896,6 +970,11 @@ def test_it_fits_a_phone(console, view, width):
     else:
         page.wait("document.querySelectorAll('.users tbody tr').length >= 2")
         page.wait("document.querySelectorAll('.chart-canvas canvas').length > 0")
+        console.gateway.login("ann")  # kicks
+        page.wait("document.querySelectorAll('.ended tbody tr').length === 1")
+        # Why somebody left is seen without pushing the table aside.
+        right = page.run("document.querySelector('.ended tbody .col-reason').getBoundingClientRect().right")
+        assert 0 < right <= width
     assert page.run("document.documentElement.scrollWidth") <= width
 
 

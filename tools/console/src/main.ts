@@ -51,7 +51,7 @@ function main(): void {
       }
       views.offer(status.demo, status.node);
       tryView.onStatus(status);
-      watchView.onStatus(status, at);
+      watchView.onStatus(status);
     },
     onFailure: (error, at, askedAt) => {
       if (error.status === 401) {
