@@ -16,7 +16,9 @@
 #include "../user/user_table.h"
 #include "asks.h"
 #include "context.h"
+#include "history.h"
 #include "http.h"
+#include "recorder.h"
 
 enum {
 	EVENTS = 16,
@@ -119,8 +121,10 @@ static void turn(struct admin *admin, int *wait_ms)
 {
 	loop_wait(&admin->loop, *wait_ms);
 	int later_ms = take_mail(admin);
+	int record_ms = admin_recorder_run(&admin->context, admin->loop.now_ms);
 	admin_http_run(admin->http, admin->loop.now_ms);
 	*wait_ms = loop_sooner(later_ms, admin_http_wait_ms(admin->http));
+	*wait_ms = loop_sooner(*wait_ms, record_ms);
 }
 
 /* Nobody new is let in; answers that are under way go out, as far as their askers take them. */
@@ -162,8 +166,10 @@ static int init(struct admin *admin, const struct admin_setup *setup)
 	context->listeners = setup->listeners;
 	context->drain_fd = setup->drain_fd;
 	context->started_ms = clock_ms();
+	context->started_boot_ms = clock_boot_ms();
 	clock_gettime(CLOCK_REALTIME, &context->started_at);
-	int err = loop_init(&admin->loop, EVENTS);
+	context->history = admin_history_create(context->node->worker_count);
+	int err = context->history ? loop_init(&admin->loop, EVENTS) : -ENOMEM;
 	if (!err) {
 		err = mailbox_create(&admin->mailbox);
 	}
@@ -280,5 +286,6 @@ void admin_destroy(struct admin **admin)
 	}
 	mailbox_destroy(&given->mailbox);
 	loop_finish(&given->loop);
+	admin_history_destroy(&given->context.history);
 	free(given);
 }

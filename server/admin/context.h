@@ -15,6 +15,8 @@
 #include "origin.h"
 #include "rate.h"
 
+struct admin_history;
+
 enum admin_mail {
 	ADMIN_MAIL_RELOAD, /* from main */
 	ADMIN_MAIL_ORDER,  /* struct order, back from a worker */
@@ -30,9 +32,13 @@ struct admin_context {
 	int drain_fd;                      /* eventfd of the main thread: asks for the drain */
 	uint64_t files_base;               /* descriptors that are neither clients' nor requests' */
 	struct mailbox *mailbox;           /* where orders come back to */
+	uint64_t resident_at_start;        /* bytes; 0: nobody has looked yet */
+	struct admin_history *history;
+	uint64_t record_ms; /* of the loop, when a moment is to be added to it */
 	struct admin_origin origin;
 	struct admin_rate rate;
 	uint64_t started_ms;        /* of the monotonic clock */
+	uint64_t started_boot_ms;   /* of the one that goes on while the machine sleeps */
 	struct timespec started_at; /* of the calendar's */
 	uint32_t clients;           /* connections to the admin port */
 	uint32_t requests;          /* begun and not over */

@@ -90,8 +90,9 @@ static void write_figures(struct admin_text *text, const struct admin_sample *sa
 }
 
 static void write_process(struct admin_text *text, const struct admin_context *context,
-	const struct admin_process *process)
+	const struct admin_sample *sample)
 {
+	const struct admin_process *process = &sample->process;
 	double started =
 		(double)context->started_at.tv_sec + (double)context->started_at.tv_nsec / 1e9;
 	if (process->has_allocator) {
@@ -104,6 +105,9 @@ static void write_process(struct admin_text *text, const struct admin_context *c
 		gauge(text, "tidegate_jemalloc_mapped_bytes", process->mapped_bytes,
 			"Bytes jemalloc has mapped.");
 	}
+	gauge(text, "tidegate_start_resident_memory_bytes", sample->resident_at_start,
+		"Resident memory before the first connection: what is above it, divided by "
+		"connections, is what one costs.");
 	gauge_of_time(text, "process_cpu_seconds_total", "counter", process->cpu_seconds,
 		"User and system CPU time spent.");
 	gauge(text, "process_open_fds", process->open_files, "Open file descriptors.");
@@ -121,5 +125,5 @@ void admin_metrics_write(struct admin_text *text, const struct admin_context *co
 {
 	write_build(text, context);
 	write_figures(text, sample);
-	write_process(text, context, &sample->process);
+	write_process(text, context, sample);
 }

@@ -22,7 +22,7 @@ static uint64_t allocator_figure(const char *name)
 	return mallctl(name, &value, &size, NULL, 0) == 0 ? value : 0;
 }
 
-static void read_allocator(struct admin_process *process)
+void admin_process_ask_allocator(struct admin_process *process)
 {
 	uint64_t epoch = 1;
 	/* Figures are those of the last epoch. */
@@ -36,7 +36,7 @@ static void read_allocator(struct admin_process *process)
 	process->mapped_bytes = allocator_figure("stats.mapped");
 }
 #else
-static void read_allocator(struct admin_process *process)
+void admin_process_ask_allocator(struct admin_process *process)
 {
 	process->has_allocator = false;
 }
@@ -89,5 +89,4 @@ void admin_process_read(uint64_t files_known, struct admin_process *ret_process)
 		ret_process->open_files = (uint64_t)files.st_size;
 	}
 	read_stat(ret_process);
-	read_allocator(ret_process);
 }

@@ -9,6 +9,7 @@
 enum {
 	PARAMETER_MAX = 60, /* bytes of a parameter's name */
 	NUMBER_MAX = 10,    /* digits */
+	CHOICE_MAX = 60,    /* bytes */
 };
 
 const char *admin_request_header(const struct admin_request *request, const char *name)
@@ -118,6 +119,29 @@ bool admin_request_take_text(struct admin_request *request, const char *name, si
 		return false;
 	}
 	return true;
+}
+
+bool admin_request_take_choice(struct admin_request *request, const char *name,
+	const char *const *choices, uint32_t *choice)
+{
+	char text[CHOICE_MAX + 1];
+	struct admin_text known = ADMIN_TEXT_EMPTY;
+	int len = find(request, name, text, CHOICE_MAX);
+	if (len == -ENOENT || len == 0) {
+		return true;
+	}
+	for (uint32_t i = 0; choices[i]; i++) {
+		if (len > 0 && strcmp(choices[i], text) == 0) {
+			*choice = i;
+			admin_text_finish(&known);
+			return true;
+		}
+		admin_text_add(&known, "%s%s", i > 0 ? ", " : "", choices[i]);
+	}
+	admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_QUERY, "\"%s\" must be one of %s",
+		name, known.data ? known.data : "those that /openapi.json names");
+	admin_text_finish(&known);
+	return false;
 }
 
 bool admin_request_take_prose(struct admin_request *request, const char *name, size_t max,

@@ -80,6 +80,11 @@ bool admin_request_take_number(struct admin_request *request, const char *name, 
 bool admin_request_take_text(struct admin_request *request, const char *name, size_t max,
 	char *ret_text, size_t *ret_len);
 
+/* Takes one of `choices`, which ends with NULL, by its index; it may be left out, or empty: *choice
+ * stays then. Makes a problem, and returns false, when it is none of them. */
+bool admin_request_take_choice(struct admin_request *request, const char *name,
+	const char *const *choices, uint32_t *choice);
+
 /* The same of what people read: '+' is a blank, as forms and many libraries write it, and is one in
  * the whole query from then on. */
 bool admin_request_take_prose(struct admin_request *request, const char *name, size_t max,

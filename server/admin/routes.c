@@ -3,9 +3,11 @@
 #include <string.h>
 
 #include "ended.h"
+#include "history_answer.h"
 #include "page.h"
 #include "push.h"
 #include "status.h"
+#include "user_list.h"
 #include "users.h"
 
 static const char NAME[] = "NAME";
@@ -20,7 +22,7 @@ static const struct admin_route routes[] = {
 	{ADMIN_GET, "/readyz", .is_open = true, .handle = admin_status_ready},
 	{ADMIN_GET, "/metrics", .handle = admin_status_metrics},
 	{ADMIN_GET, "/v1/status", .handle = admin_status_show},
-	{ADMIN_GET, "/v1/users", .handle = admin_users_list},
+	{ADMIN_GET, "/v1/users", .handle = admin_user_list},
 	{ADMIN_GET, "/v1/users/NAME", .handle = admin_users_show},
 	{ADMIN_DELETE, "/v1/users/NAME", .is_limited = true, .handle = admin_users_close},
 	{ADMIN_POST, "/v1/users/NAME/messages", .is_limited = true, .takes_body = true,
@@ -29,6 +31,7 @@ static const struct admin_route routes[] = {
 		.handle = admin_push_to_all},
 	{ADMIN_POST, "/v1/drain", .handle = admin_status_drain},
 	{ADMIN_GET, "/v1/ended", .handle = admin_ended_list},
+	{ADMIN_GET, "/v1/history", .handle = admin_history_show},
 	{ADMIN_POST, "/v1/demo/users/NAME/cut", .is_demo = true, .is_limited = true,
 		.handle = admin_users_cut},
 	{ADMIN_POST, "/v1/demo/users/NAME/mute", .is_demo = true, .is_limited = true,

@@ -42,7 +42,22 @@ static void derive(struct admin_sample *sample, bool is_echo)
 		sample->ends[CLOSE_REASON_SLOW_READER] + sample->ends[CLOSE_REASON_WRITE_TIMEOUT];
 }
 
-void admin_sample_take(const struct admin_context *context, struct admin_sample *ret_sample)
+/* The fixed part is what there is before the first connection. */
+static void measure_connection(struct admin_context *context, struct admin_sample *sample)
+{
+	uint64_t resident = sample->process.resident_bytes;
+	if (sample->accepted == 0 || context->resident_at_start == 0) {
+		context->resident_at_start = resident;
+	}
+	uint64_t start = context->resident_at_start;
+	sample->resident_at_start = start;
+	sample->memory_per_connection =
+		sample->connections < ADMIN_SAMPLE_CONNECTIONS ? ADMIN_SAMPLE_UNKNOWN
+		: resident > start ? (resident - start) / sample->connections
+				   : 0;
+}
+
+void admin_sample_take(struct admin_context *context, struct admin_sample *ret_sample)
 {
 	struct node *node = context->node;
 	*ret_sample = (struct admin_sample){
@@ -69,4 +84,5 @@ void admin_sample_take(const struct admin_context *context, struct admin_sample 
 	}
 	derive(ret_sample, context->config.echo);
 	admin_process_read(files, &ret_sample->process);
+	measure_connection(context, ret_sample);
 }

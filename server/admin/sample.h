@@ -26,9 +26,19 @@ struct admin_sample {
 #define HISTOGRAM(field, metric, json, unit, help) struct admin_histogram field;
 #include "../base/stats.def"
 	struct admin_process process;
+	uint64_t resident_at_start; /* bytes, before the first connection */
+	/* What a connection costs in bytes of resident memory; ADMIN_SAMPLE_UNKNOWN below
+	 * ADMIN_SAMPLE_CONNECTIONS of them, which do not tell it from the rest. */
+	uint64_t memory_per_connection;
 };
 
-/* Thread: the admin thread. */
-void admin_sample_take(const struct admin_context *context, struct admin_sample *ret_sample);
+#define ADMIN_SAMPLE_UNKNOWN UINT64_MAX
+
+enum {
+	ADMIN_SAMPLE_CONNECTIONS = 1000,
+};
+
+/* All but what the allocator tells. Thread: the admin thread. */
+void admin_sample_take(struct admin_context *context, struct admin_sample *ret_sample);
 
 #endif

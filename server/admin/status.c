@@ -27,6 +27,7 @@ void admin_status_metrics(struct admin_request *request)
 	struct admin_text text = ADMIN_TEXT_EMPTY;
 	size_t len = 0;
 	admin_sample_take(request->context, &sample);
+	admin_process_ask_allocator(&sample.process);
 	admin_metrics_write(&text, request->context, &sample);
 	char *data = admin_text_take(&text, &len);
 	admin_answer_data(&request->answer, "text/plain; version=0.0.4; charset=utf-8", data, len);
@@ -123,8 +124,9 @@ static json_t *histogram_to_json(const struct admin_histogram *histogram)
 		(json_int_t)histogram->sum);
 }
 
-static json_t *memory_to_json(const struct admin_process *process)
+static json_t *memory_to_json(const struct admin_sample *sample)
 {
+	const struct admin_process *process = &sample->process;
 	json_t *memory = json_object();
 	if (process->has_allocator) {
 		put(memory, "allocated", process->allocated_bytes);
@@ -134,6 +136,12 @@ static json_t *memory_to_json(const struct admin_process *process)
 		json_object_set_new(memory, "resident", json_null());
 	}
 	put(memory, "rss", process->resident_bytes);
+	put(memory, "rss_at_start", sample->resident_at_start);
+	if (sample->memory_per_connection == ADMIN_SAMPLE_UNKNOWN) {
+		json_object_set_new(memory, "per_connection", json_null());
+	} else {
+		put(memory, "per_connection", sample->memory_per_connection);
+	}
 	return memory;
 }
 
@@ -168,10 +176,11 @@ static json_t *workers_to_json(const struct admin_context *context)
 
 void admin_status_show(struct admin_request *request)
 {
-	const struct admin_context *context = request->context;
+	struct admin_context *context = request->context;
 	struct admin_sample sample;
 	json_t *port;
 	admin_sample_take(context, &sample);
+	admin_process_ask_allocator(&sample.process);
 	json_t *listen = listen_to_json(context, &port);
 	json_t *status = json_object();
 	json_object_set_new(status, "node", json_string(context->config.id));
@@ -189,7 +198,7 @@ void admin_status_show(struct admin_request *request)
 #define HISTOGRAM(field, metric, json, unit, help)                                                 \
 	json_object_set_new(status, json, histogram_to_json(&sample.field));
 #include "../base/stats.def"
-	json_object_set_new(status, "memory", memory_to_json(&sample.process));
+	json_object_set_new(status, "memory", memory_to_json(&sample));
 	json_object_set_new(status, "fds", files_to_json(&sample.process));
 	json_object_set_new(status, "workers", workers_to_json(context));
 	admin_answer_json(&request->answer, 200, status);

@@ -7,19 +7,12 @@
 #include "../../proto/bytes.h"
 #include "../../proto/utf8.h"
 #include "asks.h"
-#include "cursor.h"
 #include "message.h"
-
-enum {
-	LIMIT_DEFAULT = 100, /* users of a page */
-	LIMIT_MAX = 1000,
-	ROUNDS_MAX = 64, /* orders for one page: it may hold fewer, or none */
-};
 
 /* --- one user ----------------------------------------------------------------------------------
  */
 
-static json_t *user_to_json(const struct order_user *user)
+json_t *admin_users_to_json(const struct order_user *user)
 {
 	char address[REMOTE_NAME_MAX];
 	remote_name(&user->remote, address);
@@ -31,7 +24,7 @@ static json_t *user_to_json(const struct order_user *user)
 
 static void on_shown(struct admin_request *request)
 {
-	admin_answer_json(&request->answer, 200, user_to_json(&request->order.users[0]));
+	admin_answer_json(&request->answer, 200, admin_users_to_json(&request->order.users[0]));
 }
 
 void admin_users_show(struct admin_request *request)
@@ -45,89 +38,6 @@ void admin_users_show(struct admin_request *request)
 	request->order.users = request->state;
 	request->order.capacity = 1;
 	admin_asks_send_to_user(request, on_shown);
-}
-
-/* --- a page of users ---------------------------------------------------------------------------
- */
-
-/* Owner: its request. */
-struct page {
-	uint8_t worker; /* being asked */
-	int rounds;
-	char prefix[USER_NAME_MAX + 1];
-	struct order_user users[];
-};
-
-static void answer_page(struct admin_request *request, bool has_more)
-{
-	const struct page *page = request->state;
-	char cursor[ADMIN_CURSOR_MAX];
-	json_t *users = json_array();
-	for (uint32_t i = 0; i < request->order.count; i++) {
-		json_array_append_new(users, user_to_json(&page->users[i]));
-	}
-	admin_cursor_write(page->worker, request->order.cursor, cursor);
-	admin_answer_json(&request->answer, 200,
-		json_pack("{s:o*, s:o}", "users", users, "cursor",
-			has_more ? json_string(cursor) : json_null()));
-}
-
-static void on_listed(struct admin_request *request)
-{
-	struct page *page = request->state;
-	struct order *order = &request->order;
-	page->rounds++;
-	if (order->cursor == CONN_NONE) {
-		order->cursor = 0;
-		if (++page->worker == request->context->node->worker_count) {
-			answer_page(request, false);
-			return;
-		}
-	}
-	if (order->count == order->capacity || page->rounds == ROUNDS_MAX) {
-		answer_page(request, true);
-	} else {
-		admin_asks_send(request, page->worker, on_listed);
-	}
-}
-
-void admin_users_list(struct admin_request *request)
-{
-	static const char *const names[] = {"prefix", "limit", "cursor", NULL};
-	char cursor[ADMIN_CURSOR_MAX];
-	size_t cursor_len;
-	uint32_t limit = LIMIT_DEFAULT;
-	uint8_t worker = 0;
-	if (!admin_request_check_query(request, names) ||
-		!admin_request_take_number(request, "limit", 1, LIMIT_MAX, &limit) ||
-		!admin_request_take_text(
-			request, "cursor", sizeof(cursor) - 1, cursor, &cursor_len)) {
-		return;
-	}
-	/* An empty one is the first page's. */
-	if (cursor_len > 0 && admin_cursor_read(cursor, request->context->node->worker_count,
-				      &worker, &request->order.cursor) < 0) {
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_QUERY,
-			"\"cursor\" must be one that a page came with");
-		return;
-	}
-	struct page *page = malloc(sizeof(*page) + limit * sizeof(page->users[0]));
-	if (!page) {
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_NO_MEMORY, "for the page");
-		return;
-	}
-	request->state = page;
-	page->worker = worker;
-	page->rounds = 0;
-	if (!admin_request_take_text(
-		    request, "prefix", USER_NAME_MAX, page->prefix, &request->order.name_len)) {
-		return;
-	}
-	request->order.action = ORDER_LIST;
-	request->order.name = page->prefix;
-	request->order.users = page->users;
-	request->order.capacity = limit;
-	admin_asks_send(request, worker, on_listed);
 }
 
 /* --- ends --------------------------------------------------------------------------------------

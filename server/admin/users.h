@@ -4,7 +4,9 @@
 
 #include "request.h"
 
-void admin_users_list(struct admin_request *request);
+/* What is told of one user. Errors: NULL: no memory. */
+json_t *admin_users_to_json(const struct order_user *user);
+
 void admin_users_show(struct admin_request *request);
 void admin_users_close(struct admin_request *request);
 void admin_users_cut(struct admin_request *request);

@@ -26,6 +26,15 @@ static inline uint64_t clock_ms(void)
 	return clock_us() / 1000;
 }
 
+/* Milliseconds by a clock that nobody sets and that goes on while the machine sleeps. Thread: any.
+ */
+static inline uint64_t clock_boot_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 /* Milliseconds since 1970, by a clock that may be set back. Thread: any. */
 static inline uint64_t clock_wall_ms(void)
 {

@@ -184,9 +184,7 @@ static enum order_result act(struct orders *orders, struct order *order)
 	case ORDER_MUTE:
 		return mute(orders, order);
 	case ORDER_ENDED:
-		order->count = orders->ended
-				       ? ended_copy(orders->ended, order->ended, order->capacity)
-				       : 0;
+		*order->ended = orders->ended ? *orders->ended : (struct ended){0};
 		break;
 	}
 	return ORDER_DONE;

@@ -27,7 +27,7 @@ enum order_action {
 	ORDER_CLOSE,     /* ends a user's connection with a Close */
 	ORDER_CUT,       /* resets it, as if the network were cut */
 	ORDER_MUTE,      /* reads on, sends nothing, until told otherwise */
-	ORDER_ENDED,     /* the last ones that ended */
+	ORDER_ENDED,     /* a copy of the last ones that ended */
 };
 
 enum order_result {
@@ -65,9 +65,9 @@ struct order {
 	bool is_muted;            /* of a mute */
 	struct order_user *users; /* of a list or show: result */
 	uint32_t cursor;          /* the next record to look at; CONN_NONE at the end */
-	struct ended_entry *ended;
-	uint32_t capacity; /* of users or ended */
-	uint32_t count;    /* of those filled in */
+	struct ended *ended;      /* of the ended: result */
+	uint32_t capacity;        /* of users */
+	uint32_t count;           /* of those filled in */
 };
 
 /* Owner:  one worker.

@@ -141,7 +141,7 @@ static void remember_end(struct sessions *sessions, const struct conn *conn, uin
 	const struct loop *loop = sessions->conns->loop;
 	size_t name_len = 0;
 	const char *name = conn->user ? user_entry_name(conn->user, &name_len) : "";
-	struct ended_entry *entry = ended_next(sessions->ended);
+	struct ended_entry *entry = ended_next(sessions->ended, ended_kind_of(conn->reason, code));
 	entry->ended_us = clock_us();
 	entry->age_ms = (uint64_t)(loop->now_tick - conn->state_tick) * LOOP_TICK_MS;
 	entry->remote = conn->remote;

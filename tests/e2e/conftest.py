@@ -7,6 +7,7 @@ pytest.register_assert_rewrite("admin", "chatting", "crowd", "dials", "foreign",
 import chatting  # noqa: E402
 import foreign  # noqa: E402
 import scripted  # noqa: E402
+from admin import Admin  # noqa: E402
 from gateway import BINARY, SANITIZED, Gateway  # noqa: E402
 
 
@@ -61,6 +62,21 @@ def start_for_module():
 def gateway(start):
     """One with default options."""
     return start()
+
+
+@pytest.fixture
+def serve(start):
+    """Starts a gateway with an admin port: serve("--demo") -> (gateway, admin)."""
+    admins = []
+
+    def run(*options, admin="127.0.0.1:0", token=None, **more):
+        gateway = start("--admin", admin, "--workers", 2, "--admin-rate", 0, *options, **more)
+        admins.append(Admin(gateway, token))
+        return gateway, admins[-1]
+
+    yield run
+    for admin in admins:
+        admin.connection.close()
 
 
 @pytest.fixture

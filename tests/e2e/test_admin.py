@@ -32,21 +32,6 @@ pytestmark = pytest.mark.threads
 KIB = 1 << 10
 
 
-@pytest.fixture
-def serve(start):
-    """Starts a gateway with an admin port: serve("--demo") -> (gateway, admin)."""
-    admins = []
-
-    def run(*options, admin="127.0.0.1:0", token=None, **more):
-        gateway = start("--admin", admin, "--workers", 2, "--admin-rate", 0, *options, **more)
-        admins.append(Admin(gateway, token))
-        return gateway, admins[-1]
-
-    yield run
-    for admin in admins:
-        admin.connection.close()
-
-
 # --- machines -----------------------------------------------------------------------------------
 
 
@@ -725,7 +710,7 @@ def test_the_codes_that_a_backend_may_give(serve):
 
 def test_the_recently_ended(serve):
     gateway, admin = serve()
-    assert admin.get("/v1/ended").json == {"ended": []}
+    assert admin.get("/v1/ended").json == {"ended": [], "matched": 0, "complete_ms": None}
     first = gateway.login("alice")
     second = gateway.login("alice")
     first.expect_close(4001, "kicked")
@@ -757,7 +742,10 @@ def test_no_more_of_the_ended_than_are_kept(serve):
         with gateway.login(f"user{number}"):
             pass
     gateway.wait_for_line("user .* out:", 300)
-    ended = admin.get("/v1/ended?limit=256").json["ended"]
+    answer = admin.get("/v1/ended?limit=256").json
+    ended = answer["ended"]
+    assert 256 <= answer["matched"] <= 300, "each worker keeps its own"
+    assert (answer["complete_ms"] is None) == (answer["matched"] == 300)
     assert len(ended) == 256
     assert len({end["user"] for end in ended}) == 256
     assert [end["ended_ms_ago"] for end in ended] == sorted(end["ended_ms_ago"] for end in ended)

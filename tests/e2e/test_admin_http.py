@@ -23,15 +23,6 @@ JSON = b"Content-Type: application/json\r\n"
 BROADCAST = b"POST /v1/broadcast HTTP/1.1\r\n" + HOST + JSON
 
 
-@pytest.fixture
-def serve(start):
-    def run(*options, token=None, **more):
-        gateway = start("--admin", "127.0.0.1:0", "--admin-rate", 0, *options, **more)
-        return gateway, Admin(gateway, token)
-
-    return run
-
-
 class Answers:
     """What comes back over a bare socket, answer by answer."""
 

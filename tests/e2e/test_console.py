@@ -4,15 +4,17 @@ import contextlib
 import http.server
 import json
 import re
+import signal
 import socket
 import threading
+import urllib.request
 
 import pytest
 
 from browser import Browser
 from gateway import ROOT, free_port
 from raw import PACKET_PING, packet
-from waiting import wait_until
+from waiting import TIMEOUT, wait_until
 
 pytestmark = pytest.mark.release
 
@@ -96,7 +98,13 @@ def console(open_console):
 
 
 def card(user):
-    return f".card[data-user='{user}']"
+    """That of alice or bob: each page has names of its own, alice-x7k or the like."""
+    return f".card[data-user|='{user}']"
+
+
+def name_on(page, user):
+    """What the user is called on this page."""
+    return page.text(f"{card(user)} h2")
 
 
 def action(user, name):
@@ -109,13 +117,13 @@ def wait_for_state(page, user, state):
 
 def steps(page, user):
     """The latest story: [its title, its steps...], without the times."""
-    title = page.text(f"{card(user)} .episode:first-child strong")
-    texts = page.texts(f"{card(user)} .episode:first-child .steps li")
+    title = page.text(f"{card(user)} .episode:last-child strong")
+    texts = page.texts(f"{card(user)} .episode:last-child .steps li")
     return [title] + [re.sub(r"^\+[\d.]+\s+s\s+", "", text) for text in texts]
 
 
 def wait_for_step(page, user, text):
-    page.wait_for_text(f"{card(user)} .episode:first-child .steps li", text)
+    page.wait_for_text(f"{card(user)} .episode:last-child .steps li", text)
 
 
 def frames(page, user):
@@ -142,12 +150,23 @@ def take_picture(page, name, full=False):
     page.screenshot(PICTURES / f"{name}.png", full)
 
 
+def ask(console, method, path, body=None):
+    """Of the admin port, as a backend does."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(
+        console.url + path.lstrip("/"), data, {"Content-Type": "application/json"} if data else {}, method=method
+    )
+    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+        answer.read()
+
+
 # --- try it -------------------------------------------------------------------------------------
 
 
 def test_it_is_alive_without_a_click(console):
     page = console.open_live()
-    assert page.texts(".card h2") == ["alice", "bob"]
+    names = [name_on(page, user) for user in ("alice", "bob")]
+    assert re.fullmatch(r"alice(-[a-z]\d[a-z]) bob\1", " ".join(names)), names
     for user, other in (("alice", "bob"), ("bob", "alice")):
         page.wait(f"document.querySelectorAll(\"{card(user)} .kind-pong\").length >= 2")
         pongs = [frame for frame in frames(page, user) if "pong" in frame[2]]
@@ -156,9 +175,9 @@ def test_it_is_alive_without_a_click(console):
         assert lit == ["CONNECTED"]
         assert page.text(f"{card(user)} .reason").startswith("CONNECTED because")
         assert re.search(r"round trip\s+[\d.]+\s+(µs|ms)", page.text(f"{card(user)} .rtt"))
-        assert f"{other} " in page.text(f"{card(user)} .bubble .from")
+        assert name_on(page, other) in page.text(f"{card(user)} .bubble .from")
     assert "serving" in page.text("#health")
-    assert page.run("document.title") == "Try it – Tidegate"
+    assert page.run("document.title") == "Try it – demo – Tidegate"
 
 
 def test_the_read_deadline_drains_and_refills(console):
@@ -195,7 +214,7 @@ def test_chat_goes_both_ways_and_stays_text(console):
 def test_cut_the_network(console):
     page = console.open_live()
     before = page.text(f"{card('alice')} .action-words")
-    assert "breaks without a Close" in before and "comes back" in before
+    assert before == "The line breaks without a Close. The client dials again after 2 to 4\u202fs."
     page.click(action("alice", "cut"))
     wait_for_state(page, "alice", "RECONNECTING")
     take_picture(page, "cut-under-way")
@@ -261,6 +280,36 @@ def test_log_in_elsewhere_and_back(console):
     wait_for_bubble(page, "bob", "which bob is it?")
 
 
+def test_the_other_place_is_told_as_it_is(console):
+    page = console.open_live()
+    page.click(action("bob", "elsewhere"))
+    page.wait_for_text(f"{card('bob')} .elsewhere", "logged in elsewhere")
+    wait_for_state(page, "bob", "CLOSED")
+    words = f"{card('bob')} .action:has([data-action=log]) .action-words"
+    assert "elsewhere is kicked" in page.text(words)
+    user = name_on(page, "bob")
+    ask(console, "DELETE", f"/v1/users/{user}?code=4003")
+    page.wait_for_text(f"{card('bob')} .elsewhere", "has lost its line elsewhere, and dials again")
+    page.wait_for_text(f"{card('bob')} .elsewhere", "is logged in elsewhere")
+    ask(console, "DELETE", f"/v1/users/{user}?code=1008")
+    wait_for_step(page, "bob", "The other place is closed for good: Close 1008, refused by policy.")
+    assert page.run(f"document.querySelector(\"{card('bob')} .elsewhere\").hidden")
+    assert "elsewhere" not in page.text(words)
+
+
+def test_log_out_without_a_line(console):
+    page = console.open_live()
+    page.click(action("alice", "cut"))
+    wait_for_state(page, "alice", "RECONNECTING")
+    page.wait_for_text(f"{card('alice')} .action-words", "gives up coming back")
+    page.click(action("alice", "log"))
+    wait_for_state(page, "alice", "CLOSED")
+    assert steps(page, "alice")[1:] == [
+        "There is no line to close; nothing is dialled any more.",
+        "Closed. It does not come back: you wanted this end.",
+    ]
+
+
 def test_log_out_and_in(console):
     page = console.open_live()
     page.click(action("alice", "log"))
@@ -268,12 +317,18 @@ def test_log_out_and_in(console):
     wait_for_step(page, "alice", "It does not come back")
     assert page.attribute(action("alice", "cut"), "aria-disabled") == "true"
     take_picture(page, "logout", full=True)
-    console.gateway.wait_for_line("user alice out:")
+    console.gateway.wait_for_line(f"user {name_on(page, 'alice')} out:")
+    send = f"{card('alice')} .say button"
+    assert page.attribute(send, "aria-disabled") == "true"
     say(page, "alice", "anybody?")
     page.wait_for_text(f"{card('alice')} .fault", "Not sent")
     page.click(action("alice", "log"))
     wait_for_state(page, "alice", "CONNECTED")
     wait_for_step(page, "alice", "Connected and logged in")
+    # There is a line now. What was typed waits for the visitor.
+    assert page.text(f"{card('alice')} .fault") == ""
+    assert page.attribute(send, "aria-disabled") == "false"
+    assert page.run(f"document.querySelector(\"{card('alice')} .say input\").value") == "anybody?"
 
 
 def test_the_inspector_colours_a_packet(console):
@@ -300,63 +355,242 @@ def test_the_inspector_colours_a_packet(console):
     page.wait_for_text(f"{card('alice')} .missed", "passed while the list was held")
 
 
-def test_a_second_page_brings_its_own_clients(console):
+def test_each_page_has_clients_of_its_own(console):
     first = console.open_live()
-    second = console.open()
-    wait_for_state(second, "alice-2", "CONNECTED")
-    assert second.texts(".card h2") == ["alice-2", "bob-2"]
-    assert first.text(f"{card('alice')} .chip") == "CONNECTED"
+    second = console.open_live()
+    names = second.texts(".card h2")
+    assert not set(names) & set(first.texts(".card h2"))
     second.reload()
-    wait_for_state(second, "alice-2", "CONNECTED")
+    wait_for_state(second, "alice", "CONNECTED")
+    assert second.texts(".card h2") == names
+    # A tab that is duplicated has the storage of the first.
+    second.run("(window.copy = window.open(location.href), null)")
+    second.wait("copy.document.querySelectorAll(\".chip[data-state='CONNECTED']\").length === 2")
+    assert second.run("copy.sessionStorage.length") == 1
+    assert not set(names) & set(second.run("[...copy.document.querySelectorAll('.card h2')].map((e) => e.innerText)"))
+    for page in (first, second):
+        assert page.texts(".chip") == ["CONNECTED"] * 2
+        assert count(page, ".episode") == 0
 
 
-def test_the_gateway_goes_and_comes_back(console, start):
-    console.expected = ["ERR_CONNECTION_REFUSED", "Failed to load resource", "WebSocket connection to"]
+def at_the_end(selector):
+    place = f"document.querySelector(\"{selector}\")"
+    return f"{place}.scrollHeight - {place}.scrollTop - {place}.clientHeight <= 8"
+
+
+def test_a_story_is_shown_to_its_newest_line(console):
     page = console.open_live()
-    console.gateway.stop()
-    page.wait_for_text("#health", "does not answer")
+    story = f"{card('alice')} .episodes"
+    place = f"document.querySelector(\"{story}\")"
+    while not page.run(f"{place}.scrollHeight > 2 * {place}.clientHeight"):
+        for state in ("CLOSED", "CONNECTED"):
+            page.click(action("alice", "log"))
+            wait_for_state(page, "alice", state)
+    page.wait(at_the_end(story))
+    # Who reads what was is left there, whatever befalls the line.
+    page.run(f"({place}.scrollTop = 10, null)")
+    page.wait(f"{place}.scrollTop === 10")
+    episodes = count(page, f"{story} .episode")
+    ask(console, "DELETE", f"/v1/users/{name_on(page, 'alice')}?code=1008")
+    wait_for_step(page, "alice", "It stays closed")
+    assert steps(page, "alice") == ["The line ended", "Closed (1008): refused by policy. It stays closed."]
+    assert count(page, f"{story} .episode") == min(episodes + 1, 8)
+    assert page.run(f"{place}.scrollTop") <= 10
+    page.click(action("alice", "log"))
+    page.wait(at_the_end(story))
+    wait_for_state(page, "alice", "CONNECTED")
+    page.wait(at_the_end(story))
+
+
+def test_what_came_while_nobody_looked_is_shown_to_its_end(console):
+    page = console.open_live()
+    page.click("#to-watch")
+    for i in range(9):
+        ask(console, "POST", "/v1/broadcast", {"text": f"news {i}"})
+    page.wait(f"document.querySelector(\"{card('bob')} .bubbles\").textContent.includes('news 8')")
+    page.click("#to-try")
+    page.wait(at_the_end(f"{card('bob')} .bubbles"))
+    assert page.run(f"document.querySelector(\"{card('bob')} .bubbles\").scrollTop") > 0
+
+
+@pytest.fixture
+def mortal(console):
+    """A console whose gateway may go: the browser itself complains of that."""
+    console.expected = ["ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "Failed to load resource", "WebSocket connection to"]
+    return console
+
+
+def enabled(page, place):
+    """The controls that a visitor could use there."""
+    return page.run(
+        f"""[...document.querySelectorAll('{place} :is(button, input)')]
+            .filter((e) => e.offsetParent && !e.matches(':disabled') && e.getAttribute('aria-disabled') !== 'true')
+            .map((e) => e.innerText || e.id)"""
+    )
+
+
+def test_the_gateway_goes_and_comes_back(mortal, start):
+    page = mortal.open_live()
+    mortal.gateway.stop()
+    page.wait_for_text("#banner", "The gateway has not answered since")
+    assert re.match(r"away since \d\d:\d\d:\d\d$", page.text("#health"))
+    assert page.run("document.title") == "Away – demo – Tidegate"
     wait_for_state(page, "alice", "RECONNECTING")
     wait_for_step(page, "alice", "Close 1012")
-    assert "admin side is away" in page.text(f"{card('alice')} .action-words")
-    start(*console.options, listen=console.gateway.listen)
+    for name in ("cut", "mute", "elsewhere", "log"):
+        assert page.attribute(action("alice", name), "aria-disabled") == "true"
+        assert page.text(f"{card('alice')} .action:has([data-action={name}]) .action-words").startswith("Not now")
+    # A dial that fails is no line that dies.
+    wait_for_step(page, "alice", "Attempt 1 failed: the gateway was not reached, or it refused.")
+    assert frames(page, "alice")[0][1:] == ("no 101", "the dial failed: the gateway was not reached, or it refused")
+    assert not any("1006" in step or "dead" in step for step in steps(page, "alice"))
+    assert page.axe() == []
+    take_picture(page, "away-try", full=True)
+    start(*mortal.options, listen=mortal.gateway.listen)
     for user in ("alice", "bob"):
         wait_for_state(page, user, "CONNECTED")
     page.wait_for_text("#health", "serving")
+    assert page.run("document.title") == "Try it – demo – Tidegate"
+    assert re.match(r"The gateway was started anew at .* Its counters began at 0\.\s+Noted$", page.text("#banner"))
+    page.click("#banner button")
+    assert page.run("document.getElementById('banner').hidden")
+    assert page.attribute(action("alice", "cut"), "aria-disabled") == "false"
     say(page, "bob", "back again")
     wait_for_bubble(page, "alice", "back again")
 
 
-def test_without_demo_nothing_is_said_unasked(open_console):
-    console = open_console()
-    witness = console.gateway.login("witness")
-    page = console.open()
-    page.wait_for_text(".offer", "does not run with --demo")
-    assert count(page, ".card") == 0
-    page.click(".offer button")
-    for user in ("alice", "bob"):
-        wait_for_state(page, user, "CONNECTED")
-        for name in ("cut", "mute"):
-            assert page.attribute(action(user, name), "aria-disabled") == "true"
-        assert "--demo" in page.text(f"{card(user)} .action-words")
-    page.run(f"document.querySelector(\"{action('alice', 'cut')}\").click()")
-    say(page, "alice", "first words")
-    # The first thing that others hear is what was typed.
-    witness.expect_text("first words -- FROM alice")
-    assert page.text(f"{card('alice')} .chip") == "CONNECTED"
-    assert count(page, f"{card('alice')} .episode") == 0
+def test_what_is_watched_stands_still_while_the_gateway_is_away(mortal, start):
+    crowd(mortal, ["ann", "ben"])
+    page = mortal.open("watch")
+    page.wait("document.querySelectorAll('.users tbody tr').length === 2")
+    assert "live" in page.text("#watch-title")
+    tab_to(page, in_focus(page, "tr[data-user=ben] button"), "ben's button")
+    page.click("tr[data-user=ann] button")
+    page.fill("#confirm-reason", "typed in vain?")
+    mortal.gateway.stop()
+    page.wait_for_text("#banner", "The gateway has not answered since")
+    # An open question says so too; what was typed stays.
+    assert page.run("document.querySelector('dialog .danger').disabled")
+    assert "nothing can be done" in page.text("dialog .fault")
+    assert page.run("document.getElementById('confirm-reason').value") == "typed in vain?"
+    page.press("Escape")
+    page.wait("!document.querySelector('dialog').open")
+    assert enabled(page, ".users") == enabled(page, ".ended") == []
+    times = re.search(r"since (\S+), for .*What is shown is of (\S+)\.", page.text("#banner"))
+    assert times[1] >= times[2]
+    assert page.text("#watch-title") == f"The gateway, as it was at {times[2]}"
+    facts, table = page.text(".facts"), page.texts(".users tbody tr")
+    page.wait(f"document.getElementById('banner').innerText !== {json.dumps(page.text('#banner'))}")
+    assert page.text(".facts") == facts and page.texts(".users tbody tr") == table
+    assert len(table) == 2
+    assert page.axe() == []
+    take_picture(page, "away-watch", full=True)
+    start(*mortal.options, listen=mortal.gateway.listen)
+    page.wait_for_text("#banner", "started anew")
+    page.wait("document.querySelectorAll('.users tbody tr').length === 0")
+    assert "live" in page.text("#watch-title")
+    assert "search" in enabled(page, ".users")
 
 
-def test_a_login_that_fails_says_so(console):
-    """The gateway lets go of its port between the status and the dial."""
-    console.expected = ["ERR_CONNECTION_REFUSED", "Failed to load resource", "WebSocket connection to"]
+def test_focus_is_where_it_was_when_the_gateway_is_back(mortal, start):
+    page = mortal.open("watch")
+    page.wait_for_text(".users .summary", "Nobody is logged in")
+    tab_to(page, in_focus(page, "#search"), "the search")
+    mortal.gateway.stop()
+    page.wait("document.activeElement === document.body")
+    start(*mortal.options, listen=mortal.gateway.listen)
+    page.wait("document.activeElement.id === 'search'")
+
+
+def test_a_gateway_that_is_late_is_not_told_as_live(console):
     page = console.open("watch")
     page.wait_for_text("#health", "serving")
-    console.gateway.stop()
-    page.click("#to-try")
+    page.run(
+        """(window.said = [], new MutationObserver(() => said.push(document.getElementById('health').innerText))
+            .observe(document.getElementById('health'), { childList: true }), null)"""
+    )
+    # The kernel takes the question, and nobody reads it.
+    console.gateway.stop_running()
+    try:
+        page.wait("said.some((text) => text.startsWith('no answer for'))")
+    finally:
+        console.gateway.signal(signal.SIGCONT)
+    page.wait_for_text("#health", "serving")
+
+
+def test_a_gateway_that_refuses_its_state_can_still_be_asked(console):
+    """As when there is no memory: it is there, and may yet close a line."""
+    console.expected = ["503"]
+    clients = crowd(console, ["ann"])
+    page = console.open("watch")
+    page.wait("document.querySelector('tr[data-user=ann]') !== null")
+    page.run(
+        """(window.real = fetch, window.fetch = (path, init) => path !== '/v1/status' ? real(path, init) :
+            Promise.resolve(new Response('{"title": "There is no memory"}', { status: 503 })), null)"""
+    )
+    page.wait_for_text("#banner", "The gateway has refused to answer since")
+    assert "There is no memory" in page.text("#banner")
+    page.click("tr[data-user=ann] button")
+    page.click("dialog .danger")
+    clients["ann"].expect_close(4003)
+    page.run("(window.fetch = real, null)")
+    page.wait("document.getElementById('banner').hidden")
+
+
+def test_without_demo_there_is_nothing_to_try(open_console):
+    console = open_console()
+    witness = console.gateway.login("witness")
+    for view in ("", "try", "watch"):
+        page = console.open(view)
+        page.wait("document.querySelector('.users tr[data-user=witness]') !== null")
+        assert page.run("document.getElementById('view-try').hidden")
+        assert page.run("document.getElementById('views').hidden")
+        assert page.run("location.hash") in ("", "#watch")
+        assert page.run("document.title") == "Watch it – demo – Tidegate"
+        assert count(page, ".card") == 0
+        assert not any(request.startswith("ws") for request in page.log()["requests"])
+    witness.round_trip()
+
+
+def test_a_gateway_that_comes_back_without_demo_has_nothing_to_try(mortal, start):
+    page = mortal.open_live()
+    mortal.gateway.stop()
+    page.wait_for_text("#banner", "has not answered")
+    options = [option for option in mortal.options if option != "--demo"]
+    gateway = start(*options, listen=mortal.gateway.listen)
+    page.wait("document.getElementById('view-try').hidden")
+    assert not page.run("document.getElementById('view-watch').hidden")
+    assert count(page, ".card") == 0
+    # Who came back before the page knew has left again.
+    page.wait_for_text(".users .summary", "Nobody is logged in")
+    gateway.login("witness").round_trip()
+
+
+def test_a_login_that_fails_says_so(open_console):
+    console = open_console("--demo", "--max-connections", 2)
+    console.expected = ["WebSocket connection to"]
+    clients = crowd(console, ["ann", "ben"])
+    page = console.open()
     wait_for_state(page, "alice", "CLOSED")
-    wait_for_step(page, "alice", "It stays closed")
-    assert steps(page, "alice")[0] == "The login failed"
-    assert page.attribute(action("alice", "log"), "aria-disabled") == "false"
+    assert steps(page, "alice") == ["The login failed", "Closed: the gateway was not reached, or it refused. It stays closed."]
+    assert page.text(f"{card('alice')} .reason") == "CLOSED because the gateway was not reached, or it refused"
+    clients["ann"].close()
+    console.gateway.wait_for_line("user ann out:")
+    page.click(action("alice", "log"))
+    wait_for_state(page, "alice", "CONNECTED")
+
+
+def test_nothing_is_dialled_while_the_gateway_is_away(mortal, start):
+    page = mortal.open("watch")
+    page.wait_for_text("#health", "serving")
+    mortal.gateway.stop()
+    page.wait_for_text("#banner", "has not answered")
+    page.click("#to-try")
+    assert count(page, ".card") == 0
+    start(*mortal.options, listen=mortal.gateway.listen)
+    for user in ("alice", "bob"):
+        wait_for_state(page, user, "CONNECTED")
+    assert count(page, ".episode") == 0
 
 
 # --- watch it -----------------------------------------------------------------------------------
@@ -374,14 +608,18 @@ def test_the_table_is_searched_sorted_and_paged(console):
     crowd(console, [f"user{i:03}" for i in range(130)] + ["zoe"])
     page = console.open("watch")
     page.wait("document.querySelectorAll('.users tbody tr').length === 100")
-    page.click(".users .row.end > button")
-    page.wait("document.querySelectorAll('.users tbody tr').length === 131")
+    assert page.text(".users .summary") == "100 of 131 shown, sorted over all."
+    # Sorted by the gateway: those that come first are not on the page yet.
     page.click(".users .col-user .sort")
     assert page.attribute(".users .col-user", "aria-sort") == "ascending"
-    assert users(page) == [f"user{i:03}" for i in range(130)] + ["zoe"]
+    wait_until(lambda: users(page) == [f"user{i:03}" for i in range(100)], "sorted over all")
     page.click(".users .col-user .sort")
     assert page.attribute(".users .col-user", "aria-sort") == "descending"
-    assert users(page)[0] == "zoe"
+    backwards = ["zoe"] + [f"user{i:03}" for i in reversed(range(130))]
+    wait_until(lambda: users(page) == backwards[:100], "the other way round")
+    page.click(".users .row.end > button")
+    wait_until(lambda: users(page) == backwards, "all of them")
+    assert page.text(".users .summary") == "131 shown."
     page.fill("#search", "user12")
     page.wait("document.querySelectorAll('.users tbody tr').length === 10")
     assert users(page) == [f"user{i:03}" for i in range(129, 119, -1)]
@@ -390,8 +628,75 @@ def test_the_table_is_searched_sorted_and_paged(console):
     page.fill("#search", "")
     page.wait("document.querySelectorAll('.users tbody tr').length >= 100")
     cells = page.texts(".users tbody tr:first-child td")
-    assert re.match(r"127\.0\.0\.1:\d+$", cells[0]), cells
-    assert re.search(r"\d+\s+s", cells[1]) and re.search(r"\d+\s+B", cells[3]), cells
+    assert re.match(r"127\.0\.0\.1:\d+$", cells[3]), cells
+    assert re.search(r"\d+\s+s", cells[0]) and re.search(r"\d+\s+B", cells[2]), cells
+
+
+def ended(page):
+    return page.texts(".ended tbody th")
+
+
+def test_who_left_is_chosen_and_sorted(console):
+    clients = crowd(console, ["ann", "ben", "cid", "dan"])
+    console.gateway.login("dan")
+    clients["dan"].expect_close(4001, "kicked")
+    for name in ("cid", "ben"):
+        clients[name].close(1000)
+        clients[name].frames_to_close()
+        clients[name].close_socket()
+    clients["ann"].close_socket()
+    page = console.open("watch")
+    page.wait("document.querySelectorAll('.ended tbody tr').length === 4")
+    totals = ["closed by the client 2", "the client hung up 1", "kicked by a newer login 1"]
+    assert page.texts(".totals li:not([hidden]) button") == totals
+    page.click(".ended .col-user .sort")
+    wait_until(lambda: ended(page) == ["ann", "ben", "cid", "dan"], "sorted by name")
+    assert page.text(".ended .summary") == "4 of 4 that are remembered."
+    page.click("#hide-normal")
+    wait_until(lambda: ended(page) == ["ann", "dan"], "without those that left in good order")
+    page.click(".totals [data-reason=peer_eof]")
+    wait_until(lambda: ended(page) == ["ann"], "of one reason")
+    assert page.attribute(".totals [data-reason=peer_eof]", "aria-pressed") == "true"
+    page.click(".totals [data-reason=peer_close]")
+    page.wait_for_text(".ended .summary", "None of them is remembered")
+    page.click("#hide-normal")
+    wait_until(lambda: ended(page) == ["ben", "cid"], "those that left in good order")
+    page.click(".totals [data-reason=peer_close]")
+    wait_until(lambda: len(ended(page)) == 4, "all")
+
+
+def test_whoever_opens_the_page_sees_what_was_before(console):
+    """No page was open when it happened."""
+    console.gateway.login("ann")
+    console.gateway.login("ann").close_socket()
+
+    def newest(since=0):
+        return json.loads(get(console.admin, f"/v1/history?since={since}")[1])
+
+    wait_until(lambda: newest()["ends"].get("peer_eof"), "it is in the history")
+    count = newest()["count"]
+    wait_until(lambda: newest(count)["count"] > count, "and a second has gone by")
+    page = console.open("watch")
+    page.wait_for_text("[data-chart=ends] .legend", "kicked by a newer login")
+    page.wait_for_text("[data-chart=ends] .legend", "the client hung up 0/s")
+    labels = page.texts("[data-chart=cpu] .dygraph-axis-label-x")
+    assert labels[-1] == "now" and all(re.fullmatch(r"\d\d:\d\d", label) for label in labels[:-1]) and labels[:-1]
+    assert "– told from 1,000 connections on" in page.text("[data-chart=memory] .legend")
+    # As much as there is, unless somebody wants to see more.
+    assert page.texts(".spans [aria-pressed=true]") == ["2 min"]
+    page.click(".spans button:nth-child(3)")
+    assert page.texts(".spans [aria-pressed=true]") == ["15 min"]
+
+
+def test_the_gateway_comes_back_as_another_run(console, start):
+    console.expected = ["ERR_CONNECTION_REFUSED", "Failed to load resource", "WebSocket connection to"]
+    page = console.open("watch")
+    page.wait_for_text("[data-chart=connections] .legend", "connections 0")
+    console.gateway.stop()
+    page.wait_for_text("[data-chart=connections] .legend", "connections –")
+    again = start(*console.options, listen=console.gateway.listen)
+    again.login("ann")
+    page.wait_for_text("[data-chart=connections] .legend", "connections 1")
 
 
 def test_disconnect_asks_first(console):
@@ -406,14 +711,53 @@ def test_disconnect_asks_first(console):
     page.wait("!document.querySelector('dialog').open")
     clients["ann"].is_alive()
     page.click(".users tr[data-user=ann] button")
+    assert "by itself" in page.text("dialog .choice:has(:checked)")
     page.fill("#confirm-reason", "off with you")
     page.click("dialog button.danger")
     clients["ann"].expect_close(4003, "off with you")
     page.wait("document.querySelectorAll('.users tbody tr').length === 1")
     clients["ben"].is_alive()
+    page.wait_for_text(".users .note", "ann was disconnected with 4003 at ")
+    assert "may come back" in page.text(".users .note")
+    assert in_focus(page, ".users .scroll-x")(), "focus was lost with the row"
     page.wait_for_text(".ended tbody tr", "ann")
     row = page.text(".ended tbody tr")
     assert "4003" in row and "127.0.0.1:" in row
+    # The other choice, by the words beside it.
+    page.click(".users tr[data-user=ben] button")
+    page.click("dialog .choice:nth-of-type(2)")
+    assert "does not come back" in page.text("dialog .choice:has(:checked)")
+    take_picture(page, "disconnect-for-good")
+    page.click("dialog button.danger")
+    clients["ben"].expect_close(1008)
+    page.wait_for_text(".users .note", "stays away")
+
+
+def test_a_disconnect_that_fails_says_so_and_goes_on_saying_it(console):
+    console.expected = ["404"]
+    clients = crowd(console, ["ann", "ben"])
+    page = console.open("watch")
+    page.wait("document.querySelectorAll('.users tbody tr').length === 2")
+    page.click(".users tr[data-user=ann] button")
+    # A second Enter, in haste, is no answer.
+    page.press("Enter")
+    assert page.run("document.querySelector('dialog').open")
+    clients["ann"].close()
+    console.gateway.wait_for_line("user ann out:")
+    page.click("dialog button.danger")
+    page.wait("document.querySelectorAll('.users tbody tr').length === 1")
+    assert re.match("ann was not disconnected: The user is not logged in", page.text(".users .fault"))
+    clients["ben"].is_alive()
+
+
+def test_a_gateway_that_refuses_newcomers_does_not_look_well(open_console):
+    console = open_console("--max-connections", 2)
+    clients = crowd(console, ["ann", "ben"])
+    page = console.open()
+    page.wait_for_text("#health", "full: refuses newcomers")
+    assert page.attribute("#health", "data-mood") == "bad"
+    clients["ann"].close()
+    page.wait_for_text("#health", "serving")
 
 
 def test_the_charts_have_data(console):
@@ -433,7 +777,10 @@ def test_the_charts_have_data(console):
     wait_until(lambda: legend_shows("messages", r"in [1-9][\d.k]*/s"), "messages")
     wait_until(lambda: legend_shows("fanout", r"deliveries [1-9][\d.k]*/s"), "fan-out")
     wait_until(lambda: legend_shows("turn", r"p50 [\d.]+\s+.?s\s+p99 [\d.]+\s+.?s"), "loop turns")
-    assert re.search(r"resident [\d.]+\s+[KM]iB", page.text("[data-chart=memory] .legend"))
+    wait_until(lambda: legend_shows("bytes", r"in [1-9][\d.]*\s+\w*B/s\s+out [1-9]"), "bytes")
+    assert re.search(r"process [\d.]+\s+%", page.text("[data-chart=cpu] .legend"))
+    assert re.search(r"worker 0 [\d.]+\s+%", page.text("[data-chart=workers] .legend"))
+    assert "no place 0/s" in page.text("[data-chart=refusals] .legend")
 
     console.gateway.login("user0")  # kicks
     page.wait_for_text("[data-chart=ends] .legend", "kicked by a newer login")
@@ -590,7 +937,7 @@ def test_landmarks_and_names(console):
         """[...document.querySelectorAll('button')].filter((b) => b.offsetParent !== null).map((b) => b.textContent.trim())"""
     )
     assert len(names) == len(set(names)), "two buttons of one name"
-    assert "Cut the network (alice)" in names and "Cut the network (bob)" in names
+    assert {f"Cut the network ({name_on(page, user)})" for user in ("alice", "bob")} <= set(names)
     assert page.run("document.querySelectorAll('main, header, nav').length") >= 3
     assert page.attribute(f"{card('alice')} svg[role=img]", "aria-label").startswith("State: CONNECTED")
 
@@ -606,7 +953,7 @@ def test_a_screen_reader_hears_turning_points_only(console):
     beats = count(page, ".kind-pong")
     page.wait(f"document.querySelectorAll('.kind-pong').length >= {beats + 2}")
     heard = page.run("heard")
-    assert all(re.match(r"(alice|bob) is connected|alice: ", text) for text in heard), heard
+    assert all(re.match(r"(alice|bob)-\w+ is connected|alice-\w+: ", text) for text in heard), heard
     assert len(heard) == len(set(heard)) <= 6, heard
     live = page.run("[...document.querySelectorAll('[aria-live], [role=log]')].map((e) => e.id)")
     assert live == ["announcements"]
@@ -623,7 +970,49 @@ def test_it_fits_a_phone(console, view, width):
     else:
         page.wait("document.querySelectorAll('.users tbody tr').length >= 2")
         page.wait("document.querySelectorAll('.chart-canvas canvas').length > 0")
+        console.gateway.login("ann")  # kicks
+        page.wait("document.querySelectorAll('.ended tbody tr').length === 1")
+        # Why somebody left is seen without pushing the table aside.
+        right = page.run("document.querySelector('.ended tbody .col-reason').getBoundingClientRect().right")
+        assert 0 < right <= width
     assert page.run("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_to_the_content_keeps_the_view(console, view):
+    page = console.open(view)
+    page.wait_for_text("#health", "serving")
+    page.press("Tab")
+    page.press("Enter")
+    assert in_focus(page, "#main")()
+    assert page.run("location.hash") == f"#{view}"
+    assert not page.run(f"document.getElementById('view-{view}').hidden")
+
+
+def test_a_tab_in_the_background_learns_that_the_gateway_is_back(mortal, start):
+    """Its title says whether to look."""
+    page = mortal.open("watch")
+    page.wait_for_text("#health", "serving")
+    mortal.gateway.stop()
+    page.wait("document.title.startsWith('Away')")
+    page.run(
+        """(Object.defineProperty(document, 'hidden', { configurable: true, get: () => true }),
+            document.dispatchEvent(new Event('visibilitychange')), null)"""
+    )
+    start(*mortal.options, listen=mortal.gateway.listen)
+    page.wait("document.title.startsWith('Watch it')")
+
+
+def test_on_a_phone_the_tables_are_not_far(console):
+    crowd(console, ["ann"])
+    page = console.open("watch", width=390, height=780, hasTouch=True)
+    page.wait("document.querySelector('tr[data-user=ann]') !== null")
+    place = "document.querySelector('#users-title').getBoundingClientRect().top"
+    assert page.run(place) > 780
+    page.click(".parts a[href='#users-title']")
+    page.wait(f"{place} >= 0 && {place} < 740")
+    assert page.run("location.hash") == "#watch"
+    assert not page.run("document.getElementById('view-watch').hidden")
 
 
 def test_less_motion_where_it_is_asked_for(console):

@@ -94,6 +94,7 @@ static void test_values_stand_where_they_belong(void **state)
 		.ends[CLOSE_REASON_KICKED] = 15,
 		.queue_bytes = UINT64_C(1) << 40,
 		.process = {.cpu_seconds = 1.5, .open_files = 16},
+		.resident_at_start = 18,
 	};
 	char *data = render(&sample);
 	expect_line(data, "tidegate_connections 11");
@@ -105,6 +106,7 @@ static void test_values_stand_where_they_belong(void **state)
 	expect_line(data, "tidegate_queue_bytes 1099511627776");
 	expect_line(data, "process_cpu_seconds_total 1.500000");
 	expect_line(data, "process_open_fds 16");
+	expect_line(data, "tidegate_start_resident_memory_bytes 18");
 	expect_line(data, "# TYPE tidegate_workers gauge");
 	expect_line(data, "tidegate_workers 3");
 	assert_non_null(strstr(data, "node=\"a\\\"b\\\\c\""));

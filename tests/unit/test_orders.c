@@ -11,7 +11,7 @@ struct giver {
 	struct mailbox *mailbox;
 	struct ended ended;
 	struct order_user users[64];
-	struct ended_entry entries[ENDED_MAX];
+	struct ended copy;
 	char name[USER_NAME_MAX];
 };
 
@@ -251,27 +251,50 @@ static void test_a_close_says_what_it_is_told(void **state)
 	expect_close(a, 4444, "go");
 	assert_int_equal(rig_ends(rig, CLOSE_REASON_DISCONNECTED), 1);
 	struct order ended = order_for(rig, ORDER_ENDED, "");
-	ended.ended = giver.entries;
+	ended.ended = &giver.copy;
 	carry_out(rig, 0, &ended);
-	assert_int_equal(ended.count, 1);
-	assert_int_equal(giver.entries[0].code, 4444);
-	assert_int_equal(giver.entries[0].reason, CLOSE_REASON_DISCONNECTED);
-	assert_int_equal(giver.entries[0].age_ms, 500);
-	assert_int_equal(giver.entries[0].name_len, 1);
+	assert_int_equal(giver.copy.rings[ENDED_NORMAL].count, 0);
+	const struct ended_ring *ring = &giver.copy.rings[ENDED_OTHER];
+	assert_int_equal(ended_count(ring), 1);
+	assert_int_equal(ring->entries[0].code, 4444);
+	assert_int_equal(ring->entries[0].reason, CLOSE_REASON_DISCONNECTED);
+	assert_int_equal(ring->entries[0].age_ms, 500);
+	assert_int_equal(ring->entries[0].name_len, 1);
 }
 
 static void test_only_the_last_ends_are_kept(void **state)
 {
 	struct ended *ended = &giver.ended;
+	struct ended_ring *ring = &ended->rings[ENDED_OTHER];
 	(void)state;
-	for (uint64_t i = 0; i < ENDED_MAX + 10; i++) {
-		ended_next(ended)->ended_us = i;
+	memset(ended, 0, sizeof(*ended));
+	for (uint64_t i = 1; i <= ENDED_MAX; i++) {
+		ended_next(ended, ENDED_OTHER)->ended_us = i;
 	}
-	assert_int_equal(ended_copy(ended, giver.entries, 3), 3);
-	assert_int_equal(giver.entries[0].ended_us, ENDED_MAX + 9);
-	assert_int_equal(giver.entries[2].ended_us, ENDED_MAX + 7);
-	assert_int_equal(ended_copy(ended, giver.entries, ENDED_MAX), ENDED_MAX);
-	assert_int_equal(giver.entries[ENDED_MAX - 1].ended_us, 10);
+	assert_int_equal(ring->lost_us, 0);
+	for (uint64_t i = 1; i <= 10; i++) {
+		ended_next(ended, ENDED_OTHER)->ended_us = ENDED_MAX + i;
+	}
+	assert_int_equal(ended_count(ring), ENDED_MAX);
+	assert_int_equal(ring->lost_us, 10);
+	for (uint32_t i = 0; i < ENDED_MAX; i++) {
+		assert_in_range(ring->entries[i].ended_us, 11, ENDED_MAX + 10);
+	}
+	/* Whoever leaves in good order pushes out nobody who did not. */
+	ended_next(ended, ENDED_NORMAL)->ended_us = 1000;
+	assert_int_equal(ended_count(ring), ENDED_MAX);
+	assert_int_equal(ended_count(&ended->rings[ENDED_NORMAL]), 1);
+}
+
+static void test_normal_ends(void **state)
+{
+	(void)state;
+	assert_int_equal(ended_kind_of(CLOSE_REASON_PEER_CLOSE, 1000), ENDED_NORMAL);
+	assert_int_equal(ended_kind_of(CLOSE_REASON_PEER_CLOSE, 1001), ENDED_NORMAL);
+	assert_int_equal(ended_kind_of(CLOSE_REASON_PEER_CLOSE, 1005), ENDED_NORMAL);
+	assert_int_equal(ended_kind_of(CLOSE_REASON_PEER_CLOSE, 1011), ENDED_OTHER);
+	assert_int_equal(ended_kind_of(CLOSE_REASON_PEER_EOF, 0), ENDED_OTHER);
+	assert_int_equal(ended_kind_of(CLOSE_REASON_DRAIN, 1012), ENDED_OTHER);
 }
 
 /* What is queued already goes out; whatever comes while it is muted does not, a Close neither. */
@@ -346,6 +369,7 @@ int main(void)
 		TEST(test_times_are_told),
 		TEST(test_a_close_says_what_it_is_told),
 		TEST(test_only_the_last_ends_are_kept),
+		TEST(test_normal_ends),
 		TEST(test_a_mute),
 		TEST(test_a_cut),
 	};

@@ -1,10 +1,11 @@
 // The admin side's HTTP API. Errors arrive as problem details (RFC 9457) and leave as ApiError.
 
-import type { Ended, Status, UserPage } from './api_types.js';
+import type { Ended, EndedAnswer, HistoryAnswer, Status, User, UserPage } from './api_types.js';
+import type { Order } from './sorting.js';
 import { keptToken } from './token.js';
 
 export class ApiError extends Error {
-  readonly status: number; // 0: no answer at all
+  readonly status: number; // 0: no answer at all, so that nobody knows whether it was done
 
   constructor(status: number, message: string) {
     super(message);
@@ -12,7 +13,7 @@ export class ApiError extends Error {
   }
 }
 
-const TIMEOUT_MS = 5000;
+export const TIMEOUT_MS = 5000;
 
 interface Problem {
   title?: unknown;
@@ -84,8 +85,23 @@ export function getStatus(): Promise<Status> {
   return get('/v1/status');
 }
 
-export function getUsers(prefix: string, limit: number, cursor: string | null): Promise<UserPage> {
-  const query = new URLSearchParams({ limit: String(limit) });
+// What came from number `since` on.
+export function getHistory(since: number): Promise<HistoryAnswer> {
+  return get(`/v1/history?since=${String(since)}`);
+}
+
+function sortQuery(order: Order<string>): Record<string, string> {
+  return { sort: order.key, order: order.descending ? 'desc' : 'asc' };
+}
+
+// Sorted where there is an order.
+export function getUsers(
+  prefix: string,
+  limit: number,
+  cursor: string | null,
+  order: Order<keyof User> | null = null,
+): Promise<UserPage> {
+  const query = new URLSearchParams({ limit: String(limit), ...(order === null ? {} : sortQuery(order)) });
   if (prefix !== '') {
     query.set('prefix', prefix);
   }
@@ -113,8 +129,18 @@ export async function namesWith(prefix: string): Promise<Set<string>> {
   return names;
 }
 
-export async function getEnded(limit: number): Promise<readonly Ended[]> {
-  return (await get<{ readonly ended: readonly Ended[] }>(`/v1/ended?limit=${String(limit)}`)).ended;
+// Those of one reason, or of all.
+export function getEnded(
+  limit: number,
+  order: Order<keyof Ended>,
+  reason: string | null,
+  normal: boolean,
+): Promise<EndedAnswer> {
+  const query = new URLSearchParams({ limit: String(limit), normal: String(normal), ...sortQuery(order) });
+  if (reason !== null) {
+    query.set('reason', reason);
+  }
+  return get(`/v1/ended?${encoded(query)}`);
 }
 
 export async function disconnect(name: string, code: number, reason: string): Promise<void> {

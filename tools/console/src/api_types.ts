@@ -1,8 +1,5 @@
 // What the admin side answers: the part of server/admin/openapi.json that the console reads.
 
-import type { MEMORY_KINDS } from './memory_kinds.js';
-import type { Histogram } from './quantile.js';
-
 export interface Limits {
   readonly max_connections: number;
   readonly read_deadline_ms: number;
@@ -10,17 +7,9 @@ export interface Limits {
   readonly ping_interval_ms: number;
 }
 
-export type MemoryKind = (typeof MEMORY_KINDS)[number];
-
-export interface Totals extends Readonly<Record<`memory_${MemoryKind}`, number>> {
+export interface Totals {
   readonly connections: number;
-  readonly users: number;
   readonly logins: number;
-  readonly kicks: number;
-  readonly messages_in: number;
-  readonly messages_out: number;
-  readonly fanout_messages: number;
-  readonly deliveries: number;
   readonly memory_limit: number;
   readonly queue_bytes: number;
 }
@@ -37,9 +26,7 @@ export interface Status {
   readonly limits: Limits;
   readonly totals: Totals;
   readonly ends: Readonly<Record<string, number>>;
-  readonly turn_us: Histogram;
-  readonly fanout_receivers: Histogram;
-  readonly memory: { readonly allocated: number; readonly resident: number; readonly rss: number };
+  readonly memory: { readonly rss: number; readonly per_connection: number | null };
   readonly fds: { readonly open: number; readonly limit: number };
   readonly workers: readonly { readonly id: number; readonly connections: number }[];
 }
@@ -56,14 +43,36 @@ export interface User {
 export interface UserPage {
   readonly users: readonly User[];
   readonly cursor: string | null;
+  readonly matched?: number; // of a sorted one
 }
 
 export interface Ended {
-  readonly user: string;
+  readonly user: string | null;
   readonly address: string;
   readonly reason: string;
   readonly code: number;
   readonly age_ms: number;
   readonly ended_ms_ago: number;
   readonly worker: number;
+}
+
+export interface EndedAnswer {
+  readonly ended: readonly Ended[];
+  readonly matched: number;
+  readonly complete_ms: number | null;
+}
+
+// Lists of equal length: a moment each.
+export interface HistoryAnswer {
+  readonly started_ms: number;
+  readonly now_ms: number;
+  readonly every_ms: number;
+  readonly span_ms: number;
+  readonly count: number;
+  readonly at_ms: readonly number[];
+  readonly interval_ms: readonly number[];
+  readonly levels: Readonly<Record<string, readonly (number | null)[]>>;
+  readonly growth: Readonly<Record<string, readonly number[]>>;
+  readonly ends: Readonly<Record<string, readonly number[]>>;
+  readonly busy: readonly (readonly number[])[];
 }

@@ -6,13 +6,14 @@ import { ApiError, cutLine, mute } from './api.js';
 import { Chat } from './chat.js';
 import { el, freshId, setAttribute, setText } from './dom.js';
 import { Elsewhere } from './elsewhere.js';
-import { milliseconds, seconds } from './format.js';
+import { duration, milliseconds, seconds } from './format.js';
 import { Gauge } from './gauge.js';
 import { Inspector } from './inspector.js';
-import { tell, titleOf, why } from './narrator.js';
+import { tell, tellFailedDial, titleOf, why } from './narrator.js';
 import type { Turn } from './narrator.js';
 import { Participant } from './participant.js';
 import { share } from './pulse.js';
+import type { Away } from './reach.js';
 import { StateDiagram } from './state_diagram.js';
 import { Story } from './story.js';
 import { Strip } from './strip.js';
@@ -34,7 +35,7 @@ export class Card {
   private readonly inspector: Inspector;
   private readonly elsewhere: Elsewhere;
   private readonly actions: Readonly<Record<'cut' | 'mute' | 'elsewhere' | 'log', Action>>;
-  private demoObstacle: string | null = 'Waiting for the gateway’s status.';
+  private isGone = false; // the gateway
   private muted = false;
 
   constructor(url: string, user: string, tone: 'first' | 'second') {
@@ -50,6 +51,9 @@ export class Card {
       onAttempt: (attempt, delayMs) => {
         this.onAttempt(attempt, delayMs);
       },
+      onFailedDial: (failed) => {
+        this.story.step(tellFailedDial(failed), 'bad', 'The client dials');
+      },
       onSeen: (seen, isOld) => {
         this.inspector.show(seen, isOld);
       },
@@ -61,9 +65,16 @@ export class Card {
       },
     });
     this.strip = new Strip(this.participant.pulse, timing.STRIP_MS);
-    this.elsewhere = new Elsewhere(url, user, (text) => {
-      this.story.step(text, 'plain', 'In the other place');
-    });
+    this.elsewhere = new Elsewhere(
+      url,
+      user,
+      (text) => {
+        this.story.step(text, 'plain', 'In the other place');
+      },
+      () => {
+        this.refresh();
+      },
+    );
     this.actions = {
       cut: new Action(user, 'cut', () => void this.cut()),
       mute: new Action(user, 'mute', () => void this.toggleMute()),
@@ -117,14 +128,20 @@ export class Card {
     );
   }
 
-  // Why faults that need the gateway's help are not to be had; null where they are.
-  setDemoObstacle(obstacle: string | null): void {
-    this.demoObstacle = obstacle;
+  // Nothing can be done with a gateway that does not answer. The clients themselves go on, and show it.
+  setAway(away: Away | null): void {
+    this.isGone = away !== null && away.instead === null;
     this.refresh();
   }
 
   async logIn(): Promise<void> {
     await this.participant.logIn();
+  }
+
+  // For good, in the other place too.
+  logOut(): void {
+    this.participant.logOut();
+    this.elsewhere.leave();
   }
 
   async say(text: string): Promise<string | null> {
@@ -158,7 +175,7 @@ export class Card {
 
   private onAttempt(attempt: number, delayMs: number): void {
     const when = Number.isFinite(delayMs) ? `in ${seconds(delayMs)}` : 'when the network is back';
-    this.story.step(`Reconnecting: attempt ${String(attempt)} ${when}.`, 'plain', 'The line ended');
+    this.story.step(`Reconnecting: attempt ${String(attempt)} ${when}.`, 'plain', 'The client dials');
   }
 
   private onPing(): void {
@@ -206,7 +223,9 @@ export class Card {
       await request;
     } catch (error) {
       const text = error instanceof ApiError ? error.message : String(error);
-      this.story.step(`The gateway did not do it: ${text}.`, 'bad', 'Nothing happened');
+      const isUnknown = error instanceof ApiError && error.status === 0;
+      const what = isUnknown ? 'Whether the gateway did it is not known' : 'The gateway did not do it';
+      this.story.step(`${what}: ${text}.`, 'bad', 'Nothing happened');
       this.story.end();
       return false;
     }
@@ -240,7 +259,10 @@ export class Card {
 
   private refresh(): void {
     const { state } = this.participant;
-    const online = state === 'CONNECTED' ? null : `Not now: ${this.user} is not connected.`;
+    const gone = this.isGone ? 'Not now: the gateway does not answer.' : null;
+    const online = gone ?? (state === 'CONNECTED' ? null : `Not now: ${this.user} is not connected.`);
+    this.chat.setLine(state === 'CONNECTED');
+    this.elsewhere.setGone(this.isGone);
     setText(this.chip, state);
     setAttribute(this.chip, 'data-state', state);
     setAttribute(this.element, 'data-state', state);
@@ -250,18 +272,18 @@ export class Card {
     this.actions.cut.show(
       {
         name: 'Cut the network',
-        before: 'The line breaks without a Close. The client comes back in 2 to 4 s.',
+        before: `The line breaks without a Close. The client dials again after ${timing.BACKOFF_WORDS}.`,
       },
-      this.demoObstacle ?? online,
+      online,
     );
     this.actions.mute.show(
       this.muted
         ? { name: 'Let the server answer', before: 'Pongs come again and refill the read deadline, if it is in time.' }
         : {
             name: 'Stop the server’s answers',
-            before: 'Pings go unanswered. After 9 s of silence the client takes a new line.',
+            before: `Pings go unanswered. ${duration(timing.READ_TIMEOUT_MS)} after the last frame the client gives the line up, and dials ${timing.BACKOFF_WORDS} later.`,
           },
-      this.demoObstacle ?? online,
+      online,
     );
     this.actions.elsewhere.show(
       {
@@ -276,10 +298,16 @@ export class Card {
             name: 'Log in',
             before: this.elsewhere.isThere
               ? 'A new line. The newest login wins: the one elsewhere is kicked.'
-              : 'A new line, which counts as connected when the first pong is back.',
+              : 'A new line, which counts as connected when the gateway has spoken on it.',
           }
-        : { name: 'Log out', before: 'Close 1000: a wanted end, so the client does not come back.' },
-      state === 'CLOSING' ? 'One moment: the line is closing.' : null,
+        : {
+            name: 'Log out',
+            before:
+              state === 'CONNECTED'
+                ? 'Close 1000: a wanted end, so the client does not come back.'
+                : 'The client gives up coming back.',
+          },
+      gone ?? (state === 'CLOSING' ? 'One moment: the line is closing.' : null),
     );
   }
 

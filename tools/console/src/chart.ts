@@ -1,12 +1,12 @@
-// One small live chart: a title, the values of now, two minutes of past. The picture is dygraphs'; the
-// numbers beside the title say the same to who cannot see it.
+// One live chart: a title, the values of now, the last minutes. The picture is dygraphs'; the numbers beside
+// the title say the same to who cannot see it.
 
 import Dygraph from 'dygraphs';
-import type { Options, Row } from 'dygraphs';
+import type { AxisOptions, Options, Row } from 'dygraphs';
+import { niceTop, timeTicks } from './axis.js';
 import { el, freshId } from './dom.js';
-import { clock, digits } from './format.js';
-import { niceTop } from './rates.js';
-import type { Point } from './rates.js';
+import { clock } from './format.js';
+import type { Point } from './history.js';
 import { colour, onThemeChange } from './theme.js';
 
 // Legends and titles are drawn by this page, so that nothing but axes is left to the library; its legend
@@ -16,6 +16,7 @@ Dygraph.PLUGINS = [Dygraph.Plugins.Axes, Dygraph.Plugins.Grid];
 export interface Series {
   readonly name: string;
   readonly colour: string; // of the style sheet: --NAME
+  readonly dashed?: boolean; // where another line may run in the same place
   readonly value: (point: Point) => number | null;
 }
 
@@ -25,29 +26,42 @@ export interface Spec {
   readonly hint: string; // what it means, in a sentence
   readonly least: number; // the axis never ends below this
   readonly unit?: 1024; // of bytes; else 1000
+  // The first of two series grows upwards and the second downwards, each on a scale of its own: neither
+  // hides the other, nor makes it small.
+  readonly mirrored?: boolean;
+  readonly stacked?: boolean; // parts of a whole, one on top of the other
   readonly format: (value: number) => string;
   readonly series: (points: readonly Point[]) => readonly Series[];
   readonly empty: string; // said where there is no series
+  readonly unknown?: string; // said where a value is not known
 }
 
 export type OnHover = (at: number | null) => void;
 
+type Values = readonly (number | null)[];
+
+function largestOf(values: Values): number {
+  return values.reduce<number>((most, value) => Math.max(most, value ?? 0), 0);
+}
+
+const SPACE = 1.04; // above the largest value
+const EDGE = 0.001; // of the span, behind "now": dygraphs leaves out a tick at the very end
+
 export class Chart {
   readonly element: HTMLElement;
   private readonly spec: Spec;
-  private readonly spanMs: number;
   private readonly canvas = el('div', { class: 'chart-canvas', 'aria-hidden': 'true' });
   private readonly legend = el('ul', { class: 'legend' });
   private readonly when = el('span', { class: 'chart-when' });
   private readonly onHover: OnHover;
   private graph: Dygraph | null = null;
-  private points: readonly Point[] = [];
+  private points: readonly Point[] = []; // of the span, and one before it
+  private spanMs = 0;
   private series: readonly Series[] = [];
   private hoverAt: number | null = null;
 
-  constructor(spec: Spec, spanMs: number, onHover: OnHover) {
+  constructor(spec: Spec, onHover: OnHover) {
     this.spec = spec;
-    this.spanMs = spanMs;
     this.onHover = onHover;
     const title = freshId('chart');
     this.element = el(
@@ -71,8 +85,9 @@ export class Chart {
     });
   }
 
-  show(points: readonly Point[]): void {
+  show(points: readonly Point[], spanMs: number): void {
     this.points = points;
+    this.spanMs = spanMs;
     this.series = this.spec.series(points);
     this.draw();
     this.writeLegend();
@@ -95,8 +110,10 @@ export class Chart {
     if (last === undefined || this.canvas.clientWidth === 0) {
       return; // out of sight
     }
-    const rows = this.rows();
-    const options = this.options(last.at, rows);
+    const values = this.series.map(({ value }) => this.points.map(value));
+    const tops = this.topsOf(values);
+    const rows = this.rows(values, tops);
+    const options = this.options(last.at, tops);
     if (this.graph === null) {
       this.graph = new Dygraph(this.canvas, rows, { ...this.fixedOptions(), ...options });
     } else {
@@ -104,22 +121,40 @@ export class Chart {
     }
   }
 
-  private rows(): Row[] {
-    if (this.series.length === 0) {
-      return this.points.map(({ at }) => [at, null]);
+  // The end of each series' axis: one for all, unless each has its own half.
+  private topsOf(values: readonly Values[]): number[] {
+    const of = (value: number): number => niceTop(value, this.spec.least, this.spec.unit ?? 1000);
+    if (this.spec.stacked === true) {
+      const sums = this.points.map((_, row) => values.reduce((sum, each) => sum + (each[row] ?? 0), 0));
+      return values.map(() => of(largestOf(sums)));
     }
-    return this.points.map((point) => [point.at, ...this.series.map(({ value }) => value(point))]);
+    const largest = values.map(largestOf);
+    return this.spec.mirrored === true ? largest.map(of) : largest.map(() => of(Math.max(...largest)));
+  }
+
+  // Of mirrored series the shares of their halves.
+  private rows(values: readonly Values[], tops: readonly number[]): Row[] {
+    const scales = tops.map((top, i) => (this.spec.mirrored === true ? (i === 0 ? 1 : -1) / top : 1));
+    return this.points.map(({ at }, row) => {
+      const cells = values.map((each, i) => {
+        const value = each[row] ?? null;
+        return value === null ? null : value * (scales[i] ?? 1);
+      });
+      return [at, ...(cells.length === 0 ? [null] : cells)];
+    });
   }
 
   private fixedOptions(): Options {
     return {
       legend: 'never',
       interactionModel: {},
-      strokeWidth: 1.75,
+      strokeWidth: 1.5,
       fillGraph: true,
-      fillAlpha: 0.12,
+      fillAlpha: this.spec.stacked === true ? 0.3 : 0.14,
+      stackedGraph: this.spec.stacked === true,
+      stackedGraphNaNFill: 'none', // a gap stays one
       highlightCircleSize: 3,
-      rightGap: 6,
+      rightGap: 0,
       highlightCallback: (_event, x) => {
         this.onHover(x);
       },
@@ -129,45 +164,45 @@ export class Chart {
     };
   }
 
-  private options(now: number, rows: Row[]): Options {
-    const values = rows.flatMap(([, ...rest]) => rest.map((value) => value ?? 0));
-    const top = niceTop(Math.max(...values), this.spec.least, this.spec.unit ?? 1000);
-    const spanMs = this.shownMs(now);
+  private options(now: number, tops: readonly number[]): Options {
     const axis = {
       axisLabelFontSize: 11,
       axisLineColor: colour('line'),
       gridLineColor: colour('line'),
       gridLineWidth: 1,
     };
+    const none = this.series.length === 0;
     return {
-      labels: ['time', ...(this.series.length === 0 ? ['none'] : this.series.map(({ name }) => name))],
-      colors: this.series.length === 0 ? [colour('muted')] : this.series.map((each) => colour(each.colour)),
-      dateWindow: [now - spanMs, now],
-      valueRange: [0, top * 1.04],
+      labels: ['time', ...(none ? ['none'] : this.series.map(({ name }) => name))],
+      colors: none ? [colour('muted')] : this.series.map((each) => colour(each.colour)),
+      series: Object.fromEntries(
+        this.series.map(({ name, dashed }) => [
+          name,
+          dashed === true ? { strokePattern: [5, 4], fillGraph: false, strokeWidth: 2 } : {},
+        ]),
+      ),
+      dateWindow: [now - this.spanMs, now + this.spanMs * EDGE],
       axes: {
-        x: {
-          ...axis,
-          drawGrid: false,
-          axisLabelWidth: 60,
-          ticker: () =>
-            [0.25, 0.5, 0.75].map((part) => ({
-              v: now - part * spanMs,
-              label: `−${digits((part * spanMs) / 1000)} s`,
-            })),
-        },
-        y: {
-          ...axis,
-          axisLabelWidth: 52,
-          ticker: () => [0, top / 2, top].map((v) => ({ v, label: this.spec.format(v) })),
-        },
+        x: { ...axis, drawGrid: true, axisLabelWidth: 56, ticker: () => timeTicks(now, this.spanMs) },
+        y: { ...axis, axisLabelWidth: 52, ...this.valueAxis(tops) },
       },
+      valueRange: this.spec.mirrored === true ? [-SPACE, SPACE] : [0, (tops[0] ?? this.spec.least) * SPACE],
     };
   }
 
-  // The past that there is, not less than a quarter of the whole: a page just opened is no empty chart.
-  private shownMs(now: number): number {
-    const past = now - (this.points[0]?.at ?? now);
-    return [this.spanMs / 4, this.spanMs / 2].find((part) => past <= part) ?? this.spanMs;
+  private valueAxis(tops: readonly number[]): AxisOptions {
+    const [first = this.spec.least, second = first] = tops;
+    const { format, mirrored } = this.spec;
+    return {
+      ticker: () =>
+        mirrored === true
+          ? [
+              { v: -1, label: format(second) },
+              { v: 0, label: '0' },
+              { v: 1, label: format(first) },
+            ]
+          : [0, first / 2, first].map((v) => ({ v, label: format(v) })),
+    };
   }
 
   private writeLegend(): void {
@@ -179,14 +214,15 @@ export class Chart {
       return;
     }
     this.legend.replaceChildren(
-      ...this.series.map(({ name, colour: key, value }) => {
+      ...this.series.map(({ name, colour: key, dashed, value }) => {
         const now = value(point);
+        const unknown = this.spec.unknown === undefined ? '–' : `– ${this.spec.unknown}`;
         return el(
           'li',
           {},
-          el('span', { class: `key key-${key}`, 'aria-hidden': 'true' }),
+          el('span', { class: `key key-${key}${dashed === true ? ' key-dashed' : ''}`, 'aria-hidden': 'true' }),
           `${name} `,
-          el('strong', {}, now === null ? '–' : this.spec.format(now)),
+          el('strong', {}, now === null ? unknown : this.spec.format(now)),
         );
       }),
     );

@@ -1,29 +1,66 @@
 // Which charts there are, and what is in them.
 
 import type { Series, Spec } from './chart.js';
-import { bytes, compact, microseconds, perSecond } from './format.js';
+import { bytes, bytesPerSecond, compact, microseconds, percent, perSecond } from './format.js';
+import { reasonsIn } from './history.js';
+import type { Point } from './history.js';
 import { MEMORY_KINDS } from './memory_kinds.js';
-import { reasonsIn } from './rates.js';
-import type { Point } from './rates.js';
 import { endWords } from './reasons.js';
 
 // What is beyond these shares the last colour: six lines are as many as an eye tells apart.
 const COLOURS = ['series-1', 'series-2', 'series-3', 'series-4', 'series-5', 'series-6'] as const;
 
-function line(name: string, colour: string, value: (point: Point) => number | null): Series {
+type Value = Series['value'];
+
+function line(name: string, colour: string, value: Value): Series {
   return { name, colour, value };
+}
+
+function dashed(name: string, colour: string, value: Value): Series {
+  return { name, colour, value, dashed: true };
+}
+
+function level(name: string): Value {
+  return (point) => point.levels[name] ?? null;
+}
+
+function rate(name: string): Value {
+  return (point) => point.rates[name] ?? null;
+}
+
+// One that did not occur is none.
+function endRate(reason: string): Value {
+  return (point) => (point.gap ? null : (point.ends[reason] ?? 0));
 }
 
 function always(...series: readonly Series[]): () => readonly Series[] {
   return () => series;
 }
 
+function colourOf(i: number): string {
+  return COLOURS[Math.min(i, COLOURS.length - 1)] ?? 'series-6';
+}
+
 function ends(points: readonly Point[]): readonly Series[] {
-  return reasonsIn(points).map((reason, i) =>
-    line(endWords(reason), COLOURS[Math.min(i, COLOURS.length - 1)] ?? 'series-6', (point) =>
-      // Where logins are known, so are ends; one that did not occur is none.
-      point.logins === null ? null : (point.ends[reason] ?? 0),
-    ),
+  return reasonsIn(points).map((reason, i) => line(endWords(reason), colourOf(i), endRate(reason)));
+}
+
+function busiest(share: number): Value {
+  return ({ busy }) => [...busy].sort((a, b) => b - a)[Math.round(share * (busy.length - 1))] ?? null;
+}
+
+// More workers than an eye tells apart are told by their extremes.
+function workers(points: readonly Point[]): readonly Series[] {
+  const count = points.reduce((most, { busy }) => Math.max(most, busy.length), 0);
+  if (count > COLOURS.length) {
+    return [
+      line('busiest', 'series-3', busiest(0)),
+      line('median', 'series-1', busiest(0.5)),
+      line('idlest', 'series-2', busiest(1)),
+    ];
+  }
+  return Array.from({ length: count }, (_, i) =>
+    line(`worker ${String(i)}`, colourOf(i), ({ busy }) => busy[i] ?? null),
   );
 }
 
@@ -38,8 +75,8 @@ export const SPECS: readonly Spec[] = [
     format: compact,
     empty: NO_DATA,
     series: always(
-      line('connections', 'series-1', (point) => point.connections),
-      line('users', 'series-2', (point) => point.users),
+      line('connections', 'series-1', level('connections')),
+      dashed('users', 'series-3', level('users')),
     ),
   },
   {
@@ -49,9 +86,22 @@ export const SPECS: readonly Spec[] = [
     least: 2,
     format: perSecond,
     empty: NO_DATA,
+    series: always(line('logins', 'series-1', rate('logins')), dashed('kicks', 'series-3', rate('kicks'))),
+  },
+  {
+    id: 'refusals',
+    title: 'Refused and cut off',
+    hint: 'Who found no place or broke off in the opening; who read too slowly, kept silent, or held the most.',
+    least: 2,
+    stacked: true,
+    format: perSecond,
+    empty: NO_DATA,
     series: always(
-      line('logins', 'series-1', (point) => point.logins),
-      line('kicks', 'series-3', (point) => point.kicks),
+      line('no place', 'series-3', rate('accept_refused')),
+      line('bad request', 'series-6', endRate('http_refused')),
+      line('slow readers', 'series-4', rate('slow_readers_cut')),
+      line('silent', 'series-2', endRate('read_timeout')),
+      line('over memory', 'series-5', endRate('overloaded')),
     ),
   },
   {
@@ -59,21 +109,31 @@ export const SPECS: readonly Spec[] = [
     title: 'Ends by reason',
     hint: 'Every connection ends for exactly one reason.',
     least: 2,
+    stacked: true,
     format: perSecond,
-    empty: 'none in the last two minutes',
+    empty: 'none in this time',
     series: ends,
   },
   {
     id: 'messages',
     title: 'Messages',
-    hint: 'Whole messages in, heartbeats included, and out.',
+    hint: 'Whole messages: in above, heartbeats included, out below, each on its own scale.',
     least: 4,
+    mirrored: true,
     format: perSecond,
     empty: NO_DATA,
-    series: always(
-      line('in', 'series-1', (point) => point.messagesIn),
-      line('out', 'series-2', (point) => point.messagesOut),
-    ),
+    series: always(line('in', 'series-1', rate('messages_in')), line('out', 'series-2', rate('messages_out'))),
+  },
+  {
+    id: 'bytes',
+    title: 'Bytes',
+    hint: 'Read from sockets above, taken by them below, each on its own scale.',
+    least: 1024,
+    unit: 1024,
+    mirrored: true,
+    format: bytesPerSecond,
+    empty: NO_DATA,
+    series: always(line('in', 'series-1', rate('bytes_in')), line('out', 'series-2', rate('bytes_out'))),
   },
   {
     id: 'fanout',
@@ -82,19 +142,7 @@ export const SPECS: readonly Spec[] = [
     least: 4,
     format: perSecond,
     empty: NO_DATA,
-    series: always(line('deliveries', 'series-1', (point) => point.deliveries)),
-  },
-  {
-    id: 'queue',
-    title: 'Memory held',
-    hint: 'What is not wholly read, not taken or on its way; over the limit who holds the most goes.',
-    least: 1024,
-    unit: 1024,
-    format: bytes,
-    empty: NO_DATA,
-    series: always(
-      ...MEMORY_KINDS.map((kind, i) => line(kind, COLOURS[i] ?? 'series-6', (point) => point.held?.[kind] ?? null)),
-    ),
+    series: always(line('deliveries', 'series-1', rate('deliveries'))),
   },
   {
     id: 'turn',
@@ -103,22 +151,48 @@ export const SPECS: readonly Spec[] = [
     least: 100,
     format: microseconds,
     empty: NO_DATA,
+    series: always(line('p50', 'series-1', level('turn_us_p50')), line('p99', 'series-3', level('turn_us_p99'))),
+  },
+  {
+    id: 'cpu',
+    title: 'CPU',
+    hint: 'Time that the whole process takes, of one core.',
+    least: 0.1,
+    format: percent,
+    empty: NO_DATA,
     series: always(
-      line('p50', 'series-1', (point) => point.turnP50),
-      line('p99', 'series-3', (point) => point.turnP99),
+      line('process', 'series-1', ({ rates }) => (rates.cpu_us === undefined ? null : rates.cpu_us / 1e6)),
     ),
+  },
+  {
+    id: 'workers',
+    title: 'Load by worker',
+    hint: 'The part of its time in which a worker does not wait.',
+    least: 0.1,
+    format: percent,
+    empty: NO_DATA,
+    series: workers,
+  },
+  {
+    id: 'queue',
+    title: 'Memory held',
+    hint: 'What is not wholly read, not taken or on its way; over the limit who holds the most goes.',
+    least: 1024,
+    unit: 1024,
+    stacked: true,
+    format: bytes,
+    empty: NO_DATA,
+    series: always(...MEMORY_KINDS.map((kind, i) => line(kind, colourOf(i), level(`memory_${kind}`)))),
   },
   {
     id: 'memory',
     title: 'Memory per connection',
-    hint: 'The whole process, its fixed part included, divided by them.',
-    least: 1024,
+    hint: 'What one costs: resident memory above that of the start, divided by them.',
+    least: 256,
     unit: 1024,
     format: bytes,
     empty: NO_DATA,
-    series: always(
-      line('resident', 'series-1', (point) => point.rssPerConnection),
-      line('heap', 'series-2', (point) => point.allocatedPerConnection),
-    ),
+    unknown: 'told from 1,000 connections on',
+    series: always(line('resident', 'series-1', level('memory_per_connection'))),
   },
 ];

@@ -1,19 +1,23 @@
 // What one of the two says and hears.
 
-import { el, freshId, hidden, setText } from './dom.js';
+import { el, freshId, hidden, setAttribute, setText } from './dom.js';
+import { Follow } from './follow.js';
 
 const KEPT = 60;
 
 export class Chat {
   readonly element: HTMLElement;
   private readonly list: HTMLOListElement;
+  private readonly follow: Follow;
   private readonly input: HTMLInputElement;
+  private readonly button: HTMLButtonElement;
   private readonly fault = el('p', { class: 'fault', role: 'status' });
 
   // `send` resolves to what went wrong, or to null.
   constructor(user: string, send: (text: string) => Promise<string | null>) {
     const title = freshId('chat');
     this.list = el('ol', { class: 'bubbles', tabindex: 0, 'aria-labelledby': title });
+    this.follow = new Follow(this.list);
     this.input = el('input', {
       id: freshId('say'),
       type: 'text',
@@ -21,12 +25,13 @@ export class Chat {
       maxlength: 500,
       placeholder: `Say something as ${user}`,
     });
+    this.button = el('button', { type: 'submit' }, 'Send', hidden(` as ${user}`));
     const form = el(
       'form',
       { class: 'say' },
       el('label', { for: this.input.id, class: 'heard' }, `Say something as ${user}`),
       this.input,
-      el('button', { type: 'submit' }, 'Send', hidden(` as ${user}`)),
+      this.button,
     );
     form.addEventListener('submit', (event) => {
       event.preventDefault();
@@ -55,6 +60,14 @@ export class Chat {
     }
   }
 
+  // Without a line nothing can be sent, and why that is was said of the line before.
+  setLine(isOpen: boolean): void {
+    setAttribute(this.button, 'aria-disabled', String(!isOpen));
+    if (isOpen) {
+      setText(this.fault, '');
+    }
+  }
+
   // `from` is null for what was said here.
   add(text: string, from: string | null): void {
     const isMine = from === null;
@@ -69,6 +82,10 @@ export class Chat {
     while (this.list.children.length > KEPT) {
       this.list.firstElementChild?.remove();
     }
-    this.list.scrollTop = this.list.scrollHeight;
+    if (isMine) {
+      this.follow.toEnd();
+    } else {
+      this.follow.grown();
+    }
   }
 }

@@ -18,7 +18,14 @@ declare module 'dygraphs' {
     gridLineWidth?: number;
   }
 
+  export interface SeriesOptions {
+    strokePattern?: number[];
+    strokeWidth?: number;
+    fillGraph?: boolean;
+  }
+
   export interface Options {
+    series?: Record<string, SeriesOptions>;
     labels?: string[];
     colors?: string[];
     file?: Row[];
@@ -28,6 +35,8 @@ declare module 'dygraphs' {
     strokeWidth?: number;
     fillGraph?: boolean;
     fillAlpha?: number;
+    stackedGraph?: boolean;
+    stackedGraphNaNFill?: 'none';
     legend?: 'never';
     interactionModel?: object;
     highlightCircleSize?: number;

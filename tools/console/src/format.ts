@@ -49,6 +49,16 @@ export function bytes(value: number): string {
   return withUnit(digits(unit === 0 ? Math.round(size) : size), units[unit] ?? 'B');
 }
 
+export function bytesPerSecond(value: number): string {
+  return bytes(value) + '/s';
+}
+
+// Of a share: 0.123 is 12 %.
+export function percent(share: number): string {
+  const value = share * 100;
+  return withUnit(value >= 9.95 ? value.toFixed(0) : digits(value), '%');
+}
+
 export function microseconds(value: number): string {
   if (value >= 999_500) {
     return withUnit(digits(value / 1e6), 's');

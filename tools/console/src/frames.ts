@@ -4,7 +4,7 @@ import { hex } from './format.js';
 import { PACKETS } from './packets.js';
 
 export type Direction = 'out' | 'in';
-export type Kind = (typeof PACKETS)[keyof typeof PACKETS]['name'] | 'open' | 'close' | 'other';
+export type Kind = (typeof PACKETS)[keyof typeof PACKETS]['name'] | 'open' | 'close' | 'failed' | 'other';
 export type Role = 'command' | 'length' | 'payload' | 'plain';
 
 export interface Piece {
@@ -79,6 +79,15 @@ export function describeOpen(): Described {
     kind: 'open',
     pieces: [{ role: 'plain', text: '101 Switching Protocols' }],
     meaning: 'the line is open, the user is logged in',
+  };
+}
+
+// A WebSocket that was never open: there was no line that could have ended.
+export function describeFailedDial(isGivenUp: boolean): Described {
+  return {
+    kind: 'failed',
+    pieces: [{ role: 'plain', text: 'no 101' }],
+    meaning: isGivenUp ? 'this client gives the dial up' : 'the dial failed: the gateway was not reached, or it refused',
   };
 }
 

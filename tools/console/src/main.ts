@@ -1,63 +1,69 @@
 // The console: two views over one poll of the gateway.
 
 import { announce } from './announcer.js';
-import type { ApiError } from './api.js';
-import type { Status } from './api_types.js';
-import { byId, setAttribute, setText } from './dom.js';
-import { duration } from './format.js';
+import { Banner } from './banner.js';
+import { Header } from './header.js';
 import { Poll } from './poll.js';
+import { Reach, awayWords, lateWords } from './reach.js';
+import { Restarts } from './restarts.js';
 import { TokenForm } from './token.js';
 import { TryView } from './try_view.js';
+import { Views } from './views.js';
 import { WatchView } from './watch_view.js';
 
-const TITLES: Readonly<Record<string, string>> = { try: 'Try it', watch: 'Watch it' };
-
-class Header {
-  private readonly pill = byId('health');
-  private mood = '';
-
-  show(mood: 'good' | 'wait' | 'bad', text: string, heard: string): void {
-    setAttribute(this.pill, 'data-mood', mood);
-    setText(this.pill, text);
-    // The text changes every second; only a change of mood is worth hearing.
-    if (mood !== this.mood && this.mood !== '') {
-      announce(heard);
-    }
-    this.mood = mood;
-  }
-
-  showStatus(status: Status): void {
-    setText(byId('node'), `${status.node}, version ${status.version}`);
-    const up = `up ${duration(status.uptime_ms)}`;
-    if (status.draining) {
-      this.show('wait', `draining, ${up}`, 'The gateway drains');
-    } else {
-      this.show('good', `serving, ${up}`, 'The gateway serves');
-    }
-  }
-}
+const TICK_MS = 500; // in which times in words grow older
 
 function main(): void {
   const header = new Header();
+  const banner = new Banner();
+  const reach = new Reach();
+  const restarts = new Restarts();
   const tryView = new TryView();
   const watchView = new WatchView();
+  const views = new Views((shown) => {
+    tryView.setShown(shown === 'try');
+    watchView.setShown(shown === 'watch');
+  });
+
+  const writeReach = (): void => {
+    const { away } = reach;
+    const words = away === null ? null : awayWords(away, Date.now());
+    banner.setAway(words);
+    views.setAway(away !== null);
+    tryView.setAway(away);
+    watchView.setAway(away);
+    document.body.classList.toggle('is-away', away !== null);
+    if (words !== null) {
+      header.show({ mood: 'bad', text: words.short, heard: words.heard });
+    }
+  };
 
   const poll = new Poll({
     onStatus: (status, at) => {
+      reach.answered(at, status.draining);
       token.hide();
+      writeReach();
       header.showStatus(status);
+      const { uptime_ms: uptimeMs, version } = status;
+      if (restarts.seen({ uptimeMs, version, at, now: performance.now() })) {
+        banner.tell(restarts.words);
+        announce(restarts.words);
+      }
+      views.offer(status.demo, status.node);
       tryView.onStatus(status);
-      watchView.onStatus(status, at);
+      watchView.onStatus(status);
     },
-    onFailure: (error: ApiError, at) => {
+    onFailure: (error, at, askedAt) => {
       if (error.status === 401) {
         poll.stop();
         token.show();
-        header.show('wait', 'a token is needed', 'The gateway asks for its token');
+        reach.found();
+        writeReach();
+        header.show({ mood: 'wait', text: 'a token is needed', heard: 'The gateway asks for its token' });
       } else {
-        header.show('bad', error.message, 'The gateway does not answer');
+        reach.failed(askedAt, error.status === 0 ? null : error.message);
+        writeReach();
       }
-      tryView.onFailure(error.message);
       watchView.onFailure(at);
     },
   });
@@ -65,23 +71,14 @@ function main(): void {
     poll.start();
   });
 
-  const route = (): void => {
-    const name = location.hash === '#watch' ? 'watch' : 'try';
-    for (const view of Object.keys(TITLES)) {
-      byId(`view-${view}`).hidden = view !== name;
-      const link = byId(`to-${view}`);
-      if (view === name) {
-        link.setAttribute('aria-current', 'page');
-      } else {
-        link.removeAttribute('aria-current');
-      }
+  setInterval(() => {
+    const late = lateWords(poll.askedAt, Date.now());
+    if (reach.away !== null) {
+      writeReach();
+    } else if (late !== null) {
+      header.remark(late);
     }
-    document.title = `${TITLES[name] ?? ''} – Tidegate`;
-    tryView.setShown(name === 'try');
-    watchView.setShown(name === 'watch');
-  };
-  addEventListener('hashchange', route);
-  route();
+  }, TICK_MS);
   poll.start();
 }
 

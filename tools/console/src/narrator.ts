@@ -1,9 +1,10 @@
 // The words for what happens to a client. Pure.
 
-import { seconds } from './format.js';
+import { duration, seconds } from './format.js';
 import type { StateName } from './pulse.js';
 import { codeWords } from './reasons.js';
 import type { Tone } from './story.js';
+import { CONNECT_TIMEOUT_MS } from './timing.js';
 
 export interface Told {
   readonly text: string;
@@ -15,9 +16,17 @@ export interface Turn {
   readonly from: StateName;
   readonly to: StateName;
   readonly reason: string; // the SDK's word
-  readonly code: number | null; // of the Close that came, where one did
+  readonly code: number | null; // of the Close that came on this line, where one did
   readonly lostMs: number | null; // how long the client has been without a line
 }
+
+export interface FailedDial {
+  readonly attempt: number; // 0: the login itself
+  readonly reason: string; // the SDK's word
+  readonly code: number | null; // as in a turn
+}
+
+const LOST = 1006; // what a browser makes of an end without a Close
 
 const REASONS: Readonly<Record<string, string>> = {
   login: 'you asked for it',
@@ -34,15 +43,50 @@ const REASONS: Readonly<Record<string, string>> = {
   'reconnect timeout': 'every attempt to come back failed',
 };
 
-// Why the client is in this state: the line below the diagram.
-export function why({ reason, code, from }: Turn): string {
-  if (reason === 'ready' && from === 'RECONNECTING') {
-    return 'the gateway answered, on a new line';
+// What this side wanted: there the code of the Close says no more.
+const OWN = new Set(['login', 'ready', 'logout', 'aborted', 'pagehide']);
+
+// Why a dial came to nothing. A browser does not tell a port where nobody listens from a refusal.
+function dialWords(reason: string, code: number | null): string {
+  if (code === LOST) {
+    return 'the line broke before the gateway had answered';
   }
-  if (reason === 'network' && code !== null && code !== 1006) {
+  if (code !== null) {
+    return `Close ${String(code)}, ${codeWords(code)}`;
+  }
+  if (reason === 'timeout') {
+    return `no answer within ${duration(CONNECT_TIMEOUT_MS)}`;
+  }
+  return 'the gateway was not reached, or it refused';
+}
+
+// Why the client is in this state: the line below the diagram. The code of a Close says it best.
+export function why({ reason, code, from }: Turn): string {
+  if (OWN.has(reason)) {
+    return reason === 'ready' && from === 'RECONNECTING' ? 'the gateway answered, on a new line' : (REASONS[reason] ?? reason);
+  }
+  if (code !== null && code !== LOST) {
     return codeWords(code);
   }
+  if (from === 'CONNECTING' && (reason === 'network' || reason === 'timeout')) {
+    return dialWords(reason, code);
+  }
   return REASONS[reason] ?? reason;
+}
+
+function lost(turn: Turn): string {
+  const { reason, code } = turn;
+  if (code !== null && code !== LOST) {
+    return `Close ${String(code)}: ${codeWords(code)}.`;
+  }
+  switch (reason) {
+    case 'timeout':
+      return 'The read deadline ran dry: the client takes the line for dead and drops it.';
+    case 'network':
+      return 'The browser reports the end (1006, no Close frame): the line is lost.';
+    default:
+      return `The line is given up: ${why(turn)}.`;
+  }
 }
 
 function closed(turn: Turn): Told {
@@ -77,23 +121,26 @@ export function tell(turn: Turn): Told | null {
         ends: true,
       };
     case 'RECONNECTING':
+      return { text: lost(turn), tone: 'bad', ends: false };
+    case 'CLOSING':
       return {
         text:
-          turn.reason === 'timeout'
-            ? 'The read deadline ran dry: the client takes the line for dead and drops it.'
-            : turn.code === 1006 || turn.code === null
-              ? 'The browser reports the end (1006, no Close frame): the line is lost.'
-              : `Close ${String(turn.code)}: ${codeWords(turn.code)}.`,
-        tone: 'bad',
+          turn.from === 'CONNECTED'
+            ? 'Close 1000 is on its way; the gateway will echo it.'
+            : 'There is no line to close; nothing is dialled any more.',
+        tone: 'plain',
         ends: false,
       };
-    case 'CLOSING':
-      return { text: 'Close 1000 is on its way; the gateway will echo it.', tone: 'plain', ends: false };
     case 'CLOSED':
       return closed(turn);
     case 'INIT':
       return null;
   }
+}
+
+export function tellFailedDial({ attempt, reason, code }: FailedDial): string {
+  const what = attempt === 0 ? 'The login' : `Attempt ${String(attempt)}`;
+  return `${what} failed: ${dialWords(reason, code)}.`;
 }
 
 // The title of a story that nobody on this page began.

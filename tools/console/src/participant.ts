@@ -1,7 +1,7 @@
 // One of the two: the SDK's client, and all that this page knows about its line.
 
 import { IMClient, State } from '../../web-sdk/src/index.js';
-import type { Turn } from './narrator.js';
+import type { FailedDial, Turn } from './narrator.js';
 import { Pulse } from './pulse.js';
 import type { StateName } from './pulse.js';
 import { tapped } from './tap.js';
@@ -11,6 +11,7 @@ import * as timing from './timing.js';
 export interface Watcher {
   onTurn(turn: Turn): void;
   onAttempt(attempt: number, delayMs: number): void;
+  onFailedDial(failed: FailedDial): void;
   onSeen(seen: Seen, isOld: boolean): void;
   onPing(): void;
   onMessage(text: string, from: string): void;
@@ -33,6 +34,7 @@ export class Participant {
   private line = 0;
   private lastCode: number | null = null;
   private lostAt: number | null = null;
+  private isDialing = false; // a line that is lost is not the dial's that follows
 
   constructor(url: string, user: string, watcher: Watcher) {
     this.user = user;
@@ -40,8 +42,14 @@ export class Participant {
     this.client = new IMClient({
       url,
       user,
-      WebSocket: tapped((seen) => {
-        this.see(seen, watcher);
+      WebSocket: tapped({
+        onDial: (line) => {
+          this.line = line;
+          this.lastCode = null;
+        },
+        onSeen: (seen) => {
+          this.see(seen, watcher);
+        },
       }),
       connectTimeoutMs: timing.CONNECT_TIMEOUT_MS,
       heartbeatIntervalMs: timing.HEARTBEAT_MS,
@@ -60,7 +68,11 @@ export class Participant {
     this.client.on('state', ({ from, to, reason }) => {
       this.turn(nameOf(from), nameOf(to), reason, watcher);
     });
-    this.client.on('reconnecting', ({ attempt, delayMs }) => {
+    this.client.on('reconnecting', ({ attempt, delayMs, error }) => {
+      if (this.isDialing) {
+        watcher.onFailedDial({ attempt: this.attempt, reason: error.code, code: this.lastCode });
+      }
+      this.isDialing = true;
       this.attempt = attempt;
       this.attemptAt = performance.now();
       this.attemptMs = delayMs;
@@ -84,9 +96,8 @@ export class Participant {
     if (isOld) {
       return;
     }
-    this.line = seen.line;
     this.pulse.mark(seen);
-    if (seen.direction === 'in') {
+    if (seen.direction === 'in' && seen.kind !== 'failed') {
       this.lastReadAt = seen.at;
     }
     if (seen.kind === 'close' && seen.direction === 'in') {
@@ -98,8 +109,13 @@ export class Participant {
     const now = performance.now();
     this.state = to;
     this.pulse.enter(to, now);
+    if (to === 'CONNECTING') {
+      this.isDialing = true;
+      this.attempt = 0;
+    }
     if (to === 'RECONNECTING') {
       this.lostAt = now;
+      this.isDialing = false;
     }
     const lostMs = this.lostAt === null ? null : now - this.lostAt;
     const code = this.lastCode;

@@ -1,21 +1,24 @@
-// Asks for the gateway's status at most once a second, while somebody can see the page.
+// Asks for the gateway's status at most once a second, while somebody can see the page. Of a gateway that is away
+// a tab in the background goes on to ask, seldom: its title says so.
 
-import { ApiError, getStatus } from './api.js';
+import { ApiError, TIMEOUT_MS, getStatus } from './api.js';
 import type { Status } from './api_types.js';
 
 export const POLL_MS = 1000;
+const UNSEEN_MS = 5000;
 
 export interface Listener {
   onStatus(status: Status, at: number): void;
-  onFailure(error: ApiError, at: number): void;
+  onFailure(error: ApiError, at: number, askedAt: number): void;
 }
 
 export class Poll {
   private readonly listener: Listener;
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private asking = false;
+  private question: number | null = null; // when it was asked that is not answered yet
   private stopped = false;
-  private nextAt = 0; // of performance.now(): not asked before that
+  private isAway = false;
+  private answeredAt = -Infinity; // of performance.now()
 
   constructor(listener: Listener) {
     this.listener = listener;
@@ -26,7 +29,7 @@ export class Poll {
 
   start(): void {
     this.stopped = false;
-    this.nextAt = 0; // what stopped it has been put right
+    this.answeredAt = -Infinity; // what stopped it has been put right
     this.schedule();
   }
 
@@ -36,26 +39,37 @@ export class Poll {
     clearTimeout(this.timer);
   }
 
+  // When the question went out for whose answer the page waits.
+  get askedAt(): number | null {
+    return this.question;
+  }
+
   private schedule(): void {
     clearTimeout(this.timer);
-    if (!this.stopped && !document.hidden && !this.asking) {
-      this.timer = setTimeout(() => void this.ask(), Math.max(0, this.nextAt - performance.now()));
+    const { hidden } = document;
+    if (!this.stopped && this.question === null && (!hidden || this.isAway)) {
+      // From the answer on: a page that was held up does not ask the sooner for it.
+      const dueAt = this.answeredAt + (hidden ? UNSEEN_MS : POLL_MS);
+      this.timer = setTimeout(() => void this.ask(), Math.max(0, dueAt - performance.now()));
     }
   }
 
   private async ask(): Promise<void> {
-    this.asking = true;
+    const askedAt = Date.now();
+    this.question = askedAt;
     const answer = await getStatus().catch((error: unknown) =>
       error instanceof ApiError ? error : new ApiError(0, String(error)),
     );
-    this.asking = false;
+    this.question = null;
+    this.isAway = answer instanceof ApiError;
+    const now = Date.now();
     if (answer instanceof ApiError) {
-      this.listener.onFailure(answer, Date.now());
+      // No question lasts longer: a computer that slept meanwhile asked nothing in its sleep.
+      this.listener.onFailure(answer, now, Math.max(askedAt, now - TIMEOUT_MS));
     } else {
-      this.listener.onStatus(answer, Date.now());
+      this.listener.onStatus(answer, now);
     }
-    // From the answer on: a page that was held up does not ask the sooner for it.
-    this.nextAt = performance.now() + POLL_MS;
+    this.answeredAt = performance.now();
     this.schedule();
   }
 }

@@ -1,30 +1,24 @@
-// The order of the table's rows. Pure.
+// The order of a table's rows. Pure.
 
-export type SortKey = 'user' | 'address' | 'connected_ms' | 'idle_ms' | 'queue_bytes' | 'worker';
-
-export interface Order {
-  readonly key: SortKey;
+export interface Order<K extends string> {
+  readonly key: K;
   readonly descending: boolean;
 }
 
-type Row = Readonly<Record<SortKey, string | number>>;
-
-const collator = new Intl.Collator('en', { numeric: true });
-
 function compare(a: string | number, b: string | number): number {
-  return typeof a === 'number' && typeof b === 'number' ? a - b : collator.compare(String(a), String(b));
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
-// Equal rows are ordered by user, so that they do not jump about from one look to the next.
-export function sorted<T extends Row>(rows: readonly T[], { key, descending }: Order): T[] {
+// Of what the gateway has sorted in parts. Equal rows are ordered by user, as it does it.
+export function sorted<K extends string, T extends Readonly<Record<K | 'user', string | number>>>(
+  rows: readonly T[],
+  { key, descending }: Order<K>,
+): T[] {
   const sign = descending ? -1 : 1;
   return [...rows].sort((a, b) => sign * compare(a[key], b[key]) || compare(a.user, b.user));
 }
 
 // A click on a heading: the other way round where it is the one already, else its natural direction.
-export function nextOrder(order: Order, key: SortKey): Order {
-  if (order.key === key) {
-    return { key, descending: !order.descending };
-  }
-  return { key, descending: key !== 'user' && key !== 'address' && key !== 'worker' };
+export function nextOrder<K extends string>(order: Order<K>, key: K, largestFirst: boolean): Order<K> {
+  return { key, descending: order.key === key ? !order.descending : largestFirst };
 }

@@ -2,6 +2,7 @@
 
 import { announce } from './announcer.js';
 import { el, freshId, hidden } from './dom.js';
+import { Follow } from './follow.js';
 import { clock, seconds } from './format.js';
 
 export type Tone = 'good' | 'bad' | 'plain';
@@ -11,7 +12,8 @@ const KEPT = 8;
 export class Story {
   readonly element: HTMLElement;
   private readonly user: string;
-  private readonly list = el('ol', { class: 'episodes', reversed: true });
+  private readonly list = el('ol', { class: 'episodes', tabindex: 0 });
+  private readonly follow = new Follow(this.list);
   private readonly empty: HTMLElement;
   private steps: HTMLOListElement | null = null;
   private beganAt = 0;
@@ -19,6 +21,8 @@ export class Story {
   constructor(user: string) {
     this.user = user;
     const title = freshId('story');
+    this.list.setAttribute('aria-labelledby', title);
+    this.list.hidden = true; // of the keyboard's way too
     this.empty = el('p', { class: 'muted' }, 'Nothing yet. Press one of the buttons above.');
     this.element = el(
       'section',
@@ -29,11 +33,18 @@ export class Story {
     );
   }
 
+  // The visitor begins a story, and wants to see what comes of it.
   begin(title: string): void {
+    this.open(title);
+    this.follow.toEnd();
+  }
+
+  private open(title: string): void {
     this.empty.hidden = true;
+    this.list.hidden = false;
     this.beganAt = performance.now();
     this.steps = el('ol', { class: 'steps' });
-    this.list.prepend(
+    this.list.append(
       el(
         'li',
         { class: 'episode' },
@@ -42,14 +53,14 @@ export class Story {
       ),
     );
     while (this.list.children.length > KEPT) {
-      this.list.lastElementChild?.remove();
+      this.list.firstElementChild?.remove();
     }
   }
 
   // The next step of the story that is under way; of one named `title` where there is none.
   step(text: string, tone: Tone, title: string): void {
     if (this.steps === null) {
-      this.begin(title);
+      this.open(title);
     }
     this.steps?.append(
       el(
@@ -60,6 +71,7 @@ export class Story {
         text,
       ),
     );
+    this.follow.grown();
     announce(`${this.user}: ${text}`);
   }
 

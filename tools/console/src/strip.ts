@@ -102,6 +102,12 @@ export class Strip {
         paper.beginPath();
         paper.arc(place, MIDDLE + reach, 3.5, 0, 2 * Math.PI);
         paper.fill();
+      } else if (kind === 'failed') {
+        paper.strokeStyle = colour('warn');
+        paper.lineWidth = 1.5;
+        paper.beginPath();
+        paper.arc(place, MIDDLE, 3.5, 0, 2 * Math.PI);
+        paper.stroke();
       } else if (kind === 'close') {
         paper.strokeStyle = colour('bad');
         paper.lineWidth = 2;

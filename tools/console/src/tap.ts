@@ -1,7 +1,7 @@
 // A WebSocket that lets the inspector see what passes through it, given to the SDK in place of the
 // browser's own.
 
-import { describeBinary, describeClose, describeOpen, describeText } from './frames.js';
+import { describeBinary, describeClose, describeFailedDial, describeOpen, describeText } from './frames.js';
 import type { Described, Direction } from './frames.js';
 import { codeWords } from './reasons.js';
 
@@ -11,7 +11,10 @@ export interface Seen extends Described {
   readonly at: number; // performance.now()
 }
 
-export type OnSeen = (seen: Seen) => void;
+export interface Listener {
+  onDial(line: number): void;
+  onSeen(seen: Seen): void;
+}
 
 function describe(data: unknown): Described | null {
   if (typeof data === 'string') {
@@ -26,23 +29,37 @@ function describe(data: unknown): Described | null {
   return null; // a Blob, which nobody here uses
 }
 
-export function tapped(onSeen: OnSeen): typeof WebSocket {
+export function tapped(listener: Listener): typeof WebSocket {
   let lines = 0;
   return class TappedWebSocket extends WebSocket {
     readonly #line: number;
+    #wasOpen = false;
+    #isEnded = false; // by this side
+    #isTold = false; // that it failed
 
     constructor(url: string | URL, protocols?: string | string[]) {
       super(url, protocols);
       lines += 1;
       this.#line = lines;
+      listener.onDial(lines);
+      // Before the SDK hears of it: what it does next is the consequence.
+      this.addEventListener('error', () => {
+        if (!this.#wasOpen) {
+          this.#tell('in', this.#end(0, ''));
+          this.#isTold = true;
+        }
+      });
       this.addEventListener('open', () => {
+        this.#wasOpen = true;
         this.#tell('in', describeOpen());
       });
       this.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
         this.#tell('in', describe(data));
       });
       this.addEventListener('close', ({ code, reason }) => {
-        this.#tell('in', describeClose(code, reason, codeWords(code)));
+        if (!this.#isTold) {
+          this.#tell('in', this.#end(code, reason));
+        }
       });
     }
 
@@ -53,6 +70,7 @@ export function tapped(onSeen: OnSeen): typeof WebSocket {
 
     override close(code?: number, reason?: string): void {
       const isOpen = this.readyState === WebSocket.OPEN;
+      this.#isEnded = true;
       if (code === undefined) {
         super.close();
       } else {
@@ -63,9 +81,17 @@ export function tapped(onSeen: OnSeen): typeof WebSocket {
       }
     }
 
+    #end(code: number, reason: string): Described {
+      if (!this.#wasOpen) {
+        return describeFailedDial(this.#isEnded);
+      }
+      const isUnanswered = this.#isEnded && code === 1006;
+      return describeClose(code, reason, isUnanswered ? 'the Close was not answered' : codeWords(code));
+    }
+
     #tell(direction: Direction, described: Described | null): void {
       if (described !== null) {
-        onSeen({ ...described, direction, line: this.#line, at: performance.now() });
+        listener.onSeen({ ...described, direction, line: this.#line, at: performance.now() });
       }
     }
   };

@@ -1,6 +1,9 @@
 // The times of the clients on this page: short, so that a visitor need not wait, beside the SDK's own
 // defaults and what speaks for them.
 
+import { settingsOf } from '../../web-sdk/src/options.js';
+import { duration } from './format.js';
+
 export const HEARTBEAT_MS = 3000;
 export const READ_TIMEOUT_MS = 9000;
 export const CONNECT_TIMEOUT_MS = 5000;
@@ -9,6 +12,13 @@ export const BACKOFF_CAP_MS = 4000;
 
 export const STRIP_MS = 24_000; // as much as the heartbeat strip shows
 
+export const BACKOFF_WORDS = range(BACKOFF_BASE_MS, BACKOFF_CAP_MS);
+
+// 2 to 4 s
+function range(least: number, most: number): string {
+  return `${String(least / 1000)} to ${duration(most)}`;
+}
+
 export interface Explained {
   readonly name: string;
   readonly here: string;
@@ -16,35 +26,39 @@ export interface Explained {
   readonly why: string;
 }
 
-export const EXPLAINED: readonly Explained[] = [
-  {
-    name: 'Heartbeat',
-    here: 'every 3 s',
-    usual: 'every 10 s',
-    why: 'A browser cannot send protocol pings, so the client sends packet 100 and the gateway answers 101. Six bytes each.',
-  },
-  {
-    name: 'Read deadline of the client',
-    here: '9 s of silence',
-    usual: '30 s of silence',
-    why: 'Three heartbeats. Any frame from the gateway refills it; when it runs dry the line is taken for dead and replaced.',
-  },
-  {
-    name: 'Read deadline of the gateway',
-    here: 'its own',
-    usual: '120 s of silence',
-    why: 'The gateway closes who has been silent that long with 3008. Browsers run the timers of hidden pages once a minute, so it is well above that.',
-  },
-  {
-    name: 'Back-off before coming back',
-    here: '2 to 4 s',
-    usual: '2 to 10 s',
-    why: 'Drawn at random for each attempt, so that thousands of clients do not return in the same instant.',
-  },
-  {
-    name: 'Time to connect',
-    here: '5 s',
-    usual: '5 s',
-    why: 'A dial that takes longer is given up, and its socket closed.',
-  },
-];
+// `gatewayMs` is the read deadline of this gateway.
+export function explained(gatewayMs: number): readonly Explained[] {
+  const usual = settingsOf({ url: '', user: '' });
+  return [
+    {
+      name: 'Heartbeat',
+      here: `every ${duration(HEARTBEAT_MS)}`,
+      usual: `every ${duration(usual.heartbeatIntervalMs)}`,
+      why: 'A browser cannot send protocol pings, so the client sends packet 100 and the gateway answers 101. Six bytes each.',
+    },
+    {
+      name: 'Read deadline of the client',
+      here: `${duration(READ_TIMEOUT_MS)} of silence`,
+      usual: `${duration(usual.readTimeoutMs)} of silence`,
+      why: 'Three heartbeats. Any frame from the gateway refills it; when it runs dry the line is taken for dead and replaced.',
+    },
+    {
+      name: 'Read deadline of the gateway',
+      here: `${duration(gatewayMs)} of silence`,
+      usual: `${duration(120_000)} of silence`,
+      why: 'The gateway closes who has been silent that long with 3008. Browsers run the timers of hidden pages once a minute, so it is well above that.',
+    },
+    {
+      name: 'Back-off before coming back',
+      here: BACKOFF_WORDS,
+      usual: range(usual.reconnect.baseMs, usual.reconnect.capMs),
+      why: 'Drawn at random for each attempt, so that thousands of clients do not return in the same instant.',
+    },
+    {
+      name: 'Time to connect',
+      here: duration(CONNECT_TIMEOUT_MS),
+      usual: duration(usual.connectTimeoutMs),
+      why: 'A dial that takes longer is given up, and its socket closed.',
+    },
+  ];
+}

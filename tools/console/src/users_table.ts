@@ -1,32 +1,44 @@
-// The connections as a table: searched by the gateway, sorted here, fetched page by page.
+// The connections as a table: searched and sorted by the gateway, which looks at all of them, or says that it
+// does not.
 
 import { announce } from './announcer.js';
 import { ApiError, disconnect, getUsers } from './api.js';
-import type { User } from './api_types.js';
+import type { User, UserPage } from './api_types.js';
 import { Confirm } from './confirm.js';
-import { el, hidden, setAttribute, setText } from './dom.js';
-import { bytes, count, duration } from './format.js';
-import { nextOrder, sorted } from './sorting.js';
-import type { Order, SortKey } from './sorting.js';
+import { el, hidden, setText } from './dom.js';
+import { bytes, clock, count, duration } from './format.js';
+import { SortHeadings } from './sort_headings.js';
+import type { Heading } from './sort_headings.js';
+import { sorted } from './sorting.js';
 
 const PAGE = 100;
-const REFRESHED_PAGES = 3; // more are left as they are: looking again would cost the gateway too much
+const SHOWN_MOST = 1000; // that the gateway tells at once
+const REFRESHED_MOST = 300; // more are left as they are: looking again would cost the gateway too much
+const PARTS_MOST = 16; // of 65,536 places each, that are searched for a name
 const SEARCH_PAUSE_MS = 250;
 
-interface Column {
-  readonly key: SortKey;
-  readonly title: string;
+type Key = keyof User;
+
+interface Column extends Heading<Key> {
   readonly text: (user: User) => string;
 }
 
 const COLUMNS: readonly Column[] = [
   { key: 'user', title: 'User', text: ({ user }) => user },
+  { key: 'connected_ms', title: 'Age', largestFirst: true, text: (user) => duration(user.connected_ms) },
+  { key: 'idle_ms', title: 'Idle', largestFirst: true, text: (user) => duration(user.idle_ms) },
+  { key: 'queue_bytes', title: 'Queue', largestFirst: true, text: (user) => bytes(user.queue_bytes) },
   { key: 'address', title: 'Address', text: ({ address }) => address },
-  { key: 'connected_ms', title: 'Age', text: (user) => duration(user.connected_ms) },
-  { key: 'idle_ms', title: 'Idle', text: (user) => duration(user.idle_ms) },
-  { key: 'queue_bytes', title: 'Queue', text: (user) => bytes(user.queue_bytes) },
   { key: 'worker', title: 'Worker', text: ({ worker }) => String(worker) },
 ];
+
+// What was found, the first of it in the order that was asked for.
+interface Found {
+  readonly users: readonly User[];
+  readonly matched: number;
+  readonly parts: number; // that it took
+  readonly isAll: boolean; // there is nobody who was not looked at
+}
 
 interface Line {
   readonly row: HTMLTableRowElement;
@@ -35,9 +47,9 @@ interface Line {
 
 export class UsersTable {
   readonly element: HTMLElement;
-  private readonly confirm: Confirm;
+  private readonly confirm = new Confirm();
   private readonly body = el('tbody');
-  private readonly headings = new Map<SortKey, HTMLElement>();
+  private readonly headings: SortHeadings<Key>;
   private readonly search = el('input', {
     id: 'search',
     type: 'search',
@@ -48,16 +60,15 @@ export class UsersTable {
   private readonly more = el('button', { type: 'button' }, 'Show more');
   private readonly summary = el('p', { class: 'summary', role: 'status' });
   private readonly fault = el('p', { class: 'fault', role: 'alert' });
+  private readonly outcome = el('p', { class: 'note' }); // of the last *Disconnect*
   private readonly lines = new Map<string, Line>();
-  private users: readonly User[] = [];
-  private cursor: string | null = null;
-  private pages = 0;
-  private order: Order = { key: 'connected_ms', descending: true };
+  private found: Found = { users: [], matched: 0, parts: 1, isAll: true };
+  private limit = PAGE;
   private asked = 0; // answers to older questions are thrown away
   private asking = false;
 
-  constructor(place: HTMLElement) {
-    this.confirm = new Confirm(place);
+  constructor() {
+    this.headings = new SortHeadings<Key>(COLUMNS, { key: 'connected_ms', descending: true }, () => void this.load());
     this.element = el(
       'section',
       { class: 'panel users', 'aria-labelledby': 'users-title' },
@@ -67,6 +78,7 @@ export class UsersTable {
         el('h2', { id: 'users-title' }, 'Connections'),
         el('div', { class: 'search' }, el('label', { for: 'search' }, 'Search'), this.search),
       ),
+      this.outcome,
       this.fault,
       el(
         'div',
@@ -75,77 +87,62 @@ export class UsersTable {
           'table',
           { class: 'rows' },
           el('caption', { class: 'heard' }, 'Users who are logged in; the headings sort'),
-          el('thead', {}, el('tr', {}, ...COLUMNS.map((column) => this.heading(column)), el('th', { scope: 'col' }, hidden('Disconnect')))),
+          el('thead', {}, el('tr', {}, ...this.headings.cells, el('th', { scope: 'col' }, hidden('Disconnect')))),
           this.body,
         ),
       ),
       el('div', { class: 'row end' }, this.summary, this.more),
     );
-    this.more.addEventListener('click', () => void this.load(this.pages + 1));
-    this.searchAsTyped();
-    this.writeOrder();
-  }
-
-  private heading({ key, title }: Column): HTMLElement {
-    const button = el('button', { type: 'button', class: 'sort' }, title, el('span', { class: 'sort-mark', 'aria-hidden': 'true' }));
-    const heading = el('th', { scope: 'col', class: `col-${key}` }, button);
-    button.addEventListener('click', () => {
-      this.order = nextOrder(this.order, key);
-      this.writeOrder();
-      this.write();
+    this.more.addEventListener('click', () => {
+      this.limit = Math.min(this.limit + PAGE, SHOWN_MOST);
+      void this.load();
     });
-    this.headings.set(key, heading);
-    return heading;
-  }
-
-  private writeOrder(): void {
-    for (const [key, heading] of this.headings) {
-      const direction = this.order.descending ? 'descending' : 'ascending';
-      setAttribute(heading, 'aria-sort', key === this.order.key ? direction : 'none');
-    }
+    this.searchAsTyped();
   }
 
   private searchAsTyped(): void {
     let timer: ReturnType<typeof setTimeout> | undefined;
     this.search.addEventListener('input', () => {
       clearTimeout(timer);
-      timer = setTimeout(() => void this.load(1), SEARCH_PAUSE_MS);
+      timer = setTimeout(() => {
+        this.limit = PAGE;
+        void this.load();
+      }, SEARCH_PAUSE_MS);
     });
   }
 
   // Looks again at what is shown.
   async refresh(): Promise<void> {
-    if (!this.asking && this.pages <= REFRESHED_PAGES) {
-      await this.load(Math.max(1, this.pages));
+    if (!this.asking && this.limit <= REFRESHED_MOST && this.found.parts === 1) {
+      await this.load();
     }
   }
 
-  private async load(pages: number): Promise<void> {
+  private tell(text: string, isDone: boolean): void {
+    this.outcome.className = isDone ? 'note' : 'fault';
+    setText(this.outcome, text);
+    announce(text);
+  }
+
+  // The question that is open says that nothing can be done now; the rest is the view's.
+  setGone(gone: boolean): void {
+    this.confirm.setGone(gone);
+  }
+
+  private async load(): Promise<void> {
     this.asked += 1;
     const question = this.asked;
-    const goesOn = pages === this.pages + 1 && this.cursor !== null;
-    const users = goesOn ? [...this.users] : [];
-    let cursor = goesOn ? this.cursor : null;
     this.asking = true;
     try {
-      for (let page = goesOn ? this.pages : 0; page < pages; page++) {
-        const answer = await getUsers(this.search.value.trim(), PAGE, cursor);
-        users.push(...answer.users);
-        cursor = answer.cursor;
-        if (cursor === null) {
-          break;
-        }
-      }
-      if (question !== this.asked) {
-        return;
-      }
-      this.users = users;
-      this.cursor = cursor;
-      this.pages = pages;
-      setText(this.fault, '');
-      this.write();
-    } catch (error) {
+      const found = await this.find();
       if (question === this.asked) {
+        this.found = found;
+        setText(this.fault, '');
+        this.write();
+      }
+    } catch (error) {
+      // Of a gateway that does not answer the whole page says so.
+      if (question === this.asked && !(error instanceof ApiError && error.status === 0)) {
         setText(this.fault, `The connections could not be read: ${messageOf(error)}.`);
       }
     } finally {
@@ -155,8 +152,31 @@ export class UsersTable {
     }
   }
 
+  // Whoever is searched for is looked for further than the first look goes.
+  private async find(): Promise<Found> {
+    const { order } = this.headings;
+    const prefix = this.searched();
+    const partsMost = prefix === '' ? 1 : PARTS_MOST;
+    let users: readonly User[] = [];
+    let cursor: string | null = null;
+    let matched = 0;
+    let parts = 0;
+    do {
+      const answer: UserPage = await getUsers(prefix, this.limit, cursor, order);
+      users = parts === 0 ? answer.users : sorted([...users, ...answer.users], order).slice(0, this.limit);
+      cursor = answer.cursor;
+      matched += answer.matched ?? answer.users.length;
+      parts += 1;
+    } while (cursor !== null && parts < partsMost);
+    return { users, matched, parts, isAll: cursor === null };
+  }
+
+  private searched(): string {
+    return this.search.value.trim();
+  }
+
   private write(): void {
-    const users = sorted(this.users.map((user) => ({ ...user })), this.order);
+    const { users } = this.found;
     const gone = new Set(this.lines.keys());
     let place: ChildNode | null = this.body.firstChild;
     for (const user of users) {
@@ -176,15 +196,30 @@ export class UsersTable {
       this.lines.get(name)?.row.remove();
       this.lines.delete(name);
     }
-    this.writeSummary(users.length);
+    this.writeSummary();
   }
 
-  private writeSummary(shown: number): void {
-    const searched = this.search.value.trim();
+  private writeSummary(): void {
+    const { users, matched, isAll } = this.found;
+    const shown = users.length;
+    const searched = this.searched();
     const what = searched === '' ? '' : ` whose name begins with “${searched}”`;
-    const tail = this.cursor === null ? '' : ', and there are more; sorting covers what is shown';
-    setText(this.summary, shown === 0 && this.cursor === null ? `Nobody${what || ' is logged in'}.` : `${count(shown)} shown${what}${tail}.`);
-    this.more.hidden = this.cursor === null;
+    this.more.hidden = shown >= Math.min(matched, SHOWN_MOST);
+    if (!isAll) {
+      setText(
+        this.summary,
+        `${count(shown)} of ${count(matched)}${what} shown, sorted over these. ` +
+          'There are more that were not looked at: search for a name to find them.',
+      );
+    } else if (shown === 0) {
+      setText(this.summary, `Nobody${what || ' is logged in'}.`);
+    } else {
+      const isPart = shown < matched;
+      setText(
+        this.summary,
+        isPart ? `${count(shown)} of ${count(matched)}${what} shown, sorted over all.` : `${count(shown)}${what} shown.`,
+      );
+    }
   }
 
   private line({ user }: User): Line {
@@ -209,12 +244,17 @@ export class UsersTable {
     }
     try {
       await disconnect(user, choice.code, choice.reason);
-      announce(`${user} was disconnected`);
-      setText(this.fault, '');
+      this.tell(`${user} was disconnected with ${String(choice.code)} at ${clock(new Date())}, and ${choice.then}.`, true);
     } catch (error) {
-      setText(this.fault, `${user} could not be disconnected: ${messageOf(error)}.`);
+      const isUnknown = error instanceof ApiError && error.status === 0;
+      const what = isUnknown ? `Whether ${user} was disconnected is not known` : `${user} was not disconnected`;
+      this.tell(`${what}: ${messageOf(error)}.`, false);
     }
-    await this.load(this.pages);
+    await this.load();
+    // The button that was pressed has gone with its row.
+    if (document.activeElement === document.body) {
+      this.body.closest<HTMLElement>('.scroll-x')?.focus({ preventScroll: true });
+    }
   }
 }
 

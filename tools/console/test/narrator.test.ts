@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { tell, titleOf, why } from '../src/narrator.js';
+import { tell, tellFailedDial, titleOf, why } from '../src/narrator.js';
 import type { Turn } from '../src/narrator.js';
 
 const turn = (given: Partial<Turn>): Turn => ({
@@ -34,7 +34,37 @@ test('a kick and a logout end for good', () => {
 test('a login that fails has a story of its own', () => {
   const failed = turn({ from: 'CONNECTING', to: 'CLOSED', reason: 'timeout' });
   assert.equal(titleOf(failed), 'The login failed');
-  assert.match(tell(failed)?.text ?? '', /^Closed: the gateway stayed silent too long/);
+  assert.match(tell(failed)?.text ?? '', /^Closed: no answer within 5.s/);
+});
+
+test('a dial that fails is no line that dies', () => {
+  const failed = turn({ from: 'CONNECTING', to: 'CLOSED' });
+  assert.equal(tell(failed)?.text, 'Closed: the gateway was not reached, or it refused. It stays closed.');
+  assert.match(why(turn({ from: 'CONNECTING', to: 'CLOSED', reason: 'timeout' })), /^no answer within 5.s$/);
+  const dial = { attempt: 2, reason: 'network', code: null };
+  assert.equal(tellFailedDial(dial), 'Attempt 2 failed: the gateway was not reached, or it refused.');
+  assert.match(tellFailedDial({ ...dial, reason: 'timeout' }), /failed: no answer within 5.s\.$/);
+  assert.match(tellFailedDial({ ...dial, code: 1013 }), /failed: Close 1013, the gateway is overloaded/);
+  assert.match(tellFailedDial({ ...dial, code: 1006 }), /broke before the gateway had answered/);
+  assert.match(tellFailedDial({ ...dial, attempt: 0 }), /^The login failed: /);
+});
+
+test('the code of a Close says why, whatever the SDK calls it', () => {
+  const ends = (code: number, reason: string, to: 'CLOSED' | 'RECONNECTING') => tell(turn({ code, reason, to }))?.text;
+  assert.equal(ends(1008, 'auth', 'CLOSED'), 'Closed (1008): refused by policy. It stays closed.');
+  // The gateway's deadline, not the client's own.
+  assert.equal(ends(3008, 'timeout', 'RECONNECTING'), 'Close 3008: too long silent: the read deadline passed.');
+  assert.match(why(turn({ code: 3008, reason: 'timeout' })), /^too long silent/);
+  assert.equal(why(turn({ to: 'CLOSED', reason: 'logout', code: 1000 })), 'you logged out');
+});
+
+test('who logs out without a line closes none', () => {
+  assert.match(tell(turn({ to: 'CLOSING', reason: 'logout' }))?.text ?? '', /^Close 1000 is on its way/);
+  assert.match(tell(turn({ from: 'RECONNECTING', to: 'CLOSING', reason: 'logout' }))?.text ?? '', /^There is no line to close/);
+});
+
+test('a page that is put aside gives its line up itself', () => {
+  assert.equal(tell(turn({ reason: 'pagehide' }))?.text, 'The line is given up: the page was put aside.');
 });
 
 test('a reason that is new to this page is passed on', () => {

@@ -13,19 +13,20 @@ const row = (user: string, idle: number) => ({
   worker: 0,
 });
 
-test('numbers sort as numbers, names as people count', () => {
-  const rows = [row('user10', 9), row('user9', 10), row('ann', 9)];
+test('parts that were sorted each become one order', () => {
+  const rows = [row('ben', 9), row('zoe', 10), row('ann', 9)];
   const names = (key: 'user' | 'idle_ms', descending: boolean): string[] =>
     sorted(rows, { key, descending }).map(({ user }) => user);
-  assert.deepEqual(names('user', false), ['ann', 'user9', 'user10']);
-  assert.deepEqual(names('idle_ms', true), ['user9', 'ann', 'user10']);
-  assert.deepEqual(names('idle_ms', false), ['ann', 'user10', 'user9']);
+  assert.deepEqual(names('user', false), ['ann', 'ben', 'zoe']);
+  assert.deepEqual(names('idle_ms', true), ['zoe', 'ann', 'ben']);
+  assert.deepEqual(names('idle_ms', false), ['ann', 'ben', 'zoe']);
 });
 
 test('a second click turns the order round', () => {
-  const first = nextOrder({ key: 'user', descending: false }, 'idle_ms');
+  const first = nextOrder<'user' | 'idle_ms'>({ key: 'user', descending: false }, 'idle_ms', true);
   assert.deepEqual(first, { key: 'idle_ms', descending: true });
-  assert.deepEqual(nextOrder(first, 'idle_ms'), { key: 'idle_ms', descending: false });
+  assert.deepEqual(nextOrder(first, 'idle_ms', true), { key: 'idle_ms', descending: false });
+  assert.deepEqual(nextOrder(first, 'user', false), { key: 'user', descending: false });
 });
 
 test('the strip forgets what has left it, but not the state that lasts into it', () => {
