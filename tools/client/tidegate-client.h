@@ -208,11 +208,12 @@ TG_API void tg_client_destroy(struct tg_client *client);
 TG_API enum tg_status tg_client_set_url(struct tg_client *client, const char *url);
 
 /* The user to log in as: 1 to 64 bytes of UTF-8 without control or direction characters, blanks at
- * the ends and "-- FROM ". It is percent-encoded into the query, behind what the URL has there.
- * NULL (the default): none is added. */
+ * the ends and "-- FROM ". It is percent-encoded into the query, in the place of a `user` that the
+ * URL has there. NULL (the default): the URL's stands. */
 TG_API enum tg_status tg_client_set_user(struct tg_client *client, const char *user);
 
-/* Sent as `token` in the query, percent-encoded; 1 to 2,048 bytes. NULL (the default): none. */
+/* Sent as `token` in the query, percent-encoded, in the place of the URL's; 1 to 2,048 bytes. NULL
+ * (the default): the URL's stands. */
 TG_API enum tg_status tg_client_set_token(struct tg_client *client, const char *token);
 
 /* A protocol Ping is sent when this long has passed since the last. Default 50,000; 0: never. */
