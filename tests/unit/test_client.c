@@ -1006,6 +1006,9 @@ static void what_cannot_be_is_not_taken(void **state)
 		tg_client_set_send_queue_limit(client, TG_SEND_QUEUE_MIN - 1), TG_ERR_ARGUMENT);
 	assert_int_equal(tg_client_set_io(client, &lacking, NULL), TG_ERR_ARGUMENT);
 	lacking = slow_io;
+	lacking.size = offsetof(struct tg_io, error_text);
+	assert_int_equal(tg_client_set_io(client, &lacking, NULL), TG_OK); /* of an older header */
+	assert_int_equal(tg_client_set_io(client, NULL, NULL), TG_OK);
 	lacking.size--;
 	assert_int_equal(tg_client_set_io(client, &lacking, NULL), TG_ERR_ARGUMENT);
 	assert_int_equal(tg_client_send_text(client, "x", 1), TG_ERR_NOT_CONNECTED);

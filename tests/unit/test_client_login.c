@@ -433,7 +433,7 @@ static void late_events_of_an_older_line_are_passed_over(void **state)
 	wire_feed(&rig.login, old, text, sizeof(text) - 1, rig.now_ms);
 	wire_feed(&rig.login, old, kick, sizeof(kick) - 1, rig.now_ms);
 	wire_ended(&rig.login, old, rig.now_ms);
-	wire_failed(&rig.login, old, TG_ERR_LOST, 104, rig.now_ms);
+	wire_failed(&rig.login, old, TG_ERR_LOST, 104, NULL, rig.now_ms);
 	wire_opened(&rig.login, old, rig.now_ms);
 	wire_trying(&rig.login, old, rig.now_ms);
 	wire_advance(&rig.login, old, 1);
@@ -449,7 +449,7 @@ static void an_error_and_an_end_make_one_attempt(void **state)
 
 	rig_begin_connected(&rig);
 	const uint32_t line = wire_wanted_line(&rig.login);
-	wire_failed(&rig.login, line, TG_ERR_LOST, 104, rig.now_ms);
+	wire_failed(&rig.login, line, TG_ERR_LOST, 104, NULL, rig.now_ms);
 	wire_ended(&rig.login, line, rig.now_ms);
 	rig_expect(&rig, "error:lost RECONNECTING:lost");
 	rig_pass(&rig, rig.delay_ms);

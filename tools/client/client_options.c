@@ -1,3 +1,4 @@
+#include <stddef.h>
 #include <string.h>
 
 #include "../../proto/user_name.h"
@@ -125,11 +126,13 @@ enum tg_status tg_client_set_io(struct tg_client *client, const struct tg_io *io
 		client->io_data = NULL;
 		return TG_OK;
 	}
-	if (io->size < sizeof(*io) || !io->open || !io->connect || !io->read || !io->write ||
-		!io->fd || !io->events || !io->close) {
+	if (io->size < offsetof(struct tg_io, error_text) || !io->open || !io->connect ||
+		!io->read || !io->write || !io->fd || !io->events || !io->close) {
 		return TG_ERR_ARGUMENT;
 	}
-	client->io = *io;
+	/* A caller of an older header knows less, one of a newer more. */
+	client->io = (struct tg_io){0};
+	memcpy(&client->io, io, io->size < sizeof(*io) ? io->size : sizeof(*io));
 	client->io_data = data;
 	return TG_OK;
 }

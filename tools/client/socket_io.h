@@ -6,8 +6,8 @@
 
 #include "tidegate-client.h"
 
-/* Non-blocking but for the resolver, close-on-exec, never a SIGPIPE. Addresses are tried in the
- * resolver's order. Its `data` is not used. */
+/* Non-blocking, close-on-exec, never a SIGPIPE. Addresses are tried in the resolver's order. Its
+ * `data` is not used. */
 extern const struct tg_io socket_io;
 
 /* Whether it speaks a scheme. Thread: any. */

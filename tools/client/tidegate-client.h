@@ -40,10 +40,15 @@
  * follow CONNECTING. CLOSED is the end until the next tg_client_connect().
  *
  * Threads: a client is used by one thread at a time; different clients are independent. The library
- * has no globals, starts no thread, touches no signal, prints nothing and never ends the process.
+ * has no globals, touches no signal, prints nothing and never ends the process. For a host that is
+ * a name it starts a thread, since the system's resolver can only be waited for: one for each dial,
+ * which blocks all signals, calls no callback and ends by itself, at the latest when the resolver
+ * gives up, be the client still there or not. For an address in numbers there is none.
  *
- * Blocking: only tg_client_run() and tg_client_wait() wait. What else sends or connects may block
- * as long as the resolver takes for a host that is a name; addresses in numbers never block.
+ * Processes: a client belongs to the process that made it. A child of fork(2) must not use it, not
+ * even to destroy it, as both share its descriptors; exec(3) closes them.
+ *
+ * Blocking: only tg_client_run() and tg_client_wait() wait.
  *
  * Callbacks are called from inside tg_client_connect(), _logout(), _probe(), _process(), _wait(),
  * _run() and the tg_client_send_ functions. Every function may be called from them,
@@ -224,8 +229,9 @@ TG_API enum tg_status tg_client_set_heartbeat_ms(struct tg_client *client, uint3
 TG_API enum tg_status tg_client_set_read_deadline_ms(
 	struct tg_client *client, uint32_t read_deadline_ms);
 
-/* Time for each address of the host to take the connection, and as long again for the answer to the
- * opening. 1 or more; default 5,000. */
+/* Time for each address of the host to take the connection, as long again for the answer to the
+ * opening, and three times as long for the resolver where the host is a name. 1 or more; default
+ * 5,000. */
 TG_API enum tg_status tg_client_set_connect_timeout_ms(
 	struct tg_client *client, uint32_t connect_timeout_ms);
 
@@ -411,7 +417,7 @@ struct tg_io {
 	size_t size; /* sizeof(struct tg_io) of the caller */
 
 	/* Begins to connect and makes a line. `data` is that of tg_client_set_io(), `target` is
-	 * borrowed for the call. Only the resolver may block.
+	 * borrowed for the call. Does not block.
 	 * Errors: -EPROTONOSUPPORT for a scheme it does not speak; -EHOSTUNREACH with a name that
 	 * is not resolved; any other: unreachable. */
 	int (*open)(void *data, const struct tg_target *target, void **ret_line);
@@ -419,7 +425,9 @@ struct tg_io {
 	/* Goes on with it; called at least once, then when the descriptor is ready. `give_up`: the
 	 * address tried has had its time, take the next one.
 	 * Returns 0: connected (what TLS has to say included). -EAGAIN: not yet. -EINPROGRESS:
-	 * another address is being tried, its time begins. Otherwise: no address is left. */
+	 * another address is being tried, its time begins. Otherwise it has failed: -ENODATA: the
+	 * host's name was not resolved; -ETIMEDOUT: nobody answered in time; any other: no address
+	 * is left that takes the connection. */
 	int (*connect)(void *line, bool give_up);
 
 	/* Returns bytes, 0 (of read: the end), or a negative errno; -EAGAIN: not now. */
@@ -435,11 +443,15 @@ struct tg_io {
 
 	/* Cuts the line and frees it. Does not block. */
 	void (*close)(void *line);
+
+	/* Optional, as all that stands behind `close`. Why `connect` failed, where no errno has the
+	 * words: a resolver's, or those of TLS. Borrowed until `close`. NULL: errno says it. */
+	const char *(*error_text)(const void *line);
 };
 
 /* Replaces the transport from the next tg_client_connect() on. The table is copied; `data` is
  * borrowed for the client's life. NULL: back to the sockets of the library.
- * Errors: TG_ERR_ARGUMENT when a function is missing or `size` is too small. */
+ * Errors: TG_ERR_ARGUMENT when a function up to `close` is missing or `size` ends before it. */
 TG_API enum tg_status tg_client_set_io(
 	struct tg_client *client, const struct tg_io *io, void *data);
 
