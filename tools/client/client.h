@@ -42,4 +42,8 @@ struct tg_client {
 	void *user_data;
 };
 
+/* TG_ERR_ARGUMENT, with the words for tg_client_detail(). They hold nothing of what was given: a
+ * URL may hold a token. */
+enum tg_status client_refuse(struct tg_client *client, const char *detail);
+
 #endif

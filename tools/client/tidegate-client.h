@@ -18,11 +18,15 @@
  *		if (tg_client_create(&client) != TG_OK) {
  *			return 1;
  *		}
- *		tg_client_set_url(client, "ws://127.0.0.1:8000");
- *		tg_client_set_user(client, "bob");
  *		tg_client_on_message(client, on_message);
- *		enum tg_status status = tg_client_run(client);
- *		fprintf(stderr, "%s\n", tg_status_text(status));
+ *		enum tg_status status = tg_client_set_url(client, "ws://127.0.0.1:8000");
+ *		if (status == TG_OK) {
+ *			status = tg_client_set_user(client, "bob");
+ *		}
+ *		if (status == TG_OK) {
+ *			status = tg_client_run(client);
+ *		}
+ *		fprintf(stderr, "%s (%s)\n", tg_status_text(status), tg_client_detail(client));
  *		tg_client_destroy(client);
  *		return status;
  *	}
@@ -82,8 +86,8 @@ enum tg_status {
 	TG_ERR_STATE = 2,         /* not now: this would wait inside a callback */
 	TG_ERR_NOT_CONNECTED = 3, /* nothing can be sent now */
 	TG_ERR_WOULD_BLOCK = 4,   /* the send queue is full; on_writable tells when to go on */
-	TG_ERR_TOO_BIG = 5,       /* a message over 64 KiB, which the gateway would refuse */
-	TG_ERR_UTF8 = 6,          /* a text that is not UTF-8 */
+	TG_ERR_TOO_BIG = 5, /* a message over 64 KiB, for which the gateway would end the session */
+	TG_ERR_UTF8 = 6,    /* a text that is not UTF-8 */
 	TG_ERR_NO_MEMORY = 7,
 	TG_ERR_SYSTEM = 8,      /* the kernel refused something; tg_client_detail() has the words */
 	TG_ERR_INTERRUPTED = 9, /* a signal came while waiting; go on by calling again */
@@ -165,7 +169,7 @@ struct tg_message {
  * told by the state, which changes after this. */
 struct tg_error {
 	enum tg_status status;
-	const char *detail;   /* what exactly, NUL-terminated: "Connection refused", "HTTP 404" */
+	const char *detail;   /* what exactly, NUL-terminated: "HTTP 404"; tg_client_detail() */
 	int system_error;     /* errno, or 0 */
 	uint16_t http_status; /* of TG_ERR_REFUSED; else 0 */
 	uint16_t close_code;  /* sent or received, or 0 */
@@ -206,7 +210,8 @@ TG_API void tg_client_destroy(struct tg_client *client);
 
 /* Copied at tg_client_connect(): what is set later counts from the next one on. Callbacks alone
  * take effect at once. Strings are copied by the setter. Each returns TG_OK, TG_ERR_NO_MEMORY, or
- * TG_ERR_ARGUMENT for a value that cannot be, which leaves the option as it was. */
+ * TG_ERR_ARGUMENT for a value that cannot be, which leaves the option as it was; what is wrong with
+ * it is in tg_client_detail(). */
 
 /* Where the gateway is: ws://HOST[:PORT][/PATH][?QUERY] (port 80 unless told; an IPv6 address in
  * brackets), or unix:PATH. Required. Other schemes (wss://) need tg_client_set_io(). */
@@ -249,8 +254,8 @@ enum {
 };
 
 /* Attempts to get a lost line back before the client closes; TG_ATTEMPTS_INFINITE: no end; 0: a
- * lost line is the end. Default 10. The count starts anew once a line has stood for the minimum
- * uptime. */
+ * lost line is the end. Default TG_ATTEMPTS_INFINITE: a program goes on for as long as it lives.
+ * The count starts anew once a line has stood for the minimum uptime. */
 TG_API enum tg_status tg_client_set_reconnect_attempts(struct tg_client *client, int attempts);
 
 /* Each attempt waits for a time drawn evenly from min_ms to max_ms, unless the gateway named one
@@ -315,8 +320,9 @@ TG_API void tg_client_on_auth(struct tg_client *client, tg_auth_fn *fn);
 /* Logs in: INIT or CLOSED to CONNECTING, and the dial begins. In CLOSING what is left of the old
  * line is cut first. In CONNECTING, CONNECTED and RECONNECTING it changes nothing and returns
  * TG_OK: there is one line only. A dial that fails is told by the callbacks, not here. Errors:
- * TG_ERR_ARGUMENT (no URL, or a scheme nobody speaks), TG_ERR_NO_MEMORY; TG_ERR_STATE: too often
- * inside of one callback; TG_ERR_DESTROYED. */
+ * TG_ERR_ARGUMENT (no URL, a scheme nobody speaks, or a user in it that cannot be one;
+ * tg_client_detail() says which), TG_ERR_NO_MEMORY; TG_ERR_STATE: too often inside of one callback;
+ * TG_ERR_DESTROYED. */
 TG_API enum tg_status tg_client_connect(struct tg_client *client);
 
 /* Logs out, whatever the state: messages queued and a Close 1000 are sent, then the client is
@@ -378,7 +384,9 @@ TG_API enum tg_state tg_client_state(const struct tg_client *client);
 /* Why the client is CLOSED or RECONNECTING; TG_OK in the other states. */
 TG_API enum tg_status tg_client_status(const struct tg_client *client);
 
-/* What exactly went wrong last, NUL-terminated; "" for nothing. Valid until the next call. */
+/* What exactly went wrong last, with an option, an order or a line; NUL-terminated, "" for nothing.
+ * For a dial, whom it was for and why: "gate.example:80: Connection refused". Valid until the next
+ * call. */
 TG_API const char *tg_client_detail(const struct tg_client *client);
 
 /* Bytes of frames that wait for the transport. */
@@ -397,7 +405,8 @@ struct tg_stats {
 	uint32_t attempt; /* attempts since a line last stood for the minimum uptime, as it ended */
 };
 
-/* Counts since tg_client_create(). Writes the first `size` bytes: pass sizeof(*ret_stats). */
+/* Counts since tg_client_create(). Writes `size` bytes: pass sizeof(*ret_stats). What this library
+ * does not count is 0. */
 TG_API void tg_client_stats(
 	const struct tg_client *client, struct tg_stats *ret_stats, size_t size);
 
