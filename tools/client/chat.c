@@ -14,6 +14,7 @@
 #include "chat_delivery.h"
 #include "chat_input.h"
 #include "chat_show.h"
+#include "chat_typing.h"
 
 /* What is waited for, in the order of the poll set. */
 enum {
@@ -25,6 +26,10 @@ enum {
 	WAIT_COUNT,
 };
 
+enum {
+	LOOK_MS = 500, /* between two looks whether the terminal is ours by now */
+};
+
 /* Owner:  chat_run.
  * Shared: never. */
 struct chat {
@@ -33,17 +38,53 @@ struct chat {
 	struct show show;
 	struct input *input;
 	struct delivery delivery;
+	struct typing *typing; /* NULL: nobody types */
 	int signal_fd;
 	bool was_connected; /* at least once */
 	bool is_leaving;    /* it was logged out */
 };
+
+/* --- the terminal ---------------------------------------------------------------------------- */
+
+/* Whether the terminal is wanted and somebody else's. */
+static bool has_to_look(const struct chat *chat)
+{
+	return chat->typing && !chat->is_leaving && typing_has_to_wait(chat->typing);
+}
+
+static void take_terminal(struct chat *chat)
+{
+	if (chat->typing && !chat->is_leaving) {
+		typing_begin(chat->typing);
+	}
+}
+
+static void give_terminal_back(struct chat *chat)
+{
+	if (chat->typing) {
+		typing_end(chat->typing);
+	}
+}
 
 /* --- leaving --------------------------------------------------------------------------------- */
 
 static void leave(struct chat *chat)
 {
 	chat->is_leaving = true;
+	give_terminal_back(chat);
 	tg_client_logout(chat->client);
+}
+
+/* As the signal would have done if it had not been taken, so that a shell sees it. */
+static void stop(int number)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, number);
+	raise(number);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
 /* The end of the process as that signal has it, for a shell to see. */
@@ -51,6 +92,7 @@ static void die(struct chat *chat, int number)
 {
 	sigset_t all;
 
+	give_terminal_back(chat);
 	show_flush(&chat->show);
 	signal(number, SIG_DFL);
 	raise(number);
@@ -70,6 +112,13 @@ static void on_signal(struct chat *chat)
 	if (number == SIGCONT) {
 		/* It may have been stopped for long. */
 		tg_client_probe(chat->client);
+		take_terminal(chat);
+	} else if (number == SIGTSTP) {
+		give_terminal_back(chat);
+		stop(number);
+		take_terminal(chat); /* it need not have stopped: nobody could continue it */
+	} else if (number == SIGWINCH) {
+		typing_resize(chat->typing);
 	} else if (chat->is_leaving || tg_client_state(chat->client) == TG_STATE_CLOSED) {
 		die(chat, number);
 	} else {
@@ -284,7 +333,8 @@ static int wait_for(struct chat *chat, struct pollfd set[WAIT_COUNT], bool wants
 		(struct pollfd){.fd = wants_input ? chat->input->fd : -1, .events = POLLIN};
 	set[WAIT_OUT] = (struct pollfd){.fd = output_len(out) ? out->fd : -1, .events = POLLOUT};
 	set[WAIT_ERR] = (struct pollfd){.fd = output_len(err) ? err->fd : -1, .events = POLLOUT};
-	return poll(set, WAIT_COUNT, -1) < 0 && errno != EINTR ? -errno : 0;
+	const int limit_ms = has_to_look(chat) ? LOOK_MS : -1;
+	return poll(set, WAIT_COUNT, limit_ms) < 0 && errno != EINTR ? -errno : 0;
 }
 
 static void check_output(struct chat *chat)
@@ -302,9 +352,11 @@ static int run(struct chat *chat)
 
 	while (err == 0 && !is_over(chat)) {
 		struct input_line line;
-		const bool wants_input = !chat->is_leaving && !chat->input->is_at_end &&
-					 !chat->delivery.is_in_flight &&
-					 !input_peek(chat->input, &line);
+		const bool wants_input = chat->typing
+						 ? typing_wants_input(chat->typing)
+						 : !chat->is_leaving && !chat->input->is_at_end &&
+							   !chat->delivery.is_in_flight &&
+							   !input_peek(chat->input, &line);
 		err = wait_for(chat, set, wants_input);
 		if (err < 0) {
 			break;
@@ -315,8 +367,13 @@ static int run(struct chat *chat)
 		if (set[WAIT_CLIENT].revents) {
 			tg_client_process(chat->client);
 		}
-		if (set[WAIT_INPUT].revents) {
+		if (set[WAIT_INPUT].revents && chat->typing) {
+			typing_read(chat->typing);
+		} else if (set[WAIT_INPUT].revents) {
 			input_read(chat->input);
+		}
+		if (has_to_look(chat)) {
+			take_terminal(chat);
 		}
 		say(chat);
 		show_flush(&chat->show);
@@ -326,7 +383,7 @@ static int run(struct chat *chat)
 }
 
 /* Signals come by a descriptor; a write to a pipe that nobody reads is an error like others. */
-static int open_signals(int *ret_fd)
+static int open_signals(bool is_typing, int *ret_fd)
 {
 	sigset_t set;
 
@@ -336,6 +393,10 @@ static int open_signals(int *ret_fd)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGCONT);
+	if (is_typing) {
+		sigaddset(&set, SIGTSTP);
+		sigaddset(&set, SIGWINCH);
+	}
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0) {
 		return -errno;
 	}
@@ -389,13 +450,16 @@ enum chat_exit chat_run(struct tg_client *client, const struct chat_options *opt
 	};
 	const size_t line_max = options->uses_packets ? DELIVERY_PACKET_MAX : DELIVERY_TEXT_MAX;
 	enum chat_exit code = CHAT_EXIT_LOCAL;
-	int err = open_signals(&chat.signal_fd);
+	int err = show_init(&chat.show);
 
 	if (err == 0) {
-		err = show_init(&chat.show);
+		err = open_input(line_max, &chat.input);
+	}
+	if (err == 0 && typing_is_possible(chat.input, &chat.show)) {
+		err = typing_create(chat.input, &chat.show, &chat.typing);
 	}
 	if (err == 0) {
-		err = open_input(line_max, &chat.input);
+		err = open_signals(chat.typing != NULL, &chat.signal_fd);
 	}
 	if (err < 0) {
 		goto fail;
@@ -407,9 +471,10 @@ enum chat_exit chat_run(struct tg_client *client, const struct chat_options *opt
 		.uses_packets = options->uses_packets,
 	};
 	follow(&chat);
+	take_terminal(&chat);
 	const enum tg_status status = tg_client_connect(client);
 	if (status != TG_OK) {
-		show_error(&chat.show, "%s", tg_status_text(status));
+		show_error(&chat.show, "%s (%s)", tg_status_text(status), tg_client_detail(client));
 		goto done;
 	}
 	err = run(&chat);
@@ -422,8 +487,12 @@ enum chat_exit chat_run(struct tg_client *client, const struct chat_options *opt
 fail:
 	fprintf(stderr, "tidegate-chat: %s\n", strerror(-err));
 done:
-	close(chat.signal_fd);
+	give_terminal_back(&chat);
+	if (chat.signal_fd >= 0) {
+		close(chat.signal_fd);
+	}
 	show_finish(&chat.show);
+	typing_destroy(chat.typing);
 	free(chat.input);
 	return code;
 }

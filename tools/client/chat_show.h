@@ -5,20 +5,24 @@
 #include <stdbool.h>
 
 #include "chat_output.h"
+#include "chat_prompt.h"
 #include "tidegate-client.h"
 
 /* Owner:  the chat.
  * Shared: never. */
 struct show {
-	struct output out; /* messages */
-	struct output err; /* everything else */
-	bool is_quiet;     /* shows no states */
-	bool over_typing;  /* somebody may be typing on the terminal that is written to */
+	struct output out;    /* messages */
+	struct output err;    /* everything else */
+	bool is_quiet;        /* shows no states */
+	struct prompt prompt; /* on the screen; off unless somebody types */
 };
 
 /* Opens standard output and standard error. Errors: of dup(2). */
 int show_init(struct show *show);
 void show_finish(struct show *show);
+
+/* The output that is a terminal; NULL: none is. */
+struct output *show_screen(struct show *show);
 
 /* A message as it came, on a line of its own: whatever could end the line, move the cursor or turn
  * the order of letters is written as an escape, such as \n, \x1b or \u202e. */
@@ -33,7 +37,10 @@ void show_error(struct show *show, const char *format, ...) __attribute__((forma
 /* A line for logs, as it is. */
 void show_note(struct show *show, const char *text);
 
-/* Writes what can be written without waiting. */
+/* What was typed on the screen, as it is left there: behind the mark of the prompt, escaped. */
+void show_typed(struct show *show, const char *text, size_t len);
+
+/* Writes what can be written without waiting, and the prompt below it. */
 void show_flush(struct show *show);
 
 #endif
