@@ -342,6 +342,38 @@ def test_a_host_that_is_not_known(chat):
     bot.expect_error(r"could not be resolved \(nobody\.invalid: .+\)")
 
 
+SLOW_RESOLVER = """
+#include <netdb.h>
+#include <stdio.h>
+#include <unistd.h>
+
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **list)
+{
+	if (hints->ai_flags & AI_NUMERICHOST) {
+		return EAI_NONAME;
+	}
+	fputs("resolving\\n", stderr);
+	for (;;) {
+		pause();
+	}
+}
+"""
+
+
+@pytest.mark.release
+def test_a_resolver_that_does_not_answer(chat, tmp_path):
+    """Ctrl-C ends it at once all the same."""
+    source, library = tmp_path / "slow.c", tmp_path / "slow.so"
+    source.write_text(SLOW_RESOLVER, encoding="ascii")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, source], check=True, timeout=TIMEOUT)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        bot = chat(address="ws://gate.example:8000", env={"LD_PRELOAD": str(library)})
+        bot.err.expect_text("resolving")
+        bot.signal(number)
+        bot.assert_ends(OK)
+        bot.expect_state("closed")
+
+
 def test_nobody_answers_the_opening(server, chat):
     """It listens, and that is all: the connect time-out."""
     bot = chat(address=server.address)

@@ -10,7 +10,7 @@ struct glyph {
 	size_t len;       /* bytes, 1 to 4 */
 	uint32_t code;    /* of Unicode; of a byte that is no UTF-8: the byte */
 	unsigned columns; /* 0: joins what stands before it; of what is harmful: 1 */
-	bool is_harmful;  /* not to be shown as it is: see glyph.c; no UTF-8 */
+	bool is_harmful;  /* not to be shown as it is: a control, or no UTF-8 */
 };
 
 /* Thread: any, after setlocale(3) with a locale of UTF-8, which knows the widths: without one they

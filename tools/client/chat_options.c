@@ -64,7 +64,7 @@ static const char doc[] =
 	"written to the output."
 	"\v"
 	"Ctrl-D, or the end of the input, logs out when everything has been sent; Ctrl-C logs out now, "
-	"a second one ends at once. Messages go to standard output; states and errors to standard error, "
+	"a second one ends at once. On a terminal the arrow keys edit the line and bring back older ones. Messages go to standard output; states and errors to standard error, "
 	"in colour on a terminal unless NO_COLOR is set.\n"
 	"\n"
 	"Examples:\n"
