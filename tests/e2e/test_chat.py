@@ -58,6 +58,17 @@ def test_names_arrive_whole(gateway, chat, user):
     alice.expect_text(f"hi -- FROM {user}")
 
 
+def test_the_query_of_the_address(server, chat):
+    """The user stands in it once, whatever it has; a token in it is said to the gateway alone."""
+    bot = chat(run=True, address=f"{server.address}/x?%75ser=eve&token=secret")
+    request = server.accept().read_request()
+    assert request.target == "/x?token=secret&user=alice"
+    bot.expect_state(re.escape(f"connecting to {server.address}/x as alice"))
+    bot.signal(signal.SIGINT)
+    bot.wait()
+    assert "secret" not in bot.err.text
+
+
 def test_a_unix_socket(start, chat, tmp_path):
     gateway = start(listen=[f"unix:{tmp_path}/socket"])
     alice = gateway.login("alice")

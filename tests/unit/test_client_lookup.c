@@ -166,20 +166,75 @@ static void nobody_has_to_wait_for_the_resolver(void **state)
 	}
 }
 
-/* Each login asks anew, whatever the older ones are told late. */
-static void late_answers_are_passed_over(void **state)
+static bool is_asked(void)
+{
+	return sem_trywait(&resolver.asked) == 0;
+}
+
+/* However often a client dials meanwhile, one thread waits for the resolver. */
+static void one_question_at_a_time(void **state)
 {
 	struct tg_client *client = make_client("ws://nowhere.example");
 
-	for (unsigned login = 0; login < 3; login++) {
-		assert_int_equal(tg_client_connect(client), TG_OK);
-		wait_for(&resolver.asked);
-		assert_int_equal(tg_client_logout(client), TG_OK);
-	}
 	assert_int_equal(tg_client_connect(client), TG_OK);
 	wait_for(&resolver.asked);
-	let_go(4);
+	for (unsigned login = 0; login < 10; login++) {
+		assert_int_equal(tg_client_logout(client), TG_OK);
+		assert_int_equal(tg_client_connect(client), TG_OK);
+	}
+	let_go(1);
 	assert_int_equal(tg_client_run(client), TG_ERR_RESOLVE);
+	assert_false(is_asked());
+
+	/* Another host is another question. */
+	assert_int_equal(tg_client_connect(client), TG_OK);
+	wait_for(&resolver.asked);
+	assert_int_equal(tg_client_logout(client), TG_OK);
+	assert_int_equal(tg_client_set_url(client, "ws://elsewhere.example"), TG_OK);
+	assert_int_equal(tg_client_connect(client), TG_OK);
+	wait_for(&resolver.asked);
+	let_go(2);
+	assert_int_equal(tg_client_run(client), TG_ERR_RESOLVE);
+	assert_non_null(strstr(tg_client_detail(client), "elsewhere.example: "));
+	tg_client_destroy(client);
+}
+
+struct lateness {
+	unsigned late;    /* dials that were given up before the resolver had answered */
+	unsigned unknown; /* and those that had the answer */
+};
+
+static void answer_the_third(struct tg_client *client, const struct tg_error *error, void *data)
+{
+	struct lateness *lateness = data;
+
+	if (error->status == TG_ERR_RESOLVE) {
+		lateness->unknown++;
+		tg_client_logout(client);
+		return;
+	}
+	assert_int_equal(error->status, TG_ERR_CONNECT_TIMEOUT);
+	if (++lateness->late == 3) {
+		let_go(1);
+	}
+}
+
+/* Slower than each dial, but it answers: the answer counts, and was asked for once. */
+static void a_late_answer_is_used_by_the_next_dial(void **state)
+{
+	struct tg_client *client = make_client("ws://nowhere.example");
+	struct lateness lateness = {0};
+
+	tg_client_set_connect_timeout_ms(client, 5);
+	tg_client_set_reconnect_delay_ms(client, 1, 2);
+	tg_client_set_retry_login(client, true);
+	tg_client_set_user_data(client, &lateness);
+	tg_client_on_error(client, answer_the_third);
+	assert_int_equal(tg_client_run(client), TG_OK);
+	assert_true(lateness.late >= 3);
+	assert_int_equal(lateness.unknown, 1);
+	wait_for(&resolver.asked);
+	assert_false(is_asked());
 	tg_client_destroy(client);
 }
 
@@ -217,7 +272,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_slow_resolver_holds_nobody_up),
 		cmocka_unit_test(nobody_has_to_wait_for_the_resolver),
-		cmocka_unit_test(late_answers_are_passed_over),
+		cmocka_unit_test(one_question_at_a_time),
+		cmocka_unit_test(a_late_answer_is_used_by_the_next_dial),
 		cmocka_unit_test(what_is_not_known_is_named),
 		cmocka_unit_test(a_resolver_that_never_answers_is_given_up),
 	};

@@ -189,7 +189,9 @@ static void on_state(struct tg_client *client, const struct tg_state_change *cha
 
 	switch (change->to) {
 	case TG_STATE_CONNECTING:
-		show_state(&chat->show, "connecting to %s as %s", chat->options->url,
+		/* Without its query, which may hold a token. */
+		show_state(&chat->show, "connecting to %.*s as %s",
+			(int)strcspn(chat->options->url, "?"), chat->options->url,
 			chat->options->user);
 		break;
 	case TG_STATE_CONNECTED:

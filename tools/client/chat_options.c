@@ -140,12 +140,13 @@ static void set_url(struct argp_state *state, struct parse *parse, const char *u
 
 	if (status == TG_ERR_ARGUMENT) {
 		argp_error(state,
-			"--address: \"%s\" is not an address: ws://HOST[:PORT][/PATH] or unix:PATH",
-			url);
+			"--address: \"%.*s\" is not an address: ws://HOST[:PORT][/PATH] or "
+			"unix:PATH",
+			(int)strcspn(url, "?"), url);
 	} else if (strncasecmp(url, "ws:", 3) != 0 && strncasecmp(url, "unix:", 5) != 0) {
 		argp_error(state,
-			"--address: \"%s\" is neither ws:// nor unix:, and nothing else is spoken",
-			url);
+			"--address: \"%.*s\" is neither ws:// nor unix:, and nothing else is spoken",
+			(int)strcspn(url, "?"), url);
 	}
 	parse->status = status;
 	parse->options->url = url;

@@ -103,6 +103,7 @@ static void free_client(struct tg_client *client)
 		transport_part(&client->transport);
 	}
 	transport_finish(&client->transport);
+	socket_memory_finish(&client->sockets);
 	login_finish(&client->login);
 	if (client->timer_fd >= 0) {
 		close(client->timer_fd);
@@ -157,6 +158,7 @@ enum tg_status tg_client_create(struct tg_client **ret_client)
 			},
 		.io = socket_io,
 	};
+	client->io_data = &client->sockets;
 	login_init(&client->login, &client->listener);
 	enum tg_status status = open_descriptors(client);
 	if (status != TG_OK) {
@@ -400,7 +402,11 @@ enum tg_status tg_client_wait(struct tg_client *client, int max_ms)
 		return TG_OK;
 	}
 	if (poll(&waiting, 1, max_ms) < 0) {
-		return errno == EINTR ? TG_ERR_INTERRUPTED : TG_ERR_SYSTEM;
+		if (errno == EINTR) {
+			return TG_ERR_INTERRUPTED;
+		}
+		login_set_detail(&client->login, "poll(2) failed");
+		return TG_ERR_SYSTEM;
 	}
 	return tg_client_process(client);
 }

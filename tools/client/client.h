@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "login.h"
+#include "socket_io.h"
 #include "tidegate-client.h"
 #include "transport.h"
 
@@ -29,6 +30,7 @@ struct tg_client {
 	struct login_options options;
 	struct tg_io io;
 	void *io_data;
+	struct socket_memory sockets; /* the data of the library's own */
 
 	/* As they were at the last: what `transport` borrows. */
 	char *connected_url;

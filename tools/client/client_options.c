@@ -130,7 +130,7 @@ enum tg_status tg_client_set_io(struct tg_client *client, const struct tg_io *io
 {
 	if (!io) {
 		client->io = socket_io;
-		client->io_data = NULL;
+		client->io_data = &client->sockets;
 		return TG_OK;
 	}
 	if (io->size < offsetof(struct tg_io, error_text) || !io->open || !io->connect ||

@@ -107,9 +107,22 @@ int lookup_create(const char *host, const char *service, struct lookup **ret_loo
 	return 0;
 }
 
+bool lookup_is_for(const struct lookup *lookup, const char *host, const char *service)
+{
+	return strcmp(lookup->host, host) == 0 && strcmp(lookup->service, service) == 0;
+}
+
 int lookup_fd(const struct lookup *lookup)
 {
 	return lookup->event_fd;
+}
+
+bool lookup_is_answered(struct lookup *lookup)
+{
+	pthread_mutex_lock(&lookup->lock);
+	const bool is_answered = lookup->is_answered;
+	pthread_mutex_unlock(&lookup->lock);
+	return is_answered;
 }
 
 bool lookup_take(struct lookup *lookup, int *ret_error, struct addrinfo **ret_list)

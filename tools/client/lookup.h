@@ -15,8 +15,13 @@ struct lookup;
  * Errors: -ENOMEM; of eventfd(2) and pthread_create(3). */
 int lookup_create(const char *host, const char *service, struct lookup **ret_lookup);
 
+/* Whether it asks for that. */
+bool lookup_is_for(const struct lookup *lookup, const char *host, const char *service);
+
 /* Is readable from the answer on. Owned by the lookup. */
 int lookup_fd(const struct lookup *lookup);
+
+bool lookup_is_answered(struct lookup *lookup);
 
 /* Whether there is an answer; false: not yet. *ret_error is that of getaddrinfo(3); when it is 0,
  * *ret_list is the caller's to free, and is so once. */

@@ -23,6 +23,7 @@ enum {
  * Shared: never.
  * Freed:  socket_close. */
 struct socket_line {
+	struct socket_memory *memory;
 	int fd;                /* -1: no address is being tried */
 	int error;             /* of the last address that failed; 0: none has */
 	const char *text;      /* of what failed, where no errno says it; static, or NULL */
@@ -39,6 +40,25 @@ bool socket_io_speaks(const char *scheme)
 	return strcmp(scheme, "ws") == 0 || strcmp(scheme, "unix") == 0;
 }
 
+void socket_memory_finish(struct socket_memory *memory)
+{
+	lookup_destroy(&memory->lookup);
+}
+
+static int ask_resolver(struct socket_line *line, const struct tg_target *target)
+{
+	struct socket_memory *memory = line->memory;
+
+	if (memory->lookup && lookup_is_for(memory->lookup, target->host, target->service) &&
+		(memory->is_timely || !lookup_is_answered(memory->lookup))) {
+		line->lookup = memory->lookup;
+		memory->lookup = NULL;
+		return 0;
+	}
+	socket_memory_finish(memory);
+	return lookup_create(target->host, target->service, &line->lookup);
+}
+
 /* Nobody is asked for what is an address already. */
 static int find_host(struct socket_line *line, const struct tg_target *target)
 {
@@ -53,7 +73,7 @@ static int find_host(struct socket_line *line, const struct tg_target *target)
 	case EAI_MEMORY:
 		return -ENOMEM;
 	default:
-		return lookup_create(target->host, target->service, &line->lookup);
+		return ask_resolver(line, target);
 	}
 }
 
@@ -83,6 +103,7 @@ static int socket_open(void *data, const struct tg_target *target, void **ret_li
 	if (!line) {
 		return -ENOMEM;
 	}
+	line->memory = data;
 	line->fd = -1;
 	const int err = target->path ? use_path(line, target->path) : find_host(line, target);
 	if (err < 0) {
@@ -243,7 +264,13 @@ static void socket_close(void *data)
 {
 	struct socket_line *line = data;
 
-	lookup_destroy(&line->lookup);
+	if (line->lookup) {
+		socket_memory_finish(line->memory);
+		*line->memory = (struct socket_memory){
+			.lookup = line->lookup,
+			.is_timely = line->turns == LOOKUP_TURNS,
+		};
+	}
 	drop_address(line, 0);
 	if (line->list) {
 		freeaddrinfo(line->list);

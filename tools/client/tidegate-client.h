@@ -45,9 +45,9 @@
  *
  * Threads: a client is used by one thread at a time; different clients are independent. The library
  * has no globals, touches no signal, prints nothing and never ends the process. For a host that is
- * a name it starts a thread, since the system's resolver can only be waited for: one for each dial,
- * which blocks all signals, calls no callback and ends by itself, at the latest when the resolver
- * gives up, be the client still there or not. For an address in numbers there is none.
+ * a name it starts a thread, since the system's resolver can only be waited for: one at a time for
+ *a client, which blocks all signals, calls no callback and ends when the resolver has answered, be
+ * the client still there or not. For an address in numbers there is none.
  *
  * Processes: a client belongs to the process that made it. A child of fork(2) must not use it, not
  * even to destroy it, as both share its descriptors; exec(3) closes them.
@@ -357,8 +357,9 @@ TG_API enum tg_status tg_client_send_packet(
 TG_API enum tg_status tg_client_run(struct tg_client *client);
 
 /* Waits until something is to be done, a signal comes, or `max_ms` have passed (-1: no limit), and
- * does what is to be done. TG_ERR_STATE from inside a callback. Errors: TG_ERR_INTERRUPTED,
- * TG_ERR_DESTROYED. */
+ * does what is to be done. Where there is nothing to wait for and no limit (INIT, or CLOSED and the
+ * last line gone) it returns TG_OK at once: a loop around it looks at tg_client_state().
+ * TG_ERR_STATE from inside a callback. Errors: TG_ERR_INTERRUPTED, TG_ERR_DESTROYED. */
 TG_API enum tg_status tg_client_wait(struct tg_client *client, int max_ms);
 
 /* For the loop of an application: the descriptor to watch for reading, and nothing else: sockets
