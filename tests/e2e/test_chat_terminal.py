@@ -47,6 +47,20 @@ def test_ctrl_d_in_a_line(alice):
     alice.assert_ends(OK)
 
 
+def test_ctrl_d_to_stay(server, chat):
+    """Nothing more is typed: the terminal is given back, and messages go on."""
+    alice = chat("--stay", address=server.address, terminal=True)
+    peer = server.open()
+    alice.connected()
+    alice.type(CTRL_D)
+    wait_until(lambda: termios.tcgetattr(alice.master) == alice.modes, "the terminal is given back")
+    peer.text("news -- FROM bob")
+    alice.expect_rows("news -- FROM bob", "", column=0)
+    alice.type(CTRL_C)
+    peer.expect_logout()
+    alice.assert_ends(OK)
+
+
 def test_ctrl_c(alice):
     alice.type(CTRL_C)
     alice.peer.expect_logout()
@@ -300,6 +314,21 @@ def test_ctrl_z(job, server):
     shell.type(CTRL_D)
     peer.expect_logout()
     assert shell.out.expect(r"^([0-9a-f:]+)\r$")[1] == modes
+    shell.out.expect_text("over")
+
+
+def test_messages_that_go_elsewhere(job, server):
+    """To a pager or a file: the terminal's own editing, and no prompt in between."""
+    shell = job('"$0" -a "$1" -u alice | sed -u "s/^/heard: /"; echo over')
+    peer = server.open()
+    shell.connected()
+    shell.type(b"no\x15yex\x7fs\n")
+    assert peer.frame() == Frame(TEXT, b"yes")
+    peer.text("news -- FROM bob")
+    shell.out.expect("^heard: news -- FROM bob\r\n")
+    assert "> " not in shell.out.text
+    shell.type(CTRL_D)
+    peer.expect_logout()
     shell.out.expect_text("over")
 
 

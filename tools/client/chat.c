@@ -7,13 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "../../proto/close_reason.h"
 #include "chat_delivery.h"
 #include "chat_input.h"
 #include "chat_show.h"
+#include "chat_signals.h"
 #include "chat_typing.h"
 
 /* What is waited for, in the order of the poll set. */
@@ -75,54 +75,34 @@ static void leave(struct chat *chat)
 	tg_client_logout(chat->client);
 }
 
-/* As the signal would have done if it had not been taken, so that a shell sees it. */
-static void stop(int number)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, number);
-	raise(number);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-}
-
-/* The end of the process as that signal has it, for a shell to see. */
-static void die(struct chat *chat, int number)
-{
-	sigset_t all;
-
-	give_terminal_back(chat);
-	show_flush(&chat->show);
-	signal(number, SIG_DFL);
-	raise(number);
-	sigfillset(&all);
-	sigprocmask(SIG_UNBLOCK, &all, NULL);
-	abort();
-}
-
 static void on_signal(struct chat *chat)
 {
-	struct signalfd_siginfo info;
+	const int number = signals_read(chat->signal_fd);
 
-	if (read(chat->signal_fd, &info, sizeof(info)) != sizeof(info)) {
-		return;
-	}
-	const int number = (int)info.ssi_signo;
-	if (number == SIGCONT) {
+	switch (number) {
+	case 0:
+		break;
+	case SIGCONT:
 		/* It may have been stopped for long. */
 		tg_client_probe(chat->client);
 		take_terminal(chat);
-	} else if (number == SIGTSTP) {
+		break;
+	case SIGTSTP:
 		give_terminal_back(chat);
-		stop(number);
+		signals_stop(number);
 		take_terminal(chat); /* it need not have stopped: nobody could continue it */
-	} else if (number == SIGWINCH) {
+		break;
+	case SIGWINCH:
 		typing_resize(chat->typing);
-	} else if (chat->is_leaving || tg_client_state(chat->client) == TG_STATE_CLOSED) {
-		die(chat, number);
-	} else {
-		leave(chat);
+		break;
+	default:
+		if (!chat->is_leaving && tg_client_state(chat->client) != TG_STATE_CLOSED) {
+			leave(chat);
+			break;
+		}
+		give_terminal_back(chat);
+		show_flush(&chat->show);
+		signals_die(number);
 	}
 }
 
@@ -384,32 +364,6 @@ static int run(struct chat *chat)
 	return err;
 }
 
-/* Signals come by a descriptor; a write to a pipe that nobody reads is an error like others. */
-static int open_signals(bool is_typing, int *ret_fd)
-{
-	sigset_t set;
-
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGCONT);
-	if (is_typing) {
-		sigaddset(&set, SIGTSTP);
-		sigaddset(&set, SIGWINCH);
-	}
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0) {
-		return -errno;
-	}
-	const int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (fd < 0) {
-		return -errno;
-	}
-	*ret_fd = fd;
-	return 0;
-}
-
 static int open_input(size_t line_max, struct input **ret_input)
 {
 	struct input *input = calloc(1, sizeof(*input));
@@ -461,7 +415,7 @@ enum chat_exit chat_run(struct tg_client *client, const struct chat_options *opt
 		err = typing_create(chat.input, &chat.show, &chat.typing);
 	}
 	if (err == 0) {
-		err = open_signals(chat.typing != NULL, &chat.signal_fd);
+		err = signals_open(chat.typing != NULL, &chat.signal_fd);
 	}
 	if (err < 0) {
 		goto fail;

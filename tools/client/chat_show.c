@@ -22,11 +22,6 @@ int show_init(struct show *show)
 	return err;
 }
 
-struct output *show_screen(struct show *show)
-{
-	return show->err.is_tty ? &show->err : show->out.is_tty ? &show->out : NULL;
-}
-
 void show_finish(struct show *show)
 {
 	output_finish(&show->out);

@@ -14,15 +14,12 @@ struct show {
 	struct output out;    /* messages */
 	struct output err;    /* everything else */
 	bool is_quiet;        /* shows no states */
-	struct prompt prompt; /* on the screen; off unless somebody types */
+	struct prompt prompt; /* on `out`; off unless somebody types */
 };
 
 /* Opens standard output and standard error. Errors: of dup(2). */
 int show_init(struct show *show);
 void show_finish(struct show *show);
-
-/* The output that is a terminal; NULL: none is. */
-struct output *show_screen(struct show *show);
 
 /* A message as it came, on a line of its own: whatever could end the line, move the cursor or turn
  * the order of letters is written as an escape, such as \n, \x1b or \u202e. */

@@ -12,10 +12,9 @@ enum {
 #define MARK_PASTES   "\033[?2004h"
 #define UNMARK_PASTES "\033[?2004l"
 
-bool typing_is_possible(const struct input *input, struct show *show)
+bool typing_is_possible(const struct input *input, const struct show *show)
 {
-	const struct output *screen = show_screen(show);
-	return input->is_tty && screen && screen->is_smart;
+	return input->is_tty && show->out.is_smart;
 }
 
 int typing_create(struct input *input, struct show *show, struct typing **ret_typing)
@@ -29,7 +28,7 @@ int typing_create(struct input *input, struct show *show, struct typing **ret_ty
 	typing->terminal.fd = input->fd;
 	input->is_fed = true;
 	show->prompt.edit = &typing->edit;
-	show->prompt.output = show_screen(show);
+	show->prompt.output = &show->out;
 	*ret_typing = typing;
 	return 0;
 }
@@ -48,7 +47,7 @@ void typing_begin(struct typing *typing)
 {
 	struct prompt *prompt = &typing->show->prompt;
 
-	if (!terminal_take(&typing->terminal)) {
+	if (typing->input->is_at_end || !terminal_take(&typing->terminal)) {
 		return;
 	}
 	if (!prompt->is_on) {
@@ -124,9 +123,12 @@ void typing_read(struct typing *typing)
 	const ssize_t len = read(typing->input->fd, data, sizeof(data));
 	if (len <= 0) {
 		input_note_end(typing->input, len < 0 ? errno : 0);
-		return;
+	} else {
+		keys_feed(&typing->keys, data, (size_t)len);
 	}
-	keys_feed(&typing->keys, data, (size_t)len);
 	while (keys_next(&typing->keys, &key) && take_key(typing, &key)) {
+	}
+	if (typing->input->is_at_end) {
+		typing_end(typing);
 	}
 }

@@ -21,8 +21,9 @@ struct typing {
 	struct edit edit;
 };
 
-/* Whether input and output are a terminal on which a line can be edited. */
-bool typing_is_possible(const struct input *input, struct show *show);
+/* Whether input and standard output are a terminal on which a line can be edited. Where messages go
+ * elsewhere (`| less`, `| tee`) the terminal is somebody else's as well. */
+bool typing_is_possible(const struct input *input, const struct show *show);
 
 /* Errors: -ENOMEM. What it is given is borrowed for its life. */
 int typing_create(struct input *input, struct show *show, struct typing **ret_typing);
@@ -44,7 +45,7 @@ void typing_end(struct typing *typing);
 /* Whether the terminal is to be read: it is ours, and there is space for the lines. */
 bool typing_wants_input(const struct typing *typing);
 
-/* Reads it once, when poll(2) says so. */
+/* Reads it once, when poll(2) says so; at the end of the input it is given back. */
 void typing_read(struct typing *typing);
 
 /* The window has another size. */
