@@ -195,6 +195,20 @@ def test_a_second_signal_ends_at_once(server, chat, number):
     bot.assert_ends(-number)
 
 
+def test_a_hang_up_behind_the_end_of_the_input(server, chat):
+    """A terminal that goes away is both: that is no second wish to end."""
+    bot = chat(address=server.address)
+    peer = server.open()
+    bot.connected()
+    bot.end_input()
+    got = peer.frame()
+    assert got.opcode == CLOSE
+    bot.signal(signal.SIGHUP)
+    peer.send_frame(CLOSE, got.payload)
+    peer.close_socket()
+    bot.assert_ends(OK)
+
+
 def test_a_signal_while_it_dials(server, chat):
     bot = chat(address=server.address)
     server.accept()

@@ -42,6 +42,7 @@ struct chat {
 	int signal_fd;
 	bool was_connected; /* at least once */
 	bool is_leaving;    /* it was logged out */
+	bool is_hung_up;    /* SIGHUP has come */
 };
 
 /* --- the terminal ---------------------------------------------------------------------------- */
@@ -75,6 +76,16 @@ static void leave(struct chat *chat)
 	tg_client_logout(chat->client);
 }
 
+/* Whether it is the first one that asks to leave. A terminal that goes away is an end of the input
+ * and a SIGHUP, in either order, and means one thing. */
+static bool is_first(struct chat *chat, int number)
+{
+	const bool is_echo = number == SIGHUP && !chat->is_hung_up;
+
+	chat->is_hung_up |= number == SIGHUP;
+	return is_echo || (!chat->is_leaving && tg_client_state(chat->client) != TG_STATE_CLOSED);
+}
+
 static void on_signal(struct chat *chat)
 {
 	const int number = signals_read(chat->signal_fd);
@@ -96,7 +107,7 @@ static void on_signal(struct chat *chat)
 		typing_resize(chat->typing);
 		break;
 	default:
-		if (!chat->is_leaving && tg_client_state(chat->client) != TG_STATE_CLOSED) {
+		if (is_first(chat, number)) {
 			leave(chat);
 			break;
 		}
