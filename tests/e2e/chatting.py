@@ -1,5 +1,6 @@
 """tidegate-chat under test: started on pipes or on a terminal, spoken to, watched, ended."""
 
+import codecs
 import contextlib
 import fcntl
 import os
@@ -11,8 +12,10 @@ import termios
 import threading
 import time
 
+import pyte
+
 from gateway import BINARY
-from waiting import TIMEOUT, Timeout
+from waiting import TIMEOUT, Timeout, wait_until
 
 CHAT = BINARY.parent.parent / "tools/client/tidegate-chat"
 
@@ -40,10 +43,11 @@ class Stream:
         self._thread.start()
 
     def _read(self, fd):
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
         with contextlib.suppress(OSError):  # EIO: nobody has the terminal open any more
             while data := os.read(fd, 1 << 16):
                 with self._news:
-                    self.text += data.decode("utf-8", "replace")
+                    self.text += decoder.decode(data)
                     self._news.notify_all()
                 self._may_read.wait()
         with self._news:
@@ -83,8 +87,10 @@ class Stream:
 class Chat:
     """One tidegate-chat. On pipes `out` and `err` are apart, on a terminal they are one."""
 
-    def __init__(self, *options, address=None, user="alice", terminal=False, stdin=None, env=(), **popen):
-        arguments = [str(word) for word in (CHAT, *options)]
+    def __init__(
+        self, *options, address=None, user="alice", terminal=False, stdin=None, env=(), command=(CHAT,), **popen
+    ):
+        arguments = [str(word) for word in (*command, *options)]
         if address:
             arguments += ["-a", address]
         if user:
@@ -111,6 +117,7 @@ class Chat:
     def _on_terminal(self, arguments, stdin, **popen):
         """As a shell starts it: the leader of a session whose terminal it has."""
         self.master, slave = pty.openpty()
+        self.modes = termios.tcgetattr(self.master)  # as it finds them
         self.popen = subprocess.Popen(
             arguments,
             stdin=slave if stdin is None else stdin,
@@ -122,6 +129,39 @@ class Chat:
         )
         os.close(slave)
         self.out = self.err = Stream("terminal", os.dup(self.master))
+        self.screen = pyte.Screen(80, 24)
+        self._terminal = pyte.Stream(self.screen)
+        self._shown = 0  # of what came out
+
+    # --- the terminal ---------------------------------------------------------------------------
+
+    def resize(self, columns):
+        """As a window manager does. What has been shown is first taken in at the old width."""
+        self._look()
+        self.screen.resize(self.screen.lines, columns)
+        termios.tcsetwinsize(self.master, (self.screen.lines, columns))
+
+    def _look(self):
+        text = self.out.text
+        self._terminal.feed(text[self._shown :])
+        self._shown = len(text)
+
+    def rows(self):
+        """What stands on the screen, from the top to the row of the cursor."""
+        self._look()
+        return [row.rstrip() for row in self.screen.display[: self.screen.cursor.y + 1]]
+
+    def expect_rows(self, *last, column=None):
+        """The last rows on the screen come to be these, with the cursor in `column` of the last."""
+
+        def are_there():
+            rows = self.rows()[-len(last) :]
+            return rows == list(last) and column in (None, self.screen.cursor.x)
+
+        try:
+            wait_until(are_there, "the rows")
+        except Timeout:
+            raise Timeout(f"{last}, column {column}: {self.rows()}, {self.screen.cursor.x}") from None
 
     # --- what goes in ---------------------------------------------------------------------------
 
@@ -152,7 +192,7 @@ class Chat:
         self.out.expect_text(text, timeout)
 
     def expect_state(self, pattern, timeout=TIMEOUT):
-        return self.err.expect(r"^(?:\r\x1b\[K)?(?:\x1b\[\d+m)?\* " + pattern, timeout)
+        return self.err.expect(r"(?:^|\r\x1b\[K|\x1b\[\?2004[hl])(?:\x1b\[\d+m)?\* " + pattern, timeout)
 
     def expect_error(self, pattern, timeout=TIMEOUT):
         return self.err.expect("tidegate-chat: .*" + pattern, timeout)

@@ -109,10 +109,15 @@ class Peer(Raw):
         assert got.close_code == code, (got.close_code, got.payload)
         self.close_socket()
 
+    def answer_ping(self, got):
+        """What has come is a ping."""
+        assert got.opcode == PING, got
+        self.send_frame(PONG, got.payload)
+
     def expect_logout(self):
         """The client closes in good order; answers it as a server does, and ends the connection."""
         while (got := self.frame()).opcode == PING:  # a heartbeat that was under way
-            self.send_frame(PONG, got.payload)
+            self.answer_ping(got)
         assert (got.opcode, got.close_code) == (CLOSE, 1000), got
         self.send_frame(CLOSE, got.payload)
         self.close_socket()

@@ -166,7 +166,7 @@ def test_the_program_in_the_header(installed, gateway, tmp_path):
             with gateway.login("bob"):
                 said, told = running.communicate(timeout=TIMEOUT)
     assert said == ""
-    assert told == "kicked: the same user logged in elsewhere\n"
+    assert told == "kicked: the same user logged in elsewhere (Close 4001 kicked)\n"
 
 
 def test_the_example_in_a_libuv_loop(gateway):

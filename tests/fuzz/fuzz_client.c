@@ -370,7 +370,7 @@ static void stale(struct run *run, uint8_t which)
 	wire_opened(&run->login, line, run->now_ms);
 	wire_trying(&run->login, line, run->now_ms);
 	wire_feed(&run->login, line, kick, sizeof(kick) - 1, run->now_ms);
-	wire_failed(&run->login, line, TG_ERR_LOST, 0, run->now_ms);
+	wire_failed(&run->login, line, TG_ERR_LOST, 0, NULL, run->now_ms);
 	wire_ended(&run->login, line, run->now_ms);
 	wire_advance(&run->login, line, 1);
 }
@@ -417,7 +417,7 @@ static void step(struct run *run, struct script *script)
 		break;
 	case ACT_FAILED:
 		wire_failed(&run->login, line, TG_ERR_RESOLVE + take(script) % 3,
-			take(script) % 2 * 111, run->now_ms);
+			take(script) % 2 * 111, NULL, run->now_ms);
 		break;
 	case ACT_ENDED:
 		wire_ended(&run->login, line, run->now_ms);

@@ -372,7 +372,7 @@ static inline void rig_eof(struct rig *rig)
 
 static inline void rig_fail(struct rig *rig, enum tg_status status, int error)
 {
-	wire_failed(&rig->login, wire_wanted_line(&rig->login), status, error, rig->now_ms);
+	wire_failed(&rig->login, wire_wanted_line(&rig->login), status, error, NULL, rig->now_ms);
 }
 
 /* The time passes, with a tick at each deadline on the way. */

@@ -128,6 +128,37 @@ static void a_line_may_be_endless(void **state)
 	free(input);
 }
 
+/* Where somebody edits, whole lines are put behind those that wait. */
+static void lines_can_be_put_in(void **state)
+{
+	struct input *input = calloc(1, sizeof(*input));
+	struct input_line line;
+	char diary[DIARY_SIZE] = "";
+
+	assert_non_null(input);
+	input->fd = -1;
+	input->line_max = LINE_MAX_LEN;
+	assert_int_equal(input_space(input), INPUT_SIZE);
+	input_put_line(input, "one", 3);
+	input_put_line(input, "", 0);
+	assert_int_equal(input_space(input), INPUT_SIZE - 5);
+	assert_true(input_peek(input, &line));
+	assert_int_equal(line.len, 3);
+	input_put_line(input, "123456", 6);
+	note_lines(input, diary);
+	assert_string_equal(diary, "1:one;2:;3:!;");
+	assert_int_equal(input_space(input), INPUT_SIZE);
+
+	/* One behind the other for longer than there is space. */
+	for (unsigned i = 0; i < INPUT_SIZE; i++) {
+		input_put_line(input, "abc", 3);
+		assert_true(input_peek(input, &line));
+		assert_memory_equal(line.data, "abc", 3);
+		input_drop(input);
+	}
+	free(input);
+}
+
 static void an_error_is_an_end(void **state)
 {
 	struct input *input = calloc(1, sizeof(*input));
@@ -150,6 +181,7 @@ int main(void)
 		cmocka_unit_test(the_last_line_needs_no_end),
 		cmocka_unit_test(long_lines_are_told_from_others),
 		cmocka_unit_test(a_line_may_be_endless),
+		cmocka_unit_test(lines_can_be_put_in),
 		cmocka_unit_test(an_error_is_an_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -397,16 +397,21 @@ static void nobody_is_there(void **state)
 	static const struct {
 		const char *url;
 		enum tg_status status;
+		const char *detail;
 	} rows[] = {
-		{"unix:/nonexistent/socket", TG_ERR_UNREACHABLE},
-		{"ws://127.0.0.1:1", TG_ERR_UNREACHABLE},
-		{"ws://name.invalid", TG_ERR_RESOLVE},
+		{"unix:/nonexistent/socket", TG_ERR_UNREACHABLE,
+			"/nonexistent/socket: No such file or directory"},
+		{"ws://127.0.0.1:1", TG_ERR_UNREACHABLE, "127.0.0.1:1: Connection refused"},
+		{"ws://[::1]:1", TG_ERR_UNREACHABLE, "[::1]:1: "},
+		{"ws://name.invalid", TG_ERR_RESOLVE, "name.invalid: "},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct seen seen = {0};
 		struct tg_client *client = make_client(rows[i].url, &seen);
 		assert_int_equal(tg_client_run(client), rows[i].status);
+		assert_ptr_equal(
+			strstr(tg_client_detail(client), rows[i].detail), tg_client_detail(client));
 		assert_int_equal(seen.states[TG_STATE_CLOSED], 1);
 		tg_client_destroy(client);
 	}
@@ -465,6 +470,40 @@ static void want_a_token(struct gateway *gateway)
 	gateway_reads_to_end(gateway);
 	GATEWAY_STEP(gateway, gateway_open(gateway));
 	GATEWAY_STEP(gateway, gateway_is_left(gateway));
+}
+
+/* Ten attempts would be over in a minute; a program has none but itself to start it again. */
+static void count_retries(struct tg_client *client, const struct tg_event *event, void *data)
+{
+	unsigned *retries = data;
+	if (event->kind == TG_EVENT_RETRY && ++*retries == 100) {
+		tg_client_logout(client);
+	}
+}
+
+static void be_gone(struct gateway *gateway)
+{
+	GATEWAY_STEP(gateway, gateway_open(gateway));
+	shutdown(gateway->listen_fd, SHUT_RDWR);
+	gateway_reset(gateway);
+}
+
+static void a_lost_line_is_wanted_back_without_end(void **state)
+{
+	struct gateway gateway;
+	struct tg_client *client;
+	unsigned retries = 0;
+
+	gateway_start(&gateway, be_gone, NULL);
+	assert_int_equal(tg_client_create(&client), TG_OK);
+	assert_int_equal(tg_client_set_url(client, gateway.url), TG_OK);
+	assert_int_equal(tg_client_set_reconnect_delay_ms(client, 0, 0), TG_OK);
+	tg_client_set_user_data(client, &retries);
+	tg_client_on_event(client, count_retries);
+	assert_int_equal(tg_client_run(client), TG_OK);
+	assert_int_equal(retries, 100);
+	gateway_stop(&gateway);
+	tg_client_destroy(client);
 }
 
 static void a_new_token_is_used_at_once(void **state)
@@ -554,6 +593,67 @@ static void a_flood_is_held_back_and_nothing_is_lost(void **state)
 	gateway_stop(&gateway);
 	tg_client_destroy(client);
 	sem_destroy(&is_blocked);
+}
+
+/* --- a gateway that does not listen ---------------------------------------------------------- */
+
+static void be_deaf(struct gateway *gateway)
+{
+	GATEWAY_STEP(gateway, gateway_open(gateway));
+	sem_wait(gateway->data);
+}
+
+static void note_unsent(struct tg_client *client, const struct tg_state_change *change, void *data)
+{
+	if (change->to == TG_STATE_CLOSED) {
+		*(size_t *)data = change->unsent_len;
+	}
+}
+
+/* Its Close stands behind what nobody takes. */
+static void log_out_from_a_deaf_gateway(bool destroys, bool floods)
+{
+	const unsigned before = open_descriptors();
+	struct gateway gateway;
+	struct seen seen = {0};
+	size_t unsent_len = 0;
+	sem_t is_over;
+
+	assert_int_equal(sem_init(&is_over, 0, 0), 0);
+	gateway_start(&gateway, be_deaf, &is_over);
+	struct tg_client *client = make_client(gateway.url, &seen);
+	tg_client_set_close_timeout_ms(client, 20);
+	assert_int_equal(tg_client_connect(client), TG_OK);
+	while (tg_client_state(client) != TG_STATE_CONNECTED) {
+		assert_int_equal(tg_client_wait(client, -1), TG_OK);
+	}
+	while (floods && tg_client_send_text(client, "unheard", 7) == TG_OK) {
+	}
+	tg_client_set_user_data(client, &unsent_len);
+	tg_client_on_state(client, note_unsent);
+	assert_int_equal(tg_client_logout(client), TG_OK);
+	assert_int_equal(tg_client_state(client), TG_STATE_CLOSING);
+	if (!destroys) {
+		/* The user data are no longer those of the other callbacks. */
+		tg_client_on_event(client, NULL);
+		assert_int_equal(tg_client_run(client), TG_OK);
+		assert_int_equal(tg_client_state(client), TG_STATE_CLOSED);
+		assert_true(floods ? unsent_len > 0 : unsent_len == 0);
+		assert_int_equal(tg_client_timeout_ms(client), -1);
+	}
+	tg_client_destroy(client);
+	sem_post(&is_over);
+	gateway_stop(&gateway);
+	sem_destroy(&is_over);
+	assert_int_equal(open_descriptors(), before);
+}
+
+static void a_deaf_gateway_holds_nobody_up(void **state)
+{
+	log_out_from_a_deaf_gateway(false, false);
+	log_out_from_a_deaf_gateway(false, true);
+	log_out_from_a_deaf_gateway(true, false);
+	log_out_from_a_deaf_gateway(true, true);
 }
 
 /* --- callbacks that end it all --------------------------------------------------------------- */
@@ -1006,6 +1106,9 @@ static void what_cannot_be_is_not_taken(void **state)
 		tg_client_set_send_queue_limit(client, TG_SEND_QUEUE_MIN - 1), TG_ERR_ARGUMENT);
 	assert_int_equal(tg_client_set_io(client, &lacking, NULL), TG_ERR_ARGUMENT);
 	lacking = slow_io;
+	lacking.size = offsetof(struct tg_io, error_text);
+	assert_int_equal(tg_client_set_io(client, &lacking, NULL), TG_OK); /* of an older header */
+	assert_int_equal(tg_client_set_io(client, NULL, NULL), TG_OK);
 	lacking.size--;
 	assert_int_equal(tg_client_set_io(client, &lacking, NULL), TG_ERR_ARGUMENT);
 	assert_int_equal(tg_client_send_text(client, "x", 1), TG_ERR_NOT_CONNECTED);
@@ -1017,6 +1120,58 @@ static void what_cannot_be_is_not_taken(void **state)
 	assert_int_equal(tg_client_state(client), TG_STATE_CLOSED);
 	tg_client_destroy(client);
 	tg_client_destroy(NULL);
+}
+
+/* Whoever is told "an argument is not acceptable" wants to know which, and what would be. */
+static void what_is_refused_is_named(void **state)
+{
+	struct tg_client *client;
+
+	assert_int_equal(tg_client_create(&client), TG_OK);
+	assert_int_equal(tg_client_connect(client), TG_ERR_ARGUMENT);
+	assert_non_null(strstr(tg_client_detail(client), "tg_client_set_url"));
+	assert_int_equal(
+		tg_client_set_url(client, "127.0.0.1:8000/?token=secret"), TG_ERR_ARGUMENT);
+	assert_non_null(strstr(tg_client_detail(client), "ws://HOST[:PORT]"));
+	assert_null(strstr(tg_client_detail(client), "secret"));
+	assert_int_equal(tg_client_set_user(client, "a\nb"), TG_ERR_ARGUMENT);
+	assert_non_null(strstr(tg_client_detail(client), "1 to 64 bytes of UTF-8 without"));
+	assert_int_equal(tg_client_set_url(client, "http://127.0.0.1:8000"), TG_OK);
+	assert_int_equal(tg_client_connect(client), TG_ERR_ARGUMENT);
+	assert_non_null(strstr(tg_client_detail(client), "neither ws:// nor unix:"));
+
+	/* A user in the URL is looked at when nobody takes his place. */
+	static const char *const users[] = {
+		"?user=", "?user", "?user=%07", "?user=a%ff", "?user=a&%75ser=b", "?a=b&user=%"};
+	for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
+		char url[64];
+		snprintf(url, sizeof(url), "ws://127.0.0.1:1/%s", users[i]);
+		assert_int_equal(tg_client_set_url(client, url), TG_OK);
+		assert_int_equal(tg_client_connect(client), TG_ERR_ARGUMENT);
+		assert_non_null(strstr(tg_client_detail(client), "the URL names a user"));
+		assert_int_equal(tg_client_state(client), TG_STATE_INIT);
+	}
+	assert_int_equal(tg_client_set_user(client, "bob"), TG_OK);
+	assert_int_equal(tg_client_run(client), TG_ERR_UNREACHABLE);
+	assert_string_equal(tg_client_detail(client), "127.0.0.1:1: Connection refused");
+	tg_client_destroy(client);
+}
+
+/* Of a header that counts more. */
+static void what_is_not_counted_is_zero(void **state)
+{
+	struct {
+		struct tg_stats known;
+		uint64_t later;
+	} stats;
+	struct tg_client *client;
+
+	memset(&stats, 0xff, sizeof(stats));
+	assert_int_equal(tg_client_create(&client), TG_OK);
+	tg_client_stats(client, &stats.known, sizeof(stats));
+	assert_int_equal(stats.known.dials, 0);
+	assert_int_equal(stats.later, 0);
+	tg_client_destroy(client);
 }
 
 static void every_status_and_state_has_a_text(void **state)
@@ -1052,8 +1207,10 @@ int main(void)
 		cmocka_unit_test(nobody_is_there),
 		cmocka_unit_test(a_black_hole_is_given_up_in_time),
 		cmocka_unit_test(a_name_leads_to_the_address_that_answers),
+		cmocka_unit_test(a_lost_line_is_wanted_back_without_end),
 		cmocka_unit_test(a_new_token_is_used_at_once),
 		cmocka_unit_test(a_flood_is_held_back_and_nothing_is_lost),
+		cmocka_unit_test(a_deaf_gateway_holds_nobody_up),
 		cmocka_unit_test(a_client_can_be_destroyed_inside_each_callback),
 		cmocka_unit_test(a_client_can_be_logged_out_inside_each_callback),
 		cmocka_unit_test(a_login_inside_of_a_callback_begins_anew),
@@ -1062,6 +1219,8 @@ int main(void)
 		cmocka_unit_test(a_signal_interrupts_waiting),
 		cmocka_unit_test(descriptors_do_not_outlive_an_exec),
 		cmocka_unit_test(what_cannot_be_is_not_taken),
+		cmocka_unit_test(what_is_refused_is_named),
+		cmocka_unit_test(what_is_not_counted_is_zero),
 		cmocka_unit_test(every_status_and_state_has_a_text),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -433,7 +433,7 @@ static void late_events_of_an_older_line_are_passed_over(void **state)
 	wire_feed(&rig.login, old, text, sizeof(text) - 1, rig.now_ms);
 	wire_feed(&rig.login, old, kick, sizeof(kick) - 1, rig.now_ms);
 	wire_ended(&rig.login, old, rig.now_ms);
-	wire_failed(&rig.login, old, TG_ERR_LOST, 104, rig.now_ms);
+	wire_failed(&rig.login, old, TG_ERR_LOST, 104, NULL, rig.now_ms);
 	wire_opened(&rig.login, old, rig.now_ms);
 	wire_trying(&rig.login, old, rig.now_ms);
 	wire_advance(&rig.login, old, 1);
@@ -449,7 +449,7 @@ static void an_error_and_an_end_make_one_attempt(void **state)
 
 	rig_begin_connected(&rig);
 	const uint32_t line = wire_wanted_line(&rig.login);
-	wire_failed(&rig.login, line, TG_ERR_LOST, 104, rig.now_ms);
+	wire_failed(&rig.login, line, TG_ERR_LOST, 104, NULL, rig.now_ms);
 	wire_ended(&rig.login, line, rig.now_ms);
 	rig_expect(&rig, "error:lost RECONNECTING:lost");
 	rig_pass(&rig, rig.delay_ms);
@@ -746,6 +746,34 @@ static void a_first_attempt_is_repeated_when_asked_for(void **state)
 	}
 }
 
+/* The gateway is there and says when: whether a line ever stood for long makes no difference. */
+static void a_first_login_is_put_off_like_a_later_one(void **state)
+{
+	static const uint16_t codes[] = {1012, 1013};
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		struct rig rig;
+		char refusal[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 700\r\n\r\n";
+		rig_begin(&rig);
+		rig_login(&rig);
+		rig_open(&rig);
+		rig_close(&rig, codes[i], "retry_ms=700000");
+		assert_int_equal(rig.login.state, TG_STATE_RECONNECTING);
+		assert_in_range(rig.delay_ms, 600000, 607999); /* ten minutes and the jitter */
+		rig_pass(&rig, rig.delay_ms);
+		rig_open(&rig);
+		rig_end(&rig);
+
+		rig_begin(&rig);
+		rig_login(&rig);
+		rig_connect(&rig);
+		rig_feed(&rig, refusal, sizeof(refusal) - 1);
+		assert_int_equal(rig.login.state, TG_STATE_RECONNECTING);
+		assert_in_range(rig.delay_ms, 600000, 607999);
+		rig_end(&rig);
+	}
+}
+
 /* --- A token --------------------------------------------------------------------------------- */
 
 static void a_token_is_asked_for_once(void **state)
@@ -966,6 +994,7 @@ int main(void)
 		cmocka_unit_test(nobody_comes_back_before_he_was_asked_to),
 		cmocka_unit_test(a_delay_cannot_run_over),
 		cmocka_unit_test(a_first_attempt_is_repeated_when_asked_for),
+		cmocka_unit_test(a_first_login_is_put_off_like_a_later_one),
 		cmocka_unit_test(a_token_is_asked_for_once),
 		cmocka_unit_test(a_token_is_asked_for_again_after_a_success),
 		cmocka_unit_test(nothing_is_sent_while_a_token_is_asked_for),

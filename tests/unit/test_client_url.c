@@ -101,6 +101,36 @@ static void targets_are_joined(void **state)
 		{"", NULL, "a/b+c=", "/?token=a%2Fb%2Bc%3D"},
 		{"", "a-._~9Z", NULL, "/?user=a-._~9Z"},
 		{"", " %+&\"", NULL, "/?user=%20%25%2B%26%22"},
+		{"/?a&&b=c&", NULL, NULL, "/?a&b=c"},
+		{"/?", "bob", NULL, "/?user=bob"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *joined;
+		assert_int_equal(
+			url_target(rows[i].target, rows[i].user, rows[i].token, &joined), 0);
+		assert_string_equal(joined, rows[i].joined);
+		free(joined);
+	}
+}
+
+/* What was set wins over what the URL has, in each spelling that the gateway takes for the key. */
+static void user_and_token_are_replaced(void **state)
+{
+	static const struct {
+		const char *target, *user, *token, *joined;
+	} rows[] = {
+		{"/?user=eve", "bob", NULL, "/?user=bob"},
+		{"/x?a=b&user=eve&c", "bob", NULL, "/x?a=b&c&user=bob"},
+		{"?%75ser=eve&us%65r=eve&user", "bob", NULL, "/?user=bob"},
+		{"?%75%73%65%72=eve&%74oken=old", "bob", "new", "/?user=bob&token=new"},
+		{"?token=old", NULL, "new", "/?token=new"},
+		/* Others, and what is no spelling of the key. */
+		{"?users=1&User=2&u=user&us+er&%7ser&user%00=3&a=user=4", "bob", NULL,
+			"/?users=1&User=2&u=user&us+er&%7ser&user%00=3&a=user=4&user=bob"},
+		/* Nobody was set: the URL's own stand. */
+		{"?user=eve&token=old", NULL, NULL, "/?user=eve&token=old"},
+		{"?user=eve&token=old", NULL, "new", "/?user=eve&token=new"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -143,6 +173,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_url_is_told),
 		cmocka_unit_test(lengths_are_bounded),
 		cmocka_unit_test(targets_are_joined),
+		cmocka_unit_test(user_and_token_are_replaced),
 		cmocka_unit_test(users_arrive_whole),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

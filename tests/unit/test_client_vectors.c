@@ -388,7 +388,7 @@ static void stale_event(struct rig *rig)
 
 	wire_opened(&rig->login, stale, rig->now_ms);
 	wire_feed(&rig->login, stale, kick, sizeof(kick) - 1, rig->now_ms);
-	wire_failed(&rig->login, stale, TG_ERR_LOST, 104, rig->now_ms);
+	wire_failed(&rig->login, stale, TG_ERR_LOST, 104, NULL, rig->now_ms);
 	wire_ended(&rig->login, stale, rig->now_ms);
 }
 

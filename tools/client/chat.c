@@ -7,13 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "../../proto/close_reason.h"
 #include "chat_delivery.h"
 #include "chat_input.h"
 #include "chat_show.h"
+#include "chat_signals.h"
+#include "chat_typing.h"
 
 /* What is waited for, in the order of the poll set. */
 enum {
@@ -25,6 +26,10 @@ enum {
 	WAIT_COUNT,
 };
 
+enum {
+	LOOK_MS = 500, /* between two looks whether the terminal is ours by now */
+};
+
 /* Owner:  chat_run.
  * Shared: never. */
 struct chat {
@@ -33,47 +38,82 @@ struct chat {
 	struct show show;
 	struct input *input;
 	struct delivery delivery;
+	struct typing *typing; /* NULL: nobody types */
 	int signal_fd;
 	bool was_connected; /* at least once */
 	bool is_leaving;    /* it was logged out */
+	bool is_hung_up;    /* SIGHUP has come */
 };
+
+/* --- the terminal ---------------------------------------------------------------------------- */
+
+/* Whether the terminal is wanted and somebody else's. */
+static bool has_to_look(const struct chat *chat)
+{
+	return chat->typing && !chat->is_leaving && typing_has_to_wait(chat->typing);
+}
+
+static void take_terminal(struct chat *chat)
+{
+	if (chat->typing && !chat->is_leaving) {
+		typing_begin(chat->typing);
+	}
+}
+
+static void give_terminal_back(struct chat *chat)
+{
+	if (chat->typing) {
+		typing_end(chat->typing);
+	}
+}
 
 /* --- leaving --------------------------------------------------------------------------------- */
 
 static void leave(struct chat *chat)
 {
 	chat->is_leaving = true;
+	give_terminal_back(chat);
 	tg_client_logout(chat->client);
 }
 
-/* The end of the process as that signal has it, for a shell to see. */
-static void die(struct chat *chat, int number)
+/* Whether it is the first one that asks to leave. A terminal that goes away is an end of the input
+ * and a SIGHUP, in either order, and means one thing. */
+static bool is_first(struct chat *chat, int number)
 {
-	sigset_t all;
+	const bool is_echo = number == SIGHUP && !chat->is_hung_up;
 
-	show_flush(&chat->show);
-	signal(number, SIG_DFL);
-	raise(number);
-	sigfillset(&all);
-	sigprocmask(SIG_UNBLOCK, &all, NULL);
-	abort();
+	chat->is_hung_up |= number == SIGHUP;
+	return is_echo || (!chat->is_leaving && tg_client_state(chat->client) != TG_STATE_CLOSED);
 }
 
 static void on_signal(struct chat *chat)
 {
-	struct signalfd_siginfo info;
+	const int number = signals_read(chat->signal_fd);
 
-	if (read(chat->signal_fd, &info, sizeof(info)) != sizeof(info)) {
-		return;
-	}
-	const int number = (int)info.ssi_signo;
-	if (number == SIGCONT) {
+	switch (number) {
+	case 0:
+		break;
+	case SIGCONT:
 		/* It may have been stopped for long. */
 		tg_client_probe(chat->client);
-	} else if (chat->is_leaving || tg_client_state(chat->client) == TG_STATE_CLOSED) {
-		die(chat, number);
-	} else {
-		leave(chat);
+		take_terminal(chat);
+		break;
+	case SIGTSTP:
+		give_terminal_back(chat);
+		signals_stop(number);
+		take_terminal(chat); /* it need not have stopped: nobody could continue it */
+		break;
+	case SIGWINCH:
+		typing_resize(chat->typing);
+		break;
+	default:
+		if (is_first(chat, number)) {
+			leave(chat);
+			break;
+		}
+		give_terminal_back(chat);
+		show_flush(&chat->show);
+		signals_die(number);
 	}
 }
 
@@ -140,7 +180,9 @@ static void on_state(struct tg_client *client, const struct tg_state_change *cha
 
 	switch (change->to) {
 	case TG_STATE_CONNECTING:
-		show_state(&chat->show, "connecting to %s as %s", chat->options->url,
+		/* Without its query, which may hold a token. */
+		show_state(&chat->show, "connecting to %.*s as %s",
+			(int)strcspn(chat->options->url, "?"), chat->options->url,
 			chat->options->user);
 		break;
 	case TG_STATE_CONNECTED:
@@ -284,7 +326,8 @@ static int wait_for(struct chat *chat, struct pollfd set[WAIT_COUNT], bool wants
 		(struct pollfd){.fd = wants_input ? chat->input->fd : -1, .events = POLLIN};
 	set[WAIT_OUT] = (struct pollfd){.fd = output_len(out) ? out->fd : -1, .events = POLLOUT};
 	set[WAIT_ERR] = (struct pollfd){.fd = output_len(err) ? err->fd : -1, .events = POLLOUT};
-	return poll(set, WAIT_COUNT, -1) < 0 && errno != EINTR ? -errno : 0;
+	const int limit_ms = has_to_look(chat) ? LOOK_MS : -1;
+	return poll(set, WAIT_COUNT, limit_ms) < 0 && errno != EINTR ? -errno : 0;
 }
 
 static void check_output(struct chat *chat)
@@ -302,9 +345,11 @@ static int run(struct chat *chat)
 
 	while (err == 0 && !is_over(chat)) {
 		struct input_line line;
-		const bool wants_input = !chat->is_leaving && !chat->input->is_at_end &&
-					 !chat->delivery.is_in_flight &&
-					 !input_peek(chat->input, &line);
+		const bool wants_input = chat->typing
+						 ? typing_wants_input(chat->typing)
+						 : !chat->is_leaving && !chat->input->is_at_end &&
+							   !chat->delivery.is_in_flight &&
+							   !input_peek(chat->input, &line);
 		err = wait_for(chat, set, wants_input);
 		if (err < 0) {
 			break;
@@ -315,36 +360,19 @@ static int run(struct chat *chat)
 		if (set[WAIT_CLIENT].revents) {
 			tg_client_process(chat->client);
 		}
-		if (set[WAIT_INPUT].revents) {
+		if (set[WAIT_INPUT].revents && chat->typing) {
+			typing_read(chat->typing);
+		} else if (set[WAIT_INPUT].revents) {
 			input_read(chat->input);
+		}
+		if (has_to_look(chat)) {
+			take_terminal(chat);
 		}
 		say(chat);
 		show_flush(&chat->show);
 		check_output(chat);
 	}
 	return err;
-}
-
-/* Signals come by a descriptor; a write to a pipe that nobody reads is an error like others. */
-static int open_signals(int *ret_fd)
-{
-	sigset_t set;
-
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGCONT);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0) {
-		return -errno;
-	}
-	const int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (fd < 0) {
-		return -errno;
-	}
-	*ret_fd = fd;
-	return 0;
 }
 
 static int open_input(size_t line_max, struct input **ret_input)
@@ -389,13 +417,16 @@ enum chat_exit chat_run(struct tg_client *client, const struct chat_options *opt
 	};
 	const size_t line_max = options->uses_packets ? DELIVERY_PACKET_MAX : DELIVERY_TEXT_MAX;
 	enum chat_exit code = CHAT_EXIT_LOCAL;
-	int err = open_signals(&chat.signal_fd);
+	int err = show_init(&chat.show);
 
 	if (err == 0) {
-		err = show_init(&chat.show);
+		err = open_input(line_max, &chat.input);
+	}
+	if (err == 0 && typing_is_possible(chat.input, &chat.show)) {
+		err = typing_create(chat.input, &chat.show, &chat.typing);
 	}
 	if (err == 0) {
-		err = open_input(line_max, &chat.input);
+		err = signals_open(chat.typing != NULL, &chat.signal_fd);
 	}
 	if (err < 0) {
 		goto fail;
@@ -407,9 +438,10 @@ enum chat_exit chat_run(struct tg_client *client, const struct chat_options *opt
 		.uses_packets = options->uses_packets,
 	};
 	follow(&chat);
+	take_terminal(&chat);
 	const enum tg_status status = tg_client_connect(client);
 	if (status != TG_OK) {
-		show_error(&chat.show, "%s", tg_status_text(status));
+		show_error(&chat.show, "%s (%s)", tg_status_text(status), tg_client_detail(client));
 		goto done;
 	}
 	err = run(&chat);
@@ -422,8 +454,12 @@ enum chat_exit chat_run(struct tg_client *client, const struct chat_options *opt
 fail:
 	fprintf(stderr, "tidegate-chat: %s\n", strerror(-err));
 done:
-	close(chat.signal_fd);
+	give_terminal_back(&chat);
+	if (chat.signal_fd >= 0) {
+		close(chat.signal_fd);
+	}
 	show_finish(&chat.show);
+	typing_destroy(chat.typing);
 	free(chat.input);
 	return code;
 }

@@ -119,7 +119,8 @@ bool delivery_finish(struct delivery *delivery)
 	struct pollfd ready = {.fd = input->fd, .events = POLLIN};
 	struct input_line line;
 
-	if (!input->is_at_end && !input_peek(input, &line) && poll(&ready, 1, 0) > 0) {
+	if (!input->is_fed && !input->is_at_end && !input_peek(input, &line) &&
+		poll(&ready, 1, 0) > 0) {
 		input_read(input);
 	}
 	input->is_at_end = true; /* a line without an end counts */

@@ -4,7 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
-void input_read(struct input *input)
+#include "../../proto/assert.h"
+
+static void make_space(struct input *input)
 {
 	if (input->begin > 0) {
 		memmove(input->data, input->data + input->begin, input->end - input->begin);
@@ -12,15 +14,35 @@ void input_read(struct input *input)
 		input->scanned -= input->begin;
 		input->begin = 0;
 	}
+}
+
+void input_note_end(struct input *input, int error)
+{
+	if (error == EAGAIN || error == EINTR) {
+		return;
+	}
+	/* EIO: a terminal that was hung up. */
+	input->error = error == EIO ? 0 : -error;
+	input->is_at_end = true;
+}
+
+void input_put_line(struct input *input, const char *line, size_t len)
+{
+	ASSERT(len < input_space(input));
+	make_space(input);
+	memcpy(input->data + input->end, line, len);
+	input->end += len;
+	input->data[input->end++] = '\n';
+}
+
+void input_read(struct input *input)
+{
+	make_space(input);
 	const ssize_t len = read(input->fd, input->data + input->end, INPUT_SIZE - input->end);
 	if (len > 0) {
 		input->end += (size_t)len;
-	} else if (len == 0) {
-		input->is_at_end = true;
-	} else if (errno != EAGAIN && errno != EINTR) {
-		/* A terminal that was hung up. */
-		input->error = errno == EIO ? 0 : -errno;
-		input->is_at_end = true;
+	} else {
+		input_note_end(input, len < 0 ? errno : 0);
 	}
 }
 

@@ -16,6 +16,7 @@ struct input {
 	int fd;           /* borrowed */
 	size_t line_max;  /* bytes of a line, its end not counted; less than INPUT_SIZE */
 	bool is_tty;      /* a terminal */
+	bool is_fed;      /* its lines are put in, `fd` is not read here */
 	bool is_at_end;   /* nothing more will come */
 	int error;        /* that of the read that failed, negative; 0: none */
 	bool is_too_long; /* the beginning of the first line was thrown away */
@@ -35,6 +36,18 @@ struct input_line {
 
 /* Reads once. To be called when poll(2) says so and there is no line. */
 void input_read(struct input *input);
+
+/* A read has ended with 0 or with `error`, an errno: nothing more will come, or nothing now. */
+void input_note_end(struct input *input, int error);
+
+/* Bytes that can be put in. */
+static inline size_t input_space(const struct input *input)
+{
+	return INPUT_SIZE - (input->end - input->begin);
+}
+
+/* Puts a line behind the others, for which there has to be space, with its end. */
+void input_put_line(struct input *input, const char *line, size_t len);
 
 /* The first line, which stays there; the last one need not have an end. False: there is none yet,
  * or, at the end, none any more. */

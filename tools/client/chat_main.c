@@ -1,5 +1,6 @@
 /* tidegate-chat: a terminal, or a script, as a user of a gateway. */
 #include <fcntl.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -22,6 +23,8 @@ int main(int argc, char **argv)
 	struct tg_client *client = NULL;
 
 	fill_descriptors();
+	/* For the widths of characters: what is said is UTF-8, whatever the locale. */
+	setlocale(LC_CTYPE, "C.UTF-8");
 	enum tg_status status = tg_client_create(&client);
 	if (status == TG_OK) {
 		status = chat_options_parse(argc, argv, client, &options);

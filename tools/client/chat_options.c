@@ -64,7 +64,7 @@ static const char doc[] =
 	"written to the output."
 	"\v"
 	"Ctrl-D, or the end of the input, logs out when everything has been sent; Ctrl-C logs out now, "
-	"a second one ends at once. Messages go to standard output; states and errors to standard error, "
+	"a second one ends at once. On a terminal the arrow keys edit the line and bring back older ones. Messages go to standard output; states and errors to standard error, "
 	"in colour on a terminal unless NO_COLOR is set.\n"
 	"\n"
 	"Examples:\n"
@@ -140,12 +140,13 @@ static void set_url(struct argp_state *state, struct parse *parse, const char *u
 
 	if (status == TG_ERR_ARGUMENT) {
 		argp_error(state,
-			"--address: \"%s\" is not an address: ws://HOST[:PORT][/PATH] or unix:PATH",
-			url);
+			"--address: \"%.*s\" is not an address: ws://HOST[:PORT][/PATH] or "
+			"unix:PATH",
+			(int)strcspn(url, "?"), url);
 	} else if (strncasecmp(url, "ws:", 3) != 0 && strncasecmp(url, "unix:", 5) != 0) {
 		argp_error(state,
-			"--address: \"%s\" is neither ws:// nor unix:, and nothing else is spoken",
-			url);
+			"--address: \"%.*s\" is neither ws:// nor unix:, and nothing else is spoken",
+			(int)strcspn(url, "?"), url);
 	}
 	parse->status = status;
 	parse->options->url = url;

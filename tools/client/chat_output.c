@@ -30,12 +30,16 @@ static int open_anew(int fd)
 	return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
+static bool is_term_smart(void)
+{
+	const char *term = getenv("TERM");
+	return !term || strcmp(term, "dumb") != 0;
+}
+
 static bool wants_colours(void)
 {
 	const char *no_color = getenv("NO_COLOR");
-	const char *term = getenv("TERM");
-
-	return !(no_color && *no_color) && !(term && strcmp(term, "dumb") == 0);
+	return !no_color || !*no_color;
 }
 
 int output_init(struct output *output, int fd)
@@ -50,7 +54,8 @@ int output_init(struct output *output, int fd)
 		}
 	}
 	output->is_tty = isatty(fd);
-	output->is_coloured = output->is_tty && wants_colours();
+	output->is_smart = output->is_tty && is_term_smart();
+	output->is_coloured = output->is_smart && wants_colours();
 	return 0;
 }
 

@@ -13,9 +13,10 @@ enum {
 /* Owner:  the chat.
  * Shared: never. */
 struct output {
-	int fd;       /* one of its own; -1: none */
-	bool is_ours; /* nobody else uses its open file: it is non-blocking */
-	bool is_tty;  /* a terminal */
+	int fd;        /* one of its own; -1: none */
+	bool is_ours;  /* nobody else uses its open file: it is non-blocking */
+	bool is_tty;   /* a terminal */
+	bool is_smart; /* one that moves its cursor when told to */
 	bool is_coloured;
 	int error; /* of the write that failed, negative; 0: none. What comes later is dropped */
 	char *data;

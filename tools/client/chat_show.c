@@ -1,19 +1,16 @@
 #include "chat_show.h"
 
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
+
+#include "chat_glyph.h"
 
 #define COLOUR_ERROR "\033[31m"
 #define COLOUR_STATE "\033[33m"
 #define COLOUR_FROM  "\033[36m"
 #define COLOUR_OFF   "\033[0m"
-
-/* The kernel shows what is typed; a message goes over it. What was typed is still to be sent. */
-#define ERASE_LINE "\r\033[K"
 
 int show_init(struct show *show)
 {
@@ -22,7 +19,6 @@ int show_init(struct show *show)
 	if (err == 0) {
 		err = output_init(&show->err, STDERR_FILENO);
 	}
-	show->over_typing = isatty(STDIN_FILENO);
 	return err;
 }
 
@@ -34,43 +30,18 @@ void show_finish(struct show *show)
 
 /* --- escapes --------------------------------------------------------------------------------- */
 
-/* Reads one character of valid UTF-8; returns its bytes. */
-static size_t read_character(const char *text, size_t len, uint32_t *ret_code)
+static void put_escape(struct output *output, const struct glyph *glyph)
 {
-	const uint8_t first = (uint8_t)text[0];
-	const size_t size = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+	const unsigned code = glyph->code;
 
-	if (size == 1 || size > len) {
-		*ret_code = first;
-		return 1;
-	}
-	uint32_t code = first & (0x7fu >> size);
-	for (size_t i = 1; i < size; i++) {
-		code = code << 6 | ((uint8_t)text[i] & 0x3f);
-	}
-	*ret_code = code;
-	return size;
-}
-
-/* Controls (C0 but for the tab, DEL, C1), line and paragraph separators, and what turns the
- * direction of writing, with which a text could take the look of another. */
-static bool is_harmful(uint32_t code)
-{
-	return (code < 0x20 && code != '\t') || (code >= 0x7f && code < 0xa0) || code == 0x61c ||
-	       code == 0x200e || code == 0x200f || (code >= 0x2028 && code <= 0x202e) ||
-	       (code >= 0x2066 && code <= 0x2069);
-}
-
-static void put_escape(struct output *output, uint32_t code)
-{
 	if (code == '\n') {
 		output_text(output, "\\n");
 	} else if (code == '\r') {
 		output_text(output, "\\r");
-	} else if (code < 0x80) {
-		output_format(output, "\\x%02x", (unsigned)code);
+	} else if (glyph->len == 1) {
+		output_format(output, "\\x%02x", code);
 	} else {
-		output_format(output, "\\u%04x", (unsigned)code);
+		output_format(output, "\\u%04x", code);
 	}
 }
 
@@ -79,16 +50,15 @@ static void put_escaped(struct output *output, const char *text, size_t len)
 	size_t clean = 0; /* bytes before `at` that go out as they are */
 
 	for (size_t at = 0; at < len;) {
-		uint32_t code;
-		const size_t size = read_character(text + at, len - at, &code);
-		if (is_harmful(code)) {
+		const struct glyph glyph = glyph_at(text + at, len - at);
+		if (glyph.is_harmful) {
 			output_put(output, text + at - clean, clean);
-			put_escape(output, code);
+			put_escape(output, &glyph);
 			clean = 0;
 		} else {
-			clean += size;
+			clean += glyph.len;
 		}
-		at += size;
+		at += glyph.len;
 	}
 	output_put(output, text + len - clean, clean);
 }
@@ -98,10 +68,10 @@ static void put_escaped(struct output *output, const char *text, size_t len)
 /* Keeps the order of what goes to the same terminal by two ways. */
 static struct output *begin_line(struct show *show, struct output *output)
 {
-	output_flush(output == &show->out ? &show->err : &show->out);
-	if (show->over_typing && output->is_tty) {
-		output_text(output, ERASE_LINE);
+	if (output->is_tty) {
+		prompt_hide(&show->prompt);
 	}
+	output_flush(output == &show->out ? &show->err : &show->out);
 	return output;
 }
 
@@ -175,8 +145,22 @@ void show_note(struct show *show, const char *text)
 	output_flush(err);
 }
 
+void show_typed(struct show *show, const char *text, size_t len)
+{
+	struct output *screen = begin_line(show, show->prompt.output);
+
+	output_text(screen, PROMPT_MARK);
+	put_escaped(screen, text, len);
+	output_text(screen, "\n");
+}
+
+/* Not behind what is held up: it would be old when it came. */
 void show_flush(struct show *show)
 {
 	output_flush(&show->out);
 	output_flush(&show->err);
+	if (show->prompt.is_on && output_len(&show->out) == 0 && output_len(&show->err) == 0) {
+		prompt_show(&show->prompt);
+		output_flush(show->prompt.output);
+	}
 }

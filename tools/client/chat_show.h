@@ -5,15 +5,16 @@
 #include <stdbool.h>
 
 #include "chat_output.h"
+#include "chat_prompt.h"
 #include "tidegate-client.h"
 
 /* Owner:  the chat.
  * Shared: never. */
 struct show {
-	struct output out; /* messages */
-	struct output err; /* everything else */
-	bool is_quiet;     /* shows no states */
-	bool over_typing;  /* somebody may be typing on the terminal that is written to */
+	struct output out;    /* messages */
+	struct output err;    /* everything else */
+	bool is_quiet;        /* shows no states */
+	struct prompt prompt; /* on `out`; off unless somebody types */
 };
 
 /* Opens standard output and standard error. Errors: of dup(2). */
@@ -33,7 +34,10 @@ void show_error(struct show *show, const char *format, ...) __attribute__((forma
 /* A line for logs, as it is. */
 void show_note(struct show *show, const char *text);
 
-/* Writes what can be written without waiting. */
+/* What was typed on the screen, as it is left there: behind the mark of the prompt, escaped. */
+void show_typed(struct show *show, const char *text, size_t len);
+
+/* Writes what can be written without waiting, and the prompt below it. */
 void show_flush(struct show *show);
 
 #endif

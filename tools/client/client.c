@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../proto/query.h"
+#include "../../proto/user_name.h"
 #include "build_config.h"
 #include "clock.h"
 #include "orders.h"
@@ -101,6 +103,7 @@ static void free_client(struct tg_client *client)
 		transport_part(&client->transport);
 	}
 	transport_finish(&client->transport);
+	socket_memory_finish(&client->sockets);
 	login_finish(&client->login);
 	if (client->timer_fd >= 0) {
 		close(client->timer_fd);
@@ -147,7 +150,7 @@ enum tg_status tg_client_create(struct tg_client **ret_client)
 				.connect_timeout_ms = 5000,
 				.close_timeout_ms = 1500,
 				.probe_timeout_ms = 5000,
-				.reconnect_attempts = 10,
+				.reconnect_attempts = TG_ATTEMPTS_INFINITE,
 				.reconnect_min_ms = 2000,
 				.reconnect_max_ms = 10000,
 				.min_uptime_ms = 5000,
@@ -155,6 +158,7 @@ enum tg_status tg_client_create(struct tg_client **ret_client)
 			},
 		.io = socket_io,
 	};
+	client->io_data = &client->sockets;
 	login_init(&client->login, &client->listener);
 	enum tg_status status = open_descriptors(client);
 	if (status != TG_OK) {
@@ -259,6 +263,18 @@ static enum tg_status finish_call(struct tg_client *client, enum tg_status statu
 
 /* --- orders ---------------------------------------------------------------------------------- */
 
+/* Whether the user that the URL itself names may be one; without any, a token may hold it. */
+static bool has_fit_user(const struct url *url)
+{
+	char user[USER_NAME_MAX];
+	const char *query = strchr(url->target, '?');
+	const int len = query ? query_find((struct slice){query + 1, strlen(query + 1)},
+					SLICE("user"), user, sizeof(user))
+			      : -ENOENT;
+
+	return len == -ENOENT || (len >= 0 && user_name_is_valid(user, (size_t)len));
+}
+
 /* Copies the options. A login that changes nothing copies nothing either. */
 static enum tg_status connect_client(struct tg_client *client, uint64_t now_ms)
 {
@@ -271,15 +287,25 @@ static enum tg_status connect_client(struct tg_client *client, uint64_t now_ms)
 		return TG_OK;
 	}
 	if (!client->url) {
-		return TG_ERR_ARGUMENT;
+		return client_refuse(client, "there is no URL: tg_client_set_url()");
 	}
 	char *copy = strdup(client->url);
 	if (!copy) {
 		return TG_ERR_NO_MEMORY;
 	}
 	enum tg_status status = TG_ERR_ARGUMENT;
-	if (url_parse(copy, &url) < 0 ||
-		(client->io.open == socket_io.open && !socket_io_speaks(url.scheme))) {
+	if (url_parse(copy, &url) < 0) {
+		goto fail;
+	}
+	if (client->io.open == socket_io.open && !socket_io_speaks(url.scheme)) {
+		client_refuse(client,
+			"the URL is neither ws:// nor unix:, and no transport speaks another "
+			"scheme: tg_client_set_io()");
+		goto fail;
+	}
+	if (!client->user && !has_fit_user(&url)) {
+		client_refuse(client,
+			"the URL names a user, who has 1 to 64 bytes of UTF-8 " USER_NAME_RULE);
 		goto fail;
 	}
 	status = TG_ERR_NO_MEMORY;
@@ -376,7 +402,11 @@ enum tg_status tg_client_wait(struct tg_client *client, int max_ms)
 		return TG_OK;
 	}
 	if (poll(&waiting, 1, max_ms) < 0) {
-		return errno == EINTR ? TG_ERR_INTERRUPTED : TG_ERR_SYSTEM;
+		if (errno == EINTR) {
+			return TG_ERR_INTERRUPTED;
+		}
+		login_set_detail(&client->login, "poll(2) failed");
+		return TG_ERR_SYSTEM;
 	}
 	return tg_client_process(client);
 }
@@ -446,5 +476,7 @@ size_t tg_client_queued_len(const struct tg_client *client)
 void tg_client_stats(const struct tg_client *client, struct tg_stats *ret_stats, size_t size)
 {
 	const struct tg_stats *stats = &client->login.stats;
-	memcpy(ret_stats, stats, size < sizeof(*stats) ? size : sizeof(*stats));
+	const size_t known = size < sizeof(*stats) ? size : sizeof(*stats);
+	memcpy(ret_stats, stats, known);
+	memset((char *)ret_stats + known, 0, size - known); /* of a newer header */
 }

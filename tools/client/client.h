@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "login.h"
+#include "socket_io.h"
 #include "tidegate-client.h"
 #include "transport.h"
 
@@ -29,6 +30,7 @@ struct tg_client {
 	struct login_options options;
 	struct tg_io io;
 	void *io_data;
+	struct socket_memory sockets; /* the data of the library's own */
 
 	/* As they were at the last: what `transport` borrows. */
 	char *connected_url;
@@ -41,5 +43,9 @@ struct tg_client {
 	tg_auth_fn *on_auth;
 	void *user_data;
 };
+
+/* TG_ERR_ARGUMENT, with the words for tg_client_detail(). They hold nothing of what was given: a
+ * URL may hold a token. */
+enum tg_status client_refuse(struct tg_client *client, const char *detail);
 
 #endif

@@ -1,3 +1,4 @@
+#include <stddef.h>
 #include <string.h>
 
 #include "../../proto/user_name.h"
@@ -15,11 +16,18 @@ static enum tg_status replace(char **text, const char *by)
 	return text_replace(text, by) < 0 ? TG_ERR_NO_MEMORY : TG_OK;
 }
 
+enum tg_status client_refuse(struct tg_client *client, const char *detail)
+{
+	login_set_detail(&client->login, detail);
+	return TG_ERR_ARGUMENT;
+}
+
 enum tg_status tg_client_set_url(struct tg_client *client, const char *url)
 {
 	struct url parts;
 	if (!url || url_parse(url, &parts) < 0) {
-		return TG_ERR_ARGUMENT;
+		return client_refuse(
+			client, "the URL is neither ws://HOST[:PORT][/PATH][?QUERY] nor unix:PATH");
 	}
 	return replace(&client->url, url);
 }
@@ -27,7 +35,7 @@ enum tg_status tg_client_set_url(struct tg_client *client, const char *url)
 enum tg_status tg_client_set_user(struct tg_client *client, const char *user)
 {
 	if (user && !user_name_is_valid(user, strlen(user))) {
-		return TG_ERR_ARGUMENT;
+		return client_refuse(client, "a user has 1 to 64 bytes of UTF-8 " USER_NAME_RULE);
 	}
 	return replace(&client->user, user);
 }
@@ -35,7 +43,7 @@ enum tg_status tg_client_set_user(struct tg_client *client, const char *user)
 enum tg_status tg_client_set_token(struct tg_client *client, const char *token)
 {
 	if (token && (!*token || strlen(token) > TOKEN_MAX)) {
-		return TG_ERR_ARGUMENT;
+		return client_refuse(client, "a token has 1 to 2048 bytes");
 	}
 	return replace(&client->token, token);
 }
@@ -56,7 +64,7 @@ enum tg_status tg_client_set_connect_timeout_ms(
 	struct tg_client *client, uint32_t connect_timeout_ms)
 {
 	if (connect_timeout_ms == 0) {
-		return TG_ERR_ARGUMENT;
+		return client_refuse(client, "the connect time-out is 1 ms or more");
 	}
 	client->options.connect_timeout_ms = connect_timeout_ms;
 	return TG_OK;
@@ -71,7 +79,7 @@ enum tg_status tg_client_set_close_timeout_ms(struct tg_client *client, uint32_t
 enum tg_status tg_client_set_probe_timeout_ms(struct tg_client *client, uint32_t probe_timeout_ms)
 {
 	if (probe_timeout_ms == 0) {
-		return TG_ERR_ARGUMENT;
+		return client_refuse(client, "the time-out of a probe is 1 ms or more");
 	}
 	client->options.probe_timeout_ms = probe_timeout_ms;
 	return TG_OK;
@@ -80,7 +88,7 @@ enum tg_status tg_client_set_probe_timeout_ms(struct tg_client *client, uint32_t
 enum tg_status tg_client_set_reconnect_attempts(struct tg_client *client, int attempts)
 {
 	if (attempts < TG_ATTEMPTS_INFINITE) {
-		return TG_ERR_ARGUMENT;
+		return client_refuse(client, "attempts are 0 or more, or TG_ATTEMPTS_INFINITE");
 	}
 	client->options.reconnect_attempts = attempts;
 	return TG_OK;
@@ -90,7 +98,7 @@ enum tg_status tg_client_set_reconnect_delay_ms(
 	struct tg_client *client, uint32_t min_ms, uint32_t max_ms)
 {
 	if (min_ms > max_ms) {
-		return TG_ERR_ARGUMENT;
+		return client_refuse(client, "the shortest delay is over the longest");
 	}
 	client->options.reconnect_min_ms = min_ms;
 	client->options.reconnect_max_ms = max_ms;
@@ -112,7 +120,7 @@ enum tg_status tg_client_set_retry_login(struct tg_client *client, bool retry_lo
 enum tg_status tg_client_set_send_queue_limit(struct tg_client *client, size_t limit)
 {
 	if (limit < TG_SEND_QUEUE_MIN) {
-		return TG_ERR_ARGUMENT;
+		return client_refuse(client, "the send queue has TG_SEND_QUEUE_MIN bytes or more");
 	}
 	client->options.send_queue_limit = limit;
 	return TG_OK;
@@ -122,14 +130,16 @@ enum tg_status tg_client_set_io(struct tg_client *client, const struct tg_io *io
 {
 	if (!io) {
 		client->io = socket_io;
-		client->io_data = NULL;
+		client->io_data = &client->sockets;
 		return TG_OK;
 	}
-	if (io->size < sizeof(*io) || !io->open || !io->connect || !io->read || !io->write ||
-		!io->fd || !io->events || !io->close) {
-		return TG_ERR_ARGUMENT;
+	if (io->size < offsetof(struct tg_io, error_text) || !io->open || !io->connect ||
+		!io->read || !io->write || !io->fd || !io->events || !io->close) {
+		return client_refuse(client, "a function of the transport is missing");
 	}
-	client->io = *io;
+	/* A caller of an older header knows less, one of a newer more. */
+	client->io = (struct tg_io){0};
+	memcpy(&client->io, io, io->size < sizeof(*io) ? io->size : sizeof(*io));
 	client->io_data = data;
 	return TG_OK;
 }

@@ -195,6 +195,11 @@ int login_set_request(struct login *login, const char *target, const char *autho
 	return err == 0 && authority ? text_replace(&login->authority, authority) : err;
 }
 
+void login_set_detail(struct login *login, const char *detail)
+{
+	snprintf(login->detail, sizeof(login->detail), "%s", detail);
+}
+
 void login_begin(struct login *login, const struct login_options *options, uint64_t now_ms)
 {
 	if (login->state == TG_STATE_CLOSING) {
@@ -262,7 +267,7 @@ bool login_ask_for_token(struct login *login, uint64_t now_ms)
 
 static void put_error(struct login *login, const struct ending *ending)
 {
-	snprintf(login->detail, sizeof(login->detail), "%s", ending->detail);
+	login_set_detail(login, ending->detail);
 	notices_put_error(&login->notices, &(struct tg_error){
 						   .status = ending->verdict.status,
 						   .detail = login->detail,

@@ -121,6 +121,9 @@ void login_leave(struct login *login, uint64_t now_ms);
  * asked for. */
 void login_hasten(struct login *login, uint64_t now_ms);
 
+/* What went wrong with an order or an option, until something else does; copied. */
+void login_set_detail(struct login *login, const char *detail);
+
 /* --- transitions: the line ------------------------------------------------------------------- */
 
 /* Begins an attempt; the line there is, if any, is cut. */

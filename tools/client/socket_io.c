@@ -11,13 +11,25 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "lookup.h"
+
+enum {
+	/* The time-outs of an address that a lookup may take: a resolver asks its second server
+	 * after five seconds. */
+	LOOKUP_TURNS = 3,
+};
+
 /* Owner:  whoever opened it.
  * Shared: never.
  * Freed:  socket_close. */
 struct socket_line {
+	struct socket_memory *memory;
 	int fd;                /* -1: no address is being tried */
 	int error;             /* of the last address that failed; 0: none has */
-	struct addrinfo *list; /* of TCP, from the resolver */
+	const char *text;      /* of what failed, where no errno says it; static, or NULL */
+	struct lookup *lookup; /* of a host that is a name, until it is answered */
+	unsigned turns;        /* time-outs it has had */
+	struct addrinfo *list; /* of TCP */
 	struct addrinfo *next; /* to be tried */
 	struct addrinfo local; /* of a Unix socket: the one there is */
 	struct sockaddr_un path;
@@ -28,24 +40,40 @@ bool socket_io_speaks(const char *scheme)
 	return strcmp(scheme, "ws") == 0 || strcmp(scheme, "unix") == 0;
 }
 
-/* The resolver is not asked for what is an address already, so that it cannot block. */
-static int resolve(const struct tg_target *target, struct addrinfo **ret_list)
+void socket_memory_finish(struct socket_memory *memory)
 {
-	struct addrinfo hints = {
+	lookup_destroy(&memory->lookup);
+}
+
+static int ask_resolver(struct socket_line *line, const struct tg_target *target)
+{
+	struct socket_memory *memory = line->memory;
+
+	if (memory->lookup && lookup_is_for(memory->lookup, target->host, target->service) &&
+		(memory->is_timely || !lookup_is_answered(memory->lookup))) {
+		line->lookup = memory->lookup;
+		memory->lookup = NULL;
+		return 0;
+	}
+	socket_memory_finish(memory);
+	return lookup_create(target->host, target->service, &line->lookup);
+}
+
+/* Nobody is asked for what is an address already. */
+static int find_host(struct socket_line *line, const struct tg_target *target)
+{
+	const struct addrinfo hints = {
 		.ai_socktype = SOCK_STREAM,
 		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
 	};
-	if (getaddrinfo(target->host, target->service, &hints, ret_list) == 0) {
-		return 0;
-	}
-	hints.ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG;
-	switch (getaddrinfo(target->host, target->service, &hints, ret_list)) {
+	switch (getaddrinfo(target->host, target->service, &hints, &line->list)) {
 	case 0:
+		line->next = line->list;
 		return 0;
 	case EAI_MEMORY:
 		return -ENOMEM;
 	default:
-		return -EHOSTUNREACH;
+		return ask_resolver(line, target);
 	}
 }
 
@@ -75,14 +103,9 @@ static int socket_open(void *data, const struct tg_target *target, void **ret_li
 	if (!line) {
 		return -ENOMEM;
 	}
+	line->memory = data;
 	line->fd = -1;
-	int err;
-	if (target->path) {
-		err = use_path(line, target->path);
-	} else {
-		err = resolve(target, &line->list);
-		line->next = line->list;
-	}
+	const int err = target->path ? use_path(line, target->path) : find_host(line, target);
 	if (err < 0) {
 		free(line);
 		return err;
@@ -139,10 +162,37 @@ static int try_next(struct socket_line *line)
 	return line->error ? -line->error : -EHOSTUNREACH;
 }
 
+/* Returns -EINPROGRESS: the first address is being tried, or the resolver has more time. */
+static int await_lookup(struct socket_line *line, bool give_up)
+{
+	int error;
+
+	if (lookup_take(line->lookup, &error, &line->list)) {
+		lookup_destroy(&line->lookup);
+		if (error) {
+			line->text = gai_strerror(error);
+			return -ENODATA;
+		}
+		line->next = line->list;
+		return try_next(line);
+	}
+	if (!give_up) {
+		return -EAGAIN;
+	}
+	if (++line->turns < LOOKUP_TURNS) {
+		return -EINPROGRESS;
+	}
+	line->text = "the resolver did not answer in time";
+	return -ETIMEDOUT;
+}
+
 static int socket_connect(void *data, bool give_up)
 {
 	struct socket_line *line = data;
 
+	if (line->lookup) {
+		return await_lookup(line, give_up);
+	}
 	if (line->fd < 0) {
 		const int err = try_next(line);
 		return err == -EINPROGRESS ? -EAGAIN : err;
@@ -192,18 +242,35 @@ static ssize_t socket_write(void *data, const void *bytes, size_t len)
 static int socket_fd(const void *data)
 {
 	const struct socket_line *line = data;
-	return line->fd;
+	return line->lookup ? lookup_fd(line->lookup) : line->fd;
 }
 
 static short socket_events(const void *data, short wanted)
 {
+	const struct socket_line *line = data;
+	if (line->lookup) {
+		return POLLIN;
+	}
 	return wanted ? wanted : POLLOUT;
+}
+
+static const char *socket_error_text(const void *data)
+{
+	const struct socket_line *line = data;
+	return line->text;
 }
 
 static void socket_close(void *data)
 {
 	struct socket_line *line = data;
 
+	if (line->lookup) {
+		socket_memory_finish(line->memory);
+		*line->memory = (struct socket_memory){
+			.lookup = line->lookup,
+			.is_timely = line->turns == LOOKUP_TURNS,
+		};
+	}
 	drop_address(line, 0);
 	if (line->list) {
 		freeaddrinfo(line->list);
@@ -220,4 +287,5 @@ const struct tg_io socket_io = {
 	.fd = socket_fd,
 	.events = socket_events,
 	.close = socket_close,
+	.error_text = socket_error_text,
 };

@@ -14,7 +14,7 @@ const char *tg_status_text(enum tg_status status)
 	case TG_ERR_WOULD_BLOCK:
 		return "the send queue is full";
 	case TG_ERR_TOO_BIG:
-		return "the message is too big";
+		return "the message is over 64 KiB";
 	case TG_ERR_UTF8:
 		return "the text is not UTF-8";
 	case TG_ERR_NO_MEMORY:

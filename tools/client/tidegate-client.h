@@ -18,11 +18,15 @@
  *		if (tg_client_create(&client) != TG_OK) {
  *			return 1;
  *		}
- *		tg_client_set_url(client, "ws://127.0.0.1:8000");
- *		tg_client_set_user(client, "bob");
  *		tg_client_on_message(client, on_message);
- *		enum tg_status status = tg_client_run(client);
- *		fprintf(stderr, "%s\n", tg_status_text(status));
+ *		enum tg_status status = tg_client_set_url(client, "ws://127.0.0.1:8000");
+ *		if (status == TG_OK) {
+ *			status = tg_client_set_user(client, "bob");
+ *		}
+ *		if (status == TG_OK) {
+ *			status = tg_client_run(client);
+ *		}
+ *		fprintf(stderr, "%s (%s)\n", tg_status_text(status), tg_client_detail(client));
  *		tg_client_destroy(client);
  *		return status;
  *	}
@@ -40,10 +44,15 @@
  * follow CONNECTING. CLOSED is the end until the next tg_client_connect().
  *
  * Threads: a client is used by one thread at a time; different clients are independent. The library
- * has no globals, starts no thread, touches no signal, prints nothing and never ends the process.
+ * has no globals, touches no signal, prints nothing and never ends the process. For a host that is
+ * a name it starts a thread, since the system's resolver can only be waited for: one at a time for
+ *a client, which blocks all signals, calls no callback and ends when the resolver has answered, be
+ * the client still there or not. For an address in numbers there is none.
  *
- * Blocking: only tg_client_run() and tg_client_wait() wait. What else sends or connects may block
- * as long as the resolver takes for a host that is a name; addresses in numbers never block.
+ * Processes: a client belongs to the process that made it. A child of fork(2) must not use it, not
+ * even to destroy it, as both share its descriptors; exec(3) closes them.
+ *
+ * Blocking: only tg_client_run() and tg_client_wait() wait.
  *
  * Callbacks are called from inside tg_client_connect(), _logout(), _probe(), _process(), _wait(),
  * _run() and the tg_client_send_ functions. Every function may be called from them,
@@ -77,8 +86,8 @@ enum tg_status {
 	TG_ERR_STATE = 2,         /* not now: this would wait inside a callback */
 	TG_ERR_NOT_CONNECTED = 3, /* nothing can be sent now */
 	TG_ERR_WOULD_BLOCK = 4,   /* the send queue is full; on_writable tells when to go on */
-	TG_ERR_TOO_BIG = 5,       /* a message over 64 KiB, which the gateway would refuse */
-	TG_ERR_UTF8 = 6,          /* a text that is not UTF-8 */
+	TG_ERR_TOO_BIG = 5, /* a message over 64 KiB, for which the gateway would end the session */
+	TG_ERR_UTF8 = 6,    /* a text that is not UTF-8 */
 	TG_ERR_NO_MEMORY = 7,
 	TG_ERR_SYSTEM = 8,      /* the kernel refused something; tg_client_detail() has the words */
 	TG_ERR_INTERRUPTED = 9, /* a signal came while waiting; go on by calling again */
@@ -160,7 +169,7 @@ struct tg_message {
  * told by the state, which changes after this. */
 struct tg_error {
 	enum tg_status status;
-	const char *detail;   /* what exactly, NUL-terminated: "Connection refused", "HTTP 404" */
+	const char *detail;   /* what exactly, NUL-terminated: "HTTP 404"; tg_client_detail() */
 	int system_error;     /* errno, or 0 */
 	uint16_t http_status; /* of TG_ERR_REFUSED; else 0 */
 	uint16_t close_code;  /* sent or received, or 0 */
@@ -201,18 +210,20 @@ TG_API void tg_client_destroy(struct tg_client *client);
 
 /* Copied at tg_client_connect(): what is set later counts from the next one on. Callbacks alone
  * take effect at once. Strings are copied by the setter. Each returns TG_OK, TG_ERR_NO_MEMORY, or
- * TG_ERR_ARGUMENT for a value that cannot be, which leaves the option as it was. */
+ * TG_ERR_ARGUMENT for a value that cannot be, which leaves the option as it was; what is wrong with
+ * it is in tg_client_detail(). */
 
 /* Where the gateway is: ws://HOST[:PORT][/PATH][?QUERY] (port 80 unless told; an IPv6 address in
  * brackets), or unix:PATH. Required. Other schemes (wss://) need tg_client_set_io(). */
 TG_API enum tg_status tg_client_set_url(struct tg_client *client, const char *url);
 
 /* The user to log in as: 1 to 64 bytes of UTF-8 without control or direction characters, blanks at
- * the ends and "-- FROM ". It is percent-encoded into the query, behind what the URL has there.
- * NULL (the default): none is added. */
+ * the ends and "-- FROM ". It is percent-encoded into the query, in the place of a `user` that the
+ * URL has there. NULL (the default): the URL's stands. */
 TG_API enum tg_status tg_client_set_user(struct tg_client *client, const char *user);
 
-/* Sent as `token` in the query, percent-encoded; 1 to 2,048 bytes. NULL (the default): none. */
+/* Sent as `token` in the query, percent-encoded, in the place of the URL's; 1 to 2,048 bytes. NULL
+ * (the default): the URL's stands. */
 TG_API enum tg_status tg_client_set_token(struct tg_client *client, const char *token);
 
 /* A protocol Ping is sent when this long has passed since the last. Default 50,000; 0: never. */
@@ -223,8 +234,9 @@ TG_API enum tg_status tg_client_set_heartbeat_ms(struct tg_client *client, uint3
 TG_API enum tg_status tg_client_set_read_deadline_ms(
 	struct tg_client *client, uint32_t read_deadline_ms);
 
-/* Time for each address of the host to take the connection, and as long again for the answer to the
- * opening. 1 or more; default 5,000. */
+/* Time for each address of the host to take the connection, as long again for the answer to the
+ * opening, and three times as long for the resolver where the host is a name. 1 or more; default
+ * 5,000. */
 TG_API enum tg_status tg_client_set_connect_timeout_ms(
 	struct tg_client *client, uint32_t connect_timeout_ms);
 
@@ -242,8 +254,8 @@ enum {
 };
 
 /* Attempts to get a lost line back before the client closes; TG_ATTEMPTS_INFINITE: no end; 0: a
- * lost line is the end. Default 10. The count starts anew once a line has stood for the minimum
- * uptime. */
+ * lost line is the end. Default TG_ATTEMPTS_INFINITE: a program goes on for as long as it lives.
+ * The count starts anew once a line has stood for the minimum uptime. */
 TG_API enum tg_status tg_client_set_reconnect_attempts(struct tg_client *client, int attempts);
 
 /* Each attempt waits for a time drawn evenly from min_ms to max_ms, unless the gateway named one
@@ -308,8 +320,9 @@ TG_API void tg_client_on_auth(struct tg_client *client, tg_auth_fn *fn);
 /* Logs in: INIT or CLOSED to CONNECTING, and the dial begins. In CLOSING what is left of the old
  * line is cut first. In CONNECTING, CONNECTED and RECONNECTING it changes nothing and returns
  * TG_OK: there is one line only. A dial that fails is told by the callbacks, not here. Errors:
- * TG_ERR_ARGUMENT (no URL, or a scheme nobody speaks), TG_ERR_NO_MEMORY; TG_ERR_STATE: too often
- * inside of one callback; TG_ERR_DESTROYED. */
+ * TG_ERR_ARGUMENT (no URL, a scheme nobody speaks, or a user in it that cannot be one;
+ * tg_client_detail() says which), TG_ERR_NO_MEMORY; TG_ERR_STATE: too often inside of one callback;
+ * TG_ERR_DESTROYED. */
 TG_API enum tg_status tg_client_connect(struct tg_client *client);
 
 /* Logs out, whatever the state: messages queued and a Close 1000 are sent, then the client is
@@ -344,8 +357,9 @@ TG_API enum tg_status tg_client_send_packet(
 TG_API enum tg_status tg_client_run(struct tg_client *client);
 
 /* Waits until something is to be done, a signal comes, or `max_ms` have passed (-1: no limit), and
- * does what is to be done. TG_ERR_STATE from inside a callback. Errors: TG_ERR_INTERRUPTED,
- * TG_ERR_DESTROYED. */
+ * does what is to be done. Where there is nothing to wait for and no limit (INIT, or CLOSED and the
+ * last line gone) it returns TG_OK at once: a loop around it looks at tg_client_state().
+ * TG_ERR_STATE from inside a callback. Errors: TG_ERR_INTERRUPTED, TG_ERR_DESTROYED. */
 TG_API enum tg_status tg_client_wait(struct tg_client *client, int max_ms);
 
 /* For the loop of an application: the descriptor to watch for reading, and nothing else: sockets
@@ -371,7 +385,9 @@ TG_API enum tg_state tg_client_state(const struct tg_client *client);
 /* Why the client is CLOSED or RECONNECTING; TG_OK in the other states. */
 TG_API enum tg_status tg_client_status(const struct tg_client *client);
 
-/* What exactly went wrong last, NUL-terminated; "" for nothing. Valid until the next call. */
+/* What exactly went wrong last, with an option, an order or a line; NUL-terminated, "" for nothing.
+ * For a dial, whom it was for and why: "gate.example:80: Connection refused". Valid until the next
+ * call. */
 TG_API const char *tg_client_detail(const struct tg_client *client);
 
 /* Bytes of frames that wait for the transport. */
@@ -390,7 +406,8 @@ struct tg_stats {
 	uint32_t attempt; /* attempts since a line last stood for the minimum uptime, as it ended */
 };
 
-/* Counts since tg_client_create(). Writes the first `size` bytes: pass sizeof(*ret_stats). */
+/* Counts since tg_client_create(). Writes `size` bytes: pass sizeof(*ret_stats). What this library
+ * does not count is 0. */
 TG_API void tg_client_stats(
 	const struct tg_client *client, struct tg_stats *ret_stats, size_t size);
 
@@ -410,7 +427,7 @@ struct tg_io {
 	size_t size; /* sizeof(struct tg_io) of the caller */
 
 	/* Begins to connect and makes a line. `data` is that of tg_client_set_io(), `target` is
-	 * borrowed for the call. Only the resolver may block.
+	 * borrowed for the call. Does not block.
 	 * Errors: -EPROTONOSUPPORT for a scheme it does not speak; -EHOSTUNREACH with a name that
 	 * is not resolved; any other: unreachable. */
 	int (*open)(void *data, const struct tg_target *target, void **ret_line);
@@ -418,7 +435,9 @@ struct tg_io {
 	/* Goes on with it; called at least once, then when the descriptor is ready. `give_up`: the
 	 * address tried has had its time, take the next one.
 	 * Returns 0: connected (what TLS has to say included). -EAGAIN: not yet. -EINPROGRESS:
-	 * another address is being tried, its time begins. Otherwise: no address is left. */
+	 * another address is being tried, its time begins. Otherwise it has failed: -ENODATA: the
+	 * host's name was not resolved; -ETIMEDOUT: nobody answered in time; any other: no address
+	 * is left that takes the connection. */
 	int (*connect)(void *line, bool give_up);
 
 	/* Returns bytes, 0 (of read: the end), or a negative errno; -EAGAIN: not now. */
@@ -434,11 +453,15 @@ struct tg_io {
 
 	/* Cuts the line and frees it. Does not block. */
 	void (*close)(void *line);
+
+	/* Optional, as all that stands behind `close`. Why `connect` failed, where no errno has the
+	 * words: a resolver's, or those of TLS. Borrowed until `close`. NULL: errno says it. */
+	const char *(*error_text)(const void *line);
 };
 
 /* Replaces the transport from the next tg_client_connect() on. The table is copied; `data` is
  * borrowed for the client's life. NULL: back to the sockets of the library.
- * Errors: TG_ERR_ARGUMENT when a function is missing or `size` is too small. */
+ * Errors: TG_ERR_ARGUMENT when a function up to `close` is missing or `size` ends before it. */
 TG_API enum tg_status tg_client_set_io(
 	struct tg_client *client, const struct tg_io *io, void *data);
 

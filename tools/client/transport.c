@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 
 #include "wire.h"
@@ -34,6 +36,7 @@ static void unwatch(struct transport *transport)
 		/* It may have been closed already, which takes it out as well. */
 		epoll_ctl(transport->epoll_fd, EPOLL_CTL_DEL, transport->watched_fd, NULL);
 		transport->watched_fd = -1;
+		transport->is_watch_lasting = false;
 	}
 }
 
@@ -43,15 +46,16 @@ static void watch(struct transport *transport, int fd, short events)
 
 	if (fd != transport->watched_fd) {
 		unwatch(transport);
-	} else if (transport->is_connected && events == transport->watched_events) {
+	} else if (transport->is_watch_lasting && events == transport->watched_events) {
 		return;
 	}
-	/* While connecting, the same number may be another socket. */
+	/* While connecting, the same number may be another file. */
 	if (epoll_ctl(transport->epoll_fd, EPOLL_CTL_MOD, fd, &event) < 0) {
 		epoll_ctl(transport->epoll_fd, EPOLL_CTL_ADD, fd, &event);
 	}
 	transport->watched_fd = fd;
 	transport->watched_events = events;
+	transport->is_watch_lasting = transport->is_connected;
 }
 
 void transport_watch(struct transport *transport)
@@ -96,6 +100,42 @@ void transport_finish(struct transport *transport)
 	transport->buffer = NULL;
 }
 
+/* Writes whom a dial is for: HOST:PORT, the path of a socket, or HOST alone. */
+static void describe(const struct url *url, bool has_port, char *ret_text, size_t size)
+{
+	const bool is_ipv6 = strchr(url->host, ':') != NULL;
+
+	if (url->path) {
+		snprintf(ret_text, size, "%s", url->path);
+	} else if (has_port) {
+		snprintf(ret_text, size, is_ipv6 ? "[%s]:%s" : "%s:%s", url->host, url->service);
+	} else {
+		snprintf(ret_text, size, "%s", url->host);
+	}
+}
+
+/* `err` ended the dial; the transport may have better words for it. */
+static void tell_failure(struct transport *transport, uint32_t number, enum tg_status status,
+	int err, uint64_t now_ms)
+{
+	const bool is_unknown = status == TG_ERR_RESOLVE;
+	char whom[URL_HOST_MAX + URL_SERVICE_MAX + 4];
+	char words[NOTICE_TEXT_MAX] = "not known";
+	char detail[NOTICE_TEXT_MAX];
+	const char *why = NULL;
+
+	if (transport->line && transport->io.error_text) {
+		why = transport->io.error_text(transport->line);
+	}
+	if (!why) {
+		/* The GNU form, which returns the text. */
+		why = is_unknown ? words : strerror_r(-err, words, sizeof(words));
+	}
+	describe(&transport->url, !is_unknown, whom, sizeof(whom));
+	snprintf(detail, sizeof(detail), "%.90s: %.64s", whom, why);
+	wire_failed(transport->login, number, status, is_unknown ? 0 : -err, detail, now_ms);
+}
+
 static void open_line(struct transport *transport, uint32_t number, uint64_t now_ms)
 {
 	const struct tg_target target = {
@@ -108,10 +148,9 @@ static void open_line(struct transport *transport, uint32_t number, uint64_t now
 
 	transport->io = transport->next_io;
 	const int err = transport->io.open(transport->next_data, &target, &line);
-	if (err == -EHOSTUNREACH) {
-		wire_failed(transport->login, number, TG_ERR_RESOLVE, 0, now_ms);
-	} else if (err < 0) {
-		wire_failed(transport->login, number, TG_ERR_UNREACHABLE, -err, now_ms);
+	if (err < 0) {
+		tell_failure(transport, number,
+			err == -EHOSTUNREACH ? TG_ERR_RESOLVE : TG_ERR_UNREACHABLE, err, now_ms);
 	} else {
 		transport->line = line;
 		transport->number = number;
@@ -139,8 +178,11 @@ static bool connect_line(struct transport *transport, uint64_t now_ms)
 	if (err == -EAGAIN) {
 		return false;
 	}
-	wire_failed(login, transport->number,
-		err == -ETIMEDOUT ? TG_ERR_CONNECT_TIMEOUT : TG_ERR_UNREACHABLE, -err, now_ms);
+	tell_failure(transport, transport->number,
+		err == -ENODATA     ? TG_ERR_RESOLVE
+		: err == -ETIMEDOUT ? TG_ERR_CONNECT_TIMEOUT
+				    : TG_ERR_UNREACHABLE,
+		err, now_ms);
 	return true;
 }
 
@@ -183,9 +225,10 @@ static bool read_line(struct transport *transport, uint64_t now_ms)
 	if (got == 0) {
 		wire_ended(login, transport->number, now_ms);
 	} else if (got != -EAGAIN) {
-		wire_failed(login, transport->number, TG_ERR_LOST, (int)-got, now_ms);
+		wire_failed(login, transport->number, TG_ERR_LOST, (int)-got, NULL, now_ms);
 	} else if (transport->write_error) {
-		wire_failed(login, transport->number, TG_ERR_LOST, transport->write_error, now_ms);
+		wire_failed(login, transport->number, TG_ERR_LOST, transport->write_error, NULL,
+			now_ms);
 	}
 	return got != -EAGAIN;
 }

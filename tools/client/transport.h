@@ -30,7 +30,8 @@ struct transport {
 	int write_error; /* nothing more can be sent; what was received is read first */
 	int watched_fd;  /* -1: none */
 	short watched_events;
-	uint8_t *buffer; /* what is read goes here */
+	bool is_watch_lasting; /* since it is connected: the number stays the same file */
+	uint8_t *buffer;       /* what is read goes here */
 };
 
 /* Errors: -ENOMEM. */

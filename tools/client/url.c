@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../../proto/ascii.h"
+#include "../../proto/query.h"
 #include "../../proto/slice.h"
 
 enum {
@@ -187,11 +188,39 @@ static char *append_field(char *end, bool *has_query, const char *key, const cha
 	return end;
 }
 
+/* Whether a field of a query has that key, in whatever spelling: the gateway's own comparison. */
+static bool has_key(struct slice field, struct slice key)
+{
+	char value[1];
+	return query_find(field, key, value, 0) != -ENOENT;
+}
+
+/* Writes the fields of `query` that neither `user` nor `token` replaces, as they stand; returns the
+ * new end. */
+static char *append_others(
+	char *end, bool *has_query, struct slice query, const char *user, const char *token)
+{
+	while (query.len > 0) {
+		const struct slice field = slice_cut(&query, '&');
+		if (field.len == 0 || (user && has_key(field, SLICE("user"))) ||
+			(token && has_key(field, SLICE("token")))) {
+			continue;
+		}
+		*end++ = *has_query ? '&' : '?';
+		*has_query = true;
+		end = mempcpy(end, field.data, field.len);
+	}
+	*end = '\0';
+	return end;
+}
+
 int url_target(const char *target, const char *user, const char *token, char **ret_target)
 {
+	const size_t path_len = strcspn(target, "?");
 	const size_t size = 1 + strlen(target) + (user ? sizeof("&user=") + 3 * strlen(user) : 0) +
 			    (token ? sizeof("&token=") + 3 * strlen(token) : 0) + 1;
-	bool has_query = strchr(target, '?') != NULL;
+	struct slice query = {target + path_len, strlen(target + path_len)};
+	bool has_query = false;
 	char *joined = malloc(size);
 	char *end = joined;
 
@@ -201,7 +230,11 @@ int url_target(const char *target, const char *user, const char *token, char **r
 	if (*target != '/') {
 		*end++ = '/';
 	}
-	end = stpcpy(end, target);
+	end = mempcpy(end, target, path_len);
+	if (query.len > 0) {
+		slice_drop(&query, 1);
+	}
+	end = append_others(end, &has_query, query, user, token);
 	if (user) {
 		end = append_field(end, &has_query, "user", user);
 	}

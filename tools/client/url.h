@@ -28,7 +28,8 @@ struct url {
 int url_parse(const char *text, struct url *ret_url);
 
 /* Joins target, `user` and `token` (each may be NULL), percent-encoded, into the target of a
- * request: begins with a slash. `ret_target` is the caller's to free.
+ * request: begins with a slash. Each takes the place of what the target has under its key, in any
+ * spelling, so that the gateway never finds two. `ret_target` is the caller's to free.
  * Thread: any. Errors: -ENOMEM. */
 int url_target(const char *target, const char *user, const char *token, char **ret_target);
 

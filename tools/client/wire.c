@@ -222,16 +222,18 @@ void wire_opened(struct login *login, uint32_t line, uint64_t now_ms)
 	}
 }
 
-void wire_failed(
-	struct login *login, uint32_t line, enum tg_status status, int error, uint64_t now_ms)
+void wire_failed(struct login *login, uint32_t line, enum tg_status status, int error,
+	const char *detail, uint64_t now_ms)
 {
 	char text[NOTICE_TEXT_MAX] = "";
 
 	if (!login_is_current(login, line)) {
 		return;
 	}
-	/* The GNU form, which returns the text. */
-	const char *detail = error ? strerror_r(error, text, sizeof(text)) : tg_status_text(status);
+	if (!detail) {
+		/* The GNU form, which returns the text. */
+		detail = error ? strerror_r(error, text, sizeof(text)) : tg_status_text(status);
+	}
 	struct ending ending = login_ending_of(status, detail);
 	ending.system_error = error;
 	login_end_line(login, &ending, now_ms);

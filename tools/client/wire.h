@@ -26,9 +26,10 @@ void wire_trying(struct login *login, uint32_t line, uint64_t now_ms);
 void wire_opened(struct login *login, uint32_t line, uint64_t now_ms);
 
 /* It could not be connected, or broke. `status` says which of TG_ERR_RESOLVE, _UNREACHABLE,
- * _CONNECT_TIMEOUT or _LOST, `error` is an errno or 0. */
-void wire_failed(
-	struct login *login, uint32_t line, enum tg_status status, int error, uint64_t now_ms);
+ * _CONNECT_TIMEOUT or _LOST, `error` is an errno or 0. `detail` says to whom and why; it is copied;
+ * NULL: what `error` says. */
+void wire_failed(struct login *login, uint32_t line, enum tg_status status, int error,
+	const char *detail, uint64_t now_ms);
 
 /* The end of file. */
 void wire_ended(struct login *login, uint32_t line, uint64_t now_ms);
