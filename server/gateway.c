@@ -200,7 +200,7 @@ static int make_user_table(struct gateway *gateway)
 {
 	uint64_t files = machine_raise_files();
 	int err = user_table_create(
-		files < TABLE_AT_ONCE ? files : TABLE_AT_ONCE, &gateway->node.users);
+		files < TABLE_AT_ONCE ? files : TABLE_AT_ONCE, 1, &gateway->node.users);
 	return err ? complain_about("make the user table", err) : 0;
 }
 

@@ -47,11 +47,12 @@ static void on_user_back(struct admin_request *request)
 
 static void send_to_user(struct admin_request *request)
 {
-	handle_t handle;
-	int err = user_table_find(
-		request->context->node->users, request->name, request->name_len, &handle);
+	struct user_session found[USER_SESSIONS_MAX];
+	uint32_t count = user_table_find(
+		request->context->node->users, request->name, request->name_len, found);
+	handle_t handle = count > 0 ? found[count - 1].handle : 0;
 	/* The same as before: he is on his way out there. */
-	bool is_new = !err && (request->tries == 0 || handle != request->order.handle);
+	bool is_new = count > 0 && (request->tries == 0 || handle != request->order.handle);
 	if (!is_new || request->tries == TRIES_MAX) {
 		admin_answer_problem(&request->answer, ADMIN_PROBLEM_OFFLINE,
 			"nobody of that name is logged in");

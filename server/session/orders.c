@@ -13,14 +13,10 @@
 static struct conn *find(struct orders *orders, const struct order *order)
 {
 	struct conn *conn = conn_table_find(orders->conns->table, order->handle);
-	handle_t current;
 	if (!conn || conn->state != CONN_LIVE || !conn->user) {
 		return NULL;
 	}
-	bool is_current =
-		user_table_find(orders->users, order->name, order->name_len, &current) == 0 &&
-		current == order->handle;
-	return is_current ? conn : NULL;
+	return user_table_has(orders->users, conn->user) ? conn : NULL;
 }
 
 static uint64_t ms_since(const struct orders *orders, uint32_t tick)

@@ -112,7 +112,7 @@ static inline void rig_init(struct rig *rig, uint32_t worker_count)
 	assert_int_equal(node_init(&rig->node, worker_count, SERVING_MAIL_FANOUT), 0);
 	rig->node.fanout.backlog_limit = 1 << 20;
 	user_table_thread_begin();
-	assert_int_equal(user_table_create(16, &rig->node.users), 0);
+	assert_int_equal(user_table_create(16, 1, &rig->node.users), 0);
 	for (uint32_t i = 0; i < worker_count; i++) {
 		rig_init_worker(rig, i);
 	}

@@ -29,7 +29,10 @@ static struct order order_for(struct rig *rig, enum order_action action, const c
 		.name_len = strlen(user),
 	};
 	if (*user) {
-		user_table_find(rig->node.users, user, strlen(user), &order.handle);
+		struct user_session found[USER_SESSIONS_MAX];
+		if (user_table_find(rig->node.users, user, strlen(user), found) > 0) {
+			order.handle = found[0].handle;
+		}
 	}
 	return order;
 }

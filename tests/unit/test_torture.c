@@ -369,7 +369,7 @@ static int setup(void **state)
 	rig->node.places.max = SERVED;
 	rig->node.fanout.backlog_limit = 32768;
 	user_table_thread_begin();
-	assert_int_equal(user_table_create(64, &rig->node.users), 0);
+	assert_int_equal(user_table_create(64, 1, &rig->node.users), 0);
 	user_table_set_kick_limit(rig->node.users, KICK_LIMIT);
 	for (uint8_t i = 0; i < WORKERS; i++) {
 		assert_int_equal(
