@@ -1,0 +1,74 @@
+/* Who is in which room, for all workers: a lock-free hash table under RCU (liburcu's lfht) of
+ * rooms, each with a part for every worker that has members of it.
+ *
+ * A membership is a session's; counts and lists are of users, the first session in to the last one
+ * out. Who speaks and who hands out only read; who comes and goes takes one of some locks, by the
+ * room's name. A room exists while it has members. */
+#ifndef TIDEGATE_ROOMS_H
+#define TIDEGATE_ROOMS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../proto/slice.h"
+#include "room_part.h"
+
+struct rooms;
+struct room;
+
+/* `expected` rooms are provided for at once; more need rooms_housekeep. Errors: -ENOMEM. */
+int rooms_create(size_t expected, struct rooms **ret_rooms);
+
+/* Frees the table and nulls the giver's pointer; all rooms must be empty. Waits for those on their
+ * way out. *rooms may be NULL. Thread: registered. */
+void rooms_destroy(struct rooms **rooms);
+
+/* Lets the table grow with the rooms. From time to time. Thread: registered, one at a time. */
+void rooms_housekeep(struct rooms *rooms);
+
+/* Rooms that there are. Thread: any. */
+size_t rooms_count(const struct rooms *rooms);
+
+/* What a coming or going has changed. */
+struct room_change {
+	uint32_t users;    /* in the room now */
+	uint32_t said;     /* the number of what was said last */
+	bool is_of_a_user; /* the first session of its user, or the last */
+};
+
+/* A session becomes a member; the room is made if there is none. It must not be one yet, and must
+ * leave before it logs out. Thread: the worker of the entry, registered. Errors: -ENOMEM. */
+int room_enter(struct rooms *rooms, struct slice name, uint8_t worker, struct user_entry *entry,
+	struct room **ret_room, struct room_change *ret_change);
+
+/* A member is none any more, and the room may be gone. Thread: as above. */
+struct room_change room_leave(
+	struct rooms *rooms, struct room *room, uint8_t worker, const struct user_entry *entry);
+
+/* --- of a room that the caller's worker has a member of, or under RCU --- */
+
+struct slice room_name(const struct room *room);
+uint32_t room_hash(const struct room *room);
+uint32_t room_users(const struct room *room);
+uint32_t room_sessions(const struct room *room);
+
+/* The number of something that is said now. Thread: any. */
+uint32_t room_say(struct room *room);
+
+/* Marks those workers in a set of 256 that have members. Thread: registered. */
+void room_mark_workers(struct room *room, uint64_t workers[4]);
+
+/* The part of a worker in the room of that name, if it has members there: it stays as long as the
+ * worker does not change it itself. `hash` is room_hash(). Thread: that worker, registered. */
+const struct room_part *rooms_part_of(
+	struct rooms *rooms, struct slice name, uint32_t hash, uint8_t worker);
+
+/* The names of users in a room behind `after`, in the order of their bytes, at most `most`. They
+ * are handed to `take` one by one, and may be used until it returns. Thread: as room_leave. Returns
+ * whether there are no more behind them. */
+bool room_list(struct rooms *rooms, struct room *room, struct slice after, uint32_t most,
+	void (*take)(void *context, struct slice user), void *context);
+
+#endif
