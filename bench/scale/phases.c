@@ -124,7 +124,7 @@ static handle_t log_in(struct scale *scale, uint32_t worker, uint32_t user)
 static uint64_t housekeep(struct scale *scale)
 {
 	uint64_t begin = measure_process_ns();
-	user_table_housekeep(scale->simulation.node.users);
+	node_housekeep(&scale->simulation.node);
 	return measure_process_ns() - begin;
 }
 

@@ -39,7 +39,7 @@ void simulation_init(struct simulation *simulation, uint32_t worker_count, size_
 	CHECK(node_init(node, worker_count, SERVING_MAIL_FANOUT) == 0);
 	node->fanout.backlog_limit = config.tx_queue_limit / 2;
 	user_table_thread_begin();
-	CHECK(user_table_create(expected, 1, &node->users) == 0);
+	CHECK(node_make_tables(node, expected, 1) == 0);
 	for (uint32_t i = 0; i < worker_count; i++) {
 		init_worker(simulation, i, &config);
 	}
@@ -188,7 +188,6 @@ void simulation_finish(struct simulation *simulation)
 	CHECK(budget_used(&simulation->node.budget) == 0);
 	CHECK(simulation->node.fanout.backlog == 0);
 	CHECK(user_table_count(simulation->node.users) == 0);
-	user_table_destroy(&simulation->node.users);
 	node_finish(&simulation->node);
 	user_table_thread_end();
 	free(simulation->workers);

@@ -18,22 +18,30 @@ enum {
 /* --- from the pool and back --------------------------------------------------------------------
  */
 
+static void clear(struct batch *batch)
+{
+	batch->count = 0;
+	batch->announced = 0;
+	batch->senders = 0;
+	batch->aimed = 0;
+}
+
 static int make_batch(struct batch_pool *pool, enum budget_kind kind, uint32_t bytes,
 	uint32_t messages, struct batch **ret_batch)
 {
 	size_t mails_end = sizeof(struct batch) + pool->node->worker_count * sizeof(struct mail);
+	size_t messages_end = mails_end + messages * sizeof(struct batch_message);
 	struct buf *buf;
 	int err = buf_create(pool->node->budget, kind,
-		mails_end + messages * sizeof(struct batch_message), bytes, &buf);
+		messages_end + messages * sizeof(struct batch_target), bytes, &buf);
 	if (err) {
 		return err;
 	}
 	struct batch *batch = (struct batch *)buf;
 	batch->messages = (struct batch_message *)((uint8_t *)batch + mails_end);
+	batch->targets = (struct batch_target *)((uint8_t *)batch + messages_end);
 	batch->messages_max = messages;
-	batch->count = 0;
-	batch->announced = 0;
-	batch->senders = 0;
+	clear(batch);
 	*ret_batch = batch;
 	return 0;
 }
@@ -50,9 +58,7 @@ static int find_or_make(struct batch_pool *pool, struct batch **slots, int slot_
 			struct batch *batch = slots[i];
 			buf_ref(&batch->buf);
 			batch->buf.len = 0;
-			batch->count = 0;
-			batch->announced = 0;
-			batch->senders = 0;
+			clear(batch);
 			*ret_batch = batch;
 			return 0;
 		}
@@ -94,6 +100,11 @@ static void move_to(struct batch *to, struct batch **batch)
 	to->count = from->count;
 	to->announced = from->announced;
 	to->senders = from->senders;
+	to->aimed = from->aimed;
+	if (from->aimed > 0) {
+		memcpy(to->targets, from->targets, from->count * sizeof(*from->targets));
+		memcpy(to->workers, from->workers, sizeof(from->workers));
+	}
 	batch_unref(batch);
 	*batch = to;
 }
@@ -153,9 +164,18 @@ void batch_unref(struct batch **batch)
 
 void batch_share(struct batch *batch, struct fanout_node *node)
 {
-	atomic_store_explicit(&batch->unfinished, node->worker_count, memory_order_relaxed);
-	atomic_fetch_add_explicit(&batch->buf.refs, node->worker_count, memory_order_relaxed);
-	atomic_fetch_add_explicit(&node->backlog, batch->buf.len, memory_order_relaxed);
+	uint32_t count = node->worker_count;
+	if (!batch_is_for_all(batch)) {
+		count = 0;
+		for (int i = 0; i < 4; i++) {
+			count += (uint32_t)__builtin_popcountll(batch->workers[i]);
+		}
+	}
+	/* One that nobody hears is in no backlog. */
+	size_t bytes = count > 0 ? batch->buf.len : 0;
+	atomic_store_explicit(&batch->unfinished, count, memory_order_relaxed);
+	atomic_fetch_add_explicit(&batch->buf.refs, count, memory_order_relaxed);
+	atomic_fetch_add_explicit(&node->backlog, bytes, memory_order_relaxed);
 }
 
 void batch_finish(struct fanout_node *node, struct batch **batch)
@@ -187,6 +207,9 @@ static struct batch_message *note_message(struct batch *batch, const uint8_t *en
 	message->begin = batch->buf.len;
 	message->end = (uint32_t)(end - batch->buf.data);
 	batch->buf.len = message->end;
+	if (batch->aimed > 0) {
+		batch->targets[batch->count - 1].aim = BATCH_TO_ALL;
+	}
 	return message;
 }
 
@@ -220,6 +243,42 @@ void batch_put_frame(
 	batch->announced++;
 }
 
+size_t batch_aimed_frame_len(size_t payload_len, size_t name_len)
+{
+	payload_len += PACKET_HEADER_LEN;
+	return frame_header_len(payload_len) + payload_len + name_len;
+}
+
+uint8_t *batch_put_packet(struct batch *batch, uint16_t command, size_t payload_len,
+	const struct batch_user *sender, size_t sender_at)
+{
+	uint8_t *at = batch->buf.data + batch->buf.len;
+	at += frame_header_write(at, FRAME_BINARY, PACKET_HEADER_LEN + payload_len, NULL);
+	packet_header_write(at, command, (uint32_t)payload_len);
+	at += PACKET_HEADER_LEN;
+	struct batch_message *message = note_message(batch, at + payload_len);
+	message->sender_at = (uint32_t)(at + sender_at - batch->buf.data);
+	message->sender_hash = sender->hash;
+	message->sender_len = sender->name_len;
+	return at;
+}
+
+void batch_aim(struct batch *batch, struct batch_target target, struct slice name)
+{
+	if (batch->aimed == 0) {
+		memset(batch->workers, 0, sizeof(batch->workers));
+		for (uint32_t i = 0; i + 1 < batch->count; i++) {
+			batch->targets[i].aim = BATCH_TO_ALL;
+		}
+	}
+	batch->aimed++;
+	target.name_at = batch->buf.len;
+	target.name_len = (uint8_t)name.len;
+	memcpy(batch->buf.data + batch->buf.len, name.data, name.len);
+	batch->buf.len += (uint32_t)name.len;
+	batch->targets[batch->count - 1] = target;
+}
+
 /* --- leaving the sender out --------------------------------------------------------------------
  */
 
@@ -229,6 +288,11 @@ static bool is_from(const struct batch *batch, const struct batch_message *messa
 	return message->sender_len > 0 && message->sender_hash == user->hash &&
 	       message->sender_len == user->name_len &&
 	       memcmp(batch->buf.data + message->sender_at, user->name, user->name_len) == 0;
+}
+
+bool batch_is_from(const struct batch *batch, uint32_t message, const struct batch_user *user)
+{
+	return is_from(batch, &batch->messages[message], user);
 }
 
 bool batch_next_span(const struct batch *batch, const struct batch_user *user, uint32_t *at,

@@ -1,7 +1,10 @@
 /* The messages of one turn of one worker, encoded once for all who get them.
  *
  * Frames lie one behind the other, so that what piled up for a receiver goes out as one piece. Who
- * has sent a message stands beside it, for that user to be left out. */
+ * has sent a message stands beside it, for that user to be left out; and where it is not for
+ * everybody, whom it is for. A batch that is all for everybody is handed out without a look at
+ * that.
+ */
 #ifndef TIDEGATE_BATCH_H
 #define TIDEGATE_BATCH_H
 
@@ -10,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../../proto/slice.h"
 #include "../base/buf.h"
 #include "../base/mailbox.h"
 #include "fanout_node.h"
@@ -25,6 +29,24 @@ struct batch_user {
 	const char *name;
 	uint8_t name_len; /* bytes; 0: no user's message */
 	uint32_t hash;    /* of the name */
+};
+
+enum batch_aim {
+	BATCH_TO_ALL,
+	BATCH_TO_USER, /* and the sender's other sessions */
+	BATCH_TO_ROOM,
+	BATCH_TO_TOLD, /* those in a room who have asked to be told who comes and goes */
+};
+
+/* Whom a message is for, beside its sender's name. */
+struct batch_target {
+	uint8_t aim;      /* enum batch_aim */
+	uint8_t name_len; /* of the user or room: bytes, behind the frame */
+	bool is_classic;  /* of a user's sessions those are meant that do not speak tidegate.v1 */
+	uint32_t name_at;
+	uint32_t hash;   /* user_entry_hash or room_hash */
+	uint32_t number; /* of what is said in a room */
+	uint32_t device; /* user_entry_device_hash of the sender */
 };
 
 /* One message. */
@@ -47,7 +69,10 @@ struct batch {
 	uint32_t announced; /* of the messages, those that no user has sent */
 	uint64_t senders;   /* a bit for each sender's hash: who is not among them takes all at once
 			     */
-	struct batch_message *messages; /* behind the mails; then come the frames */
+	uint32_t aimed;     /* of the messages, those that are not for everybody */
+	uint64_t workers[4]; /* with none for everybody: a bit for each worker it is for */
+	struct batch_message *messages; /* behind the mails; then come the targets and the frames */
+	struct batch_target *targets;   /* with `aimed`: one for each message */
 	struct mail mails[]; /* one for each worker; in its log, the link to the next batch */
 };
 
@@ -107,7 +132,47 @@ void batch_put_text(struct batch *batch, uint16_t command, const struct batch_us
 void batch_put_frame(
 	struct batch *batch, uint8_t opcode, const uint8_t *payload, size_t payload_len);
 
-/* Full, or at the end of a turn: a reference for each worker, and its bytes are in the backlog. */
+/* Bytes of the frame that batch_put_packet makes, and of the name behind it. */
+size_t batch_aimed_frame_len(size_t payload_len, size_t name_len);
+
+/* Appends a packet of a user's that is not for everybody: the caller writes its payload where that
+ * is returned, in which the sender's name stands at `sender_at`. There must be room. */
+uint8_t *batch_put_packet(struct batch *batch, uint16_t command, size_t payload_len,
+	const struct batch_user *sender, size_t sender_at);
+
+/* The message that was appended last is for those alone: `name` is that of the user or room. There
+ * must be room for it behind the frame. */
+void batch_aim(struct batch *batch, struct batch_target target, struct slice name);
+
+/* Whether anything in it is for everybody. */
+static inline bool batch_is_for_all(const struct batch *batch)
+{
+	return batch->aimed < batch->count;
+}
+
+static inline bool batch_is_for_worker(const struct batch *batch, uint32_t worker)
+{
+	return batch_is_for_all(batch) || batch->workers[worker / 64] >> worker % 64 & 1;
+}
+
+static inline struct slice batch_target_name(const struct batch *batch, uint32_t message)
+{
+	return (struct slice){(const char *)batch->buf.data + batch->targets[message].name_at,
+		batch->targets[message].name_len};
+}
+
+static inline struct batch_user batch_sender(const struct batch *batch, uint32_t message)
+{
+	const struct batch_message *its = &batch->messages[message];
+	return (struct batch_user){
+		(const char *)batch->buf.data + its->sender_at, its->sender_len, its->sender_hash};
+}
+
+/* Whether `user` has sent that message. */
+bool batch_is_from(const struct batch *batch, uint32_t message, const struct batch_user *user);
+
+/* Full, or at the end of a turn: a reference for each worker it is for, and its bytes are in the
+ * backlog. */
 void batch_share(struct batch *batch, struct fanout_node *node);
 
 /* One worker has handed it out; nulls the giver's pointer. Thread: any. */

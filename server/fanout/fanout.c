@@ -9,6 +9,7 @@
 #include "../user/user_table.h"
 #include "gathering.h"
 #include "pressure.h"
+#include "recipients.h"
 
 enum {
 	RECEIVERS_MIN = 1024,
@@ -24,12 +25,19 @@ struct fanout {
 	struct batch *filling;         /* of this turn; NULL until something is posted */
 	struct batch *oldest, *newest; /* the log */
 	uint64_t oldest_number;
-	uint64_t next_number; /* of the batch that comes next */
-	uint32_t logged;      /* messages in the log */
+	uint64_t next_number;    /* of the batch that comes next */
+	uint32_t logged;         /* messages in the log */
+	uint32_t logged_for_all; /* batches of the log with anything for everybody */
 	bool in_pass;
 	uint64_t pass_end;  /* everybody visited is at least here */
 	uint32_t cursor;    /* receivers below it are still to be visited */
 	uint64_t delivered; /* stats->deliveries when the pass began */
+	/* A pass that visits only those whom something may be for, and where it is. */
+	bool is_partial;
+	struct batch *walked;
+	uint64_t walked_number;
+	uint32_t walked_message;
+	struct recipients walk;
 	uint32_t receiver_count;
 	uint32_t receiver_capacity;
 	uint32_t *receivers; /* indexes of connections */
@@ -57,6 +65,7 @@ static void log_append(struct fanout *fanout, struct batch *batch)
 	fanout->newest = batch;
 	fanout->next_number++;
 	fanout->logged += batch->count;
+	fanout->logged_for_all += batch_is_for_all(batch);
 }
 
 static void log_trim(struct fanout *fanout, uint64_t end)
@@ -66,6 +75,7 @@ static void log_trim(struct fanout *fanout, uint64_t end)
 		fanout->oldest = batch_after(batch, fanout->worker);
 		fanout->oldest_number++;
 		fanout->logged -= batch->count;
+		fanout->logged_for_all -= batch_is_for_all(batch);
 		batch_finish(fanout->node, &batch);
 	}
 	if (!fanout->oldest) {
@@ -149,12 +159,14 @@ void fanout_publish(struct fanout *fanout)
 	batch_share(batch, node);
 	note_sizes(fanout, batch);
 	for (uint32_t worker = 0; worker < node->worker_count; worker++) {
-		if (worker != fanout->worker) {
+		if (worker != fanout->worker && batch_is_for_worker(batch, worker)) {
 			batch->mails[worker].kind = node->mail_kind;
 			mailbox_post(node->mailboxes[worker], &batch->mails[worker]);
 		}
 	}
-	log_append(fanout, batch);
+	if (batch_is_for_worker(batch, fanout->worker)) {
+		log_append(fanout, batch);
+	}
 	batch_unref(&batch);
 	pressure_on_publish(&fanout->pressure);
 }
@@ -189,8 +201,29 @@ static void append_from_others(struct fanout *fanout, struct conn *conn, struct 
 	stats_add(&fanout->conns->stats->deliveries, delivered);
 }
 
+/* Each message for itself, as not all are for everybody. */
+static __attribute__((noinline)) void append_aimed(
+	struct fanout *fanout, struct conn *conn, struct batch *batch)
+{
+	struct batch_user user = user_of(conn);
+	uint64_t delivered = 0;
+	for (uint32_t i = 0; i < batch->count && conn->state == CONN_LIVE; i++) {
+		if (recipients_has(fanout->node, batch, i, conn, &user)) {
+			const struct batch_message *message = &batch->messages[i];
+			conn_share(fanout->conns, conn, &batch->buf,
+				batch->buf.data + message->begin, message->end - message->begin);
+			delivered++;
+		}
+	}
+	stats_add(&fanout->conns->stats->deliveries, delivered);
+}
+
 static void append_batch(struct fanout *fanout, struct conn *conn, struct batch *batch)
 {
+	if (batch->aimed > 0) {
+		append_aimed(fanout, conn, batch);
+		return;
+	}
 	if (batch_may_be_from(batch, conn->user_hash)) {
 		append_from_others(fanout, conn, batch);
 		return;
@@ -235,6 +268,12 @@ static void begin_pass(struct fanout *fanout)
 	fanout->cursor = fanout->receiver_count;
 	fanout->delivered = stats_read(&fanout->conns->stats->deliveries);
 	gathering_pass_begins(&fanout->gathering, fanout->conns->loop->now_us);
+	/* With anything for everybody all are visited; else those that something may be for. */
+	fanout->is_partial = fanout->logged_for_all == 0;
+	fanout->walked = fanout->oldest;
+	fanout->walked_number = fanout->oldest_number;
+	fanout->walked_message = 0;
+	fanout->walk = (struct recipients){0};
 }
 
 static void end_pass(struct fanout *fanout)
@@ -244,7 +283,7 @@ static void end_pass(struct fanout *fanout)
 		stats_read(&fanout->conns->stats->deliveries) - fanout->delivered;
 	fanout->in_pass = false;
 	log_trim(fanout, fanout->pass_end);
-	if (fanout->receiver_count == 0) {
+	if (fanout->receiver_count == 0 || fanout->is_partial) {
 		return;
 	}
 	/* To each receiver, also of what came while the pass was under way. Of what came so most
@@ -260,13 +299,57 @@ static void end_pass(struct fanout *fanout)
  * nothing more is on its way. */
 static bool has_to_gather(struct fanout *fanout)
 {
-	if (fanout->node->worker_count == 1 || pressure_is_high(&fanout->pressure)) {
+	if (fanout->node->worker_count == 1 || fanout->logged_for_all == 0 ||
+		pressure_is_high(&fanout->pressure)) {
 		return false;
 	}
 	uint32_t wait_us =
 		gathering_wait_us(&fanout->gathering, fanout->logged, fanout->conns->loop->now_us);
 	loop_wait_at_most(fanout->conns->loop, wait_us);
 	return wait_us > 0;
+}
+
+/* Visits all receivers, at most `receivers_max` of them now. Returns whether the pass is over. */
+static bool visit_all(struct fanout *fanout, uint32_t receivers_max)
+{
+	/* Downwards: who leaves is replaced by the last one, who has been visited already. */
+	while (fanout->cursor > 0 && receivers_max > 0) {
+		if (fanout->cursor > fanout->receiver_count) {
+			fanout->cursor = fanout->receiver_count;
+			continue;
+		}
+		fanout->cursor--;
+		receivers_max--;
+		hand_out_to(fanout,
+			conn_table_at(fanout->conns->table, fanout->receivers[fanout->cursor]));
+	}
+	return fanout->cursor == 0;
+}
+
+/* The same for those that the messages of this pass may be for, one message after the other. Who
+ * has had all that there is costs no more than a look. */
+static bool visit_recipients(struct fanout *fanout, uint32_t receivers_max)
+{
+	while (fanout->walked && fanout->walked_number < fanout->pass_end && receivers_max > 0) {
+		struct batch *batch = fanout->walked;
+		struct conn *conn = NULL;
+		if (fanout->walked_message < batch->count) {
+			conn = recipients_next(&fanout->walk, fanout->node, fanout->conns,
+				fanout->worker, batch, fanout->walked_message);
+		}
+		receivers_max--;
+		if (conn && conn->state == CONN_LIVE && conn->receiver_pos != CONN_NONE) {
+			hand_out_to(fanout, conn);
+		} else if (!conn && fanout->walked_message < batch->count) {
+			fanout->walked_message++;
+			fanout->walk = (struct recipients){0};
+		} else if (!conn) {
+			fanout->walked = batch_after(batch, fanout->worker);
+			fanout->walked_number++;
+			fanout->walked_message = 0;
+		}
+	}
+	return !fanout->walked || fanout->walked_number >= fanout->pass_end;
 }
 
 bool fanout_step(struct fanout *fanout, uint32_t receivers_max)
@@ -280,18 +363,9 @@ bool fanout_step(struct fanout *fanout, uint32_t receivers_max)
 		}
 		begin_pass(fanout);
 	}
-	/* Downwards: who leaves is replaced by the last one, who has been visited already. */
-	while (fanout->cursor > 0 && receivers_max > 0) {
-		if (fanout->cursor > fanout->receiver_count) {
-			fanout->cursor = fanout->receiver_count;
-			continue;
-		}
-		fanout->cursor--;
-		receivers_max--;
-		hand_out_to(fanout,
-			conn_table_at(fanout->conns->table, fanout->receivers[fanout->cursor]));
-	}
-	if (fanout->cursor == 0) {
+	bool is_over = fanout->is_partial ? visit_recipients(fanout, receivers_max)
+					  : visit_all(fanout, receivers_max);
+	if (is_over) {
 		end_pass(fanout);
 	}
 	return fanout->oldest != NULL;

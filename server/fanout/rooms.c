@@ -66,7 +66,7 @@ struct key {
 /* --- the table ---------------------------------------------------------------------------------
  */
 
-static uint32_t hash_name(const struct rooms *rooms, struct slice name)
+uint32_t rooms_hash(const struct rooms *rooms, struct slice name)
 {
 	uint64_t hash;
 	crypto_shorthash(
@@ -340,7 +340,7 @@ static int enter(struct rooms *rooms, struct slice name, uint32_t hash, uint8_t 
 int room_enter(struct rooms *rooms, struct slice name, uint8_t worker, struct user_entry *entry,
 	struct room **ret_room, struct room_change *ret_change)
 {
-	uint32_t hash = hash_name(rooms, name);
+	uint32_t hash = rooms_hash(rooms, name);
 	pthread_mutex_t *lock = lock_of(rooms, hash);
 	pthread_mutex_lock(lock);
 	read_begin();

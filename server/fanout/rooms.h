@@ -31,6 +31,9 @@ void rooms_housekeep(struct rooms *rooms);
 /* Rooms that there are. Thread: any. */
 size_t rooms_count(const struct rooms *rooms);
 
+/* A keyed hash of a room's name. Thread: any. */
+uint32_t rooms_hash(const struct rooms *rooms, struct slice name);
+
 /* What a coming or going has changed. */
 struct room_change {
 	uint32_t users;    /* in the room now */

@@ -536,6 +536,12 @@ const char *user_entry_device(const struct user_entry *entry, size_t *ret_len)
 	return entry->names + entry->in_table.name_len;
 }
 
+uint32_t user_entry_device_hash(const struct user_table *table, const struct user_entry *entry)
+{
+	return hash_name(
+		table, entry->names + entry->in_table.name_len, entry->in_table.device_len);
+}
+
 bool user_entry_speaks_v1(const struct user_entry *entry)
 {
 	return entry->in_table.speaks_v1;

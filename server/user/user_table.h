@@ -111,6 +111,9 @@ const char *user_entry_name(const struct user_entry *entry, size_t *ret_len);
 /* Likewise; empty for the device without a name. */
 const char *user_entry_device(const struct user_entry *entry, size_t *ret_len);
 
+/* A keyed hash of the device: tells a user's devices apart. Thread: any. */
+uint32_t user_entry_device_hash(const struct user_table *table, const struct user_entry *entry);
+
 bool user_entry_speaks_v1(const struct user_entry *entry);
 
 handle_t user_entry_handle(const struct user_entry *entry);

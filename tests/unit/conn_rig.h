@@ -112,7 +112,7 @@ static inline void rig_init(struct rig *rig, uint32_t worker_count)
 	assert_int_equal(node_init(&rig->node, worker_count, SERVING_MAIL_FANOUT), 0);
 	rig->node.fanout.backlog_limit = 1 << 20;
 	user_table_thread_begin();
-	assert_int_equal(user_table_create(16, 1, &rig->node.users), 0);
+	assert_int_equal(node_make_tables(&rig->node, 16, 1), 0);
 	for (uint32_t i = 0; i < worker_count; i++) {
 		rig_init_worker(rig, i);
 	}
@@ -548,7 +548,6 @@ static inline void rig_finish(struct rig *rig)
 	rig_expect_no_memory(&rig->node.budget);
 	assert_int_equal(rig->node.fanout.backlog, 0);
 	assert_int_equal(user_table_count(rig->node.users), 0);
-	user_table_destroy(&rig->node.users);
 	node_finish(&rig->node);
 	user_table_thread_end();
 	free(rig->workers);

@@ -369,7 +369,7 @@ static int setup(void **state)
 	rig->node.places.max = SERVED;
 	rig->node.fanout.backlog_limit = 32768;
 	user_table_thread_begin();
-	assert_int_equal(user_table_create(64, 1, &rig->node.users), 0);
+	assert_int_equal(node_make_tables(&rig->node, 64, 1), 0);
 	user_table_set_kick_limit(rig->node.users, KICK_LIMIT);
 	for (uint8_t i = 0; i < WORKERS; i++) {
 		assert_int_equal(
@@ -419,12 +419,11 @@ static int teardown(void **state)
 		worker_destroy(&rig->node.workers[i]);
 	}
 	assert_int_equal(user_table_count(rig->node.users), 0);
-	user_table_destroy(&rig->node.users);
 	assert_int_equal(budget_used(&rig->node.budget), 0);
 	assert_int_equal(rig->node.budget.leaving, 0);
 	assert_int_equal(rig->node.fanout.backlog, 0);
-	user_table_thread_end();
 	node_finish(&rig->node);
+	user_table_thread_end();
 	free(rig);
 	return 0;
 }
@@ -577,12 +576,11 @@ static int teardown_stopped(void **state)
 		worker_destroy(&rig->node.workers[i]);
 	}
 	assert_int_equal(user_table_count(rig->node.users), 0);
-	user_table_destroy(&rig->node.users);
 	assert_int_equal(budget_used(&rig->node.budget), 0);
 	assert_int_equal(rig->node.budget.leaving, 0);
 	assert_int_equal(rig->node.fanout.backlog, 0);
-	user_table_thread_end();
 	node_finish(&rig->node);
+	user_table_thread_end();
 	free(rig);
 	return 0;
 }

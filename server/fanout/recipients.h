@@ -1,0 +1,29 @@
+/* Who gets a message that is not for everybody: on the side of those who hand out, whom to look at,
+ * and whether what stands in a batch is for somebody. */
+#ifndef TIDEGATE_RECIPIENTS_H
+#define TIDEGATE_RECIPIENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../conn/conns.h"
+#include "batch.h"
+#include "fanout_node.h"
+
+/* A walk over those of one worker that a message is for, or may be: slice by slice, whoever comes
+ * and goes in between. */
+struct recipients {
+	uint32_t at;      /* the next place of the room's part, or the next session */
+	uint16_t version; /* of that part: with another one all is looked at once more */
+};
+
+/* The next connection of this worker's that message `message` may be for, or NULL. Some come twice.
+ * Thread: the worker, registered. */
+struct conn *recipients_next(struct recipients *walk, const struct fanout_node *node,
+	const struct conns *conns, uint8_t worker, const struct batch *batch, uint32_t message);
+
+/* Whether message `message` is for a connection, whose user is `user`. */
+bool recipients_has(const struct fanout_node *node, const struct batch *batch, uint32_t message,
+	struct conn *conn, const struct batch_user *user);
+
+#endif
