@@ -10,6 +10,7 @@
 #include "gathering.h"
 #include "pressure.h"
 #include "recipients.h"
+#include "say.h"
 
 enum {
 	RECEIVERS_MIN = 1024,
@@ -38,6 +39,7 @@ struct fanout {
 	uint64_t walked_number;
 	uint32_t walked_message;
 	struct recipients walk;
+	struct say_due due;
 	uint32_t receiver_count;
 	uint32_t receiver_capacity;
 	uint32_t *receivers; /* indexes of connections */
@@ -86,8 +88,7 @@ static void log_trim(struct fanout *fanout, uint64_t end)
 /* --- taking in ---------------------------------------------------------------------------------
  */
 
-/* The batch being filled, with room for one more frame. */
-static int batch_with_room(struct fanout *fanout, size_t frame_len, struct batch **ret_batch)
+int fanout_take_batch(struct fanout *fanout, size_t frame_len, struct batch **ret_batch)
 {
 	if (fanout->filling && !batch_has_room(fanout->filling, frame_len) &&
 		batch_grow(&fanout->pool, frame_len, &fanout->filling) < 0) {
@@ -103,13 +104,40 @@ static int batch_with_room(struct fanout *fanout, size_t frame_len, struct batch
 	return 0;
 }
 
+void fanout_note_fed(struct fanout *fanout, struct conn *feeder, size_t bytes)
+{
+	if (feeder->state == CONN_LIVE) {
+		pressure_note_fed(&fanout->pressure, feeder, bytes);
+	}
+}
+
+const struct fanout_node *fanout_node(const struct fanout *fanout)
+{
+	return fanout->node;
+}
+
+handle_t fanout_handle(const struct fanout *fanout, const struct conn *conn)
+{
+	return conn_table_handle(fanout->conns->table, conn);
+}
+
+uint64_t fanout_now_ms(const struct fanout *fanout)
+{
+	return fanout->conns->loop->now_ms;
+}
+
+struct say_due *fanout_due(struct fanout *fanout)
+{
+	return &fanout->due;
+}
+
 int fanout_post(struct fanout *fanout, uint16_t command, struct conn *sender, const uint8_t *text,
 	size_t text_len)
 {
 	struct batch_user user = user_of(sender);
 	size_t frame_len = batch_text_frame_len(command, text_len, user.name_len);
 	struct batch *batch;
-	int err = batch_with_room(fanout, frame_len, &batch);
+	int err = fanout_take_batch(fanout, frame_len, &batch);
 	if (!err) {
 		batch_put_text(batch, command, &user, text, text_len);
 		pressure_note_fed(&fanout->pressure, sender, frame_len);
@@ -126,7 +154,7 @@ int fanout_announce(struct fanout *fanout, uint8_t opcode, const uint8_t *payloa
 		pressure_is_high(&fanout->pressure)) {
 		return -ENOBUFS;
 	}
-	int err = batch_with_room(fanout, frame_len, &batch);
+	int err = fanout_take_batch(fanout, frame_len, &batch);
 	if (err) {
 		return err;
 	}
@@ -419,6 +447,7 @@ size_t fanout_may_read(struct fanout *fanout, struct conn *feeder)
 
 void fanout_settle(struct fanout *fanout)
 {
+	say_counts(fanout);
 	pressure_settle(&fanout->pressure, fanout->receiver_count);
 }
 
@@ -457,6 +486,7 @@ void fanout_destroy(struct fanout **fanout)
 	fanout_publish(given);
 	log_trim(given, given->next_number);
 	batch_pool_finish(&given->pool);
+	say_due_finish(&given->due);
 	free(given->receivers);
 	free(given);
 }

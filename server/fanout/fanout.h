@@ -30,6 +30,7 @@
 /* Owner:  one worker.
  * Shared: never, but through the node. */
 struct fanout;
+struct say_due;
 
 /* Errors: -ENOMEM. */
 int fanout_create(
@@ -57,6 +58,21 @@ int fanout_post(struct fanout *fanout, uint16_t command, struct conn *sender, co
  * limit or while senders are held back: nothing was sent, nobody is cut off for it. */
 int fanout_announce(struct fanout *fanout, uint8_t opcode, const uint8_t *payload,
 	size_t payload_len, uint64_t *ret_receivers);
+
+/* --- for say.c --- */
+
+/* The batch of this turn, with room for a frame of `frame_len` bytes more. Errors: -ENOMEM. */
+int fanout_take_batch(struct fanout *fanout, size_t frame_len, struct batch **ret_batch);
+
+/* A live connection has given each receiver so many bytes. */
+void fanout_note_fed(struct fanout *fanout, struct conn *feeder, size_t bytes);
+
+const struct fanout_node *fanout_node(const struct fanout *fanout);
+handle_t fanout_handle(const struct fanout *fanout, const struct conn *conn);
+uint64_t fanout_now_ms(const struct fanout *fanout);
+struct say_due *fanout_due(struct fanout *fanout);
+
+/* --- */
 
 /* Sends the batch of this turn on its way, if there is one. */
 void fanout_publish(struct fanout *fanout);

@@ -52,8 +52,10 @@ struct room {
 	struct room_part *_Atomic parts;
 	_Atomic uint32_t sessions;
 	_Atomic uint32_t users;
+	_Atomic uint32_t told; /* sessions that are told who comes and goes */
 	_Atomic uint32_t said;
 	uint32_t hash;
+	atomic_bool is_due; /* some worker will tell the number of users */
 	uint8_t name_len;
 	char name[];
 };
@@ -368,6 +370,11 @@ struct room_change room_leave(
 	return change;
 }
 
+void room_set_told(struct room *room, bool is_told)
+{
+	atomic_fetch_add_explicit(&room->told, is_told ? 1 : UINT32_MAX, memory_order_relaxed);
+}
+
 /* --- speaking and handing out ------------------------------------------------------------------
  */
 
@@ -391,6 +398,16 @@ uint32_t room_sessions(const struct room *room)
 	return atomic_load_explicit(&room->sessions, memory_order_relaxed);
 }
 
+uint32_t room_told(const struct room *room)
+{
+	return atomic_load_explicit(&room->told, memory_order_relaxed);
+}
+
+bool room_set_due(struct room *room, bool is_due)
+{
+	return atomic_exchange_explicit(&room->is_due, is_due, memory_order_relaxed) != is_due;
+}
+
 uint32_t room_say(struct room *room)
 {
 	return atomic_fetch_add_explicit(&room->said, 1, memory_order_acq_rel) + 1;
@@ -405,6 +422,18 @@ void room_mark_workers(struct room *room, uint64_t workers[4])
 			workers[part->worker / 64] |= UINT64_C(1) << part->worker % 64;
 		}
 	}
+	read_end();
+}
+
+struct room *rooms_find_begin(struct rooms *rooms, struct slice name, uint32_t hash)
+{
+	read_begin();
+	return look_up(rooms, name, hash);
+}
+
+void rooms_find_end(struct rooms *rooms)
+{
+	(void)rooms;
 	read_end();
 }
 

@@ -46,6 +46,9 @@ struct room_change {
 int room_enter(struct rooms *rooms, struct slice name, uint8_t worker, struct user_entry *entry,
 	struct room **ret_room, struct room_change *ret_change);
 
+/* A member asks to be told who comes and goes, or does so no more. Thread: any. */
+void room_set_told(struct room *room, bool is_told);
+
 /* A member is none any more, and the room may be gone. Thread: as above. */
 struct room_change room_leave(
 	struct rooms *rooms, struct room *room, uint8_t worker, const struct user_entry *entry);
@@ -57,11 +60,22 @@ uint32_t room_hash(const struct room *room);
 uint32_t room_users(const struct room *room);
 uint32_t room_sessions(const struct room *room);
 
+/* Sessions that have asked to be told who comes and goes. */
+uint32_t room_told(const struct room *room);
+
+/* Notes that the number of users is to be told, or that it is being told. Returns whether that was
+ * not so before. */
+bool room_set_due(struct room *room, bool is_due);
+
 /* The number of something that is said now. Thread: any. */
 uint32_t room_say(struct room *room);
 
 /* Marks those workers in a set of 256 that have members. Thread: registered. */
 void room_mark_workers(struct room *room, uint64_t workers[4]);
+
+/* A room by its name, or NULL; it stays until rooms_find_end. Thread: registered. */
+struct room *rooms_find_begin(struct rooms *rooms, struct slice name, uint32_t hash);
+void rooms_find_end(struct rooms *rooms);
 
 /* The part of a worker in the room of that name, if it has members there: it stays as long as the
  * worker does not change it itself. `hash` is room_hash(). Thread: that worker, registered. */

@@ -552,6 +552,11 @@ handle_t user_entry_handle(const struct user_entry *entry)
 	return entry->handle;
 }
 
+uint32_t user_table_hash(const struct user_table *table, const char *name, size_t name_len)
+{
+	return hash_name(table, name, name_len);
+}
+
 uint32_t user_entry_hash(const struct user_entry *entry)
 {
 	return entry->in_table.hash;

@@ -118,6 +118,9 @@ bool user_entry_speaks_v1(const struct user_entry *entry);
 
 handle_t user_entry_handle(const struct user_entry *entry);
 
+/* That of a user by his name, as user_entry_hash. Thread: any. */
+uint32_t user_table_hash(const struct user_table *table, const char *name, size_t name_len);
+
 /* A keyed hash of the name: the same for all logins of a user, not to be guessed by strangers. */
 uint32_t user_entry_hash(const struct user_entry *entry);
 

@@ -1,0 +1,283 @@
+#include "say.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../proto/audience.h"
+#include "../../proto/packet.h"
+#include "../../proto/room_packets.h"
+#include "../../proto/say_packets.h"
+#include "../base/clock.h"
+
+enum {
+	SINGLE_MAX = 200,            /* users of a room up to which each coming and going is told */
+	COUNTS_MS = 1000,            /* between two numbers of a larger one */
+	MESSAGE_FROM_AT = 1 + 8 + 1, /* where the sender's name stands in the payload of a 112 */
+};
+
+/* A room whose number is due; by name, since it may be gone by then. */
+struct say_due_room {
+	uint32_t hash;
+	uint8_t name_len;
+	char name[USER_NAME_MAX];
+};
+
+static struct batch_user user_of(const struct conn *conn)
+{
+	size_t len;
+	const char *name = user_entry_name(conn->user, &len);
+	return (struct batch_user){name, (uint8_t)len, conn->user_hash};
+}
+
+static uint32_t device_of(const struct fanout_node *node, const struct conn *conn)
+{
+	return user_entry_device_hash(node->users, conn->user);
+}
+
+/* --- 112 ---------------------------------------------------------------------------------------
+ */
+
+/* Appends a 112 for `target`, whose name with its mark in front is `audience`. Returns the batch,
+ * for its workers to be marked, or NULL without memory. */
+static struct batch *put_message(struct fanout *fanout, struct conn *sender,
+	struct batch_target target, struct slice audience, struct slice text)
+{
+	const struct batch_user from = user_of(sender);
+	const struct slice name = {audience.data + 1, audience.len - 1};
+	const struct message_packet message = {
+		.sent_ms = clock_wall_ms(),
+		.from = {from.name, from.name_len},
+		.audience = audience,
+		.text = text,
+	};
+	const size_t len = message_packet_len(&message);
+	const size_t frame_len = batch_aimed_frame_len(len, name.len);
+	struct batch *batch;
+	if (fanout_take_batch(fanout, frame_len, &batch) < 0) {
+		return NULL;
+	}
+	uint8_t *at = batch_put_packet(batch, PACKET_MESSAGE, len, &from, MESSAGE_FROM_AT);
+	message_packet_write(at, &message);
+	batch_aim(batch, target, name);
+	fanout_note_fed(fanout, sender, frame_len);
+	return batch;
+}
+
+/* The same for a user's classic sessions, as a text message. */
+static struct batch *put_classic(struct fanout *fanout, struct conn *sender,
+	struct batch_target target, struct slice name, struct slice text)
+{
+	const struct batch_user from = user_of(sender);
+	const size_t frame_len = batch_text_frame_len(0, text.len, from.name_len) + name.len;
+	struct batch *batch;
+	if (fanout_take_batch(fanout, frame_len, &batch) < 0) {
+		return NULL;
+	}
+	target.is_classic = true;
+	batch_put_text(batch, 0, &from, (const uint8_t *)text.data, text.len);
+	batch_aim(batch, target, name);
+	fanout_note_fed(fanout, sender, frame_len);
+	return batch;
+}
+
+/* --- to a user ---------------------------------------------------------------------------------
+ */
+
+/* Those of a user, but for the sender itself. */
+struct sessions_of {
+	struct user_session found[USER_SESSIONS_MAX];
+	uint32_t count;
+	uint32_t classic;
+};
+
+static struct sessions_of find(
+	const struct fanout *fanout, const struct conn *sender, const char *name, size_t name_len)
+{
+	struct sessions_of sessions = {.count = 0};
+	const handle_t own = fanout_handle(fanout, sender);
+	struct user_session found[USER_SESSIONS_MAX];
+	uint32_t count = user_table_find(fanout_node(fanout)->users, name, name_len, found);
+	for (uint32_t i = 0; i < count; i++) {
+		if (found[i].handle != own) {
+			sessions.found[sessions.count++] = found[i];
+			sessions.classic += !found[i].speaks_v1;
+		}
+	}
+	return sessions;
+}
+
+static void mark(struct batch *batch, const struct sessions_of *sessions, bool is_classic)
+{
+	for (uint32_t i = 0; i < sessions->count; i++) {
+		uint8_t worker = handle_worker(sessions->found[i].handle);
+		if (sessions->found[i].speaks_v1 != is_classic) {
+			batch->workers[worker / 64] |= UINT64_C(1) << worker % 64;
+		}
+	}
+}
+
+int say_to_user(struct fanout *fanout, struct conn *sender, struct slice user, struct slice text,
+	uint32_t *ret_sessions)
+{
+	const struct batch_user from = user_of(sender);
+	const struct sessions_of theirs = find(fanout, sender, user.data, user.len);
+	const struct sessions_of own = find(fanout, sender, from.name, from.name_len);
+	struct batch_target target = {
+		.aim = BATCH_TO_USER,
+		.hash = user_table_hash(fanout_node(fanout)->users, user.data, user.len),
+		.device = device_of(fanout_node(fanout), sender),
+	};
+	char audience[AUDIENCE_MAX];
+	struct batch *batch;
+	*ret_sessions = theirs.count;
+	if (theirs.count == 0) {
+		return 0;
+	}
+	if (theirs.count > theirs.classic || own.count > own.classic) {
+		audience[0] = '@';
+		memcpy(audience + 1, user.data, user.len);
+		batch = put_message(
+			fanout, sender, target, (struct slice){audience, 1 + user.len}, text);
+		if (!batch) {
+			return -ENOMEM;
+		}
+		mark(batch, &theirs, false);
+		mark(batch, &own, false);
+	}
+	if (theirs.classic > 0) {
+		batch = put_classic(fanout, sender, target, user, text);
+		if (!batch) {
+			return -ENOMEM;
+		}
+		mark(batch, &theirs, true);
+	}
+	return 0;
+}
+
+/* --- to a room ---------------------------------------------------------------------------------
+ */
+
+int say_to_room(struct fanout *fanout, struct conn *sender, struct room *room, struct slice text,
+	uint32_t *ret_sessions)
+{
+	const struct slice name = room_name(room);
+	const struct batch_target target = {
+		.aim = BATCH_TO_ROOM,
+		.hash = room_hash(room),
+		.number = room_say(room),
+		.device = device_of(fanout_node(fanout), sender),
+	};
+	char audience[AUDIENCE_MAX];
+	audience[0] = '#';
+	memcpy(audience + 1, name.data, name.len);
+	struct batch *batch =
+		put_message(fanout, sender, target, (struct slice){audience, 1 + name.len}, text);
+	if (!batch) {
+		return -ENOMEM;
+	}
+	room_mark_workers(room, batch->workers);
+	*ret_sessions = room_sessions(room) - 1;
+	return 0;
+}
+
+/* --- who comes and goes ------------------------------------------------------------------------
+ */
+
+/* `sender` of NULL: only the number is told. */
+static void put_members(
+	struct fanout *fanout, struct conn *sender, struct room *room, uint8_t change)
+{
+	const struct batch_user from = sender ? user_of(sender) : (struct batch_user){.name = ""};
+	const struct slice name = room_name(room);
+	const struct members_packet members = {
+		.room = name,
+		.count = room_users(room),
+		.change = change,
+		.user = {from.name, from.name_len},
+	};
+	const struct batch_target target = {
+		.aim = BATCH_TO_TOLD,
+		.hash = room_hash(room),
+		.number = room_say(room),
+		.device = sender ? device_of(fanout_node(fanout), sender) : 0,
+	};
+	const size_t len = members_packet_len(&members);
+	const size_t frame_len = batch_aimed_frame_len(len, name.len);
+	struct batch *batch;
+	if (fanout_take_batch(fanout, frame_len, &batch) < 0) {
+		return;
+	}
+	uint8_t *at = batch_put_packet(batch, PACKET_MEMBERS, len, &from, len - members.user.len);
+	members_packet_write(at, &members);
+	batch_aim(batch, target, name);
+	room_mark_workers(room, batch->workers);
+	if (sender) {
+		fanout_note_fed(fanout, sender, frame_len);
+	}
+}
+
+static bool make_place(struct say_due *due)
+{
+	if (due->count < due->capacity) {
+		return true;
+	}
+	uint32_t capacity = due->capacity ? due->capacity * 2 : 8;
+	struct say_due_room *rooms = realloc(due->rooms, capacity * sizeof(*rooms));
+	if (rooms) {
+		due->rooms = rooms;
+		due->capacity = capacity;
+	}
+	return rooms;
+}
+
+/* Unless another worker, or this one before, has taken it on already. */
+static void put_off(struct fanout *fanout, struct room *room)
+{
+	struct say_due *due = fanout_due(fanout);
+	const struct slice name = room_name(room);
+	if (!make_place(due) || !room_set_due(room, true)) {
+		return;
+	}
+	struct say_due_room *its = &due->rooms[due->count++];
+	its->hash = room_hash(room);
+	its->name_len = (uint8_t)name.len;
+	memcpy(its->name, name.data, name.len);
+}
+
+void say_who_came(struct fanout *fanout, struct conn *sender, struct room *room, uint8_t change)
+{
+	if (room_told(room) == 0) {
+		return;
+	}
+	if (room_users(room) > SINGLE_MAX) {
+		put_off(fanout, room);
+	} else {
+		put_members(fanout, sender, room, change);
+	}
+}
+
+void say_counts(struct fanout *fanout)
+{
+	struct say_due *due = fanout_due(fanout);
+	uint64_t now_ms = fanout_now_ms(fanout);
+	if (due->count == 0 || now_ms < due->next_ms) {
+		return;
+	}
+	due->next_ms = now_ms + COUNTS_MS;
+	while (due->count > 0) {
+		const struct say_due_room *its = &due->rooms[--due->count];
+		struct rooms *rooms = fanout_node(fanout)->rooms;
+		struct room *room = rooms_find_begin(
+			rooms, (struct slice){its->name, its->name_len}, its->hash);
+		if (room && room_set_due(room, false)) {
+			put_members(fanout, NULL, room, MEMBERS_COUNTED);
+		}
+		rooms_find_end(rooms);
+	}
+}
+
+void say_due_finish(struct say_due *due)
+{
+	free(due->rooms);
+	*due = (struct say_due){.count = 0};
+}

@@ -1,0 +1,41 @@
+/* What users say to less than everybody: to a user, to a room; and who comes to a room and goes.
+ * PROTOCOL section 6.
+ *
+ * All of it goes the way of what is for everybody: into the batch of this turn, which is why one
+ * sender's messages keep their order whatever their audiences. */
+#ifndef TIDEGATE_SAY_H
+#define TIDEGATE_SAY_H
+
+#include "fanout.h"
+#include "rooms.h"
+
+/* To the sessions of a user: packet 112, or the text message to those that are classic; and to the
+ * sender's other sessions that speak tidegate.v1, so that they show it too. Tells how many of the
+ * user's sessions it goes to; with 0 of them nothing is sent. Errors: -ENOMEM. */
+int say_to_user(struct fanout *fanout, struct conn *sender, struct slice user, struct slice text,
+	uint32_t *ret_sessions);
+
+/* To all other sessions in a room that the sender is in. Tells how many. Errors: -ENOMEM. */
+int say_to_room(struct fanout *fanout, struct conn *sender, struct room *room, struct slice text,
+	uint32_t *ret_sessions);
+
+/* The user of `sender` has come to a room, or gone from it: told to those in it who have asked for
+ * that. In a room of many only their number is told, and at most once a second, by say_counts.
+ * `change` is one of enum members_change. What there is no memory for is not told. */
+void say_who_came(struct fanout *fanout, struct conn *sender, struct room *room, uint8_t change);
+
+/* Rooms whose number of members is to be told.
+ * Owner:  one worker's fan-out. All zero: none. */
+struct say_due {
+	struct say_due_room *rooms;
+	uint32_t count;
+	uint32_t capacity;
+	uint64_t next_ms;
+};
+
+/* Tells the numbers that are due. Once a turn. */
+void say_counts(struct fanout *fanout);
+
+void say_due_finish(struct say_due *due);
+
+#endif
