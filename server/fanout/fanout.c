@@ -111,6 +111,12 @@ void fanout_note_fed(struct fanout *fanout, struct conn *feeder, size_t bytes)
 	}
 }
 
+uint32_t fanout_others(const struct fanout *fanout)
+{
+	uint64_t receivers = pressure_receivers(&fanout->pressure, fanout->receiver_count);
+	return receivers > 0 ? (uint32_t)receivers - 1 : 0;
+}
+
 const struct fanout_node *fanout_node(const struct fanout *fanout)
 {
 	return fanout->node;

@@ -74,6 +74,9 @@ struct say_due *fanout_due(struct fanout *fanout);
 
 /* --- */
 
+/* How many others than its sender get what is for everybody. */
+uint32_t fanout_others(const struct fanout *fanout);
+
 /* Sends the batch of this turn on its way, if there is one. */
 void fanout_publish(struct fanout *fanout);
 

@@ -55,7 +55,8 @@ struct room {
 	_Atomic uint32_t told; /* sessions that are told who comes and goes */
 	_Atomic uint32_t said;
 	uint32_t hash;
-	atomic_bool is_due; /* some worker will tell the number of users */
+	_Atomic uint32_t counted_tick; /* when the number of users was told */
+	atomic_bool is_due;            /* some worker will tell it */
 	uint8_t name_len;
 	char name[];
 };
@@ -403,9 +404,20 @@ uint32_t room_told(const struct room *room)
 	return atomic_load_explicit(&room->told, memory_order_relaxed);
 }
 
-bool room_set_due(struct room *room, bool is_due)
+bool room_claim_count(struct room *room)
 {
-	return atomic_exchange_explicit(&room->is_due, is_due, memory_order_relaxed) != is_due;
+	return !atomic_exchange_explicit(&room->is_due, true, memory_order_relaxed);
+}
+
+bool room_tell_count(struct room *room, uint32_t now_tick, uint32_t every_ticks)
+{
+	uint32_t last = atomic_load_explicit(&room->counted_tick, memory_order_relaxed);
+	if (last != 0 && now_tick - last < every_ticks) {
+		return false;
+	}
+	atomic_store_explicit(&room->counted_tick, now_tick, memory_order_relaxed);
+	atomic_store_explicit(&room->is_due, false, memory_order_relaxed);
+	return true;
 }
 
 uint32_t room_say(struct room *room)

@@ -63,9 +63,14 @@ uint32_t room_sessions(const struct room *room);
 /* Sessions that have asked to be told who comes and goes. */
 uint32_t room_told(const struct room *room);
 
-/* Notes that the number of users is to be told, or that it is being told. Returns whether that was
- * not so before. */
-bool room_set_due(struct room *room, bool is_due);
+/* Notes that the number of users is to be told. Returns whether that was not so before: then it is
+ * the caller's to do. */
+bool room_claim_count(struct room *room);
+
+/* The caller tells it now, unless that was done less than `every_ticks` ago. Returns whether it
+ * may.
+ */
+bool room_tell_count(struct room *room, uint32_t now_tick, uint32_t every_ticks);
 
 /* The number of something that is said now. Thread: any. */
 uint32_t room_say(struct room *room);

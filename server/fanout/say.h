@@ -30,7 +30,7 @@ struct say_due {
 	struct say_due_room *rooms;
 	uint32_t count;
 	uint32_t capacity;
-	uint64_t next_ms;
+	uint32_t tick; /* of the last look at them */
 };
 
 /* Tells the numbers that are due. Once a turn. */

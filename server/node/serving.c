@@ -111,6 +111,8 @@ int serving_init(struct serving *serving, struct node *node, uint8_t id, struct 
 		.kick_kind = SERVING_MAIL_KICK,
 		.logs_each = session_log_is_each(config),
 		.ended = serving->ended,
+		.rooms_max = 64,
+		.may_broadcast = true,
 	};
 	serving->orders = (struct orders){
 		.worker = id,

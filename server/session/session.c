@@ -8,6 +8,7 @@
 #include "../user/duel.h"
 #include "commands.h"
 #include "session_log.h"
+#include "talk.h"
 
 enum {
 	SUPERSEDED_RETRY_MS = 1000,
@@ -124,6 +125,9 @@ static void on_request(void *owner, struct conn *conn, const struct handshake_re
 	struct stats *stats = sessions->conns->stats;
 	char answer[HANDSHAKE_ANSWER_MAX];
 	conn_accept(sessions->conns, conn, answer, handshake_answer(request, answer));
+	if (request->subprotocol == SUBPROTOCOL_V1) {
+		conn->flags |= CONN_V1;
+	}
 	if (!request->user_valid) {
 		conn_close(sessions->conns, conn, CLOSE_REASON_BAD_LOGIN, 0);
 		return;
@@ -139,6 +143,9 @@ static void on_request(void *owner, struct conn *conn, const struct handshake_re
 		stats_add(&stats->logins, 1);
 		stats_add(&stats->sessions, 1);
 		session_log_login(sessions, conn);
+		if (conn->flags & CONN_V1) {
+			talk_greet(sessions, conn);
+		}
 	}
 }
 
@@ -170,6 +177,7 @@ void session_on_ended(void *owner, struct conn *conn, uint16_t code)
 	}
 	fanout_leave(sessions->fanout, conn);
 	if (conn->user) {
+		talk_end(sessions, conn);
 		user_table_logout(sessions->users, &conn->user);
 		stats_sub(&sessions->conns->stats->sessions, 1);
 	}

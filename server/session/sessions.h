@@ -22,6 +22,10 @@ struct sessions {
 	uint32_t kick_kind;         /* of the mail that carries a kick */
 	bool logs_each;             /* logins and ends, one by one */
 	struct ended *ended;        /* where ends are kept; NULL: nowhere */
+	uint32_t rooms_max;         /* that a session may be in */
+	bool may_broadcast;         /* users may send texts to everybody */
+	uint32_t list_tick;         /* of the last list of a room's members */
+	uint32_t list_left;         /* members that may still be looked at for lists in it */
 };
 
 static inline uint64_t sessions_id(const struct sessions *sessions, const struct conn *conn)

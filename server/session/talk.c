@@ -1,0 +1,324 @@
+#include "talk.h"
+
+#include <string.h>
+
+#include "../../proto/audience.h"
+#include "../../proto/frame.h"
+#include "../../proto/room_packets.h"
+#include "../../proto/say_packets.h"
+#include "../../proto/utf8.h"
+#include "../conn/send.h"
+#include "../fanout/memberships.h"
+#include "../fanout/say.h"
+
+enum {
+	/* Members of rooms that a worker looks at for lists, in a tick. */
+	LISTED_MAX = 65536,
+	PAGE_LEN_MAX =
+		PACKET_HEADER_LEN + PAGE_PACKET_HEAD_LEN + PAGE_USERS_MAX * (1 + USER_NAME_MAX),
+};
+
+/* --- answers -----------------------------------------------------------------------------------
+ */
+
+static void send_packet(struct sessions *sessions, struct conn *conn, uint16_t command,
+	uint8_t *packet, uint8_t *end)
+{
+	packet_header_write(packet, command, (uint32_t)(end - packet) - PACKET_HEADER_LEN);
+	conn_send(sessions->conns, conn, FRAME_BINARY, packet, (size_t)(end - packet), 0);
+}
+
+/* With 0 as its id a client wants to hear of refusals only. */
+static void answer(struct sessions *sessions, struct conn *conn, uint32_t id,
+	enum packet_result result, uint32_t count)
+{
+	const struct answer_packet its = {.id = id, .result = (uint8_t)result, .count = count};
+	uint8_t packet[PACKET_HEADER_LEN + ANSWER_PACKET_LEN];
+	if (id != 0 || result != PACKET_DONE) {
+		send_packet(sessions, conn, PACKET_ANSWER, packet,
+			answer_packet_write(packet + PACKET_HEADER_LEN, &its));
+	}
+}
+
+static void end_for_bad_packet(struct sessions *sessions, struct conn *conn)
+{
+	conn_close(sessions->conns, conn, CLOSE_REASON_BAD_PACKET, 0);
+}
+
+void talk_greet(struct sessions *sessions, struct conn *conn)
+{
+	uint8_t packet[PACKET_HEADER_LEN + 1 + 4 + 1 + USER_NAME_MAX + 1 + DEVICE_NAME_MAX];
+	struct session_packet session = {
+		.result = PACKET_DONE, .seconds_left = SESSION_WITHOUT_END};
+	session.user.data = user_entry_name(conn->user, &session.user.len);
+	session.device.data = user_entry_device(conn->user, &session.device.len);
+	send_packet(sessions, conn, PACKET_SESSION, packet,
+		session_packet_write(packet + PACKET_HEADER_LEN, &session));
+}
+
+static struct rooms *rooms_of(const struct sessions *sessions)
+{
+	return fanout_node(sessions->fanout)->rooms;
+}
+
+static uint16_t membership_in(const struct sessions *sessions, struct conn *conn, struct slice room)
+{
+	return memberships_find(conn, room, rooms_hash(rooms_of(sessions), room));
+}
+
+static struct room *room_at(struct conn *conn, uint16_t at)
+{
+	return memberships_rooms(*conn_rooms(conn))[at];
+}
+
+/* --- say ---------------------------------------------------------------------------------------
+ */
+
+static enum packet_result say_to_all(struct sessions *sessions, struct conn *conn,
+	const struct say_packet *say, uint32_t *ret_count)
+{
+	if (!sessions->may_broadcast) {
+		return PACKET_NOT_ALLOWED;
+	}
+	*ret_count = fanout_others(sessions->fanout);
+	return fanout_post(sessions->fanout, 0, conn, (const uint8_t *)say->text.data,
+		       say->text.len) < 0
+		       ? PACKET_BUSY
+		       : PACKET_DONE;
+}
+
+static enum packet_result say_in_room(struct sessions *sessions, struct conn *conn,
+	struct slice room, const struct say_packet *say, uint32_t *ret_count)
+{
+	uint16_t at = membership_in(sessions, conn, room);
+	if (at == MEMBERSHIPS_NONE) {
+		return PACKET_NOT_A_MEMBER;
+	}
+	return say_to_room(sessions->fanout, conn, room_at(conn, at), say->text, ret_count) < 0
+		       ? PACKET_BUSY
+		       : PACKET_DONE;
+}
+
+static enum packet_result say_it(struct sessions *sessions, struct conn *conn,
+	const struct say_packet *say, uint32_t *ret_count)
+{
+	const struct audience audience = audience_of(say->audience);
+	if (say->flags != 0) {
+		return PACKET_NOT_ALLOWED;
+	}
+	switch (audience.kind) {
+	case AUDIENCE_EVERYBODY:
+		return say_to_all(sessions, conn, say, ret_count);
+	case AUDIENCE_USER:
+		return say_to_user(sessions->fanout, conn, audience.name, say->text, ret_count) < 0
+			       ? PACKET_BUSY
+			       : PACKET_DONE;
+	case AUDIENCE_ROOM:
+		return say_in_room(sessions, conn, audience.name, say, ret_count);
+	case AUDIENCE_INVALID:
+		break;
+	}
+	return PACKET_BAD_NAME;
+}
+
+void talk_on_say(struct sessions *sessions, struct conn *conn, const struct message *message,
+	const struct packet *packet)
+{
+	struct say_packet say;
+	uint32_t count = 0;
+	if (say_packet_decode(packet->payload, packet->payload_len, &say) < 0 ||
+		!utf8_valid((const uint8_t *)say.text.data, say.text.len)) {
+		end_for_bad_packet(sessions, conn);
+		return;
+	}
+	enum packet_result result = say_it(sessions, conn, &say, &count);
+	if (result == PACKET_DONE && count == 0) {
+		result = PACKET_NOBODY_THERE;
+	}
+	answer(sessions, conn, say.id, result, result == PACKET_DONE ? count : 0);
+}
+
+/* --- join --------------------------------------------------------------------------------------
+ */
+
+/* One that is in already may ask to be told, or not to be. */
+static enum packet_result join_again(
+	struct conn *conn, uint16_t at, bool is_told, uint32_t *ret_count)
+{
+	struct membership *mark = &(*conn_rooms(conn))->marks[at];
+	if (mark->is_told != is_told) {
+		room_set_told(room_at(conn, at), is_told);
+		mark->is_told = is_told;
+	}
+	*ret_count = room_users(room_at(conn, at));
+	return PACKET_DONE;
+}
+
+static enum packet_result join_new(struct sessions *sessions, struct conn *conn, struct slice name,
+	bool is_told, uint32_t *ret_count)
+{
+	const uint8_t worker = handle_worker(sessions_id(sessions, conn));
+	struct room *room;
+	struct room_change change;
+	if (memberships_count(conn) >= sessions->rooms_max) {
+		return PACKET_TOO_MANY_ROOMS;
+	}
+	if (room_enter(rooms_of(sessions), name, worker, conn->user, &room, &change) < 0) {
+		return PACKET_BUSY;
+	}
+	struct membership mark = {.since = change.said & 0x7fffffff, .is_told = is_told};
+	if (memberships_add(conn, room, mark) < 0) {
+		room_leave(rooms_of(sessions), room, worker, conn->user);
+		return PACKET_BUSY;
+	}
+	stats_add(&sessions->conns->stats->memberships, 1);
+	if (is_told) {
+		room_set_told(room, true);
+	}
+	if (change.is_of_a_user) {
+		say_who_came(sessions->fanout, conn, room, MEMBERS_CAME);
+	}
+	*ret_count = change.users;
+	return PACKET_DONE;
+}
+
+void talk_on_join(struct sessions *sessions, struct conn *conn, const struct message *message,
+	const struct packet *packet)
+{
+	struct join_packet join;
+	uint32_t count = 0;
+	enum packet_result result;
+	if (join_packet_decode(packet->payload, packet->payload_len, &join) < 0) {
+		end_for_bad_packet(sessions, conn);
+		return;
+	}
+	const bool is_told = join.flags & JOIN_TELL_MEMBERS;
+	if (join.flags & ~JOIN_TELL_MEMBERS) {
+		result = PACKET_NOT_ALLOWED;
+	} else if (!user_name_is_valid(join.room.data, join.room.len)) {
+		result = PACKET_BAD_NAME;
+	} else {
+		uint16_t at = membership_in(sessions, conn, join.room);
+		result = at != MEMBERSHIPS_NONE
+				 ? join_again(conn, at, is_told, &count)
+				 : join_new(sessions, conn, join.room, is_told, &count);
+	}
+	answer(sessions, conn, join.id, result, count);
+}
+
+/* --- leave -------------------------------------------------------------------------------------
+ */
+
+/* Those who are left are told, if there are any. */
+static void tell_who_went(
+	struct sessions *sessions, struct conn *conn, struct slice name, uint32_t hash)
+{
+	struct room *room = rooms_find_begin(rooms_of(sessions), name, hash);
+	if (room) {
+		say_who_came(sessions->fanout, conn, room, MEMBERS_WENT);
+	}
+	rooms_find_end(rooms_of(sessions));
+}
+
+/* Returns how many users are left. The room may be gone behind it. */
+static uint32_t leave(struct sessions *sessions, struct conn *conn, uint16_t at)
+{
+	struct room *room = room_at(conn, at);
+	const uint32_t hash = room_hash(room);
+	struct slice name = room_name(room);
+	char kept[USER_NAME_MAX];
+	memcpy(kept, name.data, name.len);
+	name.data = kept;
+	if ((*conn_rooms(conn))->marks[at].is_told) {
+		room_set_told(room, false);
+	}
+	memberships_remove(conn, at);
+	struct room_change change = room_leave(
+		rooms_of(sessions), room, handle_worker(sessions_id(sessions, conn)), conn->user);
+	stats_sub(&sessions->conns->stats->memberships, 1);
+	/* With a whole node on its way out nobody wants to hear of each. */
+	if (change.is_of_a_user && change.users > 0 && !sessions->conns->refuse_all) {
+		tell_who_went(sessions, conn, name, hash);
+	}
+	return change.users;
+}
+
+void talk_on_leave(struct sessions *sessions, struct conn *conn, const struct message *message,
+	const struct packet *packet)
+{
+	struct leave_packet its;
+	if (leave_packet_decode(packet->payload, packet->payload_len, &its) < 0) {
+		end_for_bad_packet(sessions, conn);
+		return;
+	}
+	uint16_t at = membership_in(sessions, conn, its.room);
+	if (at == MEMBERSHIPS_NONE) {
+		answer(sessions, conn, its.id, PACKET_NOT_A_MEMBER, 0);
+	} else {
+		uint32_t left = leave(sessions, conn, at);
+		answer(sessions, conn, its.id, PACKET_DONE, left);
+	}
+}
+
+void talk_end(struct sessions *sessions, struct conn *conn)
+{
+	while (memberships_count(conn) > 0) {
+		leave(sessions, conn, (uint16_t)(memberships_count(conn) - 1));
+	}
+}
+
+/* --- list --------------------------------------------------------------------------------------
+ */
+
+/* A page costs a look at each member: of large rooms there are few in a tick. */
+static bool may_list(struct sessions *sessions, const struct room *room)
+{
+	const uint32_t cost = room_sessions(room);
+	if (sessions->list_tick != sessions->conns->loop->now_tick) {
+		sessions->list_tick = sessions->conns->loop->now_tick;
+		sessions->list_left = LISTED_MAX;
+	}
+	if (sessions->list_left == 0) {
+		return false;
+	}
+	sessions->list_left -= cost < sessions->list_left ? cost : sessions->list_left;
+	return true;
+}
+
+struct page_writer {
+	uint8_t *at;
+	uint16_t count;
+};
+
+static void write_user(void *context, struct slice user)
+{
+	struct page_writer *writer = context;
+	writer->at = fields_put_str(writer->at, user);
+	writer->count++;
+}
+
+void talk_on_list(struct sessions *sessions, struct conn *conn, const struct message *message,
+	const struct packet *packet)
+{
+	uint8_t whole[PAGE_LEN_MAX];
+	struct page_writer writer = {.at = whole + PACKET_HEADER_LEN + PAGE_PACKET_HEAD_LEN};
+	struct list_packet list;
+	struct page_packet page = {.result = PACKET_DONE, .is_last = true};
+	if (list_packet_decode(packet->payload, packet->payload_len, &list) < 0) {
+		end_for_bad_packet(sessions, conn);
+		return;
+	}
+	uint16_t at = membership_in(sessions, conn, list.room);
+	if (at == MEMBERSHIPS_NONE) {
+		page.result = PACKET_NOT_A_MEMBER;
+	} else if (!may_list(sessions, room_at(conn, at))) {
+		page.result = PACKET_BUSY;
+	} else {
+		page.is_last = room_list(rooms_of(sessions), room_at(conn, at), list.after,
+			PAGE_USERS_MAX, write_user, &writer);
+	}
+	page.id = list.id;
+	page.count = writer.count;
+	page_packet_write_head(whole + PACKET_HEADER_LEN, &page);
+	send_packet(sessions, conn, PACKET_PAGE, whole, writer.at);
+}
