@@ -127,9 +127,9 @@ handle_t fanout_handle(const struct fanout *fanout, const struct conn *conn)
 	return conn_table_handle(fanout->conns->table, conn);
 }
 
-uint64_t fanout_now_ms(const struct fanout *fanout)
+uint32_t fanout_now_tick(const struct fanout *fanout)
 {
-	return fanout->conns->loop->now_ms;
+	return fanout->conns->loop->now_tick;
 }
 
 struct say_due *fanout_due(struct fanout *fanout)

@@ -8,10 +8,11 @@
 #include "../../proto/room_packets.h"
 #include "../../proto/say_packets.h"
 #include "../base/clock.h"
+#include "../base/loop.h"
 
 enum {
-	SINGLE_MAX = 200,            /* users of a room up to which each coming and going is told */
-	COUNTS_MS = 1000,            /* between two numbers of a larger one */
+	SINGLE_MAX = 200, /* users of a room up to which each coming and going is told */
+	COUNTS_TICKS = 1000 / LOOP_TICK_MS, /* between two numbers of a larger one */
 	MESSAGE_FROM_AT = 1 + 8 + 1, /* where the sender's name stands in the payload of a 112 */
 };
 
@@ -235,7 +236,7 @@ static void put_off(struct fanout *fanout, struct room *room)
 {
 	struct say_due *due = fanout_due(fanout);
 	const struct slice name = room_name(room);
-	if (!make_place(due) || !room_set_due(room, true)) {
+	if (!make_place(due) || !room_claim_count(room)) {
 		return;
 	}
 	struct say_due_room *its = &due->rooms[due->count++];
@@ -256,23 +257,31 @@ void say_who_came(struct fanout *fanout, struct conn *sender, struct room *room,
 	}
 }
 
+/* Returns whether that is done with: the number is told, or the room is gone. */
+static bool tell_count(struct fanout *fanout, const struct say_due_room *its)
+{
+	struct rooms *rooms = fanout_node(fanout)->rooms;
+	struct room *room =
+		rooms_find_begin(rooms, (struct slice){its->name, its->name_len}, its->hash);
+	bool is_done = !room || room_tell_count(room, fanout_now_tick(fanout), COUNTS_TICKS);
+	if (room && is_done) {
+		put_members(fanout, NULL, room, MEMBERS_COUNTED);
+	}
+	rooms_find_end(rooms);
+	return is_done;
+}
+
 void say_counts(struct fanout *fanout)
 {
 	struct say_due *due = fanout_due(fanout);
-	uint64_t now_ms = fanout_now_ms(fanout);
-	if (due->count == 0 || now_ms < due->next_ms) {
+	if (due->count == 0 || due->tick == fanout_now_tick(fanout)) {
 		return;
 	}
-	due->next_ms = now_ms + COUNTS_MS;
-	while (due->count > 0) {
-		const struct say_due_room *its = &due->rooms[--due->count];
-		struct rooms *rooms = fanout_node(fanout)->rooms;
-		struct room *room = rooms_find_begin(
-			rooms, (struct slice){its->name, its->name_len}, its->hash);
-		if (room && room_set_due(room, false)) {
-			put_members(fanout, NULL, room, MEMBERS_COUNTED);
+	due->tick = fanout_now_tick(fanout);
+	for (uint32_t i = due->count; i > 0; i--) {
+		if (tell_count(fanout, &due->rooms[i - 1])) {
+			due->rooms[i - 1] = due->rooms[--due->count];
 		}
-		rooms_find_end(rooms);
 	}
 }
 
