@@ -181,6 +181,11 @@ static void note_sizes(struct fanout *fanout, const struct batch *batch)
 		batch->count - batch->announced);
 }
 
+bool fanout_has_posted(const struct fanout *fanout)
+{
+	return fanout->filling;
+}
+
 void fanout_publish(struct fanout *fanout)
 {
 	struct fanout_node *node = fanout->node;
@@ -453,7 +458,6 @@ size_t fanout_may_read(struct fanout *fanout, struct conn *feeder)
 
 void fanout_settle(struct fanout *fanout)
 {
-	say_counts(fanout);
 	pressure_settle(&fanout->pressure, fanout->receiver_count);
 }
 

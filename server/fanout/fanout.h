@@ -77,6 +77,9 @@ struct say_due *fanout_due(struct fanout *fanout);
 /* How many others than its sender get what is for everybody. */
 uint32_t fanout_others(const struct fanout *fanout);
 
+/* Whether something waits for the next fanout_publish. */
+bool fanout_has_posted(const struct fanout *fanout);
+
 /* Sends the batch of this turn on its way, if there is one. */
 void fanout_publish(struct fanout *fanout);
 

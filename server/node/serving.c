@@ -10,6 +10,7 @@
 #include "../conn/reader.h"
 #include "../conn/shed.h"
 #include "../conn/timeouts.h"
+#include "../fanout/say.h"
 #include "../session/echo.h"
 #include "../session/session.h"
 #include "../session/session_log.h"
@@ -221,6 +222,7 @@ void serving_before_mail(struct serving *serving)
 	if (reader_has_ready(&serving->conns)) {
 		reader_read_ready(&serving->conns, serving->loop->now_us + READY_US);
 	}
+	say_counts(serving->fanout);
 	/* What was posted before the mail goes out before it: a kick follows the last words. */
 	fanout_publish(serving->fanout);
 }
@@ -371,6 +373,8 @@ int serving_after_mail(struct serving *serving)
 	fanout_settle(serving->fanout);
 	more |= step_memory(serving);
 	conns_reap(conns);
-	more |= reader_has_ready(conns) || serving_has_events(serving);
+	/* Mail and deadlines end sessions too, of which rooms are told. */
+	more |= reader_has_ready(conns) || serving_has_events(serving) ||
+		fanout_has_posted(serving->fanout);
 	return more ? 0 : next_ms;
 }
