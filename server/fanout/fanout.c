@@ -10,7 +10,6 @@
 #include "gathering.h"
 #include "pressure.h"
 #include "recipients.h"
-#include "say.h"
 
 enum {
 	RECEIVERS_MIN = 1024,
@@ -39,7 +38,6 @@ struct fanout {
 	uint64_t walked_number;
 	uint32_t walked_message;
 	struct recipients walk;
-	struct say_due due;
 	uint32_t receiver_count;
 	uint32_t receiver_capacity;
 	uint32_t *receivers; /* indexes of connections */
@@ -130,11 +128,6 @@ handle_t fanout_handle(const struct fanout *fanout, const struct conn *conn)
 uint32_t fanout_now_tick(const struct fanout *fanout)
 {
 	return fanout->conns->loop->now_tick;
-}
-
-struct say_due *fanout_due(struct fanout *fanout)
-{
-	return &fanout->due;
 }
 
 int fanout_post(struct fanout *fanout, uint16_t command, struct conn *sender, const uint8_t *text,
@@ -496,7 +489,6 @@ void fanout_destroy(struct fanout **fanout)
 	fanout_publish(given);
 	log_trim(given, given->next_number);
 	batch_pool_finish(&given->pool);
-	say_due_finish(&given->due);
 	free(given->receivers);
 	free(given);
 }

@@ -30,7 +30,6 @@
 /* Owner:  one worker.
  * Shared: never, but through the node. */
 struct fanout;
-struct say_due;
 
 /* Errors: -ENOMEM. */
 int fanout_create(
@@ -70,7 +69,6 @@ void fanout_note_fed(struct fanout *fanout, struct conn *feeder, size_t bytes);
 const struct fanout_node *fanout_node(const struct fanout *fanout);
 handle_t fanout_handle(const struct fanout *fanout, const struct conn *conn);
 uint32_t fanout_now_tick(const struct fanout *fanout);
-struct say_due *fanout_due(struct fanout *fanout);
 
 /* --- */
 

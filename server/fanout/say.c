@@ -117,9 +117,10 @@ static void mark(struct batch *batch, const struct sessions_of *sessions, bool i
 	}
 }
 
-int say_to_user(struct fanout *fanout, struct conn *sender, struct slice user, struct slice text,
+int say_to_user(struct say *say, struct conn *sender, struct slice user, struct slice text,
 	uint32_t *ret_sessions)
 {
+	struct fanout *fanout = say->fanout;
 	const struct batch_user from = user_of(sender);
 	const struct sessions_of theirs = find(fanout, sender, user.data, user.len);
 	const struct sessions_of own = find(fanout, sender, from.name, from.name_len);
@@ -158,9 +159,10 @@ int say_to_user(struct fanout *fanout, struct conn *sender, struct slice user, s
 /* --- to a room ---------------------------------------------------------------------------------
  */
 
-int say_to_room(struct fanout *fanout, struct conn *sender, struct room *room, struct slice text,
+int say_to_room(struct say *say, struct conn *sender, struct room *room, struct slice text,
 	uint32_t *ret_sessions)
 {
+	struct fanout *fanout = say->fanout;
 	const struct slice name = room_name(room);
 	const struct batch_target target = {
 		.aim = BATCH_TO_ROOM,
@@ -217,76 +219,74 @@ static void put_members(
 	}
 }
 
-static bool make_place(struct say_due *due)
+static bool make_place(struct say *say)
 {
-	if (due->count < due->capacity) {
+	if (say->due_count < say->due_capacity) {
 		return true;
 	}
-	uint32_t capacity = due->capacity ? due->capacity * 2 : 8;
-	struct say_due_room *rooms = realloc(due->rooms, capacity * sizeof(*rooms));
-	if (rooms) {
-		due->rooms = rooms;
-		due->capacity = capacity;
+	uint32_t capacity = say->due_capacity ? say->due_capacity * 2 : 8;
+	struct say_due_room *due = realloc(say->due, capacity * sizeof(*due));
+	if (due) {
+		say->due = due;
+		say->due_capacity = capacity;
 	}
-	return rooms;
+	return due;
 }
 
 /* Unless another worker, or this one before, has taken it on already. */
-static void put_off(struct fanout *fanout, struct room *room)
+static void put_off(struct say *say, struct room *room)
 {
-	struct say_due *due = fanout_due(fanout);
 	const struct slice name = room_name(room);
-	if (!make_place(due) || !room_claim_count(room)) {
+	if (!make_place(say) || !room_claim_count(room)) {
 		return;
 	}
-	struct say_due_room *its = &due->rooms[due->count++];
+	struct say_due_room *its = &say->due[say->due_count++];
 	its->hash = room_hash(room);
 	its->name_len = (uint8_t)name.len;
 	memcpy(its->name, name.data, name.len);
 }
 
-void say_who_came(struct fanout *fanout, struct conn *sender, struct room *room, uint8_t change)
+void say_who_came(struct say *say, struct conn *sender, struct room *room, uint8_t change)
 {
 	if (room_told(room) == 0) {
 		return;
 	}
 	if (room_users(room) > SINGLE_MAX) {
-		put_off(fanout, room);
+		put_off(say, room);
 	} else {
-		put_members(fanout, sender, room, change);
+		put_members(say->fanout, sender, room, change);
 	}
 }
 
 /* Returns whether that is done with: the number is told, or the room is gone. */
-static bool tell_count(struct fanout *fanout, const struct say_due_room *its)
+static bool tell_count(struct say *say, const struct say_due_room *its)
 {
-	struct rooms *rooms = fanout_node(fanout)->rooms;
+	struct rooms *rooms = fanout_node(say->fanout)->rooms;
 	struct room *room =
 		rooms_find_begin(rooms, (struct slice){its->name, its->name_len}, its->hash);
-	bool is_done = !room || room_tell_count(room, fanout_now_tick(fanout), COUNTS_TICKS);
+	bool is_done = !room || room_tell_count(room, fanout_now_tick(say->fanout), COUNTS_TICKS);
 	if (room && is_done) {
-		put_members(fanout, NULL, room, MEMBERS_COUNTED);
+		put_members(say->fanout, NULL, room, MEMBERS_COUNTED);
 	}
 	rooms_find_end(rooms);
 	return is_done;
 }
 
-void say_counts(struct fanout *fanout)
+void say_counts(struct say *say)
 {
-	struct say_due *due = fanout_due(fanout);
-	if (due->count == 0 || due->tick == fanout_now_tick(fanout)) {
+	if (say->due_count == 0 || say->due_tick == fanout_now_tick(say->fanout)) {
 		return;
 	}
-	due->tick = fanout_now_tick(fanout);
-	for (uint32_t i = due->count; i > 0; i--) {
-		if (tell_count(fanout, &due->rooms[i - 1])) {
-			due->rooms[i - 1] = due->rooms[--due->count];
+	say->due_tick = fanout_now_tick(say->fanout);
+	for (uint32_t i = say->due_count; i > 0; i--) {
+		if (tell_count(say, &say->due[i - 1])) {
+			say->due[i - 1] = say->due[--say->due_count];
 		}
 	}
 }
 
-void say_due_finish(struct say_due *due)
+void say_finish(struct say *say)
 {
-	free(due->rooms);
-	*due = (struct say_due){.count = 0};
+	free(say->due);
+	*say = (struct say){.fanout = NULL};
 }

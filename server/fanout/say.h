@@ -9,33 +9,35 @@
 #include "fanout.h"
 #include "rooms.h"
 
+/* What one worker's users say, and the rooms whose number of members is to be told.
+ * Owner:  one worker.
+ * Shared: never. */
+struct say {
+	struct fanout *fanout;
+	struct say_due_room *due;
+	uint32_t due_count;
+	uint32_t due_capacity;
+	uint32_t due_tick; /* of the last look at them */
+};
+
+void say_finish(struct say *say);
+
 /* To the sessions of a user: packet 112, or the text message to those that are classic; and to the
  * sender's other sessions that speak tidegate.v1, so that they show it too. Tells how many of the
  * user's sessions it goes to; with 0 of them nothing is sent. Errors: -ENOMEM. */
-int say_to_user(struct fanout *fanout, struct conn *sender, struct slice user, struct slice text,
+int say_to_user(struct say *say, struct conn *sender, struct slice user, struct slice text,
 	uint32_t *ret_sessions);
 
 /* To all other sessions in a room that the sender is in. Tells how many. Errors: -ENOMEM. */
-int say_to_room(struct fanout *fanout, struct conn *sender, struct room *room, struct slice text,
+int say_to_room(struct say *say, struct conn *sender, struct room *room, struct slice text,
 	uint32_t *ret_sessions);
 
 /* The user of `sender` has come to a room, or gone from it: told to those in it who have asked for
  * that. In a room of many only their number is told, and at most once a second, by say_counts.
  * `change` is one of enum members_change. What there is no memory for is not told. */
-void say_who_came(struct fanout *fanout, struct conn *sender, struct room *room, uint8_t change);
-
-/* Rooms whose number of members is to be told.
- * Owner:  one worker's fan-out. All zero: none. */
-struct say_due {
-	struct say_due_room *rooms;
-	uint32_t count;
-	uint32_t capacity;
-	uint32_t tick; /* of the last look at them */
-};
+void say_who_came(struct say *say, struct conn *sender, struct room *room, uint8_t change);
 
 /* Tells the numbers that are due. Once a turn. */
-void say_counts(struct fanout *fanout);
-
-void say_due_finish(struct say_due *due);
+void say_counts(struct say *say);
 
 #endif

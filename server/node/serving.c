@@ -10,7 +10,6 @@
 #include "../conn/reader.h"
 #include "../conn/shed.h"
 #include "../conn/timeouts.h"
-#include "../fanout/say.h"
 #include "../session/echo.h"
 #include "../session/session.h"
 #include "../session/session_log.h"
@@ -107,6 +106,7 @@ int serving_init(struct serving *serving, struct node *node, uint8_t id, struct 
 	serving->sessions = (struct sessions){
 		.conns = &serving->conns,
 		.fanout = serving->fanout,
+		.say.fanout = serving->fanout,
 		.users = node->users,
 		.mailboxes = node->fanout.mailboxes,
 		.kick_kind = SERVING_MAIL_KICK,
@@ -130,6 +130,7 @@ int serving_init(struct serving *serving, struct node *node, uint8_t id, struct 
 void serving_end(struct serving *serving)
 {
 	conns_finish(&serving->conns);
+	say_finish(&serving->sessions.say);
 	fanout_destroy(&serving->fanout);
 }
 
@@ -222,7 +223,7 @@ void serving_before_mail(struct serving *serving)
 	if (reader_has_ready(&serving->conns)) {
 		reader_read_ready(&serving->conns, serving->loop->now_us + READY_US);
 	}
-	say_counts(serving->fanout);
+	say_counts(&serving->sessions.say);
 	/* What was posted before the mail goes out before it: a kick follows the last words. */
 	fanout_publish(serving->fanout);
 }

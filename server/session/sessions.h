@@ -8,6 +8,7 @@
 #include "../base/mailbox.h"
 #include "../conn/conns.h"
 #include "../fanout/fanout.h"
+#include "../fanout/say.h"
 #include "../user/user_table.h"
 #include "ended.h"
 
@@ -17,6 +18,7 @@
 struct sessions {
 	struct conns *conns;
 	struct fanout *fanout;
+	struct say say;
 	struct user_table *users;
 	struct mailbox **mailboxes; /* of all workers, by id */
 	uint32_t kick_kind;         /* of the mail that carries a kick */

@@ -9,7 +9,6 @@
 #include "../../proto/utf8.h"
 #include "../conn/send.h"
 #include "../fanout/memberships.h"
-#include "../fanout/say.h"
 
 enum {
 	/* Members of rooms that a worker looks at for lists, in a tick. */
@@ -94,7 +93,7 @@ static enum packet_result say_in_room(struct sessions *sessions, struct conn *co
 	if (at == MEMBERSHIPS_NONE) {
 		return PACKET_NOT_A_MEMBER;
 	}
-	return say_to_room(sessions->fanout, conn, room_at(conn, at), say->text, ret_count) < 0
+	return say_to_room(&sessions->say, conn, room_at(conn, at), say->text, ret_count) < 0
 		       ? PACKET_BUSY
 		       : PACKET_DONE;
 }
@@ -110,7 +109,7 @@ static enum packet_result say_it(struct sessions *sessions, struct conn *conn,
 	case AUDIENCE_EVERYBODY:
 		return say_to_all(sessions, conn, say, ret_count);
 	case AUDIENCE_USER:
-		return say_to_user(sessions->fanout, conn, audience.name, say->text, ret_count) < 0
+		return say_to_user(&sessions->say, conn, audience.name, say->text, ret_count) < 0
 			       ? PACKET_BUSY
 			       : PACKET_DONE;
 	case AUDIENCE_ROOM:
@@ -176,7 +175,7 @@ static enum packet_result join_new(struct sessions *sessions, struct conn *conn,
 		room_set_told(room, true);
 	}
 	if (change.is_of_a_user) {
-		say_who_came(sessions->fanout, conn, room, MEMBERS_CAME);
+		say_who_came(&sessions->say, conn, room, MEMBERS_CAME);
 	}
 	*ret_count = change.users;
 	return PACKET_DONE;
@@ -215,7 +214,7 @@ static void tell_who_went(
 {
 	struct room *room = rooms_find_begin(rooms_of(sessions), name, hash);
 	if (room) {
-		say_who_came(sessions->fanout, conn, room, MEMBERS_WENT);
+		say_who_came(&sessions->say, conn, room, MEMBERS_WENT);
 	}
 	rooms_find_end(rooms_of(sessions));
 }
