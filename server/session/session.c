@@ -127,6 +127,8 @@ static void on_request(void *owner, struct conn *conn, const struct handshake_re
 	conn_accept(sessions->conns, conn, answer, handshake_answer(request, answer));
 	if (request->subprotocol == SUBPROTOCOL_V1) {
 		conn->flags |= CONN_V1;
+	} else if (request->subprotocol == SUBPROTOCOL_NONE && request->protocols.count > 0) {
+		session_log_unknown_subprotocol(sessions, conn);
 	}
 	if (!request->user_valid) {
 		conn_close(sessions->conns, conn, CLOSE_REASON_BAD_LOGIN, 0);
