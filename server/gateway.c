@@ -199,8 +199,8 @@ static void say_quota(const struct gateway *gateway)
 static int make_user_table(struct gateway *gateway)
 {
 	uint64_t files = machine_raise_files();
-	int err =
-		node_make_tables(&gateway->node, files < TABLE_AT_ONCE ? files : TABLE_AT_ONCE, 1);
+	int err = node_make_tables(&gateway->node, files < TABLE_AT_ONCE ? files : TABLE_AT_ONCE,
+		(uint32_t)gateway->config.max_devices);
 	return err ? complain_about("make the user table", err) : 0;
 }
 

@@ -34,7 +34,7 @@ enum {
 /* --- what changes while running ----------------------------------------------------------------
  */
 
-static void take_limits(struct conns *conns, const struct config *config)
+static void take_limits(struct serving *serving, const struct config *config)
 {
 	const struct conns_limits limits = {
 		.deadlines.handshake = loop_ticks(config->handshake_deadline * 1000),
@@ -46,14 +46,16 @@ static void take_limits(struct conns *conns, const struct config *config)
 		.max_message = (uint32_t)config->max_message,
 		.queue_limit = config->tx_queue_limit,
 	};
-	conns_set_limits(conns, &limits);
+	conns_set_limits(&serving->conns, &limits);
+	serving->sessions.logs_each = session_log_is_each(config);
+	serving->sessions.rooms_max = (uint32_t)config->rooms_per_session;
+	serving->sessions.may_broadcast = config->client_broadcast;
 }
 
 static void on_change(struct serving *serving, struct serving_change *change)
 {
 	if (change->mail.kind == SERVING_MAIL_RELOAD) {
-		take_limits(&serving->conns, &change->config);
-		serving->sessions.logs_each = session_log_is_each(&change->config);
+		take_limits(serving, &change->config);
 		serving->sweep_cursor = 0;
 		serving->is_sweeping = true;
 	} else {
@@ -110,10 +112,7 @@ int serving_init(struct serving *serving, struct node *node, uint8_t id, struct 
 		.users = node->users,
 		.mailboxes = node->fanout.mailboxes,
 		.kick_kind = SERVING_MAIL_KICK,
-		.logs_each = session_log_is_each(config),
 		.ended = serving->ended,
-		.rooms_max = 64,
-		.may_broadcast = true,
 	};
 	serving->orders = (struct orders){
 		.worker = id,
@@ -123,7 +122,7 @@ int serving_init(struct serving *serving, struct node *node, uint8_t id, struct 
 		.ended = serving->ended,
 	};
 	node->fanout.mailboxes[id] = serving->mailbox;
-	take_limits(&serving->conns, config);
+	take_limits(serving, config);
 	return 0;
 }
 

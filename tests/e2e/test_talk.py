@@ -181,6 +181,61 @@ def test_a_text_that_is_no_utf8(talker):
     alice.raw.expect_close(4002, "bad packet")
 
 
+# --- options --------------------------------------------------------------------------------------
+
+
+def test_so_many_rooms(start, talker):
+    gateway = start("--rooms-per-session", "2")
+    alice = talker("alice", at=gateway)
+    assert [alice.join(room) for room in ("a", "b")] == [(DONE, 1), (DONE, 1)]
+    assert alice.join("c") == (TOO_MANY, 0)
+    assert alice.join("b") == (DONE, 1)
+    alice.leave("a")
+    assert alice.join("c") == (DONE, 1)
+
+
+def test_clients_that_may_not_broadcast(start, talker):
+    gateway = start("--client-broadcast", "no")
+    alice = talker("alice", at=gateway)
+    with gateway.login("old") as old, gateway.login("older") as older:
+        assert alice.say("", "all") == (NOT_ALLOWED, 0)
+        assert alice.say("@old", "you") == (DONE, 1)
+        old.expect_text("you -- FROM alice")
+        old.text("all")
+        old.expect_close(1008, "not allowed")
+        older.packet(PACKET_TEXT, b"all")
+        older.expect_close(1008, "not allowed")
+        alice.expect_nothing()
+
+
+def test_devices(start, talker):
+    """Each has a session; the newest of a device wins, and beyond the number the oldest goes."""
+    gateway = start("--max-devices", "2", "--workers", "2")
+    bob = talker("bob", at=gateway)
+    desk, phone = talker("alice", "desk", gateway), talker("alice", "phone", gateway)
+    assert bob.say("@alice", "hi") == (DONE, 2)
+    for client in (desk, phone):
+        assert client.message() == Message("bob", "@alice", "hi")
+    assert desk.say("@bob", "hello") == (DONE, 1)
+    assert bob.message() == phone.message() == Message("alice", "@bob", "hello")
+    desk.expect_nothing()
+    again = talker("alice", "phone", gateway)
+    phone.raw.expect_close(4001, "kicked")
+    tv = talker("alice", "tv", gateway)
+    desk.raw.expect_close(4001, "kicked")
+    assert bob.say("@alice", "who?") == (DONE, 2)
+    assert again.message() == tv.message() == Message("bob", "@alice", "who?")
+    # One without a name is a device too.
+    talker("alice", at=gateway)
+    again.raw.expect_close(4001, "kicked")
+
+
+def test_one_device_by_default(gateway, talker):
+    phone = talker("alice", "phone")
+    talker("alice", "desk")
+    phone.raw.expect_close(4001, "kicked")
+
+
 # --- order ----------------------------------------------------------------------------------------
 
 
