@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../../proto/assert.h"
 #include "config.h"
 #include "spelling.h"
 
@@ -51,6 +52,8 @@ static const struct {
 	{"bytes", "SIZE", GROUP_LIMITS},
 	{"connections", "N", GROUP_LIMITS},
 	{"kicks", "N", GROUP_LIMITS},
+	{"devices", "N", GROUP_LIMITS},
+	{"rooms", "N", GROUP_LIMITS},
 	{"requests", "N", GROUP_ADMIN},
 };
 
@@ -150,6 +153,7 @@ static struct argp_option number_option(
 			option.group = units[i].group;
 		}
 	}
+	ASSERT(option.arg); /* a unit without a row above */
 	return option;
 }
 
