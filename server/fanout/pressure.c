@@ -141,6 +141,12 @@ uint64_t pressure_receivers(const struct pressure *pressure, uint32_t own_receiv
 	return receivers;
 }
 
+void pressure_note_receivers(struct pressure *pressure, uint32_t own_receivers)
+{
+	atomic_store_explicit(&pressure->node->gauges[pressure->worker].receivers, own_receivers,
+		memory_order_relaxed);
+}
+
 static void publish_gauges(struct pressure *pressure, uint32_t own_receivers)
 {
 	struct fanout_gauge *gauge = own_gauge(pressure);
