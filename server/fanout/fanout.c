@@ -347,7 +347,7 @@ size_t fanout_may_read(struct fanout *fanout, struct conn *feeder)
 
 void fanout_settle(struct fanout *fanout)
 {
-	pressure_settle(&fanout->pressure, fanout->receiver_count);
+	pressure_settle(&fanout->pressure);
 }
 
 void fanout_empty_pool(struct fanout *fanout)

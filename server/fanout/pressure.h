@@ -61,6 +61,6 @@ void pressure_note_receivers(struct pressure *pressure, uint32_t own_receivers);
 
 /* Once a turn: publishes this worker's gauges, and lets feeders go on when the pressure has fallen,
  * here and elsewhere. */
-void pressure_settle(struct pressure *pressure, uint32_t own_receivers);
+void pressure_settle(struct pressure *pressure);
 
 #endif
