@@ -427,6 +427,7 @@ int fanout_join(struct fanout *fanout, struct conn *conn)
 	conn->receiver_pos = fanout->receiver_count;
 	conn->log_next = fanout->next_number;
 	fanout->receivers[fanout->receiver_count++] = conn->index;
+	pressure_note_receivers(&fanout->pressure, fanout->receiver_count);
 	return 0;
 }
 
@@ -439,6 +440,7 @@ void fanout_leave(struct fanout *fanout, struct conn *conn)
 	fanout->receivers[conn->receiver_pos] = last;
 	conn_table_at(fanout->conns->table, last)->receiver_pos = conn->receiver_pos;
 	conn->receiver_pos = CONN_NONE;
+	pressure_note_receivers(&fanout->pressure, fanout->receiver_count);
 }
 
 /* --- pressure ----------------------------------------------------------------------------------
@@ -451,7 +453,7 @@ size_t fanout_may_read(struct fanout *fanout, struct conn *feeder)
 
 void fanout_settle(struct fanout *fanout)
 {
-	pressure_settle(&fanout->pressure, fanout->receiver_count);
+	pressure_settle(&fanout->pressure);
 }
 
 void fanout_empty_pool(struct fanout *fanout)

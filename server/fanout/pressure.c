@@ -141,11 +141,16 @@ uint64_t pressure_receivers(const struct pressure *pressure, uint32_t own_receiv
 	return receivers;
 }
 
-static void publish_gauges(struct pressure *pressure, uint32_t own_receivers)
+void pressure_note_receivers(struct pressure *pressure, uint32_t own_receivers)
+{
+	atomic_store_explicit(&pressure->node->gauges[pressure->worker].receivers, own_receivers,
+		memory_order_relaxed);
+}
+
+static void publish_gauges(struct pressure *pressure)
 {
 	struct fanout_gauge *gauge = own_gauge(pressure);
 	const struct outbox *outbox = pressure->conns->outbox;
-	atomic_store_explicit(&gauge->receivers, own_receivers, memory_order_relaxed);
 	atomic_store_explicit(&gauge->lagging, outbox->lagging_count, memory_order_relaxed);
 }
 
@@ -202,7 +207,7 @@ static bool may_go_on(const struct pressure *pressure, bool is_new_tick)
 	return !pressure->is_congested && (!pressure->is_lagging || is_new_tick);
 }
 
-void pressure_settle(struct pressure *pressure, uint32_t own_receivers)
+void pressure_settle(struct pressure *pressure)
 {
 	uint32_t now = pressure->conns->loop->now_tick;
 	bool is_new_tick = pressure->tick != now;
@@ -211,7 +216,7 @@ void pressure_settle(struct pressure *pressure, uint32_t own_receivers)
 		 * Before the gauges are read, for one that lowers them from now on to see it. */
 		atomic_store(&own_gauge(pressure)->holds_back, true);
 	}
-	publish_gauges(pressure, own_receivers);
+	publish_gauges(pressure);
 	bool held_back = read_gauges(pressure);
 	if (is_new_tick) {
 		pressure->tick = now;

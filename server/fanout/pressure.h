@@ -56,8 +56,11 @@ bool pressure_is_high(const struct pressure *pressure);
 /* Receivers of the node: our own as given, the others' as of their last turn. */
 uint64_t pressure_receivers(const struct pressure *pressure, uint32_t own_receivers);
 
+/* This worker has so many receivers from now on: who asks on another worker counts with them. */
+void pressure_note_receivers(struct pressure *pressure, uint32_t own_receivers);
+
 /* Once a turn: publishes this worker's gauges, and lets feeders go on when the pressure has fallen,
  * here and elsewhere. */
-void pressure_settle(struct pressure *pressure, uint32_t own_receivers);
+void pressure_settle(struct pressure *pressure);
 
 #endif

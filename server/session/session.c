@@ -173,10 +173,11 @@ static void remember_end(struct sessions *sessions, const struct conn *conn, uin
 void session_on_ended(void *owner, struct conn *conn, uint16_t code)
 {
 	struct sessions *sessions = owner;
-	session_log_end(sessions, conn, code);
+	/* Its time is that of the end: whoever has read of it in the log comes later. */
 	if (sessions->ended) {
 		remember_end(sessions, conn, code);
 	}
+	session_log_end(sessions, conn, code);
 	fanout_leave(sessions->fanout, conn);
 	if (conn->user) {
 		talk_end(sessions, conn);

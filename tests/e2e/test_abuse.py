@@ -70,6 +70,7 @@ def test_what_came_before_the_end_is_delivered(gateway):
         alice.expect_end()
 
 
+@pytest.mark.release  # freed memory is kept by the address sanitizer
 def test_declared_lengths_allocate_nothing(gateway, witness):
     """500 lines that each promise the largest message allowed, and one byte of it."""
     before = gateway.rss()
@@ -93,6 +94,7 @@ def test_a_huge_length_is_refused_at_once(gateway, witness, size):
     assert gateway.rss() - before < 8 * MIB
 
 
+@pytest.mark.release  # freed memory is kept by the address sanitizer
 def test_unfinished_messages_are_bounded_by_what_arrived(gateway, witness):
     before = gateway.rss()
     clients = [gateway.login(f"mallory{number}") for number in range(100)]
