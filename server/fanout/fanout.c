@@ -13,6 +13,8 @@
 
 enum {
 	RECEIVERS_MIN = 1024,
+	/* Of the walks of a pass: who comes and goes all the time must not keep it from its end. */
+	RESTARTS_MAX = 4,
 };
 
 struct fanout {
@@ -32,8 +34,10 @@ struct fanout {
 	uint64_t pass_end;  /* everybody visited is at least here */
 	uint32_t cursor;    /* receivers below it are still to be visited */
 	uint64_t delivered; /* stats->deliveries when the pass began */
-	/* A pass that visits only those whom something may be for, and where it is. */
+	/* A pass that visits only those whom something may be for, and where it is as long as it
+	 * walks over them. */
 	bool is_partial;
+	bool is_walking;
 	struct batch *walked;
 	uint64_t walked_number;
 	uint32_t walked_message;
@@ -302,6 +306,7 @@ static void begin_pass(struct fanout *fanout)
 	gathering_pass_begins(&fanout->gathering, fanout->conns->loop->now_us);
 	/* With anything for everybody all are visited; else those that something may be for. */
 	fanout->is_partial = fanout->logged_for_all == 0;
+	fanout->is_walking = fanout->is_partial;
 	fanout->walked = fanout->oldest;
 	fanout->walked_number = fanout->oldest_number;
 	fanout->walked_message = 0;
@@ -359,9 +364,15 @@ static bool visit_all(struct fanout *fanout, uint32_t receivers_max)
 }
 
 /* The same for those that the messages of this pass may be for, one message after the other. Who
- * has had all that there is costs no more than a look. */
+ * has had all that there is costs no more than a look. When that has begun anew too often all are
+ * visited instead. */
 static bool visit_recipients(struct fanout *fanout, uint32_t receivers_max)
 {
+	if (fanout->walk.restarts > RESTARTS_MAX) {
+		fanout->is_walking = false;
+		fanout->cursor = fanout->receiver_count;
+		return false;
+	}
 	while (fanout->walked && fanout->walked_number < fanout->pass_end && receivers_max > 0) {
 		struct batch *batch = fanout->walked;
 		struct conn *conn = NULL;
@@ -374,7 +385,7 @@ static bool visit_recipients(struct fanout *fanout, uint32_t receivers_max)
 			hand_out_to(fanout, conn);
 		} else if (!conn && fanout->walked_message < batch->count) {
 			fanout->walked_message++;
-			fanout->walk = (struct recipients){0};
+			recipients_begin(&fanout->walk);
 		} else if (!conn) {
 			fanout->walked = batch_after(batch, fanout->worker);
 			fanout->walked_number++;
@@ -395,7 +406,7 @@ bool fanout_step(struct fanout *fanout, uint32_t receivers_max)
 		}
 		begin_pass(fanout);
 	}
-	bool is_over = fanout->is_partial ? visit_recipients(fanout, receivers_max)
+	bool is_over = fanout->is_walking ? visit_recipients(fanout, receivers_max)
 					  : visit_all(fanout, receivers_max);
 	if (is_over) {
 		end_pass(fanout);

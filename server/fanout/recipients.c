@@ -7,6 +7,12 @@
 /* --- whom to look at ---------------------------------------------------------------------------
  */
 
+void recipients_begin(struct recipients *walk)
+{
+	walk->at = 0;
+	walk->has_looked = false;
+}
+
 static struct conn *of_room(struct recipients *walk, const struct fanout_node *node,
 	const struct conns *conns, uint8_t worker, const struct batch *batch, uint32_t message)
 {
@@ -16,7 +22,9 @@ static struct conn *of_room(struct recipients *walk, const struct fanout_node *n
 		return NULL;
 	}
 	if (walk->version != part->version) {
-		*walk = (struct recipients){.version = part->version};
+		walk->restarts += walk->at > 0;
+		walk->at = 0;
+		walk->version = part->version;
 	}
 	while (walk->at < room_part_places(part)) {
 		const struct user_entry *entry = part->places[walk->at++];
@@ -29,25 +37,34 @@ static struct conn *of_room(struct recipients *walk, const struct fanout_node *n
 	return NULL;
 }
 
-/* The sessions of the user first, then those of the sender. */
+static void look_up(struct recipients *walk, const struct fanout_node *node, uint8_t worker,
+	const char *name, size_t name_len)
+{
+	struct user_session found[USER_SESSIONS_MAX];
+	uint32_t count = user_table_find(node->users, name, name_len, found);
+	for (uint32_t i = 0; i < count; i++) {
+		if (handle_worker(found[i].handle) == worker) {
+			walk->sessions[walk->session_count++] = found[i].handle;
+		}
+	}
+}
+
+/* The sessions of the user first, then those of the sender. Who logs in later is owed nothing. */
 static struct conn *of_user(struct recipients *walk, const struct fanout_node *node,
 	const struct conns *conns, uint8_t worker, const struct batch *batch, uint32_t message)
 {
-	const struct batch_user sender = batch_sender(batch, message);
-	const struct slice names[2] = {
-		batch_target_name(batch, message), {sender.name, sender.name_len}};
-	struct user_session found[USER_SESSIONS_MAX];
-	while (walk->at < 2 * USER_SESSIONS_MAX) {
-		struct slice name = names[walk->at / USER_SESSIONS_MAX];
-		uint32_t count = user_table_find(node->users, name.data, name.len, found);
-		for (uint32_t i = walk->at % USER_SESSIONS_MAX; i < count; i++) {
-			struct conn *conn = handle_worker(found[i].handle) == worker
-						    ? conn_table_find(conns->table, found[i].handle)
-						    : NULL;
-			if (conn) {
-				walk->at += i - walk->at % USER_SESSIONS_MAX + 1;
-				return conn;
-			}
+	if (!walk->has_looked) {
+		const struct slice user = batch_target_name(batch, message);
+		const struct batch_user sender = batch_sender(batch, message);
+		walk->has_looked = true;
+		walk->session_count = 0;
+		look_up(walk, node, worker, user.data, user.len);
+		look_up(walk, node, worker, sender.name, sender.name_len);
+	}
+	while (walk->at < walk->session_count) {
+		struct conn *conn = conn_table_find(conns->table, walk->sessions[walk->at++]);
+		if (conn) {
+			return conn;
 		}
 		walk->at = (walk->at / USER_SESSIONS_MAX + 1) * USER_SESSIONS_MAX;
 	}

@@ -11,11 +11,19 @@
 #include "fanout_node.h"
 
 /* A walk over those of one worker that a message is for, or may be: slice by slice, whoever comes
- * and goes in between. */
+ * and goes in between. All zero at first. */
 struct recipients {
-	uint32_t at;      /* the next place of the room's part, or the next session */
-	uint16_t version; /* of that part: with another one all is looked at once more */
+	uint32_t at;       /* the next place of the room's part, or the next session */
+	uint32_t restarts; /* of all messages so far: sessions had changed places in a part */
+	uint16_t version;  /* of that part: with another one all is looked at once more */
+	bool has_looked;   /* `sessions` are those of this message */
+	/* Of a user and of the sender, as they were at the first look: their order changes. */
+	uint8_t session_count;
+	handle_t sessions[2 * USER_SESSIONS_MAX];
 };
+
+/* Goes on with another message. */
+void recipients_begin(struct recipients *walk);
 
 /* The next connection of this worker's that message `message` may be for, or NULL. Some come twice.
  * Thread: the worker, registered. */

@@ -93,6 +93,26 @@ static void test_to_all_devices(void **state)
 	expect_nothing(b);
 }
 
+/* One of them goes while the message is being handed out: the others get it. */
+static void test_a_device_goes_meanwhile(void **state)
+{
+	struct rig *rig = *state;
+	struct client *a = v1_login(rig, 0, "a");
+	struct client *one = v1_login_device(rig, 1, "b", "one");
+	struct client *two = v1_login_device(rig, 1, "b", "two");
+	struct client *three = v1_login_device(rig, 1, "b", "three");
+	v1_say(a, 1, "@b", "hi");
+	rig_turn(rig, 0);
+	v1_expect_answer(a, 1, PACKET_DONE, 3);
+	rig_mail(rig, 1);
+	assert_true(fanout_step(rig->workers[1].fanout, 1));
+	client_leave(one);
+	rig_events(rig, 1);
+	rig_run(rig);
+	v1_expect_message(two, "a", "@b", "hi");
+	v1_expect_message(three, "a", "@b", "hi");
+}
+
 /* --- to a room ---------------------------------------------------------------------------------
  */
 
@@ -213,6 +233,31 @@ static void test_one_order_for_all_audiences(void **state)
 		v1_expect_message(b, "a", "@b", "user");
 		expect_text(b, "text -- FROM a");
 	}
+/* However fast somebody comes and goes, those who stay get it. */
+static void test_handed_out_while_others_come_and_go(void **state)
+{
+	enum {
+		MEMBERS = 400,
+		TURNS = 400,
+	};
+	struct rig *rig = *state;
+	struct client *restless = v1_login(rig, 0, "restless");
+	struct client *a = v1_login(rig, 0, "a");
+	char name[16];
+	v1_join(rig, a, "r", 1);
+	for (uint32_t i = 1; i < MEMBERS; i++) {
+		snprintf(name, sizeof(name), "u%u", i);
+		v1_join(rig, v1_login(rig, 0, name), "r", i + 1);
+	}
+	v1_say(a, 1, "#r", "hello");
+	for (int turn = 0; turn < TURNS; turn++) {
+		v1_ask_to_join(restless, 0, 0, "r");
+		v1_ask_to_leave(restless, 0, "r");
+		rig_turn(rig, 0);
+	}
+	assert_int_equal(stats_read(&rig->workers[0].stats.deliveries), MEMBERS - 1);
+}
+
 	expect_nothing(b);
 }
 
@@ -691,3 +736,5 @@ int main(void)
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
+		CASE(test_a_device_goes_meanwhile),
+		CASE(test_handed_out_while_others_come_and_go),
