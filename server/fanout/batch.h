@@ -45,6 +45,7 @@ struct batch_target {
 	bool is_classic;  /* of a user's sessions those are meant that do not speak tidegate.v1 */
 	uint32_t name_at;
 	uint32_t hash;   /* user_entry_hash or room_hash */
+	uint32_t serial; /* room_serial */
 	uint32_t number; /* of what is said in a room */
 	uint32_t device; /* user_entry_device_hash of the sender */
 };

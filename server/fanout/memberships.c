@@ -22,15 +22,27 @@ uint16_t memberships_find(struct conn *conn, struct slice name, uint32_t hash)
 	return MEMBERSHIPS_NONE;
 }
 
+static uint16_t find_exactly(const struct memberships *list, uint32_t hash, uint32_t serial)
+{
+	for (uint16_t i = 0; list && i < list->count; i++) {
+		const struct room *room = memberships_rooms(list)[i];
+		if (room_hash(room) == hash && room_serial(room) == serial) {
+			return i;
+		}
+	}
+	return MEMBERSHIPS_NONE;
+}
+
 bool memberships_hears(
-	struct conn *conn, struct slice name, uint32_t hash, uint32_t number, bool is_telling)
+	struct conn *conn, uint32_t hash, uint32_t serial, uint32_t number, bool is_telling)
 {
 	const uint32_t half = UINT32_C(1) << 30;
-	uint16_t at = memberships_find(conn, name, hash);
+	const struct memberships *list = *conn_rooms(conn);
+	uint16_t at = find_exactly(list, hash, serial);
 	if (at == MEMBERSHIPS_NONE) {
 		return false;
 	}
-	const struct membership mark = (*conn_rooms(conn))->marks[at];
+	const struct membership mark = list->marks[at];
 	/* Numbers go round: what is later is less than half of the way ahead. */
 	bool is_later = ((number - mark.since - 1) & (2 * half - 1)) < half;
 	return is_later && (!is_telling || mark.is_told);

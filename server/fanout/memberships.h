@@ -44,10 +44,10 @@ static inline uint16_t memberships_count(struct conn *conn)
 /* Where a room stands in the list, by its name and hash, or MEMBERSHIPS_NONE. */
 uint16_t memberships_find(struct conn *conn, struct slice name, uint32_t hash);
 
-/* Whether what was said in that room by that number is for this session; with `is_telling`, whether
- * it has asked to be told who comes and goes. */
+/* Whether what was said by that number is for this session, in the room of that hash and serial
+ * number; with `is_telling`, whether it has asked to be told who comes and goes. */
 bool memberships_hears(
-	struct conn *conn, struct slice name, uint32_t hash, uint32_t number, bool is_telling);
+	struct conn *conn, uint32_t hash, uint32_t serial, uint32_t number, bool is_telling);
 
 /* Errors: -ENOMEM; then the list is as before. */
 int memberships_add(struct conn *conn, struct room *room, struct membership mark);

@@ -66,7 +66,6 @@ static struct conn *of_user(struct recipients *walk, const struct fanout_node *n
 		if (conn) {
 			return conn;
 		}
-		walk->at = (walk->at / USER_SESSIONS_MAX + 1) * USER_SESSIONS_MAX;
 	}
 	return NULL;
 }
@@ -116,7 +115,7 @@ bool recipients_has(const struct fanout_node *node, const struct batch *batch, u
 			       memcmp(name.data, user->name, name.len) == 0);
 	case BATCH_TO_ROOM:
 	case BATCH_TO_TOLD:
-		return memberships_hears(conn, name, target->hash, target->number,
+		return memberships_hears(conn, target->hash, target->serial, target->number,
 			       target->aim == BATCH_TO_TOLD) &&
 		       !(is_from && is_senders(node, target, conn));
 	}

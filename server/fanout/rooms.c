@@ -41,6 +41,7 @@ struct rooms {
 	size_t buckets; /* housekeeper's own: the size last asked for */
 	unsigned char key[crypto_shorthash_KEYBYTES];
 	pthread_mutex_t locks[LOCKS]; /* by hash: of who comes and goes */
+	uint32_t made[LOCKS];         /* rooms so far, each under its lock */
 };
 
 /* Owner:  the table.
@@ -55,6 +56,7 @@ struct room {
 	_Atomic uint32_t told; /* sessions that are told who comes and goes */
 	_Atomic uint32_t said;
 	uint32_t hash;
+	uint32_t serial;               /* another one for each room of that hash */
 	_Atomic uint32_t counted_tick; /* when the number of users was told */
 	atomic_bool is_due;            /* some worker will tell it */
 	uint8_t name_len;
@@ -255,10 +257,15 @@ static bool has_user(struct room *room, const struct user_entry *entry)
 /* --- coming and going --------------------------------------------------------------------------
  */
 
+/* By other bits than those that find the bucket. */
+static uint32_t lock_number(uint32_t hash)
+{
+	return hash >> 26 & (LOCKS - 1);
+}
+
 static pthread_mutex_t *lock_of(struct rooms *rooms, uint32_t hash)
 {
-	/* Other bits than those that find the bucket. */
-	return &rooms->locks[hash >> 26 & (LOCKS - 1)];
+	return &rooms->locks[lock_number(hash)];
 }
 
 static int make_room(struct rooms *rooms, struct slice name, uint32_t hash, struct room **ret_room)
@@ -269,6 +276,7 @@ static int make_room(struct rooms *rooms, struct slice name, uint32_t hash, stru
 	}
 	cds_lfht_node_init(&room->node);
 	room->hash = hash;
+	room->serial = ++rooms->made[lock_number(hash)];
 	room->name_len = (uint8_t)name.len;
 	memcpy(room->name, name.data, name.len);
 	*ret_room = room;
@@ -387,6 +395,11 @@ struct slice room_name(const struct room *room)
 uint32_t room_hash(const struct room *room)
 {
 	return room->hash;
+}
+
+uint32_t room_serial(const struct room *room)
+{
+	return room->serial;
 }
 
 uint32_t room_users(const struct room *room)

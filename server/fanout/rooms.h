@@ -57,6 +57,11 @@ struct room_change room_leave(
 
 struct slice room_name(const struct room *room);
 uint32_t room_hash(const struct room *room);
+
+/* With the hash, tells a room from all others, those that had its name before included: what is
+ * under way to one of them is not for this one. */
+uint32_t room_serial(const struct room *room);
+
 uint32_t room_users(const struct room *room);
 uint32_t room_sessions(const struct room *room);
 

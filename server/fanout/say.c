@@ -167,6 +167,7 @@ int say_to_room(struct say *say, struct conn *sender, struct room *room, struct 
 	const struct batch_target target = {
 		.aim = BATCH_TO_ROOM,
 		.hash = room_hash(room),
+		.serial = room_serial(room),
 		.number = room_say(room),
 		.device = device_of(fanout_node(fanout), sender),
 	};
@@ -201,6 +202,7 @@ static void put_members(
 	const struct batch_target target = {
 		.aim = BATCH_TO_TOLD,
 		.hash = room_hash(room),
+		.serial = room_serial(room),
 		.number = room_say(room),
 		.device = sender ? device_of(fanout_node(fanout), sender) : 0,
 	};

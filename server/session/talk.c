@@ -209,11 +209,11 @@ void talk_on_join(struct sessions *sessions, struct conn *conn, const struct mes
  */
 
 /* Those who are left are told, if there are any. */
-static void tell_who_went(
-	struct sessions *sessions, struct conn *conn, struct slice name, uint32_t hash)
+static void tell_who_went(struct sessions *sessions, struct conn *conn, struct slice name,
+	uint32_t hash, uint32_t serial)
 {
 	struct room *room = rooms_find_begin(rooms_of(sessions), name, hash);
-	if (room) {
+	if (room && room_serial(room) == serial) {
 		say_who_came(&sessions->say, conn, room, MEMBERS_WENT);
 	}
 	rooms_find_end(rooms_of(sessions));
@@ -224,6 +224,7 @@ static uint32_t leave(struct sessions *sessions, struct conn *conn, uint16_t at)
 {
 	struct room *room = room_at(conn, at);
 	const uint32_t hash = room_hash(room);
+	const uint32_t serial = room_serial(room);
 	struct slice name = room_name(room);
 	char kept[USER_NAME_MAX];
 	memcpy(kept, name.data, name.len);
@@ -237,7 +238,7 @@ static uint32_t leave(struct sessions *sessions, struct conn *conn, uint16_t at)
 	stats_sub(&sessions->conns->stats->memberships, 1);
 	/* With a whole node on its way out nobody wants to hear of each. */
 	if (change.is_of_a_user && change.users > 0 && !sessions->conns->refuse_all) {
-		tell_who_went(sessions, conn, name, hash);
+		tell_who_went(sessions, conn, name, hash, serial);
 	}
 	return change.users;
 }

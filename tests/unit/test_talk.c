@@ -185,6 +185,30 @@ static void test_a_member_hears_from_his_answer_on(void **state)
 	expect_nothing(d);
 }
 
+/* Nor anything of a room that had the name before, when all its members are gone. */
+static void test_a_new_room_hears_nothing_of_the_old_one(void **state)
+{
+	struct rig *rig = *state;
+	struct client *a = v1_login(rig, 0, "a");
+	struct client *b = v1_login(rig, 1, "b");
+	struct client *c = v1_login(rig, 1, "c");
+	v1_join(rig, a, "r", 1);
+	v1_join(rig, b, "r", 2);
+	/* Worker 1 lets it lie in its mailbox meanwhile. */
+	v1_say(a, 1, "#r", "of the old room");
+	rig_turn(rig, 0);
+	v1_ask_to_leave(a, 2, "r");
+	rig_events(rig, 0);
+	v1_ask_to_leave(b, 3, "r");
+	rig_events(rig, 1);
+	assert_int_equal(rooms_count(rig->node.fanout.rooms), 0);
+	v1_ask_to_join(c, 4, 0, "r");
+	rig_events(rig, 1);
+	rig_run(rig);
+	v1_expect_answer(c, 4, PACKET_DONE, 1);
+	expect_nothing(c);
+}
+
 /* A room's own workers are woken, and nobody else is looked at. */
 static void test_others_are_left_alone(void **state)
 {
@@ -207,6 +231,31 @@ static void test_others_are_left_alone(void **state)
 	v1_expect_message(b, "a", "#r", "hello");
 	assert_int_equal(stats_read(&rig->workers[1].stats.deliveries), before + 1);
 	assert_int_equal(stats_read(&rig->workers[2].stats.deliveries), 0);
+}
+
+/* However fast somebody comes and goes, those who stay get it. */
+static void test_handed_out_while_others_come_and_go(void **state)
+{
+	enum {
+		MEMBERS = 400,
+		TURNS = 400,
+	};
+	struct rig *rig = *state;
+	struct client *restless = v1_login(rig, 0, "restless");
+	struct client *a = v1_login(rig, 0, "a");
+	char name[16];
+	v1_join(rig, a, "r", 1);
+	for (uint32_t i = 1; i < MEMBERS; i++) {
+		snprintf(name, sizeof(name), "u%u", i);
+		v1_join(rig, v1_login(rig, 0, name), "r", i + 1);
+	}
+	v1_say(a, 1, "#r", "hello");
+	for (int turn = 0; turn < TURNS; turn++) {
+		v1_ask_to_join(restless, 0, 0, "r");
+		v1_ask_to_leave(restless, 0, "r");
+		rig_turn(rig, 0);
+	}
+	assert_int_equal(stats_read(&rig->workers[0].stats.deliveries), MEMBERS - 1);
 }
 
 /* Whoever he speaks to, what he says later comes later. */
@@ -233,31 +282,6 @@ static void test_one_order_for_all_audiences(void **state)
 		v1_expect_message(b, "a", "@b", "user");
 		expect_text(b, "text -- FROM a");
 	}
-/* However fast somebody comes and goes, those who stay get it. */
-static void test_handed_out_while_others_come_and_go(void **state)
-{
-	enum {
-		MEMBERS = 400,
-		TURNS = 400,
-	};
-	struct rig *rig = *state;
-	struct client *restless = v1_login(rig, 0, "restless");
-	struct client *a = v1_login(rig, 0, "a");
-	char name[16];
-	v1_join(rig, a, "r", 1);
-	for (uint32_t i = 1; i < MEMBERS; i++) {
-		snprintf(name, sizeof(name), "u%u", i);
-		v1_join(rig, v1_login(rig, 0, name), "r", i + 1);
-	}
-	v1_say(a, 1, "#r", "hello");
-	for (int turn = 0; turn < TURNS; turn++) {
-		v1_ask_to_join(restless, 0, 0, "r");
-		v1_ask_to_leave(restless, 0, "r");
-		rig_turn(rig, 0);
-	}
-	assert_int_equal(stats_read(&rig->workers[0].stats.deliveries), MEMBERS - 1);
-}
-
 	expect_nothing(b);
 }
 
@@ -721,9 +745,12 @@ int main(void)
 		CASE(test_a_classic_client_gets_none_of_it),
 		CASE(test_to_a_user),
 		CASE(test_to_all_devices),
+		CASE(test_a_device_goes_meanwhile),
 		CASE(test_to_a_room),
 		CASE(test_a_member_hears_from_his_answer_on),
+		CASE(test_a_new_room_hears_nothing_of_the_old_one),
 		CASE(test_others_are_left_alone),
+		CASE(test_handed_out_while_others_come_and_go),
 		CASE(test_one_order_for_all_audiences),
 		CASE(test_those_who_ask_are_told),
 		CASE(test_a_kick_leaves_the_rooms),
@@ -736,5 +763,3 @@ int main(void)
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
-		CASE(test_a_device_goes_meanwhile),
-		CASE(test_handed_out_while_others_come_and_go),
