@@ -339,7 +339,7 @@ static int enter(struct rooms *rooms, struct slice name, uint32_t hash, uint8_t 
 		return err;
 	}
 	atomic_fetch_add_explicit(&room->sessions, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&room->users, is_first, memory_order_relaxed);
+	atomic_fetch_add(&room->users, is_first);
 	*ret_change = change_of(room, is_first);
 	*ret_room = room;
 	if (is_new) {
@@ -369,7 +369,7 @@ struct room_change room_leave(
 	read_begin();
 	remove_member(room, worker, entry);
 	bool is_last = !has_user(room, entry);
-	atomic_fetch_sub_explicit(&room->users, is_last, memory_order_relaxed);
+	atomic_fetch_sub(&room->users, is_last);
 	struct room_change change = change_of(room, is_last);
 	if (atomic_fetch_sub_explicit(&room->sessions, 1, memory_order_relaxed) == 1) {
 		retire(rooms, room);
@@ -379,9 +379,10 @@ struct room_change room_leave(
 	return change;
 }
 
-void room_set_told(struct room *room, bool is_told)
+uint32_t room_set_told(struct room *room, bool is_told)
 {
-	atomic_fetch_add_explicit(&room->told, is_told ? 1 : UINT32_MAX, memory_order_relaxed);
+	atomic_fetch_add(&room->told, is_told ? 1 : UINT32_MAX);
+	return atomic_load(&room->users);
 }
 
 /* --- speaking and handing out ------------------------------------------------------------------
@@ -414,22 +415,24 @@ uint32_t room_sessions(const struct room *room)
 
 uint32_t room_told(const struct room *room)
 {
-	return atomic_load_explicit(&room->told, memory_order_relaxed);
+	return atomic_load(&room->told);
 }
 
 bool room_claim_count(struct room *room)
 {
-	return !atomic_exchange_explicit(&room->is_due, true, memory_order_relaxed);
+	return !atomic_exchange_explicit(&room->is_due, true, memory_order_acq_rel);
 }
 
 bool room_tell_count(struct room *room, uint32_t now_tick, uint32_t every_ticks)
 {
 	uint32_t last = atomic_load_explicit(&room->counted_tick, memory_order_relaxed);
-	if (last != 0 && now_tick - last < every_ticks) {
+	/* Signed: the worker that told it last may be a little ahead. */
+	if (last != 0 && (int32_t)(now_tick - last) < (int32_t)every_ticks) {
 		return false;
 	}
 	atomic_store_explicit(&room->counted_tick, now_tick, memory_order_relaxed);
-	atomic_store_explicit(&room->is_due, false, memory_order_relaxed);
+	/* Whoever finds it claimed still has changed the number before it is read now. */
+	atomic_exchange_explicit(&room->is_due, false, memory_order_acq_rel);
 	return true;
 }
 

@@ -46,8 +46,10 @@ struct room_change {
 int room_enter(struct rooms *rooms, struct slice name, uint8_t worker, struct user_entry *entry,
 	struct room **ret_room, struct room_change *ret_change);
 
-/* A member asks to be told who comes and goes, or does so no more. Thread: any. */
-void room_set_told(struct room *room, bool is_told);
+/* A member asks to be told who comes and goes, or does so no more. Returns the users in the room:
+ * whoever changes that number from then on sees by room_told that somebody wants to hear of it.
+ * Thread: any. */
+uint32_t room_set_told(struct room *room, bool is_told);
 
 /* A member is none any more, and the room may be gone. Thread: as above. */
 struct room_change room_leave(

@@ -12,7 +12,8 @@
 
 enum {
 	SINGLE_MAX = 200, /* users of a room up to which each coming and going is told */
-	COUNTS_TICKS = 1000 / LOOP_TICK_MS, /* between two numbers of a larger one */
+	/* Between two numbers of a larger one: a second and the tick under way. */
+	COUNTS_TICKS = 1000 / LOOP_TICK_MS + 1,
 	MESSAGE_FROM_AT = 1 + 8 + 1, /* where the sender's name stands in the payload of a 112 */
 };
 

@@ -146,7 +146,6 @@ static enum packet_result join_again(
 {
 	struct membership *mark = &(*conn_rooms(conn))->marks[at];
 	if (mark->is_told != is_told) {
-		room_set_told(room_at(conn, at), is_told);
 		mark->is_told = is_told;
 	}
 	*ret_count = room_users(room_at(conn, at));
@@ -159,6 +158,9 @@ static enum packet_result join_new(struct sessions *sessions, struct conn *conn,
 	const uint8_t worker = handle_worker(sessions_id(sessions, conn));
 	struct room *room;
 	struct room_change change;
+		*ret_count = room_set_told(room_at(conn, at), is_told);
+	} else {
+		*ret_count = room_users(room_at(conn, at));
 	if (memberships_count(conn) >= sessions->rooms_max) {
 		return PACKET_TOO_MANY_ROOMS;
 	}
@@ -171,13 +173,10 @@ static enum packet_result join_new(struct sessions *sessions, struct conn *conn,
 		return PACKET_BUSY;
 	}
 	stats_add(&sessions->conns->stats->memberships, 1);
-	if (is_told) {
-		room_set_told(room, true);
-	}
+	*ret_count = is_told ? room_set_told(room, true) : change.users;
 	if (change.is_of_a_user) {
 		say_who_came(&sessions->say, conn, room, MEMBERS_CAME);
 	}
-	*ret_count = change.users;
 	return PACKET_DONE;
 }
 

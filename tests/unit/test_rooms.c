@@ -167,6 +167,24 @@ static void test_what_is_said_is_numbered(void **state)
 	leave(world, room, 0, &b, 0, true);
 }
 
+/* Not more often than it may be, by whichever worker, whose clocks are not quite the same. */
+static void test_a_number_is_told_now_and_then(void **state)
+{
+	struct world *world = *state;
+	struct user_entry *a = make(world, "a");
+	struct room *room = enter(world, "r", 0, a, 1, true);
+	assert_true(room_claim_count(room));
+	assert_false(room_claim_count(room));
+	assert_true(room_tell_count(room, 100, 5));
+	assert_true(room_claim_count(room));
+	assert_false(room_tell_count(room, 99, 5));
+	assert_false(room_tell_count(room, 104, 5));
+	assert_false(room_claim_count(room));
+	assert_true(room_tell_count(room, 105, 5));
+	assert_true(room_claim_count(room));
+	leave(world, room, 0, &a, 0, true);
+}
+
 /* A part holds exactly who is in, however it has grown and shrunk. */
 static void test_parts_of_every_size(void **state)
 {
@@ -405,6 +423,7 @@ int main(void)
 		CASE(test_counts_are_of_users),
 		CASE(test_workers_that_have_members),
 		CASE(test_what_is_said_is_numbered),
+		CASE(test_a_number_is_told_now_and_then),
 		CASE(test_parts_of_every_size),
 		CASE(test_the_table_grows),
 		CASE(test_lists_are_paged),
