@@ -1,5 +1,6 @@
 #include "say.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
