@@ -173,9 +173,9 @@ static void note_sizes(struct fanout *fanout, const struct batch *batch)
 	uint64_t receivers = pressure_receivers(&fanout->pressure, fanout->receiver_count);
 	stats_add(&stats->fanout_messages, batch->count);
 	stats_note(&stats->fanout_receivers, receivers, batch->announced);
-	/* Who has sent it does not get it. */
+	/* Who has sent it does not get it; what is not for everybody is not of these sizes. */
 	stats_note(&stats->fanout_receivers, receivers > 0 ? receivers - 1 : 0,
-		batch->count - batch->announced);
+		batch->count - batch->announced - batch->aimed);
 }
 
 bool fanout_has_posted(const struct fanout *fanout)

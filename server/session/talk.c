@@ -73,13 +73,24 @@ static struct room *room_at(struct conn *conn, uint16_t at)
 /* --- say ---------------------------------------------------------------------------------------
  */
 
+/* As far as it is known by now, without his own sessions. */
+static uint32_t others_of(const struct sessions *sessions, const struct conn *conn)
+{
+	struct user_session own[USER_SESSIONS_MAX];
+	size_t len;
+	const char *name = user_entry_name(conn->user, &len);
+	const uint32_t all = fanout_others(sessions->fanout) + 1;
+	const uint32_t his = user_table_find(sessions->users, name, len, own);
+	return all > his ? all - his : 0;
+}
+
 static enum packet_result say_to_all(struct sessions *sessions, struct conn *conn,
 	const struct say_packet *say, uint32_t *ret_count)
 {
 	if (!sessions->may_broadcast) {
 		return PACKET_NOT_ALLOWED;
 	}
-	*ret_count = fanout_others(sessions->fanout);
+	*ret_count = others_of(sessions, conn);
 	return fanout_post(sessions->fanout, 0, conn, (const uint8_t *)say->text.data,
 		       say->text.len) < 0
 		       ? PACKET_BUSY
@@ -147,8 +158,10 @@ static enum packet_result join_again(
 	struct membership *mark = &(*conn_rooms(conn))->marks[at];
 	if (mark->is_told != is_told) {
 		mark->is_told = is_told;
+		*ret_count = room_set_told(room_at(conn, at), is_told);
+	} else {
+		*ret_count = room_users(room_at(conn, at));
 	}
-	*ret_count = room_users(room_at(conn, at));
 	return PACKET_DONE;
 }
 
@@ -158,9 +171,6 @@ static enum packet_result join_new(struct sessions *sessions, struct conn *conn,
 	const uint8_t worker = handle_worker(sessions_id(sessions, conn));
 	struct room *room;
 	struct room_change change;
-		*ret_count = room_set_told(room_at(conn, at), is_told);
-	} else {
-		*ret_count = room_users(room_at(conn, at));
 	if (memberships_count(conn) >= sessions->rooms_max) {
 		return PACKET_TOO_MANY_ROOMS;
 	}

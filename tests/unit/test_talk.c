@@ -91,6 +91,12 @@ static void test_to_all_devices(void **state)
 	expect_text(plain, "note -- FROM a");
 	expect_nothing(phone);
 	expect_nothing(b);
+	/* To everybody: to nobody of his own, who do not count either. */
+	v1_say(phone, 3, "", "all");
+	rig_run(rig);
+	v1_expect_answer(phone, 3, PACKET_DONE, 3);
+	expect_text(b2, "all -- FROM a");
+	expect_nothing(desk);
 }
 
 /* One of them goes while the message is being handed out: the others get it. */
@@ -231,6 +237,8 @@ static void test_others_are_left_alone(void **state)
 	v1_expect_message(b, "a", "#r", "hello");
 	assert_int_equal(stats_read(&rig->workers[1].stats.deliveries), before + 1);
 	assert_int_equal(stats_read(&rig->workers[2].stats.deliveries), 0);
+	/* It is none of the messages that many receive. */
+	assert_int_equal(stats_read(&rig->workers[0].stats.fanout_receivers.sum), 0);
 }
 
 /* However fast somebody comes and goes, those who stay get it. */
