@@ -329,6 +329,7 @@ static bool add(const struct attempt *attempt)
 	atomic_store_explicit(&entry->standing.duel, (struct duel){0}, memory_order_relaxed);
 	entry->in_table.came_alone = true;
 	atomic_fetch_add_explicit(&table->count, 1, memory_order_relaxed);
+	PUBLISH(table);
 	bool is_in = cds_lfht_add_unique(table->hash_table, entry->in_table.hash, match,
 			     (void *)&attempt->key, &entry->in_table.node) == &entry->in_table.node;
 	if (!is_in) {
