@@ -388,7 +388,7 @@ static void ask_for_members(struct client *client, uint8_t room)
 {
 	uint8_t packet[64];
 	const char name[] = {'r', (char)('0' + room)};
-	const struct list_packet list = {.id = 1, .room = {name, sizeof(name)}};
+	const struct list_packet list = {.id = 1, .room = {name, sizeof(name)}, .after = SLICE("")};
 	say_packet(
 		client, PACKET_LIST, packet, list_packet_write(packet + PACKET_HEADER_LEN, &list));
 }
