@@ -134,6 +134,11 @@ uint32_t fanout_now_tick(const struct fanout *fanout)
 	return fanout->conns->loop->now_tick;
 }
 
+uint8_t fanout_worker(const struct fanout *fanout)
+{
+	return fanout->worker;
+}
+
 int fanout_post(struct fanout *fanout, uint16_t command, struct conn *sender, const uint8_t *text,
 	size_t text_len)
 {

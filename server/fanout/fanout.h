@@ -69,6 +69,7 @@ void fanout_note_fed(struct fanout *fanout, struct conn *feeder, size_t bytes);
 const struct fanout_node *fanout_node(const struct fanout *fanout);
 handle_t fanout_handle(const struct fanout *fanout, const struct conn *conn);
 uint32_t fanout_now_tick(const struct fanout *fanout);
+uint8_t fanout_worker(const struct fanout *fanout);
 
 /* --- */
 

@@ -58,7 +58,9 @@ struct room {
 	uint32_t hash;
 	uint32_t serial;               /* another one for each room of that hash */
 	_Atomic uint32_t counted_tick; /* when the number of users was told */
-	atomic_bool is_due;            /* some worker will tell it */
+	_Atomic uint32_t
+		teller;     /* which worker has told something last: its id, and the tick << 8 */
+	atomic_bool is_due; /* some worker will tell it */
 	uint8_t name_len;
 	char name[];
 };
@@ -434,6 +436,15 @@ bool room_tell_count(struct room *room, uint32_t now_tick, uint32_t every_ticks)
 	/* Whoever finds it claimed still has changed the number before it is read now. */
 	atomic_exchange_explicit(&room->is_due, false, memory_order_acq_rel);
 	return true;
+}
+
+bool room_note_telling(struct room *room, uint8_t worker, uint32_t now_tick, uint32_t ticks)
+{
+	const uint32_t before = atomic_exchange_explicit(
+		&room->teller, now_tick << 8 | worker, memory_order_relaxed);
+	const uint32_t shifted_since = (now_tick << 8) - (before & ~UINT32_C(0xff));
+	return before != 0 && (uint8_t)before != worker &&
+	       (int32_t)shifted_since < (int32_t)(ticks << 8);
 }
 
 uint32_t room_say(struct room *room)

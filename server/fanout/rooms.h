@@ -79,6 +79,10 @@ bool room_claim_count(struct room *room);
  */
 bool room_tell_count(struct room *room, uint32_t now_tick, uint32_t every_ticks);
 
+/* A worker tells something of who is there. Returns whether another one has done so less than
+ * `ticks` ago: receivers may get what the two tell in either order. */
+bool room_note_telling(struct room *room, uint8_t worker, uint32_t now_tick, uint32_t ticks);
+
 /* The number of something that is said now. Thread: any. */
 uint32_t room_say(struct room *room);
 

@@ -21,6 +21,8 @@ enum {
 /* A room whose number is due; by name, since it may be gone by then. */
 struct say_due_room {
 	uint32_t hash;
+	uint32_t serial;
+	uint32_t until_tick; /* not before that */
 	uint8_t name_len;
 	char name[USER_NAME_MAX];
 };
@@ -189,10 +191,41 @@ int say_to_room(struct say *say, struct conn *sender, struct room *room, struct 
 /* --- who comes and goes ------------------------------------------------------------------------
  */
 
-/* `sender` of NULL: only the number is told. */
-static void put_members(
-	struct fanout *fanout, struct conn *sender, struct room *room, uint8_t change)
+static bool make_place(struct say *say)
 {
+	if (say->due_count < say->due_capacity) {
+		return true;
+	}
+	uint32_t capacity = say->due_capacity ? say->due_capacity * 2 : 8;
+	struct say_due_room *due = realloc(say->due, capacity * sizeof(*due));
+	if (due) {
+		say->due = due;
+		say->due_capacity = capacity;
+	}
+	return due;
+}
+
+/* The number is told, not before a tick; unless another worker, or this one before, has taken that
+ * on already. */
+static void put_off(struct say *say, struct room *room, uint32_t until_tick)
+{
+	const struct slice name = room_name(room);
+	if (!make_place(say) || !room_claim_count(room)) {
+		return;
+	}
+	struct say_due_room *its = &say->due[say->due_count++];
+	its->hash = room_hash(room);
+	its->serial = room_serial(room);
+	its->until_tick = until_tick;
+	its->name_len = (uint8_t)name.len;
+	memcpy(its->name, name.data, name.len);
+}
+
+/* `sender` of NULL: only the number is told. */
+static void put_members(struct say *say, struct conn *sender, struct room *room, uint8_t change)
+{
+	struct fanout *fanout = say->fanout;
+	const uint32_t now_tick = fanout_now_tick(fanout);
 	const struct batch_user from = sender ? user_of(sender) : (struct batch_user){.name = ""};
 	const struct slice name = room_name(room);
 	const struct members_packet members = {
@@ -221,33 +254,10 @@ static void put_members(
 	if (sender) {
 		fanout_note_fed(fanout, sender, frame_len);
 	}
-}
-
-static bool make_place(struct say *say)
-{
-	if (say->due_count < say->due_capacity) {
-		return true;
+	/* The number that arrives last may not be the last one: so it is told once more. */
+	if (room_note_telling(room, fanout_worker(fanout), now_tick, COUNTS_TICKS)) {
+		put_off(say, room, now_tick + COUNTS_TICKS);
 	}
-	uint32_t capacity = say->due_capacity ? say->due_capacity * 2 : 8;
-	struct say_due_room *due = realloc(say->due, capacity * sizeof(*due));
-	if (due) {
-		say->due = due;
-		say->due_capacity = capacity;
-	}
-	return due;
-}
-
-/* Unless another worker, or this one before, has taken it on already. */
-static void put_off(struct say *say, struct room *room)
-{
-	const struct slice name = room_name(room);
-	if (!make_place(say) || !room_claim_count(room)) {
-		return;
-	}
-	struct say_due_room *its = &say->due[say->due_count++];
-	its->hash = room_hash(room);
-	its->name_len = (uint8_t)name.len;
-	memcpy(its->name, name.data, name.len);
 }
 
 void say_who_came(struct say *say, struct conn *sender, struct room *room, uint8_t change)
@@ -256,9 +266,9 @@ void say_who_came(struct say *say, struct conn *sender, struct room *room, uint8
 		return;
 	}
 	if (room_users(room) > SINGLE_MAX) {
-		put_off(say, room);
+		put_off(say, room, fanout_now_tick(say->fanout));
 	} else {
-		put_members(say->fanout, sender, room, change);
+		put_members(say, sender, room, change);
 	}
 }
 
@@ -266,11 +276,15 @@ void say_who_came(struct say *say, struct conn *sender, struct room *room, uint8
 static bool tell_count(struct say *say, const struct say_due_room *its)
 {
 	struct rooms *rooms = fanout_node(say->fanout)->rooms;
+	const uint32_t now_tick = fanout_now_tick(say->fanout);
 	struct room *room =
 		rooms_find_begin(rooms, (struct slice){its->name, its->name_len}, its->hash);
-	bool is_done = !room || room_tell_count(room, fanout_now_tick(say->fanout), COUNTS_TICKS);
-	if (room && is_done) {
-		put_members(say->fanout, NULL, room, MEMBERS_COUNTED);
+	const bool is_there = room && room_serial(room) == its->serial;
+	const bool is_due = is_there && (int32_t)(now_tick - its->until_tick) >= 0 &&
+			    room_tell_count(room, now_tick, COUNTS_TICKS);
+	const bool is_done = is_due || !is_there;
+	if (is_due) {
+		put_members(say, NULL, room, MEMBERS_COUNTED);
 	}
 	rooms_find_end(rooms);
 	return is_done;

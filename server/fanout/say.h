@@ -33,7 +33,8 @@ int say_to_room(struct say *say, struct conn *sender, struct room *room, struct 
 	uint32_t *ret_sessions);
 
 /* The user of `sender` has come to a room, or gone from it: told to those in it who have asked for
- * that. In a room of many only their number is told, and at most once a second, by say_counts.
+ * that. In a room of many only their number is told, and at most once a second, by say_counts; and
+ * a second after two workers have told something at the same time.
  * `change` is one of enum members_change. What there is no memory for is not told. */
 void say_who_came(struct say *say, struct conn *sender, struct room *room, uint8_t change);
 

@@ -349,6 +349,36 @@ static void test_a_kick_leaves_the_rooms(void **state)
 	expect_nothing(next);
 }
 
+/* Who comes at two workers at once may be told in either order: the number is put right. */
+static void test_the_last_number_is_right(void **state)
+{
+	struct rig *rig = *state;
+	struct client *a = v1_login(rig, 0, "a");
+	struct client *b = v1_login(rig, 1, "b");
+	struct client *c = v1_login(rig, 2, "c");
+	v1_join_as(rig, a, JOIN_TELL_MEMBERS, "r", 1);
+	v1_ask_to_join(b, 1, 0, "r");
+	rig_events(rig, 1);
+	v1_ask_to_join(c, 2, 0, "r");
+	rig_events(rig, 2);
+	serving_before_mail(&rig->workers[2]);
+	rig_run(rig);
+	v1_expect_members(a, "r", 3, MEMBERS_CAME, "c");
+	v1_expect_members(a, "r", 2, MEMBERS_CAME, "b");
+	expect_nothing(a);
+	rig_pass(rig, 5);
+	rig_run(rig);
+	v1_expect_members(a, "r", 3, MEMBERS_COUNTED, "");
+	/* Once, and not for one that comes alone. */
+	struct client *d = v1_login(rig, 1, "d");
+	rig_pass(rig, 5);
+	v1_join(rig, d, "r", 4);
+	v1_expect_members(a, "r", 4, MEMBERS_CAME, "d");
+	rig_pass(rig, 10);
+	rig_run(rig);
+	expect_nothing(a);
+}
+
 /* In a large room only the number is told, and once a second. */
 static void test_many_are_told_by_their_number(void **state)
 {
@@ -761,6 +791,7 @@ int main(void)
 		CASE(test_handed_out_while_others_come_and_go),
 		CASE(test_one_order_for_all_audiences),
 		CASE(test_those_who_ask_are_told),
+		CASE(test_the_last_number_is_right),
 		CASE(test_a_kick_leaves_the_rooms),
 		CASE(test_many_are_told_by_their_number),
 		CASE(test_members_are_listed),

@@ -175,8 +175,10 @@ static void hear_members(struct crowd *crowd, struct client *client, const struc
 	CHECK(members.room.len == 2 && members.room.data[0] == 'r');
 	CHECK(client->is_in[members.room.data[1] - '0']);
 	CHECK(members.count > 0 && members.count <= USERS);
-	CHECK(members.change == MEMBERS_CAME || members.change == MEMBERS_WENT);
-	CHECK(members.user.len > 1 && members.user.data[0] == 'u');
+	CHECK(members.change <= MEMBERS_WENT);
+	CHECK(members.change == MEMBERS_COUNTED
+			? members.user.len == 0
+			: members.user.len > 1 && members.user.data[0] == 'u');
 	crowd->counts.told++;
 }
 
