@@ -4,40 +4,42 @@
 
 #include "memberships.h"
 
+enum {
+	PIECE = 2 * USER_SESSIONS_MAX, /* sessions that are looked up at once */
+};
+
 /* --- whom to look at ---------------------------------------------------------------------------
  */
 
 void recipients_begin(struct recipients *walk)
 {
-	walk->at = 0;
+	walk->session_count = 0;
+	walk->session_at = 0;
 	walk->has_looked = false;
+	walk->place = 0;
 }
 
-static struct conn *of_room(struct recipients *walk, const struct fanout_node *node,
-	const struct conns *conns, uint8_t worker, const struct batch *batch, uint32_t message)
+static void look_at_room(struct recipients *walk, const struct fanout_node *node, uint8_t worker,
+	struct slice name, uint32_t hash)
 {
-	const struct room_part *part = rooms_part_of(node->rooms, batch_target_name(batch, message),
-		batch->targets[message].hash, worker);
+	const struct room_part *part = rooms_part_of(node->rooms, name, hash, worker);
 	if (!part) {
-		return NULL;
+		return;
 	}
 	if (walk->version != part->version) {
-		walk->restarts += walk->at > 0;
-		walk->at = 0;
+		walk->restarts += walk->place > 0;
+		walk->place = 0;
 		walk->version = part->version;
 	}
-	while (walk->at < room_part_places(part)) {
-		const struct user_entry *entry = part->places[walk->at++];
-		struct conn *conn =
-			entry ? conn_table_find(conns->table, user_entry_handle(entry)) : NULL;
-		if (conn) {
-			return conn;
+	while (walk->place < room_part_places(part) && walk->session_count < PIECE) {
+		const struct user_entry *entry = part->places[walk->place++];
+		if (entry) {
+			walk->sessions[walk->session_count++] = user_entry_handle(entry);
 		}
 	}
-	return NULL;
 }
 
-static void look_up(struct recipients *walk, const struct fanout_node *node, uint8_t worker,
+static void look_at_user(struct recipients *walk, const struct fanout_node *node, uint8_t worker,
 	const char *name, size_t name_len)
 {
 	struct user_session found[USER_SESSIONS_MAX];
@@ -49,40 +51,49 @@ static void look_up(struct recipients *walk, const struct fanout_node *node, uin
 	}
 }
 
-/* The sessions of the user first, then those of the sender. Who logs in later is owed nothing. */
-static struct conn *of_user(struct recipients *walk, const struct fanout_node *node,
-	const struct conns *conns, uint8_t worker, const struct batch *batch, uint32_t message)
+/* Takes the next piece; an empty one is the end. */
+static void look(struct recipients *walk, const struct fanout_node *node, uint8_t worker,
+	const struct batch *batch, uint32_t message)
 {
-	if (!walk->has_looked) {
-		const struct slice user = batch_target_name(batch, message);
-		const struct batch_user sender = batch_sender(batch, message);
-		walk->has_looked = true;
-		walk->session_count = 0;
-		look_up(walk, node, worker, user.data, user.len);
-		look_up(walk, node, worker, sender.name, sender.name_len);
-	}
-	while (walk->at < walk->session_count) {
-		struct conn *conn = conn_table_find(conns->table, walk->sessions[walk->at++]);
-		if (conn) {
-			return conn;
+	const struct batch_target *target = &batch->targets[message];
+	const struct batch_user sender = batch_sender(batch, message);
+	const struct slice name = batch_target_name(batch, message);
+	walk->session_count = 0;
+	walk->session_at = 0;
+	switch ((enum batch_aim)target->aim) {
+	case BATCH_TO_USER:
+		/* Who logs in later is owed nothing. */
+		if (!walk->has_looked) {
+			look_at_user(walk, node, worker, name.data, name.len);
+			look_at_user(walk, node, worker, sender.name, sender.name_len);
+			walk->has_looked = true;
 		}
+		break;
+	case BATCH_TO_ROOM:
+	case BATCH_TO_TOLD:
+		look_at_room(walk, node, worker, name, target->hash);
+		break;
+	case BATCH_TO_ALL:
+		break;
 	}
-	return NULL;
 }
 
 struct conn *recipients_next(struct recipients *walk, const struct fanout_node *node,
 	const struct conns *conns, uint8_t worker, const struct batch *batch, uint32_t message)
 {
-	switch ((enum batch_aim)batch->targets[message].aim) {
-	case BATCH_TO_USER:
-		return of_user(walk, node, conns, worker, batch, message);
-	case BATCH_TO_ROOM:
-	case BATCH_TO_TOLD:
-		return of_room(walk, node, conns, worker, batch, message);
-	case BATCH_TO_ALL:
-		break;
+	for (;;) {
+		while (walk->session_at < walk->session_count) {
+			const handle_t handle = walk->sessions[walk->session_at++];
+			struct conn *conn = conn_table_find(conns->table, handle);
+			if (conn) {
+				return conn;
+			}
+		}
+		look(walk, node, worker, batch, message);
+		if (walk->session_count == 0) {
+			return NULL;
+		}
 	}
-	return NULL;
 }
 
 /* --- whom it is for ----------------------------------------------------------------------------

@@ -13,13 +13,14 @@
 /* A walk over those of one worker that a message is for, or may be: slice by slice, whoever comes
  * and goes in between. All zero at first. */
 struct recipients {
-	uint32_t at;       /* the next place of the room's part, or the next session */
-	uint32_t restarts; /* of all messages so far: sessions had changed places in a part */
-	uint16_t version;  /* of that part: with another one all is looked at once more */
-	bool has_looked;   /* `sessions` are those of this message */
-	/* Of a user and of the sender, as they were at the first look: their order changes. */
-	uint8_t session_count;
+	/* A piece of them, by their handles, as places and orders change meanwhile. */
 	handle_t sessions[2 * USER_SESSIONS_MAX];
+	uint8_t session_count;
+	uint8_t session_at; /* the next one */
+	bool has_looked;    /* of a user and a sender that piece is all */
+	uint16_t version;   /* of a room's part: with another one all is looked at once more */
+	uint32_t place;     /* of that part, where the next piece begins */
+	uint32_t restarts;  /* of all messages so far, as sessions had changed places */
 };
 
 /* Goes on with another message. */
