@@ -68,9 +68,10 @@ struct batch {
 	uint32_t count;
 	uint32_t messages_max;
 	uint32_t announced; /* of the messages, those that no user has sent */
-	uint64_t senders;   /* a bit for each sender's hash: who is not among them takes all at once
-			     */
-	uint32_t aimed;     /* of the messages, those that are not for everybody */
+	/* A bit for each sender's hash: who is not among them takes all at once. With `aimed`
+	 * nobody does. */
+	uint64_t senders;
+	uint32_t aimed;      /* of the messages, those that are not for everybody */
 	uint64_t workers[4]; /* with none for everybody: a bit for each worker it is for */
 	struct batch_message *messages; /* behind the mails; then come the targets and the frames */
 	struct batch_target *targets;   /* with `aimed`: one for each message */

@@ -243,8 +243,7 @@ static void append_from_others(struct fanout *fanout, struct conn *conn, struct 
 }
 
 /* Each message for itself, as not all are for everybody. */
-static __attribute__((noinline)) void append_aimed(
-	struct fanout *fanout, struct conn *conn, struct batch *batch)
+static void append_aimed(struct fanout *fanout, struct conn *conn, struct batch *batch)
 {
 	struct batch_user user = user_of(conn);
 	uint64_t delivered = 0;
@@ -259,14 +258,21 @@ static __attribute__((noinline)) void append_aimed(
 	stats_add(&fanout->conns->stats->deliveries, delivered);
 }
 
-static void append_batch(struct fanout *fanout, struct conn *conn, struct batch *batch)
+/* Out of the way of those who take all at once. */
+static __attribute__((noinline)) void append_some(
+	struct fanout *fanout, struct conn *conn, struct batch *batch)
 {
 	if (batch->aimed > 0) {
 		append_aimed(fanout, conn, batch);
-		return;
-	}
-	if (batch_may_be_from(batch, conn->user_hash)) {
+	} else {
 		append_from_others(fanout, conn, batch);
+	}
+}
+
+static void append_batch(struct fanout *fanout, struct conn *conn, struct batch *batch)
+{
+	if (batch_may_be_from(batch, conn->user_hash)) {
+		append_some(fanout, conn, batch);
 		return;
 	}
 	conn_share(fanout->conns, conn, &batch->buf, batch->buf.data, batch->buf.len);
