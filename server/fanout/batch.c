@@ -273,7 +273,6 @@ void batch_aim(struct batch *batch, struct batch_target target, struct slice nam
 	}
 	batch->aimed++;
 	batch->senders = UINT64_MAX;
-	target.name_at = batch->buf.len;
 	target.name_len = (uint8_t)name.len;
 	memcpy(batch->buf.data + batch->buf.len, name.data, name.len);
 	batch->buf.len += (uint32_t)name.len;

@@ -43,11 +43,10 @@ struct batch_target {
 	uint8_t aim;      /* enum batch_aim */
 	uint8_t name_len; /* of the user or room: bytes, behind the frame */
 	bool is_classic;  /* of a user's sessions those are meant that do not speak tidegate.v1 */
-	uint32_t name_at;
-	uint32_t hash;   /* user_entry_hash or room_hash */
-	uint32_t serial; /* room_serial */
-	uint32_t number; /* of what is said in a room */
-	uint32_t device; /* user_entry_device_hash of the sender */
+	uint32_t hash;    /* user_entry_hash or room_hash */
+	uint32_t serial;  /* room_serial */
+	uint32_t number;  /* of what is said in a room */
+	uint32_t device;  /* user_entry_device_hash of the sender */
 };
 
 /* One message. */
@@ -159,7 +158,7 @@ static inline bool batch_is_for_worker(const struct batch *batch, uint32_t worke
 
 static inline struct slice batch_target_name(const struct batch *batch, uint32_t message)
 {
-	return (struct slice){(const char *)batch->buf.data + batch->targets[message].name_at,
+	return (struct slice){(const char *)batch->buf.data + batch->messages[message].end,
 		batch->targets[message].name_len};
 }
 
