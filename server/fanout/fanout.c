@@ -119,6 +119,11 @@ uint32_t fanout_others(const struct fanout *fanout)
 	return receivers > 0 ? (uint32_t)receivers - 1 : 0;
 }
 
+struct stats *fanout_stats(const struct fanout *fanout)
+{
+	return fanout->conns->stats;
+}
+
 const struct fanout_node *fanout_node(const struct fanout *fanout)
 {
 	return fanout->node;
@@ -153,13 +158,18 @@ int fanout_post(struct fanout *fanout, uint16_t command, struct conn *sender, co
 	return err;
 }
 
+bool fanout_may_announce(const struct fanout *fanout, size_t frame_len)
+{
+	return budget_has_room(fanout->node->budget, frame_len) &&
+	       !pressure_is_high(&fanout->pressure);
+}
+
 int fanout_announce(struct fanout *fanout, uint8_t opcode, const uint8_t *payload,
 	size_t payload_len, uint64_t *ret_receivers)
 {
 	struct batch *batch;
 	size_t frame_len = frame_header_len(payload_len) + payload_len;
-	if (!budget_has_room(fanout->node->budget, frame_len) ||
-		pressure_is_high(&fanout->pressure)) {
+	if (!fanout_may_announce(fanout, frame_len)) {
 		return -ENOBUFS;
 	}
 	int err = fanout_take_batch(fanout, frame_len, &batch);
@@ -172,15 +182,21 @@ int fanout_announce(struct fanout *fanout, uint8_t opcode, const uint8_t *payloa
 	return 0;
 }
 
+/* Those that are for everybody: the others are counted by who says them, and have no such size. */
 static void note_sizes(struct fanout *fanout, const struct batch *batch)
 {
 	struct stats *stats = fanout->conns->stats;
-	uint64_t receivers = pressure_receivers(&fanout->pressure, fanout->receiver_count);
+	const uint64_t receivers = pressure_receivers(&fanout->pressure, fanout->receiver_count);
+	const uint32_t for_all = batch->count - batch->aimed;
 	stats_add(&stats->fanout_messages, batch->count);
+	if (for_all == 0) {
+		return;
+	}
+	stats_add(&stats->said_to_all, for_all);
 	stats_note(&stats->fanout_receivers, receivers, batch->announced);
-	/* Who has sent it does not get it; what is not for everybody is not of these sizes. */
+	/* Who has sent it does not get it. */
 	stats_note(&stats->fanout_receivers, receivers > 0 ? receivers - 1 : 0,
-		batch->count - batch->announced - batch->aimed);
+		for_all - batch->announced);
 }
 
 bool fanout_has_posted(const struct fanout *fanout)

@@ -66,6 +66,11 @@ int fanout_take_batch(struct fanout *fanout, size_t frame_len, struct batch **re
 /* A live connection has given each receiver so many bytes. */
 void fanout_note_fed(struct fanout *fanout, struct conn *feeder, size_t bytes);
 
+/* Whether a backend's message of `frame_len` bytes may be taken in: not over the node's memory
+ * limit, nor while senders are held back. */
+bool fanout_may_announce(const struct fanout *fanout, size_t frame_len);
+
+struct stats *fanout_stats(const struct fanout *fanout);
 const struct fanout_node *fanout_node(const struct fanout *fanout);
 handle_t fanout_handle(const struct fanout *fanout, const struct conn *conn);
 uint32_t fanout_now_tick(const struct fanout *fanout);

@@ -10,6 +10,7 @@
 #include <urcu/rculfhash.h>
 
 #include "../../proto/assert.h"
+#include "first_names.h"
 
 #if HAVE_THREAD_SANITIZER
 #include <sanitizer/tsan_interface.h>
@@ -30,7 +31,6 @@ enum {
 	BUCKETS_MIN = 64,
 	BUCKETS_MAX = 1 << 24,
 	LOCKS = 64,
-	LIST_MAX = 256, /* users of one list */
 };
 
 /* Owner:  the gateway.
@@ -496,54 +496,13 @@ const struct room_part *rooms_part_of(
 /* --- lists -------------------------------------------------------------------------------------
  */
 
-/* The first of the names, in order; each once. */
-struct list {
-	struct slice names[LIST_MAX + 1];
-	uint32_t count;
-	uint32_t most;
-};
-
-static int compare(struct slice a, struct slice b)
-{
-	int order = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
-	return order ? order : (a.len > b.len) - (a.len < b.len);
-}
-
-static void list_add(struct list *list, struct slice name)
-{
-	uint32_t low = 0;
-	uint32_t high = list->count;
-	/* Most are behind all of a list that is full. */
-	if (list->count > list->most && compare(list->names[list->most], name) <= 0) {
-		return;
-	}
-	while (low < high) {
-		uint32_t middle = (low + high) / 2;
-		int order = compare(list->names[middle], name);
-		if (order == 0) {
-			return;
-		}
-		low = order < 0 ? middle + 1 : low;
-		high = order < 0 ? high : middle;
-	}
-	if (list->count > list->most) {
-		list->count--;
-	}
-	memmove(&list->names[low + 1], &list->names[low],
-		(list->count - low) * sizeof(list->names[0]));
-	list->names[low] = name;
-	list->count++;
-}
-
-static void list_part(struct list *list, const struct room_part *part, struct slice after)
+static void list_part(struct first_names *first, const struct room_part *part)
 {
 	for (uint32_t i = 0; i < room_part_places(part); i++) {
 		struct slice name;
 		if (part->places[i]) {
 			name.data = user_entry_name(part->places[i], &name.len);
-			if (compare(name, after) > 0) {
-				list_add(list, name);
-			}
+			first_names_add(first, name);
 		}
 	}
 }
@@ -551,16 +510,115 @@ static void list_part(struct list *list, const struct room_part *part, struct sl
 bool room_list(struct rooms *rooms, struct room *room, struct slice after, uint32_t most,
 	void (*take)(void *context, struct slice user), void *context)
 {
-	struct list list = {.most = most < LIST_MAX ? most : LIST_MAX};
+	struct first_names first;
+	first_names_begin(&first, after, most);
 	pthread_mutex_t *lock = lock_of(rooms, room->hash);
 	pthread_mutex_lock(lock);
 	struct room_part *part = atomic_load_explicit(&room->parts, memory_order_relaxed);
 	for (; part; part = atomic_load_explicit(&part->next, memory_order_relaxed)) {
-		list_part(&list, part, after);
+		list_part(&first, part);
 	}
-	for (uint32_t i = 0; i < list.count && i < list.most; i++) {
-		take(context, list.names[i]);
+	for (uint32_t i = 0; i < first_names_count(&first); i++) {
+		take(context, first.names[i]);
 	}
 	pthread_mutex_unlock(lock);
-	return list.count <= list.most;
+	return first_names_are_all(&first);
+}
+
+/* --- walks -------------------------------------------------------------------------------------
+ */
+
+/* The table is in the order of reversed hashes, of which ours have 32 bits and liburcu's 64: this
+ * one stands just behind all rooms of that hash, and is no room's. */
+static unsigned long behind(uint32_t hash)
+{
+	return ~(unsigned long)UINT32_MAX | hash;
+}
+
+static int is_mark(struct cds_lfht_node *node, const void *mark)
+{
+	return node == mark;
+}
+
+/* Finds where a walk goes on, by a room without a name that is put there for a moment: what the
+ * walk has seen last may be gone. Under RCU. Errors: -ENOMEM. */
+static int seek(struct rooms *rooms, const struct rooms_walk *walk, struct cds_lfht_iter *ret_iter)
+{
+	if (walk->position == 0) {
+		cds_lfht_first(rooms->hash_table, ret_iter);
+		return 0;
+	}
+	struct room *mark = calloc(1, sizeof(*mark));
+	if (!mark) {
+		return -ENOMEM;
+	}
+	cds_lfht_node_init(&mark->node);
+	unsigned long place = behind((uint32_t)(walk->position - 1));
+	PUBLISH(rooms);
+	cds_lfht_add(rooms->hash_table, place, &mark->node);
+	cds_lfht_lookup(rooms->hash_table, place, is_mark, &mark->node, ret_iter);
+	cds_lfht_next(rooms->hash_table, ret_iter);
+	ASSERT(cds_lfht_del(rooms->hash_table, &mark->node) == 0);
+	GRACE_BEGINS();
+	urcu_memb_call_rcu(&mark->rcu, free_room);
+	return 0;
+}
+
+/* Those of one hash, which have no order that stays. */
+struct run {
+	uint64_t position; /* in front of them */
+	uint32_t hash;
+	uint32_t count; /* of them, those that were passed */
+};
+
+static void pass(struct run *run, const struct room *room)
+{
+	if (run->count > 0 && run->hash != room->hash) {
+		run->position = (uint64_t)run->hash + 1;
+		run->count = 0;
+	}
+	run->hash = room->hash;
+	run->count++;
+}
+
+/* Whether the walk has come by it already: the first ones of the first hash. */
+static bool was_passed(const struct rooms_walk *walk, const struct run *run)
+{
+	return run->position == walk->position && run->count <= walk->skip;
+}
+
+/* Hands out those from `iter` on. Returns whether there are more. */
+static bool walk_on(struct rooms *rooms, struct rooms_walk *walk, struct cds_lfht_iter *iter,
+	uint32_t most, bool (*take)(void *context, struct room *room), void *context)
+{
+	struct run run = {.position = walk->position};
+	struct cds_lfht_node *node;
+	for (; (node = cds_lfht_iter_get_node(iter)); cds_lfht_next(rooms->hash_table, iter)) {
+		OBSERVE(rooms);
+		struct room *room = caa_container_of(node, struct room, node);
+		if (room->name_len == 0) {
+			continue; /* another walk's mark */
+		}
+		pass(&run, room);
+		if (was_passed(walk, &run)) {
+			continue;
+		}
+		if (most == 0 || !take(context, room)) {
+			*walk = (struct rooms_walk){run.position, run.count - 1};
+			return true;
+		}
+		most--;
+	}
+	return false;
+}
+
+int rooms_walk(struct rooms *rooms, struct rooms_walk *walk, uint32_t most,
+	bool (*take)(void *context, struct room *room), void *context)
+{
+	struct cds_lfht_iter iter;
+	read_begin();
+	int err = seek(rooms, walk, &iter);
+	int more = err ? err : walk_on(rooms, walk, &iter, most, take, context);
+	read_end();
+	return more;
 }

@@ -104,4 +104,22 @@ const struct room_part *rooms_part_of(
 bool room_list(struct rooms *rooms, struct room *room, struct slice after, uint32_t most,
 	void (*take)(void *context, struct slice user), void *context);
 
+/* --- all of them --- */
+
+#define ROOMS_WALK_POSITION_MAX (UINT64_C(1) << 32)
+
+/* How far a walk over all rooms has come. All zero: to its beginning. Plain data, which may go
+ * round the world in between; any numbers are fine. */
+struct rooms_walk {
+	uint64_t position; /* 0; else one more than a hash, all rooms of which were passed */
+	uint32_t skip;     /* rooms behind it that were passed too */
+};
+
+/* Goes on with a walk: hands at most `most` rooms to `take`, which may say that it has had enough:
+ * then that room comes first the next time. Who stays is met once, whoever comes and goes, but for
+ * two rooms in 2^32, whose hash is the same. Thread: registered. Returns 1 when there are more, 0
+ * at the end. Errors: -ENOMEM. */
+int rooms_walk(struct rooms *rooms, struct rooms_walk *walk, uint32_t most,
+	bool (*take)(void *context, struct room *room), void *context);
+
 #endif

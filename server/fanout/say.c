@@ -42,29 +42,45 @@ static uint32_t device_of(const struct fanout_node *node, const struct conn *con
 /* --- 112 ---------------------------------------------------------------------------------------
  */
 
-/* Appends a 112 for `target`, whose name with its mark in front is `audience`. Returns the batch,
- * for its workers to be marked, or NULL without memory. */
-static struct batch *put_message(struct fanout *fanout, struct conn *sender,
+static struct message_packet message_of(struct slice from, struct slice audience, struct slice text)
+{
+	return (struct message_packet){
+		.sent_ms = clock_wall_ms(), .from = from, .audience = audience, .text = text};
+}
+
+static size_t frame_len_of(const struct message_packet *message)
+{
+	return batch_aimed_frame_len(message_packet_len(message), message->audience.len - 1);
+}
+
+/* Appends a 112 for `target`, whose name is that of the audience. `sender` without a name: it is no
+ * user's. Returns the batch, for its workers to be marked, or NULL without memory. */
+static struct batch *put_message(struct fanout *fanout, const struct batch_user *sender,
+	struct batch_target target, const struct message_packet *message)
+{
+	struct batch *batch;
+	if (fanout_take_batch(fanout, frame_len_of(message), &batch) < 0) {
+		return NULL;
+	}
+	uint8_t *at = batch_put_packet(
+		batch, PACKET_MESSAGE, message_packet_len(message), sender, MESSAGE_FROM_AT);
+	message_packet_write(at, message);
+	batch_aim(batch, target,
+		(struct slice){message->audience.data + 1, message->audience.len - 1});
+	return batch;
+}
+
+/* The same for what a session says. */
+static struct batch *put_said(struct fanout *fanout, struct conn *sender,
 	struct batch_target target, struct slice audience, struct slice text)
 {
 	const struct batch_user from = user_of(sender);
-	const struct slice name = {audience.data + 1, audience.len - 1};
-	const struct message_packet message = {
-		.sent_ms = clock_wall_ms(),
-		.from = {from.name, from.name_len},
-		.audience = audience,
-		.text = text,
-	};
-	const size_t len = message_packet_len(&message);
-	const size_t frame_len = batch_aimed_frame_len(len, name.len);
-	struct batch *batch;
-	if (fanout_take_batch(fanout, frame_len, &batch) < 0) {
-		return NULL;
+	const struct message_packet message =
+		message_of((struct slice){from.name, from.name_len}, audience, text);
+	struct batch *batch = put_message(fanout, &from, target, &message);
+	if (batch) {
+		fanout_note_fed(fanout, sender, frame_len_of(&message));
 	}
-	uint8_t *at = batch_put_packet(batch, PACKET_MESSAGE, len, &from, MESSAGE_FROM_AT);
-	message_packet_write(at, &message);
-	batch_aim(batch, target, name);
-	fanout_note_fed(fanout, sender, frame_len);
 	return batch;
 }
 
@@ -83,6 +99,14 @@ static struct batch *put_classic(struct fanout *fanout, struct conn *sender,
 	batch_aim(batch, target, name);
 	fanout_note_fed(fanout, sender, frame_len);
 	return batch;
+}
+
+/* How an audience is written: its mark, and its name. */
+static struct slice write_audience(char mark, struct slice name, char ret_audience[AUDIENCE_MAX])
+{
+	ret_audience[0] = mark;
+	memcpy(ret_audience + 1, name.data, name.len);
+	return (struct slice){ret_audience, 1 + name.len};
 }
 
 /* --- to a user ---------------------------------------------------------------------------------
@@ -140,10 +164,7 @@ int say_to_user(struct say *say, struct conn *sender, struct slice user, struct 
 		return 0;
 	}
 	if (theirs.count > theirs.classic || own.count > own.classic) {
-		audience[0] = '@';
-		memcpy(audience + 1, user.data, user.len);
-		batch = put_message(
-			fanout, sender, target, (struct slice){audience, 1 + user.len}, text);
+		batch = put_said(fanout, sender, target, write_audience('@', user, audience), text);
 		if (!batch) {
 			return -ENOMEM;
 		}
@@ -157,35 +178,76 @@ int say_to_user(struct say *say, struct conn *sender, struct slice user, struct 
 		}
 		mark(batch, &theirs, true);
 	}
+	stats_add(&fanout_stats(fanout)->said_to_user, 1);
 	return 0;
 }
 
 /* --- to a room ---------------------------------------------------------------------------------
  */
 
-int say_to_room(struct say *say, struct conn *sender, struct room *room, struct slice text,
-	uint32_t *ret_sessions)
+static struct batch_target target_of(struct room *room)
 {
-	struct fanout *fanout = say->fanout;
-	const struct slice name = room_name(room);
-	const struct batch_target target = {
+	return (struct batch_target){
 		.aim = BATCH_TO_ROOM,
 		.hash = room_hash(room),
 		.serial = room_serial(room),
 		.number = room_say(room),
-		.device = device_of(fanout_node(fanout), sender),
 	};
+}
+
+int say_to_room(struct say *say, struct conn *sender, struct room *room, struct slice text,
+	uint32_t *ret_sessions)
+{
+	struct fanout *fanout = say->fanout;
+	struct batch_target target = target_of(room);
 	char audience[AUDIENCE_MAX];
-	audience[0] = '#';
-	memcpy(audience + 1, name.data, name.len);
-	struct batch *batch =
-		put_message(fanout, sender, target, (struct slice){audience, 1 + name.len}, text);
+	target.device = device_of(fanout_node(fanout), sender);
+	struct batch *batch = put_said(
+		fanout, sender, target, write_audience('#', room_name(room), audience), text);
 	if (!batch) {
 		return -ENOMEM;
 	}
 	room_mark_workers(room, batch->workers);
 	*ret_sessions = room_sessions(room) - 1;
+	stats_add(&fanout_stats(fanout)->said_to_room, 1);
 	return 0;
+}
+
+/* Under RCU. */
+static int announce(struct fanout *fanout, struct room *room, struct slice from, struct slice text,
+	struct say_reached *ret_reached)
+{
+	const struct batch_user nobody = {.name = ""};
+	char audience[AUDIENCE_MAX];
+	const struct message_packet message =
+		message_of(from, write_audience('#', room_name(room), audience), text);
+	if (room_sessions(room) == 0) {
+		return -ENOENT; /* The last one is just leaving. */
+	}
+	if (!fanout_may_announce(fanout, frame_len_of(&message))) {
+		return -ENOBUFS;
+	}
+	struct batch *batch = put_message(fanout, &nobody, target_of(room), &message);
+	if (!batch) {
+		return -ENOMEM;
+	}
+	room_mark_workers(room, batch->workers);
+	*ret_reached = (struct say_reached){room_users(room), room_sessions(room)};
+	stats_add(&fanout_stats(fanout)->said_to_room, 1);
+	return 0;
+}
+
+int say_announce(struct say *say, struct slice room, struct slice from, struct slice text,
+	struct say_reached *ret_reached)
+{
+	struct rooms *rooms = fanout_node(say->fanout)->rooms;
+	struct room *found = rooms_find_begin(rooms, room, rooms_hash(rooms, room));
+	int err = found ? announce(say->fanout, found, from, text, ret_reached) : -ENOENT;
+	rooms_find_end(rooms);
+	if (!err) {
+		fanout_publish(say->fanout);
+	}
+	return err;
 }
 
 /* --- who comes and goes ------------------------------------------------------------------------

@@ -32,6 +32,19 @@ int say_to_user(struct say *say, struct conn *sender, struct slice user, struct 
 int say_to_room(struct say *say, struct conn *sender, struct room *room, struct slice text,
 	uint32_t *ret_sessions);
 
+/* What a backend's message to a room has come to. */
+struct say_reached {
+	uint32_t users;
+	uint32_t sessions;
+};
+
+/* To all sessions in a room, on a backend's behalf and under the name that it gives, or none; on
+ * its way at once, behind what was said before. Errors: -ENOENT: there is no such room; -ENOMEM;
+ * -ENOBUFS over the node's memory limit or while senders are held back: nothing was sent, nobody is
+ * cut off for it. */
+int say_announce(struct say *say, struct slice room, struct slice from, struct slice text,
+	struct say_reached *ret_reached);
+
 /* The user of `sender` has come to a room, or gone from it: told to those in it who have asked for
  * that. In a room of many only their number is told, and at most once a second, by say_counts; and
  * a second after two workers have told something at the same time.

@@ -119,6 +119,7 @@ int serving_init(struct serving *serving, struct node *node, uint8_t id, struct 
 		.conns = &serving->conns,
 		.fanout = serving->fanout,
 		.users = node->users,
+		.sessions = &serving->sessions,
 		.ended = serving->ended,
 	};
 	node->fanout.mailboxes[id] = serving->mailbox;

@@ -7,6 +7,7 @@
 #include "../conn/transport.h"
 #include "../user/duel.h"
 #include "commands.h"
+#include "join.h"
 #include "session_log.h"
 #include "talk.h"
 
@@ -180,7 +181,7 @@ void session_on_ended(void *owner, struct conn *conn, uint16_t code)
 	session_log_end(sessions, conn, code);
 	fanout_leave(sessions->fanout, conn);
 	if (conn->user) {
-		talk_end(sessions, conn);
+		join_leave_all(sessions, conn);
 		user_table_logout(sessions->users, &conn->user);
 		stats_sub(&sessions->conns->stats->sessions, 1);
 	}

@@ -3,12 +3,11 @@
 #include <string.h>
 
 #include "../../proto/audience.h"
-#include "../../proto/frame.h"
 #include "../../proto/room_packets.h"
 #include "../../proto/say_packets.h"
 #include "../../proto/utf8.h"
-#include "../conn/send.h"
 #include "../fanout/memberships.h"
+#include "join.h"
 
 enum {
 	/* Members of rooms that a worker looks at for lists, in a tick. */
@@ -20,13 +19,6 @@ enum {
 /* --- answers -----------------------------------------------------------------------------------
  */
 
-static void send_packet(struct sessions *sessions, struct conn *conn, uint16_t command,
-	uint8_t *packet, uint8_t *end)
-{
-	packet_header_write(packet, command, (uint32_t)(end - packet) - PACKET_HEADER_LEN);
-	conn_send(sessions->conns, conn, FRAME_BINARY, packet, (size_t)(end - packet), 0);
-}
-
 /* With 0 as its id a client wants to hear of refusals only. */
 static void answer(struct sessions *sessions, struct conn *conn, uint32_t id,
 	enum packet_result result, uint32_t count)
@@ -34,7 +26,7 @@ static void answer(struct sessions *sessions, struct conn *conn, uint32_t id,
 	const struct answer_packet its = {.id = id, .result = (uint8_t)result, .count = count};
 	uint8_t packet[PACKET_HEADER_LEN + ANSWER_PACKET_LEN];
 	if (id != 0 || result != PACKET_DONE) {
-		send_packet(sessions, conn, PACKET_ANSWER, packet,
+		sessions_send_packet(sessions, conn, PACKET_ANSWER, packet,
 			answer_packet_write(packet + PACKET_HEADER_LEN, &its));
 	}
 }
@@ -51,7 +43,7 @@ void talk_greet(struct sessions *sessions, struct conn *conn)
 		.result = PACKET_DONE, .seconds_left = SESSION_WITHOUT_END};
 	session.user.data = user_entry_name(conn->user, &session.user.len);
 	session.device.data = user_entry_device(conn->user, &session.device.len);
-	send_packet(sessions, conn, PACKET_SESSION, packet,
+	sessions_send_packet(sessions, conn, PACKET_SESSION, packet,
 		session_packet_write(packet + PACKET_HEADER_LEN, &session));
 }
 
@@ -151,45 +143,6 @@ void talk_on_say(struct sessions *sessions, struct conn *conn, const struct mess
 /* --- join --------------------------------------------------------------------------------------
  */
 
-/* One that is in already may ask to be told, or not to be. */
-static enum packet_result join_again(
-	struct conn *conn, uint16_t at, bool is_told, uint32_t *ret_count)
-{
-	struct membership *mark = &(*conn_rooms(conn))->marks[at];
-	if (mark->is_told != is_told) {
-		mark->is_told = is_told;
-		*ret_count = room_set_told(room_at(conn, at), is_told);
-	} else {
-		*ret_count = room_users(room_at(conn, at));
-	}
-	return PACKET_DONE;
-}
-
-static enum packet_result join_new(struct sessions *sessions, struct conn *conn, struct slice name,
-	bool is_told, uint32_t *ret_count)
-{
-	const uint8_t worker = handle_worker(sessions_id(sessions, conn));
-	struct room *room;
-	struct room_change change;
-	if (memberships_count(conn) >= sessions->rooms_max) {
-		return PACKET_TOO_MANY_ROOMS;
-	}
-	if (room_enter(rooms_of(sessions), name, worker, conn->user, &room, &change) < 0) {
-		return PACKET_BUSY;
-	}
-	struct membership mark = {.since = change.said & 0x7fffffff, .is_told = is_told};
-	if (memberships_add(conn, room, mark) < 0) {
-		room_leave(rooms_of(sessions), room, worker, conn->user);
-		return PACKET_BUSY;
-	}
-	stats_add(&sessions->conns->stats->memberships, 1);
-	*ret_count = is_told ? room_set_told(room, true) : change.users;
-	if (change.is_of_a_user) {
-		say_who_came(&sessions->say, conn, room, MEMBERS_CAME);
-	}
-	return PACKET_DONE;
-}
-
 void talk_on_join(struct sessions *sessions, struct conn *conn, const struct message *message,
 	const struct packet *packet)
 {
@@ -206,51 +159,13 @@ void talk_on_join(struct sessions *sessions, struct conn *conn, const struct mes
 	} else if (!user_name_is_valid(join.room.data, join.room.len)) {
 		result = PACKET_BAD_NAME;
 	} else {
-		uint16_t at = membership_in(sessions, conn, join.room);
-		result = at != MEMBERSHIPS_NONE
-				 ? join_again(conn, at, is_told, &count)
-				 : join_new(sessions, conn, join.room, is_told, &count);
+		result = join_enter(sessions, conn, join.room, is_told, &count);
 	}
 	answer(sessions, conn, join.id, result, count);
 }
 
 /* --- leave -------------------------------------------------------------------------------------
  */
-
-/* Those who are left are told, if there are any. */
-static void tell_who_went(struct sessions *sessions, struct conn *conn, struct slice name,
-	uint32_t hash, uint32_t serial)
-{
-	struct room *room = rooms_find_begin(rooms_of(sessions), name, hash);
-	if (room && room_serial(room) == serial) {
-		say_who_came(&sessions->say, conn, room, MEMBERS_WENT);
-	}
-	rooms_find_end(rooms_of(sessions));
-}
-
-/* Returns how many users are left. The room may be gone behind it. */
-static uint32_t leave(struct sessions *sessions, struct conn *conn, uint16_t at)
-{
-	struct room *room = room_at(conn, at);
-	const uint32_t hash = room_hash(room);
-	const uint32_t serial = room_serial(room);
-	struct slice name = room_name(room);
-	char kept[USER_NAME_MAX];
-	memcpy(kept, name.data, name.len);
-	name.data = kept;
-	if ((*conn_rooms(conn))->marks[at].is_told) {
-		room_set_told(room, false);
-	}
-	memberships_remove(conn, at);
-	struct room_change change = room_leave(
-		rooms_of(sessions), room, handle_worker(sessions_id(sessions, conn)), conn->user);
-	stats_sub(&sessions->conns->stats->memberships, 1);
-	/* With a whole node on its way out nobody wants to hear of each. */
-	if (change.is_of_a_user && change.users > 0 && !sessions->conns->refuse_all) {
-		tell_who_went(sessions, conn, name, hash, serial);
-	}
-	return change.users;
-}
 
 void talk_on_leave(struct sessions *sessions, struct conn *conn, const struct message *message,
 	const struct packet *packet)
@@ -260,20 +175,9 @@ void talk_on_leave(struct sessions *sessions, struct conn *conn, const struct me
 		end_for_bad_packet(sessions, conn);
 		return;
 	}
-	uint16_t at = membership_in(sessions, conn, its.room);
-	if (at == MEMBERSHIPS_NONE) {
-		answer(sessions, conn, its.id, PACKET_NOT_A_MEMBER, 0);
-	} else {
-		uint32_t left = leave(sessions, conn, at);
-		answer(sessions, conn, its.id, PACKET_DONE, left);
-	}
-}
-
-void talk_end(struct sessions *sessions, struct conn *conn)
-{
-	while (memberships_count(conn) > 0) {
-		leave(sessions, conn, (uint16_t)(memberships_count(conn) - 1));
-	}
+	uint32_t left = 0;
+	enum packet_result result = join_leave(sessions, conn, its.room, &left);
+	answer(sessions, conn, its.id, result, left);
 }
 
 /* --- list --------------------------------------------------------------------------------------
@@ -329,5 +233,5 @@ void talk_on_list(struct sessions *sessions, struct conn *conn, const struct mes
 	page.id = list.id;
 	page.count = writer.count;
 	page_packet_write_head(whole + PACKET_HEADER_LEN, &page);
-	send_packet(sessions, conn, PACKET_PAGE, whole, writer.at);
+	sessions_send_packet(sessions, conn, PACKET_PAGE, whole, writer.at);
 }

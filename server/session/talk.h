@@ -20,7 +20,4 @@ void talk_on_leave(struct sessions *sessions, struct conn *conn, const struct me
 void talk_on_list(struct sessions *sessions, struct conn *conn, const struct message *message,
 	const struct packet *packet);
 
-/* The session leaves all its rooms, before it logs out. */
-void talk_end(struct sessions *sessions, struct conn *conn);
-
 #endif

@@ -496,6 +496,29 @@ uint32_t user_table_find(struct user_table *table, const char *name, size_t name
 	return count;
 }
 
+uint32_t user_table_devices(struct user_table *table, const char *name, size_t name_len,
+	struct user_device ret_devices[USER_SESSIONS_MAX])
+{
+	const struct key key = {name, name_len, table};
+	struct cds_lfht_iter iter;
+	uint32_t count = 0;
+	read_begin();
+	struct user_node *node = look_up(table, &key, hash_name(table, name, name_len), &iter);
+	if (node) {
+		count = user_node_count(node);
+		for (uint32_t i = 0; i < count; i++) {
+			const struct user_entry *entry = user_node_entry(node, i);
+			size_t len;
+			const char *device = user_entry_device(entry, &len);
+			ret_devices[i].handle = entry->handle;
+			ret_devices[i].len = (uint8_t)len;
+			memcpy(ret_devices[i].name, device, len);
+		}
+	}
+	read_end();
+	return count;
+}
+
 bool user_table_has(struct user_table *table, const struct user_entry *entry)
 {
 	const struct key key = key_of(table, entry);

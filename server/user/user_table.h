@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../../proto/user_name.h"
 #include "../base/handle.h"
 #include "../base/mailbox.h"
 
@@ -35,6 +36,13 @@ struct user_identity {
 struct user_session {
 	handle_t handle;
 	bool speaks_v1;
+};
+
+/* A session by its device. Plain data. */
+struct user_device {
+	handle_t handle;
+	uint8_t len; /* bytes of the name; 0: the device without one */
+	char name[DEVICE_NAME_MAX];
 };
 
 /* `expected` users are provided for at once; more need user_table_housekeep. `devices_max`:
@@ -94,6 +102,10 @@ bool user_table_logout(struct user_table *table, struct user_entry **entry);
  * Returns their number; 0: he is not. */
 uint32_t user_table_find(struct user_table *table, const char *name, size_t name_len,
 	struct user_session ret_sessions[USER_SESSIONS_MAX]);
+
+/* The same, with the names of his devices: for those who tell them apart. */
+uint32_t user_table_devices(struct user_table *table, const char *name, size_t name_len,
+	struct user_device ret_devices[USER_SESSIONS_MAX]);
 
 /* Whether an entry is still in the table, not replaced. Thread: registered, the owner of the entry.
  */

@@ -7,7 +7,7 @@ from raw import BINARY, PACKET_TEXT, TEXT, request
 
 SESSION, SAY, ANSWER, MESSAGE, JOIN, LEAVE, MEMBERS, LIST, PAGE = 104, 110, 111, 112, 120, 121, 122, 123, 124
 DONE, NOBODY, NOT_ALLOWED, BUSY, NOT_A_MEMBER, BAD_NAME, TOO_MANY = range(7)
-COUNTED, CAME, WENT = range(3)
+COUNTED, CAME, WENT, TAKEN_OUT = range(4)
 NO_END = 0xFFFFFFFF
 V1 = ("Sec-WebSocket-Protocol: tidegate.v1",)
 
@@ -48,13 +48,14 @@ class Message:
 class Talker:
     """Wraps a `Raw` that has not been upgraded yet, and logs it in."""
 
-    def __init__(self, raw, user, device=None):
+    def __init__(self, raw, user, device=None, shown=None):
+        """`user` is percent-encoded; `shown` is what that stands for, where it differs."""
         self.raw, self.ids = raw, 0
         target = f"/?user={user}" + (f"&device={device}" if device is not None else "")
         raw.send(request(target, extra=V1))
         answer = raw.answer()
         assert answer.status == 101 and answer.headers["sec-websocket-protocol"] == "tidegate.v1", answer
-        assert self.session() == (DONE, NO_END, user, device or "")
+        assert self.session() == (DONE, NO_END, shown or user, device or "")
 
     # --- what it sends --------------------------------------------------------------------------
 

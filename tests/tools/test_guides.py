@@ -56,10 +56,10 @@ def test_the_guide_lists_each_operation():
         f"{method.upper()} {path}"
         for path, operations in json.loads(read("server/admin/openapi.json"))["paths"].items()
         for method in operations
-        if method in ("get", "post", "delete")
+        if method in ("get", "post", "put", "delete")
     }
     table = read("server/admin/README.md").split("## The API", 1)[1].split("```", 1)[0]
-    assert set(re.findall(r"`((?:GET|POST|DELETE) [^`]+)`", table)) == described
+    assert set(re.findall(r"`((?:GET|POST|PUT|DELETE) [^`]+)`", table)) == described
 
 
 def test_the_capacity_table_is_what_the_script_makes():

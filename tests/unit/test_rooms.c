@@ -309,6 +309,148 @@ static void test_lists_are_paged(void **state)
 	}
 }
 
+/* --- walks -------------------------------------------------------------------------------------
+ */
+
+/* What a walk has met: how often each of the rooms r0, r1 and so on. */
+struct met {
+	uint8_t times[MANY];
+	uint32_t left; /* rooms that the page has place for */
+};
+
+static bool meet(void *context, struct room *room)
+{
+	struct met *met = context;
+	struct slice name = room_name(room);
+	if (met->left == 0) {
+		return false;
+	}
+	met->left--;
+	met->times[strtoul(name.data + 1, NULL, 10)]++;
+	return true;
+}
+
+static void enter_numbered(
+	struct world *world, uint32_t i, struct user_entry *entry, struct room **ret_room)
+{
+	char name[16];
+	struct room_change change;
+	snprintf(name, sizeof(name), "r%04u.", i);
+	assert_int_equal(room_enter(world->rooms, slice_of(name), 0, entry, ret_room, &change), 0);
+}
+
+/* Page by page, with rooms that come and go in between and a table that grows: who stays is met
+ * once. */
+static void test_a_walk_meets_who_stays_once(void **state)
+{
+	struct world *world = *state;
+	static struct room *rooms[MANY];
+	struct user_entry *entry = make(world, "a");
+	for (uint32_t i = 0; i < MANY / 2; i++) {
+		enter_numbered(world, i, entry, &rooms[i]);
+	}
+	for (uint32_t page = 1; page < MANY; page = page * 3 + 1) {
+		struct rooms_walk walk = {0};
+		struct met met = {.left = page};
+		uint32_t seed = page;
+		int more = 1;
+		while (more) {
+			met.left = page;
+			/* The one limit, or the other, ends a page. */
+			more = rooms_walk(world->rooms, &walk, split_random(&seed) % (2 * page) + 1,
+				meet, &met);
+			assert_true(more >= 0);
+			uint32_t i = MANY / 4 + split_random(&seed) % (MANY - MANY / 4);
+			if (rooms[i]) {
+				room_leave(world->rooms, rooms[i], 0, entry);
+				rooms[i] = NULL;
+			} else {
+				enter_numbered(world, i, entry, &rooms[i]);
+			}
+			rooms_housekeep(world->rooms);
+		}
+		for (uint32_t i = 0; i < MANY; i++) {
+			assert_true(i < MANY / 4 ? met.times[i] == 1 : met.times[i] <= 1);
+		}
+	}
+	for (uint32_t i = 0; i < MANY; i++) {
+		if (rooms[i]) {
+			room_leave(world->rooms, rooms[i], 0, entry);
+		}
+	}
+	struct rooms_walk walk = {.position = 12345, .skip = 7};
+	struct met met = {.left = 1};
+	assert_int_equal(rooms_walk(world->rooms, &walk, 100, meet, &met), 0);
+	user_entry_discard(&entry);
+}
+
+struct hashed {
+	uint32_t hash;
+	uint32_t number;
+};
+
+static int compare_hashes(const void *a, const void *b)
+{
+	const struct hashed *left = a;
+	const struct hashed *right = b;
+	return (left->hash > right->hash) - (left->hash < right->hash);
+}
+
+/* Two names of one hash; of so many there are some. */
+static void find_twins(struct rooms *rooms, char ret_names[2][16])
+{
+	const uint32_t most = 1 << 19;
+	struct hashed *all = calloc(most, sizeof(*all));
+	uint32_t at = 1;
+	for (uint32_t i = 0; i < most; i++) {
+		snprintf(ret_names[0], 16, "r%u", i);
+		all[i] = (struct hashed){rooms_hash(rooms, slice_of(ret_names[0])), i};
+	}
+	qsort(all, most, sizeof(*all), compare_hashes);
+	while (at < most && all[at].hash != all[at - 1].hash) {
+		at++;
+	}
+	assert_true(at < most);
+	snprintf(ret_names[0], 16, "r%u", all[at - 1].number);
+	snprintf(ret_names[1], 16, "r%u", all[at].number);
+	free(all);
+}
+
+static bool count_two(void *context, struct room *room)
+{
+	uint32_t *left = context;
+	(void)room;
+	return (*left)-- > 0;
+}
+
+/* A page may end between two rooms of one hash. */
+static void test_a_walk_meets_twins(void **state)
+{
+	struct world *world = *state;
+	char names[2][16];
+	struct user_entry *entry = make(world, "a");
+	struct room *rooms[2];
+	struct rooms_walk walk = {0};
+	find_twins(world->rooms, names);
+	for (int i = 0; i < 2; i++) {
+		struct room_change change;
+		assert_int_equal(
+			room_enter(world->rooms, slice_of(names[i]), 0, entry, &rooms[i], &change),
+			0);
+	}
+	assert_int_equal(room_hash(rooms[0]), room_hash(rooms[1]));
+	uint32_t left = 1;
+	assert_int_equal(rooms_walk(world->rooms, &walk, 100, count_two, &left), 1);
+	assert_int_equal(walk.skip, 1);
+	left = 2;
+	assert_int_equal(rooms_walk(world->rooms, &walk, 100, count_two, &left), 0);
+	assert_int_equal(left, 1);
+	for (int i = 0; i < 2; i++) {
+		room_leave(world->rooms, rooms[i], 0, entry);
+	}
+	user_entry_discard(&entry);
+}
+
 /* --- threads -----------------------------------------------------------------------------------
  */
 
@@ -318,6 +460,7 @@ struct session {
 };
 
 struct hand {
+	struct rooms_walk walk;
 	pthread_t thread;
 	uint8_t id;
 	struct world *world;
@@ -361,7 +504,7 @@ static void *run_hand(void *context)
 			come(hand, session);
 			continue;
 		}
-		switch (split_random(&hand->random) % 4) {
+		switch (split_random(&hand->random) % 5) {
 		case 0:
 			room_leave(world->rooms, session->room, hand->id, session->entry);
 			user_entry_discard(&session->entry);
@@ -373,7 +516,14 @@ static void *run_hand(void *context)
 				abort();
 			}
 			break;
-		case 2:
+		case 2: {
+			uint32_t left = 3;
+			if (rooms_walk(world->rooms, &hand->walk, 2, count_two, &left) == 0) {
+				hand->walk = (struct rooms_walk){0};
+			}
+			break;
+		}
+		case 3:
 			room_mark_workers(session->room, workers);
 			if (!(workers[0] >> hand->id & 1)) {
 				abort();
@@ -427,6 +577,8 @@ int main(void)
 		CASE(test_parts_of_every_size),
 		CASE(test_the_table_grows),
 		CASE(test_lists_are_paged),
+		CASE(test_a_walk_meets_who_stays_once),
+		CASE(test_a_walk_meets_twins),
 		CASE(test_torture),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
