@@ -46,9 +46,12 @@ def fanout_row(name, title, receivers, senders, depth, target, collect=False):
     return Row(name, title, bench, {"per_cpu_s": (target, True)}, floor=floor + (["--collect"] if collect else []))
 
 
+def talk_sizes(payload):
+    return ["--request-bytes", str(frame_len(SAY + payload, True)), "--answer-bytes", str(frame_len(MESSAGE + payload))]
+
+
 def talk_floor(rooms, members):
-    return ["--mode", "fanout", "--collect", "--rooms", str(rooms), "--members", str(members),
-            "--request-bytes", str(frame_len(SAY + 32, True)), "--answer-bytes", str(frame_len(MESSAGE + 32))]
+    return ["--mode", "fanout", "--collect", "--rooms", str(rooms), "--members", str(members), *talk_sizes(32)]
 
 
 def rooms_words(connections, rooms, members, senders, depth):
