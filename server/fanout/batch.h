@@ -33,7 +33,7 @@ struct batch_user {
 
 enum batch_aim {
 	BATCH_TO_ALL,
-	BATCH_TO_USER, /* and the sender's other sessions */
+	BATCH_TO_USER, /* and with `is_shown` the sender's other sessions */
 	BATCH_TO_ROOM,
 	BATCH_TO_TOLD, /* those in a room who have asked to be told who comes and goes */
 };
@@ -43,6 +43,7 @@ struct batch_target {
 	uint8_t aim;      /* enum batch_aim */
 	uint8_t name_len; /* of the user or room: bytes, behind the frame */
 	bool is_classic;  /* of a user's sessions those are meant that do not speak tidegate.v1 */
+	bool is_shown;    /* the sender has other sessions that get it too */
 	uint32_t name_at;
 	uint32_t hash;   /* user_entry_hash or room_hash */
 	uint32_t number; /* of what is said in a room */

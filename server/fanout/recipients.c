@@ -29,15 +29,16 @@ static struct conn *of_room(struct recipients *walk, const struct fanout_node *n
 	return NULL;
 }
 
-/* The sessions of the user first, then those of the sender. */
+/* The sessions of the user first, then those of the sender, if they get it too. */
 static struct conn *of_user(struct recipients *walk, const struct fanout_node *node,
 	const struct conns *conns, uint8_t worker, const struct batch *batch, uint32_t message)
 {
 	const struct batch_user sender = batch_sender(batch, message);
 	const struct slice names[2] = {
 		batch_target_name(batch, message), {sender.name, sender.name_len}};
+	const uint32_t end = USER_SESSIONS_MAX * (batch->targets[message].is_shown ? 2 : 1);
 	struct user_session found[USER_SESSIONS_MAX];
-	while (walk->at < 2 * USER_SESSIONS_MAX) {
+	while (walk->at < end) {
 		struct slice name = names[walk->at / USER_SESSIONS_MAX];
 		uint32_t count = user_table_find(node->users, name.data, name.len, found);
 		for (uint32_t i = walk->at % USER_SESSIONS_MAX; i < count; i++) {
@@ -45,7 +46,9 @@ static struct conn *of_user(struct recipients *walk, const struct fanout_node *n
 						    ? conn_table_find(conns->table, found[i].handle)
 						    : NULL;
 			if (conn) {
-				walk->at += i - walk->at % USER_SESSIONS_MAX + 1;
+				/* Most users have one session: nobody looks for another. */
+				walk->at -= walk->at % USER_SESSIONS_MAX;
+				walk->at += i + 1 < count ? i + 1 : USER_SESSIONS_MAX;
 				return conn;
 			}
 		}
@@ -94,7 +97,7 @@ bool recipients_has(const struct fanout_node *node, const struct batch *batch, u
 			(is_from && is_senders(node, target, conn))) {
 			return false;
 		}
-		return (is_from && speaks_v1) ||
+		return (is_from && speaks_v1 && target->is_shown) ||
 		       (target->hash == user->hash && name.len == user->name_len &&
 			       memcmp(name.data, user->name, name.len) == 0);
 	case BATCH_TO_ROOM:
