@@ -76,6 +76,22 @@ void simulation_feed(
 	CHECK(stand_in.arriving_len == 0);
 }
 
+handle_t simulation_log_in(
+	struct simulation *simulation, uint32_t worker, uint32_t user, enum subprotocol subprotocol)
+{
+	char head[256];
+	const struct slice name = subprotocol_name(subprotocol);
+	int len = snprintf(head, sizeof(head),
+		"GET /?user=u%06u HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\n"
+		"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+		"Sec-WebSocket-Version: 13\r\n%s%.*s%s\r\n",
+		user, name.len ? "Sec-WebSocket-Protocol: " : "", (int)name.len, name.data,
+		name.len ? "\r\n" : "");
+	handle_t handle = simulation_open(simulation, worker);
+	simulation_feed(simulation, handle, (const uint8_t *)head, (size_t)len);
+	return handle;
+}
+
 /* --- the workers' turns ----------------------------------------------------------------------- */
 
 static bool take_mail(struct serving *serving)
@@ -161,6 +177,11 @@ uint64_t simulation_connections(const struct simulation *simulation)
 uint64_t simulation_kicks(const struct simulation *simulation)
 {
 	return sum(simulation, offsetof(struct stats, kicks));
+}
+
+uint64_t simulation_memberships(const struct simulation *simulation)
+{
+	return sum(simulation, offsetof(struct stats, memberships));
 }
 
 uint64_t simulation_deliveries(const struct simulation *simulation)

@@ -9,10 +9,9 @@
 #include "../../proto/suffix.h"
 
 enum {
-	SMALL_BYTES = 1024, /* of frames: less than a queue would share, so that none is pinned */
-	SMALL_MESSAGES = 16,
+	SMALL_BYTES = 1024,  /* of frames: less than a queue would share, so that none is pinned */
 	LARGE_BYTES = 16384, /* a larger message gets a batch of its own */
-	LARGE_MESSAGES = 256,
+	CHAINS = 64,
 };
 
 /* --- from the pool and back --------------------------------------------------------------------
@@ -31,9 +30,10 @@ static int make_batch(struct batch_pool *pool, enum budget_kind kind, uint32_t b
 {
 	size_t mails_end = sizeof(struct batch) + pool->node->worker_count * sizeof(struct mail);
 	size_t messages_end = mails_end + messages * sizeof(struct batch_message);
+	size_t targets_end = messages_end + messages * sizeof(struct batch_target);
+	size_t chains_len = messages > BATCH_SMALL_MESSAGES ? CHAINS * sizeof(uint16_t) : 0;
 	struct buf *buf;
-	int err = buf_create(pool->node->budget, kind,
-		messages_end + messages * sizeof(struct batch_target), bytes, &buf);
+	int err = buf_create(pool->node->budget, kind, targets_end + chains_len, bytes, &buf);
 	if (err) {
 		return err;
 	}
@@ -75,19 +75,65 @@ static int find_or_make(struct batch_pool *pool, struct batch **slots, int slot_
 static int find_or_make_large(struct batch_pool *pool, struct batch **ret_batch)
 {
 	return find_or_make(
-		pool, pool->large, BATCH_POOL_LARGE, LARGE_BYTES, LARGE_MESSAGES, ret_batch);
+		pool, pool->large, BATCH_POOL_LARGE, LARGE_BYTES, BATCH_LARGE_MESSAGES, ret_batch);
 }
 
 int batch_take(struct batch_pool *pool, size_t frame_len, struct batch **ret_batch)
 {
 	if (frame_len <= SMALL_BYTES) {
 		return find_or_make(pool, pool->small, BATCH_POOL_SMALL, SMALL_BYTES,
-			SMALL_MESSAGES, ret_batch);
+			BATCH_SMALL_MESSAGES, ret_batch);
 	}
 	if (frame_len <= LARGE_BYTES) {
 		return find_or_make_large(pool, ret_batch);
 	}
 	return make_batch(pool, BUDGET_BATCHES, (uint32_t)frame_len, 1, ret_batch);
+}
+
+/* The last link of each chain of messages whose hash has the same end; link 2 x n + 1 is message n
+ * by the hash of whom it is for, 2 x n + 2 by its sender's; 0: none. They stand behind the targets;
+ * NULL: there are none. */
+static uint16_t *chains_of(const struct batch *batch)
+{
+	return batch->messages_max > BATCH_SMALL_MESSAGES
+		       ? (uint16_t *)(batch->targets + batch->messages_max)
+		       : NULL;
+}
+
+static void clear_chains(struct batch *batch)
+{
+	uint16_t *chains = chains_of(batch);
+	if (chains) {
+		memset(chains, 0, CHAINS * sizeof(chains[0]));
+	}
+}
+
+static void link_by(struct batch *batch, uint32_t message, uint32_t which, uint32_t hash)
+{
+	uint16_t *chain = &chains_of(batch)[hash % CHAINS];
+	batch->targets[message].before[which] = *chain;
+	*chain = (uint16_t)(2 * message + which + 1);
+}
+
+/* Puts a message into the chains of those that it may be for. */
+static void link_message(struct batch *batch, uint32_t message)
+{
+	const struct batch_target *target = &batch->targets[message];
+	if (!chains_of(batch) || target->aim == BATCH_TO_ALL) {
+		return;
+	}
+	link_by(batch, message, 0, target->hash);
+	if (target->is_shown) {
+		link_by(batch, message, 1, batch->messages[message].sender_hash);
+	}
+}
+
+static void link_all(struct batch *batch)
+{
+	clear_chains(batch);
+	for (uint32_t i = 0; i < batch->count; i++) {
+		link_message(batch, i);
+	}
 }
 
 /* Names and frames are found by where they begin: they can be moved. */
@@ -104,6 +150,7 @@ static void move_to(struct batch *to, struct batch **batch)
 	if (from->aimed > 0) {
 		memcpy(to->targets, from->targets, from->count * sizeof(*from->targets));
 		memcpy(to->workers, from->workers, sizeof(from->workers));
+		link_all(to);
 	}
 	batch_unref(batch);
 	*batch = to;
@@ -263,10 +310,25 @@ uint8_t *batch_put_packet(struct batch *batch, uint16_t command, size_t payload_
 	return at;
 }
 
+void batch_collect(const struct batch *batch, uint32_t hash, struct batch_set *set)
+{
+	uint16_t link = chains_of(batch)[hash % CHAINS];
+	while (link > 0) {
+		const uint32_t message = (link - 1U) / 2;
+		const uint32_t which = (link - 1U) % 2;
+		const struct batch_target *target = &batch->targets[message];
+		if (hash == (which == 0 ? target->hash : batch->messages[message].sender_hash)) {
+			set->bits[message / 64] |= UINT64_C(1) << message % 64;
+		}
+		link = target->before[which];
+	}
+}
+
 void batch_aim(struct batch *batch, struct batch_target target, struct slice name)
 {
 	if (batch->aimed == 0) {
 		memset(batch->workers, 0, sizeof(batch->workers));
+		clear_chains(batch);
 		for (uint32_t i = 0; i + 1 < batch->count; i++) {
 			batch->targets[i].aim = BATCH_TO_ALL;
 		}
@@ -277,6 +339,7 @@ void batch_aim(struct batch *batch, struct batch_target target, struct slice nam
 	memcpy(batch->buf.data + batch->buf.len, name.data, name.len);
 	batch->buf.len += (uint32_t)name.len;
 	batch->targets[batch->count - 1] = target;
+	link_message(batch, batch->count - 1);
 }
 
 /* --- leaving the sender out --------------------------------------------------------------------

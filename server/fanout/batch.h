@@ -22,6 +22,8 @@ enum {
 	/* Kept for the next turns, so that none is allocated for a few short messages. */
 	BATCH_POOL_SMALL = 8,
 	BATCH_POOL_LARGE = 2,
+	BATCH_SMALL_MESSAGES = 16, /* of a batch without chains */
+	BATCH_LARGE_MESSAGES = 256,
 };
 
 /* A user, as who has sent a message or as who receives some. Borrowed for a call. */
@@ -33,7 +35,7 @@ struct batch_user {
 
 enum batch_aim {
 	BATCH_TO_ALL,
-	BATCH_TO_USER, /* and the sender's other sessions */
+	BATCH_TO_USER, /* and with `is_shown` the sender's other sessions */
 	BATCH_TO_ROOM,
 	BATCH_TO_TOLD, /* those in a room who have asked to be told who comes and goes */
 };
@@ -43,10 +45,13 @@ struct batch_target {
 	uint8_t aim;      /* enum batch_aim */
 	uint8_t name_len; /* of the user or room: bytes, behind the frame */
 	bool is_classic;  /* of a user's sessions those are meant that do not speak tidegate.v1 */
+	bool is_shown;    /* the sender has other sessions that get it too */
 	uint32_t hash;    /* user_entry_hash or room_hash */
 	uint32_t serial;  /* room_serial */
 	uint32_t number;  /* of what is said in a room */
 	uint32_t device;  /* user_entry_device_hash of the sender */
+	/* Of the chain of `hash` and, if it is shown, of that of the sender's: the link before. */
+	uint16_t before[2];
 };
 
 /* One message. */
@@ -85,6 +90,11 @@ struct batch_pool {
 	struct fanout_node *node;
 	struct batch *small[BATCH_POOL_SMALL];
 	struct batch *large[BATCH_POOL_LARGE];
+};
+
+/* Some of the messages of a batch, a bit for each. */
+struct batch_set {
+	uint64_t bits[BATCH_LARGE_MESSAGES / 64];
 };
 
 /* Whole frames, one behind the other. */
@@ -171,6 +181,17 @@ static inline struct batch_user batch_sender(const struct batch *batch, uint32_t
 
 /* Whether `user` has sent that message. */
 bool batch_is_from(const struct batch *batch, uint32_t message, const struct batch_user *user);
+
+/* Whether batch_collect can say whom its messages may be for: where there are few it is quicker to
+ * look at each. */
+static inline bool batch_has_chains(const struct batch *batch)
+{
+	return batch->messages_max > BATCH_SMALL_MESSAGES && !batch_is_for_all(batch);
+}
+
+/* Adds to a set what may be for the users and rooms of that hash: who is in few rooms need not look
+ * at each message. Only of a batch with chains. */
+void batch_collect(const struct batch *batch, uint32_t hash, struct batch_set *set);
 
 /* Full, or at the end of a turn: a reference for each worker it is for, and its bytes are in the
  * backlog. */

@@ -258,17 +258,35 @@ static void append_from_others(struct fanout *fanout, struct conn *conn, struct 
 	stats_add(&fanout->conns->stats->deliveries, delivered);
 }
 
+/* Appends one message if it is for that connection. Returns how many that were. */
+static uint32_t append_message(struct fanout *fanout, struct conn *conn,
+	const struct batch_user *user, struct batch *batch, uint32_t at)
+{
+	const struct batch_message *message = &batch->messages[at];
+	if (conn->state != CONN_LIVE || !recipients_has(fanout->node, batch, at, conn, user)) {
+		return 0;
+	}
+	conn_share(fanout->conns, conn, &batch->buf, batch->buf.data + message->begin,
+		message->end - message->begin);
+	return 1;
+}
+
 /* Each message for itself, as not all are for everybody. */
 static void append_aimed(struct fanout *fanout, struct conn *conn, struct batch *batch)
 {
-	struct batch_user user = user_of(conn);
-	uint64_t delivered = 0;
-	for (uint32_t i = 0; i < batch->count && conn->state == CONN_LIVE; i++) {
-		if (recipients_has(fanout->node, batch, i, conn, &user)) {
-			const struct batch_message *message = &batch->messages[i];
-			conn_share(fanout->conns, conn, &batch->buf,
-				batch->buf.data + message->begin, message->end - message->begin);
-			delivered++;
+	const struct batch_user user = user_of(conn);
+	uint32_t delivered = 0;
+	if (!batch_has_chains(batch)) {
+		for (uint32_t i = 0; i < batch->count; i++) {
+			delivered += append_message(fanout, conn, &user, batch, i);
+		}
+	} else {
+		struct batch_set set = recipients_candidates(batch, conn);
+		for (uint32_t i = 0; i < BATCH_LARGE_MESSAGES; i += 64) {
+			for (uint64_t bits = set.bits[i / 64]; bits; bits &= bits - 1) {
+				delivered += append_message(fanout, conn, &user, batch,
+					i + (uint32_t)__builtin_ctzll(bits));
+			}
 		}
 	}
 	stats_add(&fanout->conns->stats->deliveries, delivered);

@@ -65,7 +65,9 @@ static void look(struct recipients *walk, const struct fanout_node *node, uint8_
 		/* Who logs in later is owed nothing. */
 		if (!walk->has_looked) {
 			look_at_user(walk, node, worker, name.data, name.len);
-			look_at_user(walk, node, worker, sender.name, sender.name_len);
+			if (target->is_shown) {
+				look_at_user(walk, node, worker, sender.name, sender.name_len);
+			}
 			walk->has_looked = true;
 		}
 		break;
@@ -96,6 +98,17 @@ struct conn *recipients_next(struct recipients *walk, const struct fanout_node *
 	}
 }
 
+struct batch_set recipients_candidates(const struct batch *batch, struct conn *conn)
+{
+	const struct memberships *list = *conn_rooms(conn);
+	struct batch_set set = {{0}};
+	batch_collect(batch, conn->user_hash, &set);
+	for (uint32_t i = 0; list && i < list->count; i++) {
+		batch_collect(batch, room_hash(memberships_rooms(list)[i]), &set);
+	}
+	return set;
+}
+
 /* --- whom it is for ----------------------------------------------------------------------------
  */
 
@@ -121,7 +134,7 @@ bool recipients_has(const struct fanout_node *node, const struct batch *batch, u
 			(is_from && is_senders(node, target, conn))) {
 			return false;
 		}
-		return (is_from && speaks_v1) ||
+		return (is_from && speaks_v1 && target->is_shown) ||
 		       (target->hash == user->hash && name.len == user->name_len &&
 			       memcmp(name.data, user->name, name.len) == 0);
 	case BATCH_TO_ROOM:

@@ -95,6 +95,7 @@ static struct batch *put_classic(struct fanout *fanout, struct conn *sender,
 		return NULL;
 	}
 	target.is_classic = true;
+	target.is_shown = false;
 	batch_put_text(batch, 0, &from, (const uint8_t *)text.data, text.len);
 	batch_aim(batch, target, name);
 	fanout_note_fed(fanout, sender, frame_len);
@@ -163,7 +164,8 @@ int say_to_user(struct say *say, struct conn *sender, struct slice user, struct 
 	if (theirs.count == 0) {
 		return 0;
 	}
-	if (theirs.count > theirs.classic || own.count > own.classic) {
+	target.is_shown = own.count > own.classic;
+	if (theirs.count > theirs.classic || target.is_shown) {
 		batch = put_said(fanout, sender, target, write_audience('@', user, audience), text);
 		if (!batch) {
 			return -ENOMEM;

@@ -293,6 +293,81 @@ static void test_one_order_for_all_audiences(void **state)
 	expect_nothing(b);
 }
 
+/* One of many, and whom he hears. */
+struct listener {
+	struct client *client;
+	char name[4];
+	int heard[2]; /* texts for rooms, for users */
+};
+
+enum {
+	SPEAKERS = 6,
+	ROOMS_OF_MANY = 3,
+	TEXTS = 40,
+};
+
+/* Takes all that has come; each sender's numbers go up in each audience. */
+static void hear_all(struct listener *listener)
+{
+	struct seen_frame frame;
+	int next[SPEAKERS][2] = {{0}};
+	while (client_frame(listener->client, &frame)) {
+		struct packet packet;
+		struct message_packet message;
+		assert_int_equal(packet_decode(frame.data, frame.len, &packet), 0);
+		assert_int_equal(packet.command, PACKET_MESSAGE);
+		assert_int_equal(
+			message_packet_decode(packet.payload, packet.payload_len, &message), 0);
+		const int from = message.from.data[1] - '0';
+		const bool is_private = message.audience.data[0] == '@';
+		assert_int_equal(atoi(message.text.data), next[from][is_private]);
+		next[from][is_private]++;
+		listener->heard[is_private]++;
+	}
+}
+
+/* More than is looked at one by one: a batch knows which of its messages may be for whom. */
+static void test_many_audiences_in_one_turn(void **state)
+{
+	struct rig *rig = *state;
+	struct listener many[SPEAKERS + 1] = {{0}};
+	char text[16];
+	for (int i = 0; i <= SPEAKERS; i++) {
+		struct listener *its = &many[i];
+		/* The last one is another device of the first user, in no room. */
+		snprintf(its->name, sizeof(its->name), "u%d", i % SPEAKERS);
+		its->client =
+			v1_login_device(rig, (uint32_t)i % 2, its->name, i < SPEAKERS ? "" : "b");
+		for (int n = 0; n < 2 && i < SPEAKERS; n++) {
+			snprintf(text, sizeof(text), "r%d", (i + n) % ROOMS_OF_MANY);
+			v1_ask_to_join(its->client, 0, 0, text);
+		}
+	}
+	rig_run(rig);
+	for (int n = 0; n < TEXTS; n++) {
+		for (int i = 0; i < SPEAKERS; i++) {
+			char audience[8];
+			snprintf(text, sizeof(text), "%d ", n);
+			snprintf(audience, sizeof(audience), "#r%d", i % ROOMS_OF_MANY);
+			v1_say(many[i].client, 0, audience, text);
+			snprintf(audience, sizeof(audience), "@u%d", (i + 1) % SPEAKERS);
+			v1_say(many[i].client, 0, audience, text);
+		}
+	}
+	rig_run(rig);
+	for (int i = 0; i <= SPEAKERS; i++) {
+		hear_all(&many[i]);
+	}
+	for (int i = 0; i < SPEAKERS; i++) {
+		/* Two speak in each of his rooms, of whom he may be one. */
+		assert_int_equal(many[i].heard[0], 3 * TEXTS);
+		assert_int_equal(many[i].heard[1], TEXTS);
+	}
+	/* What is for the user and what the user says. */
+	assert_int_equal(many[SPEAKERS].heard[0], 0);
+	assert_int_equal(many[SPEAKERS].heard[1], 2 * TEXTS);
+}
+
 /* --- who comes and goes ------------------------------------------------------------------------
  */
 
@@ -790,6 +865,7 @@ int main(void)
 		CASE(test_others_are_left_alone),
 		CASE(test_handed_out_while_others_come_and_go),
 		CASE(test_one_order_for_all_audiences),
+		CASE(test_many_audiences_in_one_turn),
 		CASE(test_those_who_ask_are_told),
 		CASE(test_the_last_number_is_right),
 		CASE(test_a_kick_leaves_the_rooms),
