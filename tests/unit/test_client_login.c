@@ -700,7 +700,8 @@ static void nobody_comes_back_before_he_was_asked_to(void **state)
 /* A range that leaves no number for what comes on top. */
 static void a_delay_cannot_run_over(void **state)
 {
-	assert_int_equal(backoff_delay_ms(0, UINT32_MAX, UINT32_MAX, 1, 600000), UINT32_MAX);
+	assert_int_equal(
+		backoff_delay_ms(0, UINT32_MAX, UINT32_MAX, UINT32_MAX, 600000), UINT32_MAX);
 	assert_int_equal(
 		backoff_delay_ms(UINT32_MAX, UINT32_MAX, UINT32_MAX, 2, 600000), UINT32_MAX);
 }

@@ -406,6 +406,9 @@ static void give(struct rig *rig, const char *event)
 		rig_accept(rig);
 	} else if ((strcmp(event, "failed") == 0 || strcmp(event, "exhausted") == 0) && opens) {
 		rig_fail(rig, TG_ERR_UNREACHABLE, 111);
+	} else if (strcmp(event, "told") == 0 && opens) {
+		static const char busy[] = "HTTP/1.1 503 Busy\r\nRetry-After: 7\r\n\r\n";
+		rig_feed(rig, busy, sizeof(busy) - 1);
 	} else if (strcmp(event, "timeout") == 0 && opens) {
 		rig_pass(rig, 5000);
 	} else if (strcmp(event, "lost") == 0 && stands) {
@@ -471,7 +474,7 @@ static void transitions_are_those_of_the_table(void **state)
 		}
 		rig_end(&rig);
 	}
-	assert_int_equal(json_array_size(vectors_section("transitions")), 6 * 12);
+	assert_int_equal(json_array_size(vectors_section("transitions")), 6 * 13);
 	assert_int_equal(left_out, 6 + 4);
 }
 

@@ -12,7 +12,9 @@ uint32_t backoff_draw_ms(uint32_t base_ms, uint32_t cap_ms, uint32_t random)
 uint32_t backoff_delay_ms(
 	uint32_t base_ms, uint32_t cap_ms, uint32_t random, uint32_t attempt, int32_t retry_ms)
 {
-	const uint32_t jitter_ms = backoff_draw_ms(base_ms, cap_ms, random) - base_ms;
+	const uint64_t span_end_ms = base_ms + BACKOFF_STEP_MS * ((uint64_t)attempt + 3);
+	const uint32_t end_ms = cap_ms < span_end_ms ? cap_ms : (uint32_t)span_end_ms;
+	const uint32_t jitter_ms = backoff_draw_ms(base_ms, end_ms, random) - base_ms;
 	uint64_t least_ms = base_ms;
 	if (retry_ms >= 0 && (attempt <= 1 || (uint32_t)retry_ms > base_ms)) {
 		least_ms = (uint32_t)retry_ms;

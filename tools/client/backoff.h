@@ -8,6 +8,7 @@
 enum {
 	BACKOFF_NO_RETRY = -1,
 	BACKOFF_RETRY_MAX_MS = 600000, /* who asks for more does not mean it, or not us */
+	BACKOFF_STEP_MS = 2000, /* what the span of the waits grows by from attempt to attempt */
 };
 
 /* Draws evenly from [base_ms, cap_ms), base_ms where that is empty. `random` is a number of 32
@@ -15,9 +16,10 @@ enum {
 uint32_t backoff_draw_ms(uint32_t base_ms, uint32_t cap_ms, uint32_t random);
 
 /* The wait in front of the `attempt`-th attempt, from 1: what must be waited, and full jitter on
- * top. That is what the gateway asked for (`retry_ms`, or BACKOFF_NO_RETRY); in front of later
- * attempts no less than base_ms, so that a gateway which closes at once is not dialed in a tight
- * loop. Thread: any. */
+ * top. Its span is 8 s for the first attempt and BACKOFF_STEP_MS more for each further one, until
+ * it ends at cap_ms: who finds nobody for long knocks less often. What must be waited is what the
+ * gateway asked for (`retry_ms`, or BACKOFF_NO_RETRY); in front of later attempts no less than
+ * base_ms, so that a gateway which closes at once is not dialed in a tight loop. Thread: any. */
 uint32_t backoff_delay_ms(
 	uint32_t base_ms, uint32_t cap_ms, uint32_t random, uint32_t attempt, int32_t retry_ms);
 

@@ -258,9 +258,10 @@ enum {
  * The count starts anew once a line has stood for the minimum uptime. */
 TG_API enum tg_status tg_client_set_reconnect_attempts(struct tg_client *client, int attempts);
 
-/* Each attempt waits for a time drawn evenly from min_ms to max_ms, unless the gateway named one
- * (retry_ms in its Close, Retry-After; at most ten minutes): then max_ms - min_ms at most, drawn
- * likewise, come on top of that. Default 2,000 and 10,000. min_ms <= max_ms. */
+/* Each attempt waits for a time drawn evenly from a span that begins with min_ms: 8 s for the
+ * first, 2 s more for each further one, until it ends at max_ms; unless the gateway named a time
+ * (retry_ms in its Close, Retry-After; at most ten minutes): then a part of that span, drawn
+ * likewise, comes on top of that. Default 2,000 and 10,000. min_ms <= max_ms. */
 TG_API enum tg_status tg_client_set_reconnect_delay_ms(
 	struct tg_client *client, uint32_t min_ms, uint32_t max_ms);
 

@@ -9,20 +9,19 @@ const at = (path) => fileURLToPath(new URL(path, import.meta.url))
 const bundle = {
   entryPoints: [at('src/index.ts')],
   bundle: true,
-  minify: true,
   target: 'es2022',
-  platform: 'neutral',
   logLevel: 'warning',
 }
+// Node loads nothing over a network, and shows the source of what throws: there it is to be read as it was written.
+const targets = [
+  ['tidegate', { platform: 'neutral', minify: true }],
+  ['node', { platform: 'node', conditions: ['node'] }],
+]
 
 rmSync(at('dist'), { recursive: true, force: true })
-const targets = [
-  ['tidegate', []],
-  ['node', ['node']],
-]
-for (const [name, conditions] of targets) {
-  await build({ ...bundle, conditions, format: 'esm', outfile: at(`dist/${name}.js`) })
-  await build({ ...bundle, conditions, format: 'cjs', outfile: at(`dist/${name}.cjs`) })
+for (const [name, target] of targets) {
+  await build({ ...bundle, ...target, format: 'esm', outfile: at(`dist/${name}.js`) })
+  await build({ ...bundle, ...target, format: 'cjs', outfile: at(`dist/${name}.cjs`) })
 }
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
 execFileSync(process.execPath, [tsc, '-p', at('tsconfig.build.json')], { stdio: 'inherit' })

@@ -1,23 +1,16 @@
 /* What a client does when its line ends with a close code. */
-import { RANGES, RULES } from './close_codes.js'
+import { RULES, type Rule } from './close_codes.js'
 import type { IMErrorCode } from './errors.js'
 
-/** `stay`: closed for good. `refresh`: ask for a token once more. `retry`: back off and dial. */
-export type CloseAction = 'stay' | 'refresh' | 'retry'
+/** `stay`: closed for good. `refresh`: ask for a token once more. `retry`: back off and dial. `retry after`: as the
+ * gateway asks for it, the first login too. */
+export type CloseAction = Rule[1]
 
-export interface AfterClose {
-  action: CloseAction
-  error: IMErrorCode
-  /** How long the gateway asks to wait before the next dial, in milliseconds. */
-  retryMs: number | undefined
-}
-
-export function afterClose(code: number, reason: string): AfterClose {
-  const range = RANGES.find(([first, last]) => first <= code && code <= last)
-  const [rule, error] = RULES[code] ?? range?.[2] ?? ['retry', 'network']
-  return rule === 'retry after'
-    ? { action: 'retry', error, retryMs: parseRetryMs(reason) }
-    : { action: rule, error, retryMs: undefined }
+/** The third: how long the gateway asks to wait before the next dial, in milliseconds. */
+export function afterClose(code: number, reason: string): [CloseAction, IMErrorCode, number | undefined] {
+  const rule = RULES.find(([first, , , last = first]) => first <= code && code <= last)
+  const [, action, error] = rule ?? ([0, 'retry', 'network'] as const)
+  return [action, error, action === 'retry after' ? parseRetryMs(reason) : undefined]
 }
 
 /* Whoever asks for more does not mean it, or not us. */

@@ -19,25 +19,27 @@ export const KICKED = 4001
 export const BAD_PACKET = 4002
 export const DISCONNECTED = 4003
 
-type Rule = readonly ['stay' | 'retry' | 'retry after' | 'refresh', IMErrorCode]
+/** What a client does after a close code, or after all from `code` to `last`, and what it calls that. */
+export type Rule = readonly [
+  code: number,
+  action: 'stay' | 'retry' | 'retry after' | 'refresh',
+  error: IMErrorCode,
+  last?: number,
+]
 
-/** What a client does after a close code, and what it calls it; `retry` and `network` after all others. */
-export const RULES: Readonly<Record<number, Rule>> = {
-  1000: ['stay', 'network'],
-  1002: ['stay', 'protocol'],
-  1007: ['stay', 'protocol'],
-  1008: ['stay', 'auth'],
-  1009: ['stay', 'protocol'],
-  1012: ['retry after', 'network'],
-  1013: ['retry after', 'network'],
-  3000: ['refresh', 'auth'],
-  3008: ['retry', 'timeout'],
-  4000: ['stay', 'auth'],
-  4001: ['stay', 'kicked'],
-  4002: ['stay', 'protocol'],
-}
-
-/** The same for all codes from the first number to the second. */
-export const RANGES: readonly (readonly [number, number, Rule])[] = [
-  [4100, 4199, ['stay', 'auth']],
+/** After all other codes it is `retry` and `network`. */
+export const RULES: readonly Rule[] = [
+  [1000, 'stay', 'network'],
+  [1002, 'stay', 'protocol'],
+  [1007, 'stay', 'protocol'],
+  [1008, 'stay', 'auth'],
+  [1009, 'stay', 'protocol'],
+  [1012, 'retry after', 'network'],
+  [1013, 'retry after', 'network'],
+  [3000, 'refresh', 'auth'],
+  [3008, 'retry', 'timeout'],
+  [4000, 'stay', 'auth'],
+  [4001, 'stay', 'kicked'],
+  [4002, 'stay', 'protocol'],
+  [4100, 'stay', 'auth', 4199],
 ]

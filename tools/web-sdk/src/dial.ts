@@ -5,9 +5,5 @@ import type { Socket } from './socket.js'
 
 /** Throws what the constructor throws, and where there is none. */
 export function dial(given: WebSocketConstructor | undefined, url: string): Socket {
-  const WebSocket = (given ?? globalThis.WebSocket) as (new (url: string) => Socket) | undefined
-  if (!WebSocket) {
-    throw new TypeError('no WebSocket here: give one as an option')
-  }
-  return new WebSocket(url)
+  return new (given ?? globalThis.WebSocket)(url) as unknown as Socket
 }

@@ -1,23 +1,28 @@
 /** What went wrong, in one word; see the README's table. */
-export type IMErrorCode = 'timeout' | 'auth' | 'kicked' | 'aborted' | 'protocol' | 'network'
+export type IMErrorCode =
+  | 'timeout'
+  | 'auth'
+  | 'kicked'
+  | 'aborted'
+  | 'protocol'
+  | 'network'
+  | 'too-big'
+  | 'unsupported'
 
 export class IMError extends Error {
   /* Else consoles show the name that the minifier gave. */
-  static override readonly name = 'IMError'
+  override readonly name = 'IMError'
   readonly code: IMErrorCode
-  /** What caused it, where that was an error of its own: of `getToken`, of the WebSocket's constructor. */
+  /** What caused it, where that was an error of its own: of `getToken`, of the WebSocket's constructor, of the host's
+   * network. */
   declare readonly cause?: unknown
 
   constructor(code: IMErrorCode, message: string, cause?: unknown) {
-    super(message)
-    this.name = IMError.name
+    super(message, cause === undefined ? cause : { cause })
     this.code = code
-    if (cause !== undefined) {
-      this.cause = cause
-    }
   }
 }
 
 export function aborted(): IMError {
-  return new IMError('aborted', 'ended by logout() or a signal')
+  return new IMError('aborted', 'logged out or aborted')
 }

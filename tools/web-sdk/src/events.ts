@@ -3,62 +3,65 @@
 
 interface Entry<Events> {
   type: keyof Events
-  listener: unknown
+  listener(event: unknown): unknown
   once: boolean
 }
 
-export abstract class Emitter<Events> {
-  #listeners: Entry<Events>[] = []
+export interface Emitter<Events> {
+  /** Calls `listener` at each such event, or at the next one only. Returns the function that takes it off again. */
+  on<T extends keyof Events>(type: T, listener: (event: Events[T]) => void, once?: boolean): () => void
+  off<T extends keyof Events>(type: T, listener: (event: Events[T]) => void): void
+  emit<T extends keyof Events>(type: T, event: Events[T]): void
+}
 
-  /** Calls `listener` at each such event. Returns the function that takes it off again. */
-  on<T extends keyof Events>(type: T, listener: (event: Events[T]) => void, once = false): () => void {
-    const entry = { type, listener, once }
-    this.#listeners.push(entry)
-    return () => this.#keep((other) => other !== entry)
-  }
+/** `unheard`: nobody listens to an event. `report`: a listener threw. */
+export function emitter<Events>(
+  unheard: (type: keyof Events, event: unknown) => void,
+  report: (error: unknown) => void,
+): Emitter<Events> {
+  const listeners = new Set<Entry<Events>>()
+  const of = (type: keyof Events) => [...listeners].filter((entry) => entry.type === type)
 
-  /** Calls `listener` at the next such event only. */
-  once<T extends keyof Events>(type: T, listener: (event: Events[T]) => void): () => void {
-    return this.on(type, listener, true)
-  }
-
-  off<T extends keyof Events>(type: T, listener: (event: Events[T]) => void): void {
-    this.#keep((entry) => entry.type !== type || entry.listener !== listener)
-  }
-
-  #keep(wanted: (entry: Entry<Events>) => boolean): void {
-    this.#listeners = this.#listeners.filter(wanted)
-  }
-
-  protected emit<T extends keyof Events>(type: T, event: Events[T]): void {
-    queueMicrotask(() => this.#dispatch(type, event))
-  }
-
-  #dispatch<T extends keyof Events>(type: T, event: Events[T]): void {
-    const entries = this.#listeners.filter((entry) => entry.type === type)
-    if (!entries.length) {
-      this.unheard(type, event)
+  /* An async listener throws by its promise. */
+  async function tell(entry: Entry<Events>, event: unknown): Promise<void> {
+    if (entry.once) {
+      listeners.delete(entry)
     }
-    for (const entry of entries) {
-      if (!this.#listeners.includes(entry)) {
-        continue // taken off by one before it
-      }
-      if (entry.once) {
-        this.#keep((other) => other !== entry)
-      }
-      try {
-        // An async listener throws by its promise.
-        const result = (entry.listener as (event: Events[T]) => PromiseLike<unknown> | undefined)(event)
-        result?.then?.(undefined, (error: unknown) => this.report(error))
-      } catch (error) {
-        this.report(error)
-      }
+    try {
+      await entry.listener(event)
+    } catch (error) {
+      report(error)
     }
   }
 
-  /** An event that nobody listens to. */
-  protected abstract unheard(type: keyof Events, event: Events[keyof Events]): void
+  return {
+    on(type, listener, once = false) {
+      const entry = { type, listener, once } as Entry<Events>
+      listeners.add(entry)
+      return () => void listeners.delete(entry)
+    },
 
-  /** A listener threw. */
-  protected abstract report(error: unknown): void
+    off(type, listener) {
+      for (const entry of of(type)) {
+        if (entry.listener === listener) {
+          listeners.delete(entry)
+        }
+      }
+    },
+
+    emit(type, event) {
+      queueMicrotask(() => {
+        const entries = of(type)
+        if (!entries.length) {
+          unheard(type, event)
+        }
+        for (const entry of entries) {
+          // Not who was taken off by one before it.
+          if (listeners.has(entry)) {
+            void tell(entry, event)
+          }
+        }
+      })
+    },
+  }
 }

@@ -1,7 +1,5 @@
 /* What the gateway fans out: `TEXT -- FROM user`. */
 
-const MARK = ' -- FROM '
-
 export interface Message {
   /** How it came: as a text frame or as a packet 102. */
   kind: 'text' | 'packet'
@@ -15,7 +13,6 @@ export interface Message {
 
 /** Splits at the last mark: a text may hold the mark, so an earlier one may be the sender's own writing. */
 export function parseMessage(kind: Message['kind'], raw: string): Message {
-  const at = raw.lastIndexOf(MARK)
-  const from = at < 0 ? '' : raw.slice(at + MARK.length)
-  return { kind, text: from ? raw.slice(0, at) : raw, from: from || undefined, raw }
+  const [, text, from] = /^(.*) -- FROM (.*)$/s.exec(raw) ?? []
+  return { kind, text: from ? text! : raw, from: from || undefined, raw }
 }

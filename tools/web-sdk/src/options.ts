@@ -1,4 +1,6 @@
 import { LONGEST_TIMER } from './after_close.js'
+import { IMError } from './errors.js'
+import { dialUrl } from './url.js'
 
 /** As much of an AbortSignal as is used. */
 export interface Signal {
@@ -27,7 +29,7 @@ export interface ReconnectOptions {
   maxAttempts: number
   /** Shortest back-off, in milliseconds. */
   baseMs: number
-  /** Longest back-off, in milliseconds. */
+  /** Longest back-off, in milliseconds. The first attempts stay below it: see backoff.ts. */
   capMs: number
   /** How long a line has lived before the attempts are counted from one again, in milliseconds. */
   minUptimeMs: number
@@ -50,7 +52,7 @@ interface Hooks {
   logger?: Partial<Logger> | undefined
 }
 
-interface Times {
+interface Numbers {
   /** From the dial to the first frame of the gateway, in milliseconds. */
   connectTimeoutMs: number
   /** From a pong to the next ping, in milliseconds. */
@@ -61,17 +63,21 @@ interface Times {
   probeTimeoutMs: number
   /** How long `logout()` waits for the gateway's answer, in milliseconds. */
   closeTimeoutMs: number
+  /** Bytes of UTF-8 that a text may have: what the gateway takes. */
+  maxMessage: number
 }
 
 /** The options, with the defaults filled in. */
-export interface Settings extends Hooks, Times {
+export interface Settings extends Hooks, Numbers {
+  url: string
+  user: string
   reconnect: ReconnectOptions
   queue: false | QueueOptions
 }
 
 type Given<T> = { [K in keyof T]?: T[K] | undefined }
 
-export interface ClientOptions extends Hooks, Given<Times> {
+export interface ClientOptions extends Hooks, Given<Numbers> {
   /** `ws:`, `wss:`, `http:` or `https:`; its other query parameters are kept. */
   url: string
   user: string
@@ -80,25 +86,46 @@ export interface ClientOptions extends Hooks, Given<Times> {
   queue?: false | Given<QueueOptions> | undefined
 }
 
-const TIMES: Times = {
+export type OtherOptions = Omit<ClientOptions, 'url' | 'user'>
+
+const NUMBERS: Numbers = {
   connectTimeoutMs: 5_000,
   heartbeatIntervalMs: 10_000,
   readTimeoutMs: 30_000,
   probeTimeoutMs: 5_000,
   closeTimeoutMs: 1_500,
+  maxMessage: 65_536,
 }
-const RECONNECT: ReconnectOptions = { maxAttempts: 10, baseMs: 2_000, capMs: 10_000, minUptimeMs: 5_000 }
-const QUEUE: QueueOptions = { maxMessages: 100, maxBytes: 256 * 1024, ttlMs: 30_000 }
+const RECONNECT: ReconnectOptions = { maxAttempts: Infinity, baseMs: 2_000, capMs: 30_000, minUptimeMs: 5_000 }
+const QUEUE: QueueOptions = { maxMessages: 100, maxBytes: 262_144, ttlMs: 30_000 }
+
+/** What the tutorial's client does: it logs to the console, and gives up after ten attempts. */
+export function optionsOfTutorial(url: string, user: string, options: OtherOptions = {}): ClientOptions {
+  return { logger: console, ...options, url, user, reconnect: { maxAttempts: 10, capMs: 10_000, ...options.reconnect } }
+}
+
+/** What would fail at some later dial fails here: throws an IMError where the host lacks what the client needs, a
+ * TypeError for a URL or a user that is none. */
+export function checkOptions({ url, user, WebSocket }: ClientOptions): void {
+  const given: { [name: string]: unknown } = { WebSocket }
+  for (const name of ['TextEncoder', 'TextDecoder', 'WebSocket'] as const) {
+    if (!(given[name] ?? globalThis[name])) {
+      throw new IMError('unsupported', `no ${name} here: set globalThis.${name}, or the option WebSocket`)
+    }
+  }
+  dialUrl(url, user)
+  if (!user?.trim?.()) {
+    throw new TypeError(`user must be a name: ${user}`)
+  }
+}
 
 /** Fills in the defaults. Throws a RangeError for a number that cannot be meant. */
-export function settingsOf({ getToken, WebSocket, logger, reconnect, queue, ...times }: ClientOptions): Settings {
+export function settingsOf(options: ClientOptions): Settings {
   const settings = {
-    ...fill(TIMES, times, 1),
-    getToken,
-    WebSocket,
-    logger,
-    reconnect: fill(RECONNECT, reconnect, 0),
-    queue: queue ? fill(QUEUE, queue, 1) : (false as const),
+    ...options,
+    ...fill(NUMBERS, options, 1),
+    reconnect: fill(RECONNECT, options.reconnect, 0),
+    queue: options.queue ? fill(QUEUE, options.queue, 1) : (false as const),
   }
   if (settings.readTimeoutMs <= settings.heartbeatIntervalMs) {
     throw new RangeError('readTimeoutMs must exceed heartbeatIntervalMs')

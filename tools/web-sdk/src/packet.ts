@@ -21,21 +21,15 @@ export function encodePacket(command: number, payload: ArrayLike<number> = []): 
 
 /** Reads one packet from one whole binary message; undefined where it is none. Never throws. */
 export function decodePacket(message: unknown): Packet | undefined {
-  const bytes = bytesOf(message)
-  if (bytes.length < HEADER_LEN) {
-    return undefined
+  try {
+    // By shape, not by instanceof: a buffer of another realm (a frame, a test's sandbox) is as good.
+    const { buffer = message as ArrayBuffer, byteOffset, byteLength } = message as ArrayBufferView
+    const view = new DataView(buffer, byteOffset, byteLength)
+    const payload = new Uint8Array(buffer, view.byteOffset + HEADER_LEN, view.byteLength - HEADER_LEN)
+    return view.getUint32(2) === payload.length ? { command: view.getUint16(0), payload } : undefined
+  } catch {
+    return undefined // what is no bytes, and what is too short for a header
   }
-  const header = new DataView(bytes.buffer, bytes.byteOffset, HEADER_LEN)
-  if (header.getUint32(2) !== bytes.length - HEADER_LEN) {
-    return undefined
-  }
-  return { command: header.getUint16(0), payload: bytes.subarray(HEADER_LEN) }
-}
-
-/* By shape, not by instanceof: a buffer of another realm (a frame, a test's sandbox) is as good. */
-function bytesOf(message: unknown): Uint8Array {
-  const { buffer, byteOffset, byteLength = 0 } = Object(message) as Partial<ArrayBufferView>
-  return byteLength ? new Uint8Array(buffer ?? (message as ArrayBuffer), byteOffset, byteLength) : new Uint8Array()
 }
 
 /** The payload of a 102 as text; undefined where it is no UTF-8. */

@@ -1,16 +1,17 @@
 /* What the tutorial's own SDK has beside its client, for programs written against that. */
-import { Line } from './line.js'
+import { openLine, type Line } from './line.js'
 import type { WebSocketConstructor } from './options.js'
 import type { Socket } from './socket.js'
 
-/** How a login ended. */
-export enum Ack {
-  Success = 'Success',
-  Timeout = 'Timeout',
-  LoginFailed = 'LoginFailed',
-  /** It was logged in already. */
-  Logined = 'Logined',
-}
+/** How a login ended; `Logined`: it was logged in already. Its values are words, which may stand for themselves. */
+export const Ack = {
+  Success: 'Success',
+  Timeout: 'Timeout',
+  LoginFailed: 'LoginFailed',
+  Logined: 'Logined',
+} as const
+
+export type Ack = keyof typeof Ack
 
 export function sleep(seconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, seconds * 1000))
@@ -23,25 +24,25 @@ export function doLogin(
   WebSocket?: WebSocketConstructor,
 ): Promise<{ status: Ack; conn: Socket | undefined }> {
   return new Promise((resolve) => {
-    const line = new Line()
     const fail = (status: Ack) => {
       clearTimeout(timer)
-      line.drop()
+      line?.drop()
       resolve({ status, conn: undefined })
     }
-    const timer = setTimeout(() => fail(Ack.Timeout), 5_000)
+    const timer = setTimeout(() => fail('Timeout'), 5_000)
+    let line: Line | undefined
     try {
-      line.open(WebSocket, url, {
-        opened: () => {
+      line = openLine(WebSocket, url, {
+        opened() {
           clearTimeout(timer)
-          resolve({ status: Ack.Success, conn: line.socket })
+          resolve({ status: 'Success', conn: line!.socket })
         },
         received() {},
         troubled() {},
-        ended: () => fail(Ack.LoginFailed),
+        ended: () => fail('LoginFailed'),
       })
     } catch {
-      fail(Ack.LoginFailed)
+      fail('LoginFailed')
     }
   })
 }

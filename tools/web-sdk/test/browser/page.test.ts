@@ -50,6 +50,27 @@ function holds(page: Page, expression: string): Promise<void> {
   return until(`in the page: ${expression}`, () => page.evaluate<boolean>(`Boolean(${expression})`))
 }
 
+describe("React's StrictMode", () => {
+  it('logs in once, chats, and logs out with its page', async () => {
+    const server = await gateway()
+    const road = await proxy(server)
+    const page = await context.newPage()
+    await page.goto(`${site.url}/react?${new URLSearchParams({ url: road.url, user: 'alice' })}`)
+    await server.logged(/user alice in/)
+    const bob = await person(server, 'bob')
+    await bob.evaluate('client.sendText("hello")')
+    await holds(page, `document.querySelector('p')?.textContent === 'bob: hello'`)
+    await page.fill('input', 'hello bob')
+    await page.press('input', 'Enter')
+    await holds(bob, `seen.texts.join() === 'hello bob'`)
+    expect(road.dials).toBe(1)
+    expect(server.logins('alice').length).toBe(1)
+    await page.evaluate('root.unmount()')
+    await until('alice is gone', () => server.open('alice') === 0)
+    expect(road.dials).toBe(1)
+  })
+})
+
 describe('two pages', () => {
   it('log in, chat both ways, log out', async () => {
     const server = await gateway()

@@ -1,5 +1,5 @@
 // A web site on 127.0.0.1: `/` has the SDK and the tests' script, `/uncached` has them too and stays out of the
-// back/forward cache, `/elsewhere` has nothing.
+// back/forward cache, `/react` has the example for React, `/elsewhere` has nothing.
 
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
@@ -18,12 +18,17 @@ export class Site {
   }
 
   static async start(): Promise<Site> {
+    const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
     const { outputFiles } = await build({
-      entryPoints: [fileURLToPath(new URL('page_script.ts', import.meta.url))],
+      entryPoints: { script: at('page_script.ts'), react: at('react_script.tsx') },
       bundle: true,
       write: false,
+      outdir: '/',
       format: 'iife',
       target: 'es2022',
+      jsx: 'automatic',
+      alias: { tidegate: at('../../src/index.ts') },
+      define: { 'process.env.NODE_ENV': '"development"' }, // where StrictMode does what it is for
     })
     const files: Record<string, { type: string; body: string }> = {
       '/': {
@@ -35,11 +40,17 @@ export class Site {
         // Chromium keeps no page that wants to hear its unload.
         body: '<!doctype html><title>client</title><body onunload="0"><script src="/script.js"></script>',
       },
-      '/script.js': { type: 'text/javascript', body: outputFiles[0]?.text ?? '' },
+      '/react': {
+        type: 'text/html',
+        body: '<!doctype html><title>react</title><body><script src="/react.js"></script>',
+      },
       '/elsewhere': { type: 'text/html', body: '<!doctype html><title>elsewhere</title>' },
     }
+    for (const { path, text } of outputFiles) {
+      files[path] = { type: 'text/javascript', body: text }
+    }
     const server = createServer((request, response) => {
-      const file = files[request.url ?? '']
+      const file = files[request.url?.replace(/\?.*/, '') ?? '']
       response.writeHead(file ? 200 : 404, { 'Content-Type': `${file?.type ?? 'text/plain'}; charset=utf-8` })
       response.end(file?.body)
     })

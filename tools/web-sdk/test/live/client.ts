@@ -56,6 +56,8 @@ export class Witness {
   readonly messages: Message[] = []
   readonly errors: IMError[] = []
   readonly delays: number[] = []
+  /** Why, of each of these. */
+  readonly troubles: IMError[] = []
   readonly closes: { reason: string; code?: number | undefined }[] = []
   kicks = 0
   pongs = 0
@@ -68,7 +70,10 @@ export class Witness {
     })
     client.on('message', (message) => this.messages.push(message))
     client.on('error', (error) => this.errors.push(error))
-    client.on('reconnecting', ({ delayMs }) => this.delays.push(delayMs))
+    client.on('reconnecting', ({ delayMs, error }) => {
+      this.delays.push(delayMs)
+      this.troubles.push(error)
+    })
     client.on('closed', ({ reason, code }) => this.closes.push({ reason, code }))
     client.on('kicked', () => this.kicks++)
     client.on('pong', () => this.pongs++)

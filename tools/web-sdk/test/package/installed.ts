@@ -11,11 +11,13 @@ export class Installed {
   readonly dir = mkdtempSync(join(tmpdir(), 'tidegate-sdk-'))
   /** What the tarball holds. */
   readonly files: string[]
+  readonly tarball: string
 
   constructor() {
     const packed = npm(SOURCE, 'pack', '--ignore-scripts', '--json', '--pack-destination', this.dir)
     const [tarball] = JSON.parse(packed) as { filename: string; files: { path: string }[] }[]
     this.files = tarball!.files.map(({ path }) => path)
+    this.tarball = join(this.dir, tarball!.filename)
     this.write('package.json', '{ "private": true }')
     npm(this.dir, 'install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', `./${tarball!.filename}`)
   }
@@ -32,11 +34,11 @@ export class Installed {
   }
 
   /** Runs a script in a Node of its own, within the folder. */
-  run(name: string, text: string, options: string[] = [], ...args: string[]): Promise<Run> {
+  run(name: string, text: string, options: string[] = [], args: string[] = [], node = process.execPath): Promise<Run> {
     const path = this.write(name, text)
     return new Promise((resolve) => {
-      execFile(process.execPath, [...options, path, ...args], { cwd: this.dir, timeout: 30_000 }, (error, stdout, stderr) =>
-        resolve({ code: error ? error.code : 0, stdout, stderr }),
+      execFile(node, [...options, path, ...args], { cwd: this.dir, timeout: 30_000 }, (error, stdout, stderr) =>
+        resolve({ code: error ? (error.code ?? error.signal) : 0, stdout, stderr }),
       )
     })
   }

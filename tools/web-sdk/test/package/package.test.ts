@@ -1,11 +1,10 @@
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
-import { WebSocketServer } from 'ws'
 import { Installed, SOURCE } from './installed.js'
 
 const BUDGET = 5_000 // bytes, minified and gzipped
@@ -142,105 +141,17 @@ describe('the types', () => {
   })
 })
 
-/* Logs in, talks, logs out, and tells what then still holds the process and how long it lived on. */
-const SESSION = `
-const client = new IMClient({ url: process.argv[2], user: 'a b', queue: {}, ...more })
-const heard = new Promise((resolve) => client.once('message', resolve))
-const { status } = await client.login()
-await client.sendText('hello')
-const { from, text } = await heard
-await client.logout()
-const done = performance.now()
-const held = process.getActiveResourcesInfo().filter((kind) => !/^(Pipe|TTY|FSReq)/.test(kind))
-process.on('exit', () => console.log(JSON.stringify({ status, from, text, held, ms: performance.now() - done })))`
-
-/* Logs out of a line that has been swallowed. */
-const SWALLOWED = `
-const client = new IMClient({ url: process.argv[2], user: 'swallow', closeTimeoutMs: 200, ...more })
-const { status } = await client.login()
-const closed = new Promise((resolve) => client.once('closed', resolve))
-await client.logout()
-const done = performance.now()
-const { reason, code } = await closed
-process.on('exit', () => console.log(JSON.stringify({ status, reason, code, ms: performance.now() - done })))`
-
-const withWs = `import { WebSocket } from 'ws'; const more = { WebSocket };`
-const major = Number(process.versions.node.split('.')[0])
-const without = major >= 22 ? ['--no-experimental-websocket'] : []
-const own = major >= 22 ? [] : ['--experimental-websocket'] // Node 20 has that of Node 22 behind a flag
-
-describe('in Node', () => {
-  let server: WebSocketServer
-  let url: string
-
-  beforeAll(async () => {
-    server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
-    await new Promise((resolve) => server.once('listening', resolve))
-    url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`
-    server.on('connection', (socket, { url }) => {
-      const user = decodeURIComponent(/[?&]user=([^&]*)/.exec(url!)![1]!)
-      socket.on('message', (data, isBinary) =>
-        isBinary ? socket.send(Buffer.from([0, 101, 0, 0, 0, 0])) : socket.send(`${data} -- FROM ${user}`),
-      )
-      if (user === 'swallow') {
-        socket.once('message', () => socket.pause()) // what comes is neither read nor answered any more
-      }
-    })
+describe('the types by the rules of attw', () => {
+  it('are found by each way of resolution, and are what they say', async () => {
+    const found = await checkPackage(createPackageFromTarballData(readFileSync(installed.tarball)))
+    expect(found).toMatchObject({ types: { kind: 'included' }, problems: [] })
   })
+})
 
-  afterAll(async () => {
-    server.clients.forEach((socket) => socket.terminate())
-    await new Promise((resolve) => server.close(resolve))
-  })
-
-  /* Until it has ended within 100 ms of its logout. A loaded machine may take its time, but not each time. */
-  async function run(file: string, text: string, options: string[]): Promise<object> {
-    for (let tries = 1; ; tries++) {
-      const { code, stdout, stderr } = await installed.run(file, text, options, url)
-      expect({ code, errors: stderr.replace(/^.*ExperimentalWarning.*\n.*trace-warnings.*\n/gm, '') }).toEqual({ code: 0, errors: '' })
-      const { ms, ...session } = JSON.parse(stdout) as { ms: number }
-      // A short-lived Node 20 waits for the WebAssembly of its own WebSocket to be compiled.
-      if (ms < (options === own && major < 22 ? 5_000 : 100)) {
-        return session
-      }
-      expect(tries, `it lived on for ${ms} ms`).toBeLessThan(3)
-    }
-  }
-
-  test.each([
-    ['without a WebSocket of its own, with ws, ESM', 'ws.mjs', `import { IMClient } from 'tidegate'; ${withWs} ${SESSION}`, without],
-    ['with its own WebSocket, ESM', 'own.mjs', `import { IMClient } from 'tidegate'; const more = {}; ${SESSION}`, own],
-    [
-      'with ws, CJS',
-      'ws.cjs',
-      `const { IMClient } = require('tidegate'); const more = { WebSocket: require('ws') }; (async () => { ${SESSION} })()`,
-      without,
-    ],
-  ])('it works, and ends within 100 ms of the logout (fault 15): %s', async (_name, file, text, options) => {
-    expect(await run(file, text, options)).toEqual({ status: 'Success', from: 'a b', text: 'hello', held: [] })
-  })
-
-  test.each([
-    ['ws', 'swallowed-ws.mjs', `import { IMClient } from 'tidegate'; ${withWs} ${SWALLOWED}`, without],
-    ['its own WebSocket, ESM', 'swallowed.mjs', `import { IMClient } from 'tidegate'; const more = {}; ${SWALLOWED}`, own],
-    [
-      'its own WebSocket, CJS',
-      'swallowed.cjs',
-      `const { IMClient } = require('tidegate'); const more = {}; (async () => { ${SWALLOWED} })()`,
-      own,
-    ],
-  ])('it ends as soon when the network has swallowed the line (fault 15): with %s', async (_name, file, text, options) => {
-    expect(await run(file, text, options)).toEqual({ status: 'Success', reason: 'logout' })
-  })
-
-  it('fails the login, with advice, where there is no WebSocket', async () => {
-    const { stdout } = await installed.run(
-      'none.mjs',
-      `import { IMClient } from 'tidegate'
-      const { status, error } = await new IMClient({ url: 'ws://h', user: 'u' }).login()
-      console.log(status, error.code, error.cause.message)`,
-      without,
-    )
-    expect(stdout.trim()).toBe('LoginFailed network no WebSocket here: give one as an option')
+describe('in Node the source', () => {
+  it('is to be read where an error shows it', async () => {
+    const { stderr } = await installed.run('throws.mjs', `import { IMClient } from 'tidegate'; new IMClient({ url: 'x', WebSocket: class {} })`)
+    expect(stderr).toContain(`throw new TypeError("url must be ws:, wss:, http: or https:")`)
+    expect(stderr).toMatch(/at checkOptions \(.*node\.js:\d+:\d+\)\n.*at createSession/)
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { IMClient, State } from '../../src/index.js'
+import { State } from '../../src/index.js'
 import { client, connected, pass, ScriptedGateway, useScript } from './scripted.js'
 
 useScript()
@@ -215,7 +215,7 @@ describe('stats', () => {
   })
 
   it('have no way there and back before the first pong', () => {
-    expect(new IMClient({ url: 'ws://h', user: 'u' }).stats.rtt).toBeUndefined()
+    expect(client(new ScriptedGateway()).stats.rtt).toBeUndefined()
   })
 })
 

@@ -32,6 +32,7 @@ describe('free of fault', () => {
     const gateway = new ScriptedGateway()
     const c = client(gateway)
     const login = c.login()
+    await pass(0)
     gateway.newest.open()
     expect(c.state).toBe(State.CONNECTING)
     gateway.newest.end(4000, 'bad login')
@@ -201,6 +202,7 @@ describe('free of fault', () => {
       const asks = when === 'while a token is asked for'
       const c = client(gateway, asks ? { getToken: () => new Promise((resolve) => setTimeout(resolve, 100, 't')) } : {})
       const login = c.login()
+      await pass(0)
       if (when === 'before the gateway speaks') {
         gateway.newest.open()
       }
@@ -231,6 +233,7 @@ describe('free of fault', () => {
     const gateway = new ScriptedGateway()
     const c = client(gateway)
     const login = c.login()
+    await pass(0)
     if (how !== 'never opens') {
       gateway.newest.open()
     }
@@ -249,6 +252,7 @@ describe('free of fault', () => {
   test('12: the user arrives whole', async () => {
     const gateway = new ScriptedGateway()
     void client(gateway, { user: 'a&b=1#x 中' }).login()
+    await pass(0)
     const query = new URL(gateway.newest.url).search
     // As the gateway decodes: percent-escapes only, a plus is a plus.
     expect(query.slice(1).split('&').map(decodeURIComponent)).toEqual(['user=a&b=1#x 中'])

@@ -12,6 +12,7 @@ describe('login', () => {
     const c = client(gateway)
     const seen = watch(c)
     const login = c.login()
+    await pass(0)
     gateway.newest.open()
     gateway.newest.message('early -- FROM bob')
     expect(await login).toEqual({ status: 'Success' })
@@ -21,6 +22,7 @@ describe('login', () => {
   it('asks for that frame by a ping', async () => {
     const gateway = new ScriptedGateway()
     void client(gateway).login()
+    await pass(0)
     gateway.newest.open()
     expect(gateway.newest.sent).toEqual([Uint8Array.of(0, 100, 0, 0, 0, 0)])
   })
@@ -43,6 +45,7 @@ describe('login', () => {
     const c = client(gateway)
     const seen = watch(c)
     const login = c.login()
+    await pass(0)
     gateway.newest.open()
     gateway.newest.message(data)
     expect(await login).toMatchObject({ status: 'LoginFailed', error: { code: 'protocol' } })
@@ -55,6 +58,7 @@ describe('login', () => {
     const c = client(gateway)
     const seen = watch(c)
     const login = c.login()
+    await pass(0)
     gateway.newest.onerror?.({})
     expect(await login).toMatchObject({ status: 'LoginFailed', error: { code: 'network' } })
     gateway.newest.end(1006)
@@ -66,6 +70,7 @@ describe('login', () => {
     const gateway = new ScriptedGateway()
     const c = client(gateway)
     const login = c.login()
+    await pass(0)
     gateway.newest.open()
     gateway.newest.onerror?.({})
     expect(c.state).toBe(State.CONNECTING)
@@ -86,10 +91,59 @@ describe('login', () => {
     expect(error).toMatchObject({ code: 'network', cause: refusal })
   })
 
-  it('fails where there is no WebSocket, and says what to do', async () => {
-    vi.stubGlobal('WebSocket', undefined)
-    const { error } = await client(new ScriptedGateway(), { WebSocket: undefined }).login()
-    expect(String(error?.cause)).toContain('give one as an option')
+  it.each([
+    ['its words', { message: 'connect ECONNREFUSED 127.0.0.1:9', code: 'ECONNREFUSED' }, 'connect ECONNREFUSED 127.0.0.1:9'],
+    ['its code, where it has no words', { message: '', code: 'ECONNREFUSED' }, 'ECONNREFUSED'],
+  ])('tells why the dial failed where the host does: by %s', async (_what, cause, words) => {
+    const gateway = new ScriptedGateway()
+    const login = client(gateway).login()
+    await pass(0)
+    gateway.newest.onerror?.({ error: cause })
+    const { error } = await login
+    expect(error).toMatchObject({ code: 'network', message: `close 1006: ${words}` })
+    expect(error!.cause).toBe(cause)
+  })
+
+  it('tells what the constructor throws', async () => {
+    const WebSocket = class extends new ScriptedGateway().WebSocket {
+      constructor(url: string) {
+        super(url)
+        throw new SyntaxError('insecure')
+      }
+    }
+    const { error } = await client(new ScriptedGateway(), { WebSocket }).login()
+    expect(error).toMatchObject({ code: 'network', message: 'SyntaxError: insecure', cause: { name: 'SyntaxError' } })
+  })
+
+  it('waits where the gateway asks for it, and is then a line like any other', async () => {
+    const gateway = new ScriptedGateway()
+    const c = client(gateway)
+    const seen = watch(c)
+    const login = c.login()
+    await pass(0)
+    gateway.newest.end(1013, 'retry_ms=1500')
+    await pass(0)
+    expect(seen.events.reconnecting).toMatchObject([{ attempt: 1, error: { code: 'network' } }])
+    gateway.refuse()
+    await pass(60_000)
+    expect(seen.events.reconnecting.length).toBeGreaterThan(3) // what fails then is backed off from
+    gateway.serve()
+    await pass(30_000)
+    expect(await login).toEqual({ status: 'Success' })
+    expect(seen.states.map(([state]) => state)).toEqual(['CONNECTING', 'RECONNECTING', 'CONNECTED'])
+  })
+
+  it('waits no longer when it is logged out', async () => {
+    const gateway = new ScriptedGateway()
+    const c = client(gateway)
+    const login = c.login()
+    await pass(0)
+    gateway.newest.end(1012, 'retry_ms=1500')
+    await c.logout()
+    expect(await login).toMatchObject({ status: 'LoginFailed', error: { code: 'aborted' } })
+    await pass(60_000)
+    expect(gateway.sockets.length).toBe(1)
+    expect(vi.getTimerCount()).toBe(0)
   })
 
   it('takes the WebSocket of the platform', async () => {
@@ -174,6 +228,7 @@ describe('the signal of a login', () => {
     const seen = watch(c)
     const abort = new AbortController()
     const logins = [c.login(), c.login({ signal: abort.signal })]
+    await pass(0)
     gateway.newest.open()
     abort.abort()
     for (const login of logins) {
@@ -215,6 +270,7 @@ describe('a token', () => {
     const c = client(gateway, { getToken })
     const seen = watch(c)
     const login = c.login()
+    await pass(0)
     for (let dial = 1; dial <= 2; dial++) {
       await pass(0)
       expect(gateway.sockets.length).toBe(dial)
@@ -284,6 +340,7 @@ describe('a token', () => {
     const c = client(new ScriptedGateway(), { getToken: () => new Promise((_, reject) => (fail = reject)) })
     const seen = watch(c)
     void c.login()
+    await pass(0)
     await c.logout()
     fail(new Error('late'))
     await pass(0)

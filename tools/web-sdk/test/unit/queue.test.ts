@@ -45,6 +45,27 @@ describe('sendText', () => {
     await expect(c.sendText({} as string)).rejects.toBe(fault)
   })
 
+  it.each([
+    ['of ASCII', 'x'.repeat(65_536), 'x'],
+    ['of UTF-8', '中'.repeat(21_845), 'xx'],
+  ])('rejects what the gateway would close for: 65,536 bytes %s are the most', async (_what, most, more) => {
+    const { c, socket } = await connected(new ScriptedGateway().serve())
+    await c.sendText(most)
+    expect(socket.sent.at(-1)).toBe(most)
+    await expect(c.sendText(most + more)).rejects.toMatchObject({ code: 'too-big', message: 'over 65536 bytes' })
+    expect(socket.sent.at(-1)).toBe(most)
+    expect(socket.closed).toBeUndefined()
+  })
+
+  it('takes as much as maxMessage says, with a line or without', async () => {
+    const gateway = new ScriptedGateway()
+    const c = client(gateway, { maxMessage: 3, queue: {} })
+    await expect(c.sendText('abcd')).rejects.toMatchObject({ code: 'too-big' })
+    void c.login()
+    await expect(c.sendText('abcd')).rejects.toMatchObject({ code: 'too-big' })
+    expect(follow(c.sendText('abc')).now).toBe('waits')
+  })
+
   it('does not take a socket that is closing for a line', async () => {
     const { c, socket } = await connected(new ScriptedGateway().serve())
     socket.readyState = 2
@@ -86,6 +107,7 @@ describe('the queue', () => {
     const gateway = new ScriptedGateway()
     const c = client(gateway, { queue: {} })
     void c.login()
+    await pass(0)
     const a = follow(c.sendText('a'))
     gateway.newest.open()
     const b = follow(c.sendText('b'))

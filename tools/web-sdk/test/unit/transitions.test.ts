@@ -11,6 +11,7 @@ const DIALING: StateName[] = ['CONNECTING', 'RECONNECTING']
 const SAID_BY_A_LINE: Partial<Record<EventName, StateName[]>> = {
   ready: DIALING,
   failed: DIALING,
+  told: DIALING,
   timeout: DIALING,
   lost: ['CONNECTED', 'CLOSING'],
   silent: ['CONNECTED'],
@@ -75,6 +76,8 @@ class Stage {
       gateway.newest.ready()
     } else if (event === 'failed' || event === 'lost' || event === 'exhausted') {
       gateway.newest.end(1006)
+    } else if (event === 'told') {
+      gateway.newest.end(1013, 'retry_ms=1000')
     } else if (event === 'timeout') {
       await pass(5_000)
     } else if (event === 'silent') {
@@ -145,10 +148,32 @@ describe('a close in each state', () => {
     )
   })
 
-  test.each(vectors.close_codes)('a dial ends by $code', async ({ code, action, reason, error }) => {
+  const told = ({ retry_ms }: { retry_ms: boolean }) => retry_ms
+
+  test.each(vectors.close_codes.filter(told))('a dial is put off by $code', async ({ code, error }) => {
+    const stage = new Stage('CONNECTING', 'told')
+    await stage.bring('CONNECTING')
+    const login = stage.client.login()
+    const seen = watch(stage.client)
+    stage.gateway.newest.end(code, 'retry_ms=1500')
+    await pass(0)
+    expect(seen.events.reconnecting).toMatchObject([{ attempt: 1, error: { code: error } }])
+    const { delayMs } = seen.events.reconnecting[0]!
+    expect(delayMs).toBeGreaterThanOrEqual(1_500)
+    const dials = stage.gateway.sockets.length
+    await pass(delayMs - 1)
+    expect(stage.gateway.sockets.length).toBe(dials)
+    await pass(1)
+    stage.gateway.newest.ready()
+    expect(await login).toEqual({ status: 'Success' })
+  })
+
+  test.each(vectors.close_codes.filter((row) => !told(row)))('a dial ends by $code', async (row) => {
+    const { code, action, reason, error } = row
     const stage = new Stage('CONNECTING', 'failed')
     await stage.bring('CONNECTING')
     const login = stage.client.login()
+    await pass(0)
     const seen = watch(stage.client)
     stage.gateway.newest.end(code)
     await pass(0)

@@ -10,6 +10,7 @@ export type EventName =
   | 'abort'
   | 'ready'
   | 'failed'
+  | 'told'
   | 'timeout'
   | 'lost'
   | 'silent'
