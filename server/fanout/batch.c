@@ -25,13 +25,15 @@ static void clear(struct batch *batch)
 	batch->aimed = 0;
 }
 
+/* With `can_aim` not all of its messages need be for everybody. */
 static int make_batch(struct batch_pool *pool, enum budget_kind kind, uint32_t bytes,
-	uint32_t messages, struct batch **ret_batch)
+	uint32_t messages, bool can_aim, struct batch **ret_batch)
 {
 	size_t mails_end = sizeof(struct batch) + pool->node->worker_count * sizeof(struct mail);
 	size_t messages_end = mails_end + messages * sizeof(struct batch_message);
-	size_t targets_end = messages_end + messages * sizeof(struct batch_target);
-	size_t chains_len = messages > BATCH_SMALL_MESSAGES ? CHAINS * sizeof(uint16_t) : 0;
+	size_t targets_end = messages_end + (can_aim ? messages * sizeof(struct batch_target) : 0);
+	size_t chains_len =
+		can_aim && messages > BATCH_SMALL_MESSAGES ? CHAINS * sizeof(uint16_t) : 0;
 	struct buf *buf;
 	int err = buf_create(pool->node->budget, kind, targets_end + chains_len, bytes, &buf);
 	if (err) {
@@ -39,7 +41,7 @@ static int make_batch(struct batch_pool *pool, enum budget_kind kind, uint32_t b
 	}
 	struct batch *batch = (struct batch *)buf;
 	batch->messages = (struct batch_message *)((uint8_t *)batch + mails_end);
-	batch->targets = (struct batch_target *)((uint8_t *)batch + messages_end);
+	batch->targets = can_aim ? (struct batch_target *)((uint8_t *)batch + messages_end) : NULL;
 	batch->messages_max = messages;
 	clear(batch);
 	*ret_batch = batch;
@@ -63,8 +65,8 @@ static int find_or_make(struct batch_pool *pool, struct batch **slots, int slot_
 			return 0;
 		}
 	}
-	int err =
-		make_batch(pool, empty ? BUDGET_POOLS : BUDGET_BATCHES, bytes, messages, ret_batch);
+	int err = make_batch(
+		pool, empty ? BUDGET_POOLS : BUDGET_BATCHES, bytes, messages, true, ret_batch);
 	if (!err && empty) {
 		*empty = *ret_batch;
 		buf_ref(&(*empty)->buf);
@@ -87,7 +89,7 @@ int batch_take(struct batch_pool *pool, size_t frame_len, struct batch **ret_bat
 	if (frame_len <= LARGE_BYTES) {
 		return find_or_make_large(pool, ret_batch);
 	}
-	return make_batch(pool, BUDGET_BATCHES, (uint32_t)frame_len, 1, ret_batch);
+	return make_batch(pool, BUDGET_BATCHES, (uint32_t)frame_len, 1, true, ret_batch);
 }
 
 /* The last link of each chain of messages whose hash has the same end; link 2 x n + 1 is message n
@@ -176,7 +178,8 @@ void batch_fit(struct batch_pool *pool, struct batch **batch)
 	if (given->buf.capacity != LARGE_BYTES || given->buf.len > LARGE_BYTES / 2) {
 		return;
 	}
-	if (!make_batch(pool, BUDGET_BATCHES, given->buf.len, given->count, &fitting)) {
+	if (!make_batch(pool, BUDGET_BATCHES, given->buf.len, given->count, given->aimed > 0,
+		    &fitting)) {
 		move_to(fitting, batch);
 	}
 }
