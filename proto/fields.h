@@ -129,7 +129,9 @@ static inline uint8_t *fields_put_u64(uint8_t *to, uint64_t value)
 
 static inline uint8_t *fields_put_bytes(uint8_t *to, struct slice bytes)
 {
-	memcpy(to, bytes.data, bytes.len);
+	if (bytes.len > 0) {
+		memcpy(to, bytes.data, bytes.len);
+	}
 	return to + bytes.len;
 }
 
