@@ -519,10 +519,12 @@ static void sessions_and_messages_are_told(void **state)
 	rig_packet(&rig, PACKET_SESSION, session, sizeof(session) - 1);
 	push(&rig, "@bob", "alice", "hi -- FROM eve");
 	push(&rig, "#dev", "alice", "");
+	push(&rig, "@bob", "", "of a backend");
 	rig_text(&rig, "hello -- FROM alice");
-	rig_expect(&rig, "session:bob/phone <@bob alice: hi -- FROM eve> <#dev alice: > <hello -- "
-			 "FROM alice>");
-	assert_int_equal(rig.login.stats.messages_received, 3);
+	rig_expect(&rig,
+		"session:bob/phone <@bob alice: hi -- FROM eve> <#dev alice: > <@bob : of a backend> <hello -- "
+		"FROM alice>");
+	assert_int_equal(rig.login.stats.messages_received, 4);
 	rig_end(&rig);
 }
 

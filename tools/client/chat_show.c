@@ -140,7 +140,7 @@ void show_message(struct show *show, const struct tg_message *message)
 		written = put_unmarked(out, message);
 	}
 	put_escaped(out, message->data + written, message->text_len - written);
-	if (message->audience || message->text_len < message->len) {
+	if (message->from) {
 		put_from(out, message);
 	}
 	output_text(out, "\n");

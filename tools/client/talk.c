@@ -78,17 +78,18 @@ static enum talk_finding hear_message(struct login *login, const uint8_t *payloa
 	}
 	login->stats.messages_received++;
 	if (is_listening(login)) {
-		notices_put_message(&login->notices, &(struct tg_message){
-							     .data = message.text.data,
-							     .len = message.text.len,
-							     .text_len = message.text.len,
-							     .from = message.from.data,
-							     .from_len = message.from.len,
-							     .command = PACKET_MESSAGE,
-							     .audience = message.audience.data,
-							     .audience_len = message.audience.len,
-							     .sent_ms = message.sent_ms,
-						     });
+		notices_put_message(&login->notices,
+			&(struct tg_message){
+				.data = message.text.data,
+				.len = message.text.len,
+				.text_len = message.text.len,
+				.from = message.from.len > 0 ? message.from.data : NULL,
+				.from_len = message.from.len,
+				.command = PACKET_MESSAGE,
+				.audience = message.audience.data,
+				.audience_len = message.audience.len,
+				.sent_ms = message.sent_ms,
+			});
 	}
 	return TALK_HEARD;
 }

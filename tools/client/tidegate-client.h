@@ -173,9 +173,9 @@ struct tg_message {
 	const char *data; /* as it arrived; not NUL-terminated */
 	size_t len;       /* bytes */
 	size_t text_len;  /* bytes of it before the last ` -- FROM `; len where there is none */
-	const char
-		*from;   /* what stands behind that; NULL where there is none. Not NUL-terminated */
-	size_t from_len; /* bytes */
+	const char *from; /* what stands behind that, or who said it; NULL: nobody is named. Not
+			   * NUL-terminated */
+	size_t from_len;  /* bytes */
 	uint16_t command; /* of the packet it came in (102, 112); 0: a text message */
 
 	/* Of tidegate.v1. */
@@ -239,7 +239,7 @@ struct tg_answer {
 
 enum tg_members_change {
 	TG_MEMBERS_COUNTED = 0, /* only the number is told */
-	TG_MEMBERS_CAME = 1,
+	TG_MEMBERS_CAME = 1,    /* one's own user: a backend put the client in, for this line */
 	TG_MEMBERS_WENT = 2,
 	TG_MEMBERS_TAKEN_OUT = 3, /* the client itself, by the backend: it does not join again */
 };
