@@ -169,6 +169,21 @@ def test_nothing_looks_as_if_it_were_for_others(peer):
     ]
 
 
+def test_a_backend_speaks_and_takes_out(serve, chat):
+    gateway, admin = serve()
+    alice = chat("--v1", address=ws(gateway), user="alice").connected()
+    alice.say("/in team")
+    alice.expect_state("in #team")
+    assert admin.post("/v1/rooms/team/messages", {"text": "from nobody"}).status == 202
+    alice.expect("[#team] from nobody\n")
+    assert admin.post("/v1/rooms/team/messages", {"text": "from one", "from": "desk"}).status == 202
+    alice.expect("[#team] from one -- FROM desk\n")
+    assert admin.delete("/v1/rooms/team/members/alice").status == 200
+    alice.expect_state("taken out of #team")
+    alice.say("is anybody there?")  # which is not for everybody
+    alice.expect_error("is not sent: not in that room")
+
+
 # --- what is refused ------------------------------------------------------------------------------
 
 REFUSALS = {
