@@ -81,9 +81,10 @@ def test_json(start):
         assert re.fullmatch(TIME, entry["time"])
     by_message = {entry["msg"]: entry for entry in entries}
     name = 'quo"te\\ä'
-    login = by_message[f"user {name} in from {address}"]
+    shown = r'"quo\"te\\ä"'
+    login = by_message[f"user {shown} in from {address}"]
     assert (login["user"], login["address"]) == (name, address)
-    [end] = [entry for entry in entries if entry["msg"].startswith(f"user {name} out: closed by the client (1000) ")]
+    [end] = [entry for entry in entries if entry["msg"].startswith(f"user {shown} out: closed by the client (1000) ")]
     assert (end["user"], end["address"], end["conn"]) == (name, address, login["conn"])
     assert (end["reason"], end["code"]) == ("peer_close", 1000) and 0 <= end["age_ms"] < 1000 * TIMEOUT
     [stopped] = [entry for entry in entries if entry["msg"].startswith("stopped: ")]
