@@ -290,6 +290,26 @@ static void judge(struct slice whole, const struct head *head, struct handshake_
 	}
 }
 
+/* Whether the parameters of a media range say that it is not wanted: `q=0`, RFC 9110
+ * section 12.4.2. */
+static bool is_unwanted(struct slice parameters)
+{
+	while (parameters.len > 0) {
+		struct slice weight = slice_cut(&parameters, ';');
+		struct slice name = slice_trim(slice_cut(&weight, '='));
+		weight = slice_trim(weight);
+		if (!slice_equals_nocase(name, SLICE("q"))) {
+			continue;
+		}
+		size_t len = 0;
+		while (len < weight.len && (weight.data[len] == '0' || weight.data[len] == '.')) {
+			len++;
+		}
+		return len > 0 && len == weight.len;
+	}
+	return false;
+}
+
 /* Looked for here, so that an upgrade does not pay for it. */
 static bool accepts_html(struct slice fields)
 {
@@ -302,7 +322,7 @@ static bool accepts_html(struct slice fields)
 		while (value.len > 0) {
 			struct slice range = slice_cut(&value, ',');
 			struct slice type = slice_trim(slice_cut(&range, ';'));
-			if (slice_equals_nocase(type, SLICE("text/html"))) {
+			if (slice_equals_nocase(type, SLICE("text/html")) && !is_unwanted(range)) {
 				return true;
 			}
 		}

@@ -246,9 +246,9 @@ static int make_admin(struct gateway *gateway)
 
 static int make_welcome(struct gateway *gateway)
 {
-	char console[ADDRESS_MAX + 16] = "";
+	char console[ADDRESS_URL_MAX] = "";
 	if (gateway->admin) {
-		admin_name(gateway->admin, console, sizeof(console));
+		admin_name(gateway->admin, console);
 	}
 	if (strncmp(console, "http:", 5) != 0) {
 		console[0] = '\0'; /* no browser gets to a Unix socket */
@@ -261,7 +261,7 @@ static int make_welcome(struct gateway *gateway)
 
 static int start_admin(struct gateway *gateway)
 {
-	char name[ADDRESS_MAX + 16];
+	char name[ADDRESS_URL_MAX];
 	if (!gateway->admin) {
 		return 0;
 	}
@@ -269,7 +269,7 @@ static int start_admin(struct gateway *gateway)
 	if (err) {
 		return complain_about("start the admin port's thread", err);
 	}
-	admin_name(gateway->admin, name, sizeof(name));
+	admin_name(gateway->admin, name);
 	if (gateway->config.admin_token[0] == '\0') {
 		log_warn(0, "%s may use the admin port: --admin-token asks for a token",
 			strncmp(name, "unix:", 5) == 0 ? "owner and group of the socket"
@@ -334,19 +334,19 @@ __attribute__((format(printf, 1, 2))) static void notify(const char *format, ...
 static void notify_ready(const struct gateway *gateway)
 {
 	char listen[512];
-	char admin[ADDRESS_MAX + 16] = "";
+	char admin[ADDRESS_URL_MAX] = "";
 	listeners_name(&gateway->listeners, listen, sizeof(listen));
 	if (gateway->admin) {
-		admin_name(gateway->admin, admin, sizeof(admin));
+		admin_name(gateway->admin, admin);
 	}
 	notify("READY=1\nSTATUS=listening on %s%s%s", listen, admin[0] ? ", admin on " : "", admin);
 }
 
 static void say_started(const struct gateway *gateway)
 {
-	char console[ADDRESS_MAX + 16];
+	char console[ADDRESS_URL_MAX];
 	if (gateway->admin) {
-		admin_name(gateway->admin, console, sizeof(console));
+		admin_name(gateway->admin, console);
 	}
 	started_say(&gateway->config, gateway->node.worker_count, &gateway->listeners,
 		gateway->admin ? console : NULL);

@@ -1,3 +1,6 @@
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "build_config.h"
 #include "config/cli.h"
 #include "config/explain.h"
@@ -25,8 +28,22 @@ static void set_up_allocator(void)
 }
 #endif
 
+/* Whoever started us may have closed them. Else a socket would have the number of standard error,
+ * and the log be written to it. */
+static void hold_standard_streams(void)
+{
+	int fd;
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0) {
+		close(fd);
+	}
+}
+
 int main(int argc, char **argv)
 {
+	hold_standard_streams();
 	struct command command;
 	cli_parse(argc, argv, &command);
 	switch (command.action) {

@@ -247,15 +247,11 @@ int admin_reload(struct admin *admin, const struct config *config, char ret_erro
 	return 0;
 }
 
-void admin_name(const struct admin *admin, char *ret_name, size_t size)
+void admin_name(const struct admin *admin, char ret_name[ADDRESS_URL_MAX])
 {
 	char name[ADDRESS_MAX + 8];
 	listeners_name_row(&admin->listeners, 0, name, sizeof(name));
-	if (listeners_port(&admin->listeners, 0) == 0) {
-		snprintf(ret_name, size, "%s", name);
-	} else {
-		snprintf(ret_name, size, "http://%s%s/", name[0] == ':' ? "localhost" : "", name);
-	}
+	address_url("http", name, ret_name);
 }
 
 void admin_stop(struct admin *admin)

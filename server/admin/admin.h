@@ -37,7 +37,7 @@ int admin_reload(
 	struct admin *admin, const struct config *config, char ret_error[CONFIG_ERROR_MAX]);
 
 /* Where it listens, as a person would type it: `http://127.0.0.1:8001/`. */
-void admin_name(const struct admin *admin, char *ret_name, size_t size);
+void admin_name(const struct admin *admin, char ret_name[ADDRESS_URL_MAX]);
 
 /* Answers what is under way, ends the thread, waits for it and closes the port. The workers must
  * still run, for orders to come back. `admin` may be NULL, or not started. */

@@ -46,4 +46,11 @@ struct admin_context {
 	size_t body_bytes;          /* held of requests' bodies */
 };
 
+/* When the gateway was started, in milliseconds since 1970: the name of this run. */
+static inline uint64_t admin_context_run(const struct admin_context *context)
+{
+	return (uint64_t)context->started_at.tv_sec * 1000 +
+	       (uint64_t)context->started_at.tv_nsec / 1000000;
+}
+
 #endif

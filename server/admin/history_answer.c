@@ -133,9 +133,7 @@ void admin_history_show(struct admin_request *request)
 	/* A number of another run, of which nothing is known here: all that there is. */
 	uint32_t from = since > admin_history_count(context->history) ? 0 : since;
 	admin_history_write(&text, context->history, context->node->worker_count, from,
-		clock_boot_ms() - context->started_boot_ms,
-		(uint64_t)context->started_at.tv_sec * 1000 +
-			(uint64_t)context->started_at.tv_nsec / 1000000);
+		clock_boot_ms() - context->started_boot_ms, admin_context_run(context));
 	char *data = admin_text_take(&text, &len);
 	admin_answer_data(&request->answer, "application/json", data, len);
 }

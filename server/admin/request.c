@@ -25,10 +25,14 @@ static struct slice slice_of(const char *text)
 	return (struct slice){text, strlen(text)};
 }
 
-/* Finds one and decodes it, with a NUL. Returns its length. Errors: as query_find. */
+/* Finds one and decodes it, with a NUL. Returns its length. Errors: as query_find; -EBADMSG: a NUL
+ * is in it, behind which nobody would look. */
 static int find(const struct admin_request *request, const char *name, char *ret_text, size_t max)
 {
 	int len = query_find(slice_of(request->head.query), slice_of(name), ret_text, max);
+	if (len > 0 && memchr(ret_text, '\0', (size_t)len)) {
+		len = -EBADMSG;
+	}
 	ret_text[len < 0 ? 0 : len] = '\0';
 	return len;
 }
@@ -119,7 +123,8 @@ bool admin_request_take_text(struct admin_request *request, const char *name, si
 	*ret_len = len < 0 ? 0 : (size_t)len;
 	if (len < 0 && len != -ENOENT) {
 		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_QUERY,
-			"\"%s\" must be percent-encoded and have at most %zu bytes", name, max);
+			"\"%s\" must be percent-encoded, without a NUL, and have at most %zu bytes",
+			name, max);
 		return false;
 	}
 	return true;

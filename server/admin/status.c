@@ -185,6 +185,7 @@ void admin_status_show(struct admin_request *request)
 	json_t *status = json_object();
 	json_object_set_new(status, "node", json_string(context->config.id));
 	json_object_set_new(status, "version", json_string(TIDEGATE_VERSION));
+	put(status, "started_ms", admin_context_run(context));
 	put(status, "uptime_ms", sample.uptime_ms);
 	json_object_set_new(status, "draining", json_boolean(context->node->is_draining));
 	json_object_set_new(status, "demo", json_boolean(context->config.demo));

@@ -35,33 +35,14 @@ const char *log_level_priority(enum log_level level)
 
 /* --- what all lines have in common ------------------------------------------------------------ */
 
-/* As logrus decides it. */
-static bool needs_quotes(const char *value)
-{
-	return value[strspn(value, "abcdefghijklmnopqrstuvwxyz"
-				   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._/@^+")] != '\0';
-}
-
-/* Leaves `reserve` bytes. */
-static void put_value(struct log_span *span, const char *value, size_t reserve)
-{
-	if (!needs_quotes(value)) {
-		log_span_put_escaped(span, value, LOG_PLACE_BARE, reserve);
-		return;
-	}
-	log_span_put_string(span, "\"");
-	log_span_put_escaped(span, value, LOG_PLACE_QUOTED, reserve + 1);
-	log_span_put_string(span, "\"");
-}
-
 static void put_tutorial_fields(struct log_span *span, const char *id, const char *listen)
 {
 	static const char module[] = " module=Server";
 
 	log_span_put_string(span, " id=");
-	put_value(span, id, LISTEN_RESERVE);
+	log_span_put_value(span, id, LISTEN_RESERVE);
 	log_span_put_string(span, " listen=");
-	put_value(span, listen, sizeof(module) - 1);
+	log_span_put_value(span, listen, sizeof(module) - 1);
 	log_span_put_string(span, module);
 }
 

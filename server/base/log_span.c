@@ -106,3 +106,21 @@ void log_span_put_escaped(
 	}
 	span->at = inner.at;
 }
+
+/* As logrus decides it. */
+static bool needs_quotes(const char *value)
+{
+	return value[strspn(value, "abcdefghijklmnopqrstuvwxyz"
+				   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._/@^+")] != '\0';
+}
+
+void log_span_put_value(struct log_span *span, const char *value, size_t reserve)
+{
+	if (!needs_quotes(value)) {
+		log_span_put_escaped(span, value, LOG_PLACE_BARE, reserve);
+		return;
+	}
+	log_span_put_string(span, "\"");
+	log_span_put_escaped(span, value, LOG_PLACE_QUOTED, reserve + 1);
+	log_span_put_string(span, "\"");
+}

@@ -34,4 +34,8 @@ void log_span_put_string(struct log_span *span, const char *text);
 void log_span_put_escaped(
 	struct log_span *span, const char *text, enum log_place place, size_t reserve);
 
+/* Appends a value: as it is where it is one plain word, else in quotes, so that none of it is taken
+ * for what stands around it. Leaves `reserve` bytes; wants room for quotes and an ellipsis. */
+void log_span_put_value(struct log_span *span, const char *value, size_t reserve);
+
 #endif

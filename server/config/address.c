@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../../proto/ascii.h"
@@ -73,4 +74,33 @@ int address_parse(const char *text, struct address *ret_address)
 		*ret_address = address;
 	}
 	return err;
+}
+
+/* Who listens at one of these can be reached at the machine's every address of a kind. */
+static const struct {
+	const char *prefix;
+	const char *host;
+	const char *reach;
+} wildcards[] = {
+	{":", "localhost:", " (all addresses)"},
+	{"0.0.0.0:", "127.0.0.1:", " (all IPv4 addresses)"},
+	{"[::]:", "[::1]:", " (all IPv6 addresses)"},
+};
+
+const char *address_url(const char *scheme, const char *listener, char ret_url[ADDRESS_URL_MAX])
+{
+	if (address_is_unix(listener)) {
+		snprintf(ret_url, ADDRESS_URL_MAX, "%s", listener);
+		return "";
+	}
+	for (size_t i = 0; i < sizeof(wildcards) / sizeof(wildcards[0]); i++) {
+		size_t len = strlen(wildcards[i].prefix);
+		if (strncmp(listener, wildcards[i].prefix, len) == 0) {
+			snprintf(ret_url, ADDRESS_URL_MAX, "%s://%s%s/", scheme, wildcards[i].host,
+				listener + len);
+			return wildcards[i].reach;
+		}
+	}
+	snprintf(ret_url, ADDRESS_URL_MAX, "%s://%s/", scheme, listener);
+	return "";
 }

@@ -11,6 +11,7 @@
 enum {
 	ADDRESS_MAX = 128, /* bytes of its text, NUL included */
 	ADDRESS_PORT_MAX = 65535,
+	ADDRESS_URL_MAX = ADDRESS_MAX + 48, /* bytes of a URL of one, NUL included */
 	ADDRESS_PATH_MAX = sizeof(((struct sockaddr_un *)0)->sun_path), /* NUL included */
 };
 
@@ -33,5 +34,10 @@ size_t address_host_len(const char *text);
 
 /* Reads a whole text, digits only, up to ADDRESS_PORT_MAX. Thread: any. Errors: -EINVAL. */
 int address_port(const char *text, uint16_t *ret_port);
+
+/* A URL by which this machine reaches who listens there, as `ws://localhost:8000/` of `:8000`: no
+ * browser goes to an unspecified address. A Unix socket stays what it is. Returns what is to be
+ * said of addresses beyond it, as ` (all addresses)`, or "". Thread: any. */
+const char *address_url(const char *scheme, const char *listener, char ret_url[ADDRESS_URL_MAX]);
 
 #endif

@@ -3,15 +3,20 @@
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
+#include "../base/journal.h"
 #include "../base/log.h"
+#include "../base/log_line.h"
 
 void findings_tell_terminal(void *user, enum finding kind, const char *line)
 {
 	if (kind == FINDING_FAULT) {
 		log_complain("%s", line);
 	} else {
-		fprintf(stderr, "tidegate: warning: %s\n", line);
+		fprintf(stderr, "%stidegate: warning: %s\n",
+			journal_reads(STDERR_FILENO) ? log_level_priority(LOG_LEVEL_WARN) : "",
+			line);
 	}
 }
 

@@ -267,28 +267,21 @@ static int take_over_passed(struct listeners *listeners)
  */
 
 /* What to do about it; "" when there is nothing to say. */
-static void advise(int err, const char *option, char *ret_advice, size_t size)
+static void advise(int err, const char *option, bool is_unix, char *ret_advice, size_t size)
 {
-	ret_advice[0] = '\0';
 	if (err == -EADDRINUSE) {
 		snprintf(ret_advice, size,
 			" (does another gateway run? --%s takes another address)", option);
-	} else if (err == -EACCES) {
-		snprintf(ret_advice, size,
-			" (ports below 1024 and protected folders need privileges: see setcap(8), or let "
-			"systemd pass the socket)");
-	} else if (err == -EEXIST) {
-		snprintf(ret_advice, size, " (it is not a socket, so it stays)");
-	} else if (err == -EBUSY) {
-		snprintf(ret_advice, size,
-			" (a process that starts or ends there holds its .lock: try again)");
+	} else {
+		snprintf(ret_advice, size, "%s",
+			is_unix ? unix_path_advice(err) : tcp_address_advice(err));
 	}
 }
 
 static int open_address(struct listeners *listeners, const char *option, const char *text,
 	char ret_error[CONFIG_ERROR_MAX])
 {
-	struct address address;
+	struct address address = {.path = NULL};
 	const char *why = NULL;
 	int err = address_parse(text, &address);
 	if (!err && address.path) {
@@ -301,7 +294,7 @@ static int open_address(struct listeners *listeners, const char *option, const c
 	if (err) {
 		char advice[160] = "";
 		if (!why) {
-			advise(err, option, advice, sizeof(advice));
+			advise(err, option, address.path, advice, sizeof(advice));
 		}
 		snprintf(ret_error, CONFIG_ERROR_MAX, "cannot listen on %s: %s%s", text,
 			why ? why : strerrordesc_np(-err), advice);

@@ -37,12 +37,8 @@ static void find(struct look *look, struct which which, const char *what, const 
 static void check_path(struct look *look, struct which which, const char *path)
 {
 	int err = unix_path_check(path);
-	if (err == -EEXIST) {
-		find(look, which, "what is there is not a socket", "");
-	} else if (err) {
-		find(look, which, strerrordesc_np(-err),
-			" (its folder must be there, and be writable; systemd makes that of the "
-			"service at its start)");
+	if (err) {
+		find(look, which, strerrordesc_np(-err), unix_path_advice(err));
 	}
 }
 
@@ -89,7 +85,7 @@ static void check_found(struct look *look, struct which which, const struct tcp_
 		}
 	}
 	if (usable == 0) {
-		find(look, which, strerrordesc_np(-err), " (this machine has no such address)");
+		find(look, which, strerrordesc_np(-err), tcp_address_advice(err));
 	}
 	if (is_blocked) {
 		find(look, which, "another address covers it, or is covered by it",

@@ -147,6 +147,15 @@ bool tcp_address_is_missing(int err)
 	return err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL;
 }
 
+const char *tcp_address_advice(int err)
+{
+	if (err == -EACCES) {
+		return " (ports below 1024 need privileges: see setcap(8), or let systemd pass the "
+		       "socket)";
+	}
+	return tcp_address_is_missing(err) ? " (this machine has no such address)" : "";
+}
+
 int tcp_address_listen(const struct tcp_address *address, int backlog, int *ret_fd)
 {
 	int fd = -1;

@@ -39,6 +39,10 @@ void tcp_address_set_port(struct tcp_address *address, uint16_t port);
 /* Whether `a` takes in what comes to `b`, at the same port. */
 bool tcp_address_covers(const struct tcp_address *a, const struct tcp_address *b);
 
+/* What to do about an error of a probe or of listening, in brackets; "" where there is nothing to
+ * say. */
+const char *tcp_address_advice(int err);
+
 /* Whether nobody listens there: SO_REUSEPORT would bind beside a foreign process without a word, a
  * plain bind tells. Errors: -errno of bind(2) and listen(2). */
 int tcp_address_probe(const struct tcp_address *address);

@@ -184,6 +184,24 @@ int unix_path_check(const char *path)
 	return lstat(path, &status) == 0 && !S_ISSOCK(status.st_mode) ? -EEXIST : 0;
 }
 
+const char *unix_path_advice(int err)
+{
+	switch (err) {
+	case -EEXIST:
+		return " (it is not a socket, so it stays)";
+	case -EBUSY:
+		return " (a process that starts or ends there holds its .lock: try again)";
+	case -ENOENT:
+	case -ENOTDIR:
+	case -EACCES:
+	case -EROFS:
+		return " (its folder must be there, and be writable; systemd makes that of the service "
+		       "at its start)";
+	default:
+		return "";
+	}
+}
+
 void unix_path_remove(struct unix_path *path)
 {
 	struct lock lock;

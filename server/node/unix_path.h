@@ -29,6 +29,9 @@ int unix_path_listen(
  * written to. */
 int unix_path_check(const char *path);
 
+/* What to do about an error of these, in brackets; "" where there is nothing to say. */
+const char *unix_path_advice(int err);
+
 /* Removes the path where it is still our socket's. That one has to be open still: until then no
  * other can have its inode. Fine with an empty one. */
 void unix_path_remove(struct unix_path *path);

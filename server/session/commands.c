@@ -7,6 +7,7 @@
 #include "../../proto/utf8.h"
 #include "../base/log.h"
 #include "../conn/send.h"
+#include "session_log.h"
 #include "talk.h"
 
 enum {
@@ -27,8 +28,8 @@ static void log_message(
 	const struct sessions *sessions, const struct conn *conn, const struct message *message)
 {
 	char bytes[SHOWN_BYTES * 4 + 8];
-	size_t user_len;
-	const char *user = user_entry_name(conn->user, &user_len);
+	char name[SESSION_LOG_NAME_MAX];
+	session_log_name(conn->user, name);
 	if (message->kind == MESSAGE_BINARY) {
 		show_bytes(message->data, message->len, bytes, sizeof(bytes));
 	} else {
@@ -36,8 +37,7 @@ static void log_message(
 			message->len < SHOWN_BYTES ? (int)message->len : SHOWN_BYTES,
 			(const char *)message->data);
 	}
-	log_debug(sessions_id(sessions, conn), "recv message %s from %.*s", bytes, (int)user_len,
-		user);
+	log_debug(sessions_id(sessions, conn), "recv message %s from %s", bytes, name);
 }
 
 static void post(struct sessions *sessions, struct conn *conn, uint16_t command,

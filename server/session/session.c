@@ -22,11 +22,10 @@ enum {
 /* Told once for each duel: it may go on for days. */
 static void log_duel(const struct sessions *sessions, const struct conn *conn)
 {
-	size_t len;
-	const char *user = user_entry_name(conn->user, &len);
+	char name[SESSION_LOG_NAME_MAX];
+	session_log_name(conn->user, name);
 	log_warn(sessions_id(sessions, conn),
-		"sessions of user %.*s kick each other over and over: newcomers have to wait",
-		(int)len, user);
+		"sessions of user %s kick each other over and over: newcomers have to wait", name);
 }
 
 /* When to come back after the brake; apart from others who wait for it too. */

@@ -5,6 +5,7 @@
 
 #include "../../proto/user_name.h"
 #include "../base/duration.h"
+#include "../base/log_span.h"
 
 enum {
 	CODE_TEXT_MAX = 16, /* bytes of ` (4001)`, NUL included */
@@ -21,9 +22,22 @@ bool session_log_is_each(const struct config *config)
 
 /* Owner: the call that logs; texts for people and machines. */
 struct who {
-	char user[USER_NAME_MAX + 1]; /* empty: was never logged in */
+	char user[USER_NAME_MAX + 1];    /* empty: was never logged in */
+	char name[SESSION_LOG_NAME_MAX]; /* the same, as it stands in a message */
 	char address[REMOTE_NAME_MAX];
 };
+
+void session_log_name(const struct user_entry *user, char ret_name[SESSION_LOG_NAME_MAX])
+{
+	char plain[USER_NAME_MAX + 1];
+	struct log_span span = {ret_name, ret_name + SESSION_LOG_NAME_MAX - 1};
+	size_t len;
+	const char *name = user_entry_name(user, &len);
+	memcpy(plain, name, len);
+	plain[len] = '\0';
+	log_span_put_value(&span, plain, 0);
+	*span.at = '\0';
+}
 
 static struct who who_is(const struct conn *conn)
 {
@@ -34,6 +48,7 @@ static struct who who_is(const struct conn *conn)
 		const char *name = user_entry_name(conn->user, &len);
 		memcpy(who.user, name, len);
 		who.user[len] = '\0';
+		session_log_name(conn->user, who.name);
 	}
 	return who;
 }
@@ -66,7 +81,7 @@ void session_log_login(const struct sessions *sessions, const struct conn *conn)
 		LOG_FIELD_TEXT("address", who.address),
 	};
 	log_write_fields(LOG_LEVEL_INFO, sessions_id(sessions, conn), fields, 2,
-		"user %s in from %s", who.user, who.address);
+		"user %s in from %s", who.name, who.address);
 }
 
 /* --- ends --------------------------------------------------------------------------------------
@@ -125,7 +140,7 @@ static void write_end(const struct sessions *sessions, const struct conn *conn, 
 	duration_text(age_ms, age);
 	log_write_fields(level, sessions_id(sessions, conn), fields,
 		sizeof(fields) / sizeof(fields[0]), "%s %s out: %s%s after %s",
-		conn->user ? "user" : "client", conn->user ? who.user : who.address,
+		conn->user ? "user" : "client", conn->user ? who.name : who.address,
 		close_reason_log(reason), code_text, age);
 }
 

@@ -6,12 +6,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../../proto/user_name.h"
 #include "../base/log.h"
 #include "../config/config.h"
+#include "../user/user_table.h"
 #include "sessions.h"
+
+enum {
+	/* Bytes: two quotes, NUL, and a name of which each byte may need an escape. */
+	SESSION_LOG_NAME_MAX = 2 * USER_NAME_MAX + 3,
+};
 
 /* Whether the log is to have them one by one. Thread: any. */
 bool session_log_is_each(const struct config *config);
+
+/* A user's name as it stands in a message: in quotes unless it is one plain word, for a name may
+ * hold blanks, and look like what is said of another. Thread: any. */
+void session_log_name(const struct user_entry *user, char ret_name[SESSION_LOG_NAME_MAX]);
 
 /* The level of the line about an end: what the gateway ends although the client broke no rule is
  * for those who look after it, and so is who falls silent. Thread: any. */

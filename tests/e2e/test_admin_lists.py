@@ -61,6 +61,14 @@ def test_orders_that_are_refused(serve, path, query):
     assert "must be one of" in reply.json["detail"]
 
 
+@pytest.mark.parametrize(
+    "query",
+    ["users?sort=user%00", "users?prefix=%00", "ended?reason=%00", "ended?reason=kicked%00,x", "ended?normal=true%00"],
+)
+def test_nothing_hides_behind_a_nul(serve, query):
+    assert serve()[1].get(f"/v1/{query}").problem == "bad-query"
+
+
 # --- who left -----------------------------------------------------------------------------------
 
 

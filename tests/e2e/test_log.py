@@ -81,9 +81,10 @@ def test_json(start):
         assert re.fullmatch(TIME, entry["time"])
     by_message = {entry["msg"]: entry for entry in entries}
     name = 'quo"te\\ä'
-    login = by_message[f"user {name} in from {address}"]
+    shown = r'"quo\"te\\ä"'
+    login = by_message[f"user {shown} in from {address}"]
     assert (login["user"], login["address"]) == (name, address)
-    [end] = [entry for entry in entries if entry["msg"].startswith(f"user {name} out: closed by the client (1000) ")]
+    [end] = [entry for entry in entries if entry["msg"].startswith(f"user {shown} out: closed by the client (1000) ")]
     assert (end["user"], end["address"], end["conn"]) == (name, address, login["conn"])
     assert (end["reason"], end["code"]) == ("peer_close", 1000) and 0 <= end["age_ms"] < 1000 * TIMEOUT
     [stopped] = [entry for entry in entries if entry["msg"].startswith("stopped: ")]
@@ -115,6 +116,17 @@ def test_the_journal_is_told_of_a_failure_to_start(wrong):
     process = Process(wrong, command=to_journal(BINARY))
     assert process.wait() == 1
     assert len(process.lines) == 1 and process.lines[0].startswith("<3>tidegate: ")
+
+
+def test_the_journal_is_told_what_a_reload_looks_at(tmp_path):
+    """The unit runs --test first, whose lines the journal has too."""
+    config = tmp_path / "tidegate.conf"
+    config.write_text("read_deadline = 30\nadmin_token = /no/where\nadmin = :0\n", encoding="ascii")
+    process = Process(["--test", "--config", config, "--listen", "127.0.0.1:0"], command=to_journal(BINARY))
+    assert process.wait() == 1
+    assert [re.match(r"(<\d>)tidegate: (warning: )?", line).groups() for line in process.lines] == [
+        ("<4>", "warning: "), ("<3>", None), ("<3>", None),
+    ]  # fmt: skip
 
 
 GUIDE = (ROOT / "server/config/LOGGING.md").read_text(encoding="utf-8")

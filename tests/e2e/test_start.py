@@ -432,6 +432,18 @@ def test_a_unix_socket_is_taken_away(start, tmp_path):
     assert not path.exists()
 
 
+def test_closed_standard_streams_are_no_sockets(tmp_path):
+    """Else the log would be written to whatever has come to be number 2."""
+    path = tmp_path / "socket"
+    closed = ["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]
+    with subprocess.Popen([*closed, BINARY, "--listen", f"unix:{path}"]) as process:
+        wait_until(path.exists, "it listens")
+        streams = [os.readlink(f"/proc/{process.pid}/fd/{number}") for number in range(3)]
+        process.terminate()
+        assert process.wait(TIMEOUT) == 0
+    assert streams == ["/dev/null"] * 3
+
+
 def test_a_restart_on_the_same_port_at_once(start):
     """Connections of the old process in TIME_WAIT are no port in use."""
     gateway = start()

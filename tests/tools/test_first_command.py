@@ -8,6 +8,7 @@ import importlib.util
 import os
 import pathlib
 import pty
+import re
 import shutil
 import signal
 import socket
@@ -41,6 +42,8 @@ import os, signal, socket, sys
 signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
 if "--help" in sys.argv:
     sys.exit(print("--an-option of the gateway"))
+if sys.argv[1] == "config":
+    sys.exit(print(os.environ.get("IN_FORCE", "")))
 print("starting", *sys.argv[1:], flush=True)
 with open(os.environ["FAKES"] + "/listen") as told:
     if told.read() == "fail":
@@ -265,6 +268,16 @@ def test_it_invites_when_it_listens(tree, run):
     begun.wait_for("http://localhost:8000/")
 
 
+def test_what_a_config_file_says_is_known(tree, run, monkeypatch):
+    """An echo has nobody to talk to, whoever asked for it."""
+    monkeypatch.setenv("IN_FORCE", "echo = true  # a.conf:2")
+    begun = run(*FREE)
+    tree.tell("go", "on\n")
+    tree.tell("listen", "on")
+    begun.wait_for("it comes back")
+    assert "bob" not in begun.said
+
+
 def test_it_does_not_invite_to_what_has_failed(tree, run):
     begun = run(*FREE)
     tree.tell("go", "on\n")
@@ -310,7 +323,8 @@ INVITATIONS = {
 
 @pytest.mark.parametrize(("where", "options", "said", "not_said"), INVITATIONS.values(), ids=INVITATIONS.keys())
 def test_what_is_said(where, options, said, not_said):
-    text = module("invite").invitation(f"listening on {where}", "/a tree/tidegate-chat", options)
+    configuration = "".join(f"{option[2:]} = true   # command line\n" for option in options)
+    text = module("invite").invitation(f"listening on {where}", "/a tree/tidegate-chat", configuration)
     for words in said:
         assert words in text, text
     for words in not_said:
@@ -318,7 +332,7 @@ def test_what_is_said(where, options, said, not_said):
 
 
 def test_a_command_that_is_printed_can_be_typed():
-    assert "'/a tree/chat' -a ws://" in module("invite").invitation("listening on :1", "/a tree/chat", [])
+    assert "'/a tree/chat' -a ws://" in module("invite").invitation("listening on :1", "/a tree/chat", "demo = false")
 
 
 # --- who is in the way --------------------------------------------------------------------------
@@ -373,5 +387,24 @@ def test_a_taken_port_is_told_before_anything_is_built(tree, run, taken, form):
     begun = run(*form.format(taken).split(), "--admin", "none")
     assert begun.end() == 1
     assert f"{taken} is taken by" in begun.said and ME in begun.said
-    assert "    tools/start -l :8" in begun.said
+    assert "    tools/start -l :8" in begun.said and begun.said.endswith(" --admin none\n")
     assert not tree.was_configured
+
+
+def test_what_is_free_stays_as_it_was_typed(tree, run, taken):
+    script = tree.path / "tools/start"
+    text = script.read_text(encoding="utf-8")
+    assert text.count("admin_address=127.0.0.1:8001\n") == 1
+    script.write_text(text.replace("admin_address=127.0.0.1:8001\n", f"admin_address={taken}\n"), encoding="utf-8")
+    begun = run("--id", "a b", "-l", "unix:/nonexistent/x", "--echo")
+    assert begun.end() == 1
+    wanted = r"\n    tools/start -l unix:/nonexistent/x --id a\\ b --echo --admin 127\.0\.0\.1:8\d\d1 --demo\n$"
+    assert re.search(wanted, begun.said), begun.said
+
+
+def test_a_question_needs_no_port(tree, run, taken):
+    """Nor does its answer tell of what tools/start would add."""
+    begun = run("config", "-l", taken)
+    tree.tell("go", "on\n")
+    assert begun.end() == 0
+    assert "is taken" not in begun.said and "starting" not in begun.said

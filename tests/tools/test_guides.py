@@ -94,8 +94,9 @@ def test_what_the_deployment_guide_names_is_there():
     # In a command, an option has its other name.
     said = re.findall(r"bin/tidegate (-.*)", guide)
     assert said
-    for name in re.findall(r"--(\w+)", " ".join(said)):
-        assert name in known, name
+    typed = known | set(re.findall(r'^\t\{"([\w-]+)", ', read("server/config/cli_options.c"), re.MULTILINE))
+    for name in re.findall(r"--([\w-]+)", " ".join(said)):
+        assert name in typed, name
     # Each sample is in the table and in the package.
     samples = {path.name for path in (ROOT / "tools/deploy").iterdir()} - {"README.md"}
     assert samples <= set(re.findall(r"\]\(([\w.]+)\)", guide))

@@ -85,6 +85,27 @@ static void test_host_of_a_longer_text(void **state)
 	assert_int_equal(address_host_len("[00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00]"), 0);
 }
 
+static void check_url(const char *listener, const char *url, const char *reach)
+{
+	char text[ADDRESS_URL_MAX];
+	assert_string_equal(address_url("ws", listener, text), reach);
+	assert_string_equal(text, url);
+}
+
+static void test_urls(void **state)
+{
+	char text[ADDRESS_URL_MAX];
+	check_url(":8000", "ws://localhost:8000/", " (all addresses)");
+	check_url("0.0.0.0:8000", "ws://127.0.0.1:8000/", " (all IPv4 addresses)");
+	check_url("[::]:8000", "ws://[::1]:8000/", " (all IPv6 addresses)");
+	check_url("127.0.0.1:80", "ws://127.0.0.1:80/", "");
+	check_url("[::1]:8000", "ws://[::1]:8000/", "");
+	check_url("[2001:db8::1]:65535", "ws://[2001:db8::1]:65535/", "");
+	check_url("unix:/run/tidegate/socket", "unix:/run/tidegate/socket", "");
+	address_url("http", "0.0.0.0:8001", text);
+	assert_string_equal(text, "http://127.0.0.1:8001/");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -93,6 +114,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_no_address),
 		cmocka_unit_test(test_length),
 		cmocka_unit_test(test_host_of_a_longer_text),
+		cmocka_unit_test(test_urls),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

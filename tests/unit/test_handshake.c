@@ -602,6 +602,9 @@ static void a_browser_wants_a_page(void **state)
 		"GET / HTTP/1.1\r\n" HOST "aCCEPT:TEXT/HTML\r\n\r\n",
 		"GET / HTTP/1.1\r\n" HOST "Accept: */* , text/html ;level=1\r\n\r\n",
 		"GET / HTTP/1.1\r\n" HOST "Accept: image/png\r\nAccept: text/html\r\n\r\n",
+		"GET / HTTP/1.1\r\n" HOST "Accept: text/html;q=0.001\r\n\r\n",
+		"GET / HTTP/1.1\r\n" HOST "Accept: text/html;q=0, text/html; q=1\r\n\r\n",
+		"GET / HTTP/1.1\r\n" HOST "Accept: text/html;q=;level=0\r\n\r\n",
 	};
 
 	for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
@@ -621,6 +624,8 @@ static void others_want_no_page(void **state)
 		"GET / HTTP/1.1\r\n" HOST
 		"Accept: text/htmlx, xtext/html, text/plain;text/html\r\n\r\n",
 		"GET / HTTP/1.1\r\n" HOST "X-Accept: text/html\r\n\r\n",
+		"GET / HTTP/1.1\r\n" HOST "Accept: text/html;q=0, */*\r\n\r\n",
+		"GET / HTTP/1.1\r\n" HOST "Accept: text/html; level=1 ; Q = 0.000\r\n\r\n",
 		"POST / HTTP/1.1\r\n" HOST BROWSER "\r\n",
 		/* What is wrong with a request stays wrong. */
 		"GET / HTTP/1.1\r\n" BROWSER "\r\n",

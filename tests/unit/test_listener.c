@@ -614,6 +614,16 @@ static void test_what_is_no_socket_stays(void **state)
 	close(fd);
 }
 
+static void test_what_to_do_is_said(void **state)
+{
+	struct rig *rig = *state;
+	assert_int_equal(listen_on(rig, "unix:%s/none/socket", rig->folder), -ENOENT);
+	assert_non_null(strstr(rig->error, "(its folder must be there"));
+	rig->config.listen_count = 0;
+	assert_int_equal(listen_on(rig, "%s", "192.0.2.1:0"), -EADDRNOTAVAIL);
+	assert_non_null(strstr(rig->error, "(this machine has no such address)"));
+}
+
 static void test_unix_paths_of_the_longest(void **state)
 {
 	struct rig *rig = *state;
@@ -654,6 +664,7 @@ int main(void)
 		CASE(test_a_lock_left_behind_locks_nobody_out),
 		CASE(test_unix_mode),
 		CASE(test_what_is_no_socket_stays),
+		CASE(test_what_to_do_is_said),
 		CASE(test_unix_paths_of_the_longest),
 	};
 	enter_own_network();

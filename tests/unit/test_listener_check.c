@@ -133,7 +133,7 @@ static void test_folders_of_unix_sockets(void **state)
 	fclose(file);
 	CHECK(text);
 	snprintf(expected, sizeof(expected),
-		"gate.conf:7: listen = %s: what is there is not a socket\n", text);
+		"gate.conf:7: listen = %s: File exists (it is not a socket, so it stays)\n", text);
 	assert_string_equal(kept.text, expected);
 	unlink(path);
 	assert_true(access(path, F_OK) < 0); /* nor does looking make one */

@@ -121,6 +121,42 @@ static void test_none_where_they_are_summed_up(void **state)
 	assert_int_equal(counted(rig, CLOSE_REASON_PEER_EOF), 1);
 }
 
+#define QUOTES(quotes) quotes quotes
+
+/* Nobody's name says of another that he came or went. */
+static void test_names_are_not_taken_for_the_rest(void **state)
+{
+	static const struct {
+		const char *target;
+		const char *shown;
+	} names[] = {
+		{"/?user=bob%20out:%20kicked%20(4001)", "\"bob out: kicked (4001)\""},
+		{"/?user=%22bob%22", "\"\\\"bob\\\"\""}, {"/?user=b%5Cx", "\"b\\\\x\""},
+		{"/?user=J%C3%BCrgen", "\"J\xc3\xbcrgen\""},
+		{"/?user=bob-7@home.example", "bob-7@home.example"},
+		{"/?user=" QUOTES(QUOTES(QUOTES(QUOTES(QUOTES(QUOTES("%22")))))),
+			"\"" QUOTES(QUOTES(
+				QUOTES(QUOTES(QUOTES(QUOTES("\\\"")))))) "\""}, /* the longest */
+	};
+	struct rig *rig = *state;
+	log_each(rig, true);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char in[192];
+		char out[192];
+		begin_catch();
+		struct client *client = rig_connect(rig, 0, 0, false);
+		client_request(client, names[i].target);
+		rig_run(rig);
+		client_leave(client);
+		rig_run(rig);
+		end_catch();
+		snprintf(in, sizeof(in), "user %s in from unix conn=", names[i].shown);
+		snprintf(out, sizeof(out), "user %s out: EOF after 0s conn=", names[i].shown);
+		assert_true(has_line("INFO", in));
+		assert_true(has_line("INFO", out));
+	}
+}
+
 /* Who looks in and goes is no end of a session. */
 static void test_who_was_not_upgraded_is_not_counted(void **state)
 {
@@ -155,6 +191,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_one_line_for_each),
+		CASE(test_names_are_not_taken_for_the_rest),
 		CASE(test_none_where_they_are_summed_up),
 		CASE(test_who_was_not_upgraded_is_not_counted),
 		CASE(test_a_reload_changes_it),

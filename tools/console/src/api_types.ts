@@ -17,6 +17,7 @@ export interface Totals {
 export interface Status {
   readonly node: string;
   readonly version: string;
+  readonly started_ms: number; // since 1970; another one is another run
   readonly uptime_ms: number;
   readonly draining: boolean;
   readonly demo: boolean;

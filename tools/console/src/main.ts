@@ -44,8 +44,8 @@ function main(): void {
       token.hide();
       writeReach();
       header.showStatus(status);
-      const { uptime_ms: uptimeMs, version } = status;
-      if (restarts.seen({ uptimeMs, version, at, now: performance.now() })) {
+      const { started_ms: startedMs, uptime_ms: uptimeMs, version } = status;
+      if (restarts.seen({ startedMs, uptimeMs, version, at })) {
         banner.tell(restarts.words);
         announce(restarts.words);
       }

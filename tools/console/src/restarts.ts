@@ -2,14 +2,11 @@
 
 import { clock, duration } from './format.js';
 
-// A start is known as well as an answer is quick.
-const SLACK_MS = 6000;
-
 export interface Alive {
+  readonly startedMs: number; // by the gateway's clock at its start: no two runs have the same
   readonly uptimeMs: number;
   readonly version: string;
   readonly at: number; // the clock's
-  readonly now: number; // performance.now(), which nobody sets
 }
 
 export class Restarts {
@@ -28,8 +25,7 @@ export class Restarts {
       this.firstVersion = alive.version;
       return false;
     }
-    const isNew =
-      alive.uptimeMs < last.uptimeMs || alive.now - alive.uptimeMs > last.now - last.uptimeMs + SLACK_MS;
+    const isNew = alive.startedMs !== last.startedMs;
     if (isNew) {
       this.latestAt = alive.at - alive.uptimeMs;
       this.firstAt = this.count === 0 ? this.latestAt : this.firstAt;

@@ -6,6 +6,7 @@ import { healthOf } from '../src/health.js';
 const status = (draining: boolean, connections: number, queueBytes: number): Status =>
   ({
     draining,
+    started_ms: 1_782_900_000_000,
     uptime_ms: 65_000,
     limits: { max_connections: 1000 },
     totals: { connections, queue_bytes: queueBytes, memory_limit: 100 },

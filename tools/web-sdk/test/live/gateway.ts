@@ -47,6 +47,15 @@ export async function freePort(): Promise<number> {
   }
 }
 
+/** A user's name as the log has it: in quotes unless it is one plain word. */
+function shown(user: string): string {
+  return /^[\w./@^+-]+$/.test(user) ? user : JSON.stringify(user)
+}
+
+function nameOf(text: string): string {
+  return text.startsWith('"') ? (JSON.parse(text) as string) : text
+}
+
 export interface Login {
   user: string
   /** Of the client, as the gateway sees it. */
@@ -122,18 +131,18 @@ export class Gateway {
   logins(user?: string): Login[] {
     return this.lines
       .map((line) => /user (.*) in from .*:(\d+) conn=/.exec(line))
-      .flatMap((match) => (match ? [{ user: match[1] ?? '', port: Number(match[2]) }] : []))
+      .flatMap((match) => (match ? [{ user: nameOf(match[1] ?? ''), port: Number(match[2]) }] : []))
       .filter((login) => user === undefined || login.user === user)
   }
 
   /** Heartbeats (packets 100) that came from `user` so far. */
   pings(user: string): number {
-    return this.lines.filter((line) => line.includes(`recv message [0 100 0 0 0 0] from ${user} `)).length
+    return this.lines.filter((line) => line.includes(`recv message [0 100 0 0 0 0] from ${shown(user)} `)).length
   }
 
   /** How many of `user`'s connections are open, as the gateway sees it. */
   open(user: string): number {
-    const ended = this.lines.filter((line) => line.includes(`user ${user} out: `)).length
+    const ended = this.lines.filter((line) => line.includes(`user ${shown(user)} out: `)).length
     return this.logins(user).length - ended
   }
 
