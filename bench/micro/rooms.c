@@ -29,6 +29,7 @@ struct talk {
 	uint32_t *order;     /* in which they come and go */
 	uint32_t messages;   /* of one turn */
 	bool is_private;     /* to a user, not to a room */
+	bool has_shout;      /* and one more, to everybody */
 	const char *room;    /* where all of them are said; NULL: each in a room of its own */
 	uint32_t receivers;  /* of one message */
 	uint64_t deliveries; /* before the run */
@@ -169,14 +170,18 @@ static void say_all(void *context)
 			feed_say(talk, talk->order[i], (struct slice){name, len});
 		}
 	}
+	if (talk->has_shout) {
+		feed_say(talk, talk->order[0], SLICE(""));
+	}
 	simulation_run(talk->simulation);
 }
 
 static void check_said(void *context)
 {
 	const struct talk *talk = context;
+	const uint64_t shouted = talk->has_shout ? USERS - 1 : 0;
 	CHECK(simulation_deliveries(talk->simulation) - talk->deliveries ==
-		(uint64_t)talk->messages * talk->receivers);
+		(uint64_t)talk->messages * talk->receivers + shouted);
 }
 
 static void measure_say(struct talk *talk, const char *name, uint32_t messages, uint32_t receivers)
@@ -193,6 +198,24 @@ static void measure_say(struct talk *talk, const char *name, uint32_t messages, 
 		.context = talk});
 }
 
+/* What a text to everybody costs each receiver, with so many others in its turn. */
+static void measure_shout(struct talk *talk, uint32_t messages)
+{
+	char line[64];
+	talk->messages = messages;
+	talk->receivers = 1;
+	talk->is_private = true;
+	talk->has_shout = true;
+	snprintf(line, sizeof(line), "to all, beside %u to a user", messages);
+	measure_run(&(struct measure){.name = line,
+		.ops = USERS - 1,
+		.prepare = note_deliveries,
+		.run = say_all,
+		.verify = check_said,
+		.context = talk});
+	talk->has_shout = false;
+}
+
 static void measure_talk(struct talk *talk)
 {
 	static const uint32_t at_once[] = {1, 64, AT_ONCE_MAX};
@@ -202,6 +225,10 @@ static void measure_talk(struct talk *talk)
 		talk->is_private = false;
 		measure_say(talk, "to rooms of 10, a member", at_once[i], MEMBERS - 1);
 	}
+	measure_shout(talk, 0);
+	measure_shout(talk, 8);
+	measure_shout(talk, 200);
+	talk->is_private = false;
 	for (uint32_t i = 0; i < LARGE; i++) {
 		feed_join(talk, talk->order[i], SLICE("large"));
 	}

@@ -14,6 +14,14 @@ enum {
 	CHAINS = 64,
 };
 
+/* In front of the messages of a batch of many: which of them may be for whom. */
+struct batch_chains {
+	struct batch_set for_all;
+	/* The last link of each chain of messages whose hash has the same end: link 2 x n + 1 is
+	 * message n by the hash of whom it is for, 2 x n + 2 by its sender's; 0: none. */
+	uint16_t last[CHAINS];
+};
+
 /* --- from the pool and back --------------------------------------------------------------------
  */
 
@@ -30,17 +38,17 @@ static int make_batch(struct batch_pool *pool, enum budget_kind kind, uint32_t b
 	uint32_t messages, bool can_aim, struct batch **ret_batch)
 {
 	size_t mails_end = sizeof(struct batch) + pool->node->worker_count * sizeof(struct mail);
-	size_t messages_end = mails_end + messages * sizeof(struct batch_message);
+	const bool has_chains = can_aim && messages > BATCH_SMALL_MESSAGES;
+	size_t chains_end = mails_end + (has_chains ? sizeof(struct batch_chains) : 0);
+	size_t messages_end = chains_end + messages * sizeof(struct batch_message);
 	size_t targets_end = messages_end + (can_aim ? messages * sizeof(struct batch_target) : 0);
-	size_t chains_len =
-		can_aim && messages > BATCH_SMALL_MESSAGES ? CHAINS * sizeof(uint16_t) : 0;
 	struct buf *buf;
-	int err = buf_create(pool->node->budget, kind, targets_end + chains_len, bytes, &buf);
+	int err = buf_create(pool->node->budget, kind, targets_end, bytes, &buf);
 	if (err) {
 		return err;
 	}
 	struct batch *batch = (struct batch *)buf;
-	batch->messages = (struct batch_message *)((uint8_t *)batch + mails_end);
+	batch->messages = (struct batch_message *)((uint8_t *)batch + chains_end);
 	batch->targets = can_aim ? (struct batch_target *)((uint8_t *)batch + messages_end) : NULL;
 	batch->messages_max = messages;
 	clear(batch);
@@ -92,52 +100,6 @@ int batch_take(struct batch_pool *pool, size_t frame_len, struct batch **ret_bat
 	return make_batch(pool, BUDGET_BATCHES, (uint32_t)frame_len, 1, true, ret_batch);
 }
 
-/* The last link of each chain of messages whose hash has the same end; link 2 x n + 1 is message n
- * by the hash of whom it is for, 2 x n + 2 by its sender's; 0: none. They stand behind the targets;
- * NULL: there are none. */
-static uint16_t *chains_of(const struct batch *batch)
-{
-	return batch->messages_max > BATCH_SMALL_MESSAGES
-		       ? (uint16_t *)(batch->targets + batch->messages_max)
-		       : NULL;
-}
-
-static void clear_chains(struct batch *batch)
-{
-	uint16_t *chains = chains_of(batch);
-	if (chains) {
-		memset(chains, 0, CHAINS * sizeof(chains[0]));
-	}
-}
-
-static void link_by(struct batch *batch, uint32_t message, uint32_t which, uint32_t hash)
-{
-	uint16_t *chain = &chains_of(batch)[hash % CHAINS];
-	batch->targets[message].before[which] = *chain;
-	*chain = (uint16_t)(2 * message + which + 1);
-}
-
-/* Puts a message into the chains of those that it may be for. */
-static void link_message(struct batch *batch, uint32_t message)
-{
-	const struct batch_target *target = &batch->targets[message];
-	if (!chains_of(batch) || target->aim == BATCH_TO_ALL) {
-		return;
-	}
-	link_by(batch, message, 0, target->hash);
-	if (target->is_shown) {
-		link_by(batch, message, 1, batch->messages[message].sender_hash);
-	}
-}
-
-static void link_all(struct batch *batch)
-{
-	clear_chains(batch);
-	for (uint32_t i = 0; i < batch->count; i++) {
-		link_message(batch, i);
-	}
-}
-
 /* Names and frames are found by where they begin: they can be moved. */
 static void move_to(struct batch *to, struct batch **batch)
 {
@@ -152,7 +114,6 @@ static void move_to(struct batch *to, struct batch **batch)
 	if (from->aimed > 0) {
 		memcpy(to->targets, from->targets, from->count * sizeof(*from->targets));
 		memcpy(to->workers, from->workers, sizeof(from->workers));
-		link_all(to);
 	}
 	batch_unref(batch);
 	*batch = to;
@@ -210,30 +171,6 @@ void batch_unref(struct batch **batch)
 	struct buf *buf = &(*batch)->buf;
 	*batch = NULL;
 	buf_unref(&buf);
-}
-
-void batch_share(struct batch *batch, struct fanout_node *node)
-{
-	uint32_t count = node->worker_count;
-	if (!batch_is_for_all(batch)) {
-		count = 0;
-		for (int i = 0; i < 4; i++) {
-			count += (uint32_t)__builtin_popcountll(batch->workers[i]);
-		}
-	}
-	/* One that nobody hears is in no backlog. */
-	size_t bytes = count > 0 ? batch->buf.len : 0;
-	atomic_store_explicit(&batch->unfinished, count, memory_order_relaxed);
-	atomic_fetch_add_explicit(&batch->buf.refs, count, memory_order_relaxed);
-	atomic_fetch_add_explicit(&node->backlog, bytes, memory_order_relaxed);
-}
-
-void batch_finish(struct fanout_node *node, struct batch **batch)
-{
-	if (atomic_fetch_sub_explicit(&(*batch)->unfinished, 1, memory_order_relaxed) == 1) {
-		atomic_fetch_sub_explicit(&node->backlog, (*batch)->buf.len, memory_order_relaxed);
-	}
-	batch_unref(batch);
 }
 
 /* --- encoding ----------------------------------------------------------------------------------
@@ -313,25 +250,10 @@ uint8_t *batch_put_packet(struct batch *batch, uint16_t command, size_t payload_
 	return at;
 }
 
-void batch_collect(const struct batch *batch, uint32_t hash, struct batch_set *set)
-{
-	uint16_t link = chains_of(batch)[hash % CHAINS];
-	while (link > 0) {
-		const uint32_t message = (link - 1U) / 2;
-		const uint32_t which = (link - 1U) % 2;
-		const struct batch_target *target = &batch->targets[message];
-		if (hash == (which == 0 ? target->hash : batch->messages[message].sender_hash)) {
-			set->bits[message / 64] |= UINT64_C(1) << message % 64;
-		}
-		link = target->before[which];
-	}
-}
-
 void batch_aim(struct batch *batch, struct batch_target target, struct slice name)
 {
 	if (batch->aimed == 0) {
 		memset(batch->workers, 0, sizeof(batch->workers));
-		clear_chains(batch);
 		for (uint32_t i = 0; i + 1 < batch->count; i++) {
 			batch->targets[i].aim = BATCH_TO_ALL;
 		}
@@ -342,7 +264,93 @@ void batch_aim(struct batch *batch, struct batch_target target, struct slice nam
 	memcpy(batch->buf.data + batch->buf.len, name.data, name.len);
 	batch->buf.len += (uint32_t)name.len;
 	batch->targets[batch->count - 1] = target;
-	link_message(batch, batch->count - 1);
+}
+
+/* --- finding what is for whom ------------------------------------------------------------------
+ */
+
+/* Of one that batch_has_chains() and that something is aimed in. */
+static struct batch_chains *chains_of(const struct batch *batch)
+{
+	return (struct batch_chains *)batch->messages - 1;
+}
+
+static void set_add(struct batch_set *set, uint32_t message)
+{
+	set->bits[message / 64] |= UINT64_C(1) << message % 64;
+}
+
+static void link_by(struct batch *batch, uint32_t message, uint32_t which, uint32_t hash)
+{
+	uint16_t *last = &chains_of(batch)->last[hash % CHAINS];
+	batch->targets[message].before[which] = *last;
+	*last = (uint16_t)(2 * message + which + 1);
+}
+
+static void make_chains(struct batch *batch)
+{
+	struct batch_chains *chains = chains_of(batch);
+	memset(chains, 0, sizeof(*chains));
+	for (uint32_t i = 0; i < batch->count; i++) {
+		const struct batch_target *target = &batch->targets[i];
+		if (target->aim == BATCH_TO_ALL) {
+			set_add(&chains->for_all, i);
+			continue;
+		}
+		link_by(batch, i, 0, target->hash);
+		if (target->is_shown) {
+			link_by(batch, i, 1, batch->messages[i].sender_hash);
+		}
+	}
+}
+
+struct batch_set batch_for_all(const struct batch *batch)
+{
+	return chains_of(batch)->for_all;
+}
+
+void batch_collect(const struct batch *batch, uint32_t hash, struct batch_set *set)
+{
+	uint16_t link = chains_of(batch)->last[hash % CHAINS];
+	while (link > 0) {
+		const uint32_t message = (link - 1U) / 2;
+		const uint32_t which = (link - 1U) % 2;
+		const struct batch_target *target = &batch->targets[message];
+		if (hash == (which == 0 ? target->hash : batch->messages[message].sender_hash)) {
+			set_add(set, message);
+		}
+		link = target->before[which];
+	}
+}
+
+/* --- on its way --------------------------------------------------------------------------------
+ */
+
+void batch_share(struct batch *batch, struct fanout_node *node)
+{
+	uint32_t count = node->worker_count;
+	if (batch->aimed > 0 && batch_has_chains(batch)) {
+		make_chains(batch);
+	}
+	if (!batch_is_for_all(batch)) {
+		count = 0;
+		for (int i = 0; i < 4; i++) {
+			count += (uint32_t)__builtin_popcountll(batch->workers[i]);
+		}
+	}
+	/* One that nobody hears is in no backlog. */
+	size_t bytes = count > 0 ? batch->buf.len : 0;
+	atomic_store_explicit(&batch->unfinished, count, memory_order_relaxed);
+	atomic_fetch_add_explicit(&batch->buf.refs, count, memory_order_relaxed);
+	atomic_fetch_add_explicit(&node->backlog, bytes, memory_order_relaxed);
+}
+
+void batch_finish(struct fanout_node *node, struct batch **batch)
+{
+	if (atomic_fetch_sub_explicit(&(*batch)->unfinished, 1, memory_order_relaxed) == 1) {
+		atomic_fetch_sub_explicit(&node->backlog, (*batch)->buf.len, memory_order_relaxed);
+	}
+	batch_unref(batch);
 }
 
 /* --- leaving the sender out --------------------------------------------------------------------

@@ -182,23 +182,26 @@ static inline struct batch_user batch_sender(const struct batch *batch, uint32_t
 /* Whether `user` has sent that message. */
 bool batch_is_from(const struct batch *batch, uint32_t message, const struct batch_user *user);
 
-/* Whether batch_collect can say whom its messages may be for: where there are few it is quicker to
- * look at each. */
-static inline bool batch_has_chains(const struct batch *batch)
-{
-	return batch->messages_max > BATCH_SMALL_MESSAGES && !batch_is_for_all(batch);
-}
-
-/* Adds to a set what may be for the users and rooms of that hash: who is in few rooms need not look
- * at each message. Only of a batch with chains. */
-void batch_collect(const struct batch *batch, uint32_t hash, struct batch_set *set);
-
 /* Full, or at the end of a turn: a reference for each worker it is for, and its bytes are in the
  * backlog. */
 void batch_share(struct batch *batch, struct fanout_node *node);
 
 /* One worker has handed it out; nulls the giver's pointer. Thread: any. */
 void batch_finish(struct fanout_node *node, struct batch **batch);
+
+/* Whether it can be said whom its messages may be for: where there are few it is quicker to look at
+ * each. */
+static inline bool batch_has_chains(const struct batch *batch)
+{
+	return batch->messages_max > BATCH_SMALL_MESSAGES;
+}
+
+/* What is for everybody, of one with chains that is shared and not all for everybody. */
+struct batch_set batch_for_all(const struct batch *batch);
+
+/* Adds to a set what may be for the users and rooms of that hash, of such a batch: who is in few
+ * rooms need not look at each message. */
+void batch_collect(const struct batch *batch, uint32_t hash, struct batch_set *set);
 
 /* Whether `user` may have sent some of it: else all of it is one span for him. */
 static inline bool batch_may_be_from(const struct batch *batch, uint32_t user_hash)

@@ -31,7 +31,7 @@ void recipients_begin(struct recipients *walk);
 struct conn *recipients_next(struct recipients *walk, const struct fanout_node *node,
 	const struct conns *conns, uint8_t worker, const struct batch *batch, uint32_t message);
 
-/* Those messages of a batch with chains that may be for a connection. */
+/* Those messages of a shared batch with chains that may be for a connection. */
 struct batch_set recipients_candidates(const struct batch *batch, struct conn *conn);
 
 /* Whether message `message` is for a connection, whose user is `user`. */
