@@ -33,9 +33,14 @@ static void drop_rest(struct generator *generator, struct client *client)
 	}
 }
 
+static bool is_opening(const struct client *client)
+{
+	return client->state >= CLIENT_CONNECTING && client->state < CLIENT_OPEN;
+}
+
 static void drop(struct generator *generator, struct client *client)
 {
-	if (client->state == CLIENT_CONNECTING || client->state == CLIENT_OPENING) {
+	if (is_opening(client)) {
 		generator->opening_count--;
 	}
 	drop_rest(generator, client);
@@ -63,7 +68,7 @@ void client_reset(struct client *client)
 void client_fail(struct generator *generator, struct client *client, bool is_corrupt)
 {
 	struct counts *counts = &generator->counts;
-	if (client->state == CLIENT_CONNECTING || client->state == CLIENT_OPENING) {
+	if (is_opening(client)) {
 		count_add(&counts->failed, 1);
 	} else {
 		count_add(is_corrupt ? &counts->corrupt : &counts->cut, 1);
@@ -85,7 +90,7 @@ static void note_error(struct generator *generator, int error)
 
 static void on_end_of_file(struct generator *generator, struct client *client, int error)
 {
-	if (client->state == CLIENT_CONNECTING || client->state == CLIENT_OPENING) {
+	if (is_opening(client)) {
 		note_error(generator, error ? error : -ECONNRESET);
 	}
 	if (client->state != CLIENT_CLOSING) {
@@ -159,14 +164,18 @@ static void send_request(struct generator *generator, struct client *client)
 {
 	const struct options *options = generator->options;
 	char request[REQUEST_MAX];
+	const struct slice subprotocol = subprotocol_name(options->scenario->subprotocol);
 	int len = snprintf(request, sizeof(request),
 		"GET %s?user=u%06u HTTP/1.1\r\n"
 		"Host: %s\r\n"
 		"Upgrade: websocket\r\n"
 		"Connection: Upgrade\r\n"
 		"Sec-WebSocket-Key: " OPENING_KEY "\r\n"
+		"%s%.*s%s"
 		"Sec-WebSocket-Version: 13\r\n\r\n",
-		options->address.path, options->first_user + client->number, options->address.host);
+		options->address.path, options->first_user + client->number, options->address.host,
+		subprotocol.len ? "Sec-WebSocket-Protocol: " : "", (int)subprotocol.len,
+		subprotocol.data, subprotocol.len ? "\r\n" : "");
 	ssize_t sent = send(client->fd, request, (size_t)len, MSG_NOSIGNAL);
 	if (sent == len) {
 		client->state = CLIENT_OPENING;
@@ -203,11 +212,13 @@ int client_open(struct generator *generator, struct client *client, uint64_t int
 	return 0;
 }
 
-static bool is_accepted(const char *head, size_t len)
+/* Whether a line of the head ends with that value, which is of no other line. */
+static bool has_value(const char *head, size_t len, struct slice value)
 {
-	static const char accept[] = OPENING_ACCEPT "\r\n";
-	const char *value = memmem(head, len, accept, sizeof(accept) - 1);
-	return value && (value[-1] == ' ' || value[-1] == ':');
+	char end[64];
+	int end_len = snprintf(end, sizeof(end), "%.*s\r\n", (int)value.len, value.data);
+	const char *found = memmem(head, len, end, (size_t)end_len);
+	return found && (found[-1] == ' ' || found[-1] == ':');
 }
 
 /* Returns the status of an HTTP answer; 0 for a 101 that does not fit the key, or no HTTP. */
@@ -218,7 +229,14 @@ static int status_of(const char *head, size_t len)
 		return 0;
 	}
 	int status = atoi(head + sizeof(version) - 1);
-	return status == HTTP_SWITCHING && !is_accepted(head, len) ? 0 : status;
+	return status == HTTP_SWITCHING && !has_value(head, len, SLICE(OPENING_ACCEPT)) ? 0
+											: status;
+}
+
+/* Who says constant bytes has nothing to add to the opening. */
+static bool enters(const struct generator *generator)
+{
+	return generator->scenario->subprotocol && !generator->options->is_blind;
 }
 
 /* Returns the bytes of the head, 0 while it is not complete. */
@@ -239,6 +257,20 @@ static size_t take_head(
 		client_fail(generator, client, false);
 		return 0;
 	}
+	client->state = CLIENT_ENTERING;
+	if (!enters(generator)) {
+		client_enter(generator, client);
+	} else if (!has_value((const char *)data, head_len,
+			   subprotocol_name(generator->scenario->subprotocol))) {
+		note_error(generator, -EPROTONOSUPPORT);
+		client_fail(generator, client, false);
+		return 0;
+	}
+	return head_len;
+}
+
+void client_enter(struct generator *generator, struct client *client)
+{
 	client->state = CLIENT_OPEN;
 	generator->opening_count--;
 	count_add(&generator->counts.opened, 1);
@@ -248,7 +280,6 @@ static size_t take_head(
 	if (generator->scenario->opened) {
 		generator->scenario->opened(generator, client, now_ns);
 	}
-	return head_len;
 }
 
 /* --- control frames ------------------------------------------------------------------------------
@@ -316,7 +347,7 @@ static size_t take(struct generator *generator, struct client *client, const uin
 			return 0;
 		}
 	}
-	if (used < len && client->state >= CLIENT_OPEN && generator->scenario->take) {
+	if (used < len && client->state >= CLIENT_ENTERING && generator->scenario->take) {
 		used += generator->scenario->take(
 			generator, client, data + used, len - used, now_ns);
 	}
@@ -328,7 +359,7 @@ static void keep_rest(
 	struct generator *generator, struct client *client, const uint8_t *data, size_t len)
 {
 	uint64_t wanted = HEAD_MAX;
-	if (client->state >= CLIENT_OPEN && len >= FRAME_HEADER_UNMASKED_MAX) {
+	if (client->state >= CLIENT_ENTERING && len >= FRAME_HEADER_UNMASKED_MAX) {
 		wanted = frame_header_len_at(data) + frame_payload_len_at(data);
 		if (wanted > OPTIONS_PAYLOAD_MAX + HEAD_MAX) {
 			client_fail(generator, client, true);

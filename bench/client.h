@@ -14,6 +14,7 @@ enum client_state {
 	CLIENT_IDLE,       /* no socket */
 	CLIENT_CONNECTING, /* the request could not be sent yet */
 	CLIENT_OPENING,    /* waits for the 101 */
+	CLIENT_ENTERING,   /* has it, and waits for what its scenario needs beside */
 	CLIENT_OPEN,
 	CLIENT_CLOSING, /* a Close was sent; waits for the server's and the end of file */
 };
@@ -40,6 +41,9 @@ struct client {
 
 /* Begins to connect. Errors: -errno. */
 int client_open(struct generator *generator, struct client *client, uint64_t intended_ns);
+
+/* The scenario has what it needs: a connection that was entering is open. */
+void client_enter(struct generator *generator, struct client *client);
 
 /* What epoll has said. */
 void client_on_events(struct generator *generator, struct client *client, uint32_t events);

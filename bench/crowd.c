@@ -5,20 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../proto/frame.h"
-#include "../proto/suffix.h"
 #include "../server/base/clock.h"
+#include "circles.h"
 #include "client.h"
 #include "generator.h"
-#include "text_mark.h"
-
-static const char suffix_start[] = SUFFIX_MARK "u";
 
 enum {
-	SUFFIX_START_LEN = sizeof(suffix_start) - 1,
-	SUFFIX_LEN = SUFFIX_START_LEN + OPTIONS_USER_LEN - 1,
 	RINGS_MAX = 1 << 22, /* texts under way in all that are followed to their last receiver */
 };
+
+static struct crowd *crowd_of(const struct generator *generator)
+{
+	return generator->state;
+}
 
 static struct crowd_shared *shared_of(const struct generator *generator)
 {
@@ -78,23 +77,18 @@ void crowd_unshare(const struct options *options, void *shared)
 /* --- life ----------------------------------------------------------------------------------------
  */
 
-static int make_text(struct generator *generator, struct crowd *crowd)
+/* Of all this generator's connections: one for each sender that they hear. */
+static size_t sequence_count(const struct generator *generator)
 {
-	const uint32_t payload = generator->options->payload;
-	const size_t header = frame_header_len(payload);
-	crowd->text_len = (uint32_t)(header + 4 + payload);
-	crowd->answer_len =
-		(uint32_t)(frame_header_len(payload + SUFFIX_LEN) + payload + SUFFIX_LEN);
-	crowd->text = malloc(payload);
-	crowd->frame = malloc(crowd->text_len);
-	if (!crowd->text || !crowd->frame) {
-		return -ENOMEM;
-	}
-	for (uint32_t i = 0; i < payload; i++) {
-		crowd->text[i] = (uint8_t)('a' + i * 7 % 26);
-	}
-	frame_header_write(crowd->frame, FRAME_TEXT, payload, generator->mask);
-	return 0;
+	return (size_t)generator->client_count * circle_senders_max(generator->options);
+}
+
+/* That of the n-th sender of its circle. */
+static struct sequence *sequence_at(const struct generator *generator, const struct crowd *crowd,
+	const struct client *client, uint32_t n)
+{
+	return &crowd->sequences[client->index * (size_t)circle_senders_max(generator->options) +
+				 n];
 }
 
 int crowd_init(struct generator *generator, struct crowd *crowd)
@@ -105,31 +99,47 @@ int crowd_init(struct generator *generator, struct crowd *crowd)
 		crowd->own_count++;
 	}
 	if (!options->is_blind) {
-		crowd->sequences = calloc((size_t)(generator->client_count + 1) * options->senders,
-			sizeof(crowd->sequences[0]));
+		crowd->sequences =
+			calloc(sequence_count(generator) + 1, sizeof(crowd->sequences[0]));
 		if (!crowd->sequences) {
 			return -ENOMEM;
 		}
 	}
-	return make_text(generator, crowd);
+	return speech_init(&crowd->speech, options, generator->mask);
+}
+
+int crowd_prepare(struct generator *generator)
+{
+	struct crowd *crowd = calloc(1, sizeof(*crowd));
+	if (!crowd) {
+		return -ENOMEM;
+	}
+	generator->state = crowd;
+	return crowd_init(generator, crowd);
 }
 
 void crowd_finish(struct generator *generator, struct crowd *crowd)
 {
-	const size_t count = (size_t)generator->client_count * generator->options->senders;
-	for (size_t i = 0; i < count && crowd->sequences; i++) {
+	for (size_t i = 0; crowd->sequences && i < sequence_count(generator); i++) {
 		sequence_restart(&crowd->sequences[i], 0, false);
 	}
 	free(crowd->sequences);
-	free(crowd->text);
-	free(crowd->frame);
+	speech_finish(&crowd->speech);
+}
+
+void crowd_dispose(struct generator *generator)
+{
+	crowd_finish(generator, crowd_of(generator));
+	free(generator->state);
+	generator->state = NULL;
 }
 
 /* --- saying --------------------------------------------------------------------------------------
  */
 
-void crowd_begin(struct generator *generator, struct crowd *crowd)
+void crowd_begin(struct generator *generator)
 {
+	struct crowd *crowd = crowd_of(generator);
 	const struct options *options = generator->options;
 	const double share = (double)crowd->own_count / options->senders;
 	crowd->allowed =
@@ -149,22 +159,19 @@ static void say(struct generator *generator, struct crowd *crowd, struct client 
 	struct crowd_shared *shared = shared_of(generator);
 	struct crowd_sender *sender = &shared->senders[client->number];
 	const uint32_t number = atomic_load_explicit(&sender->sent, memory_order_relaxed);
-	uint8_t *payload = crowd->frame + crowd->text_len - options->payload;
-	text_mark_write(crowd->text, (struct text_mark){
+	speech_write(&crowd->speech, (struct text_mark){
 					     .sender = client->number,
 					     .number = number,
 					     .intended_ns = intended_ns,
 				     });
-	memcpy(payload, crowd->text, options->payload);
-	frame_mask(payload, options->payload, generator->mask, 0);
 	if (sender->missing) {
 		atomic_store_explicit(&sender->missing[number & shared->ring_mask],
-			options_connections(options) - 1 - atomic_load(&shared->cut_count),
+			circle_hearers(options) - atomic_load(&shared->cut_count),
 			memory_order_relaxed);
 	}
 	atomic_store(&sender->sent, number + 1);
 	count_add(&generator->counts.sent, 1);
-	client_send(generator, client, crowd->frame, crowd->text_len);
+	client_send(generator, client, crowd->speech.frame, crowd->speech.frame_len);
 }
 
 /* How many more texts this sender may have under way. */
@@ -179,8 +186,7 @@ static uint32_t may_send(
 	if (options->is_blind) {
 		/* Whose deliveries they were is not known: all senders are taken to advance alike.
 		 */
-		uint64_t texts =
-			atomic_load(&shared->delivered) / (options_connections(options) - 1);
+		uint64_t texts = atomic_load(&shared->delivered) / circle_hearers(options);
 		completed = (uint32_t)((texts + options->senders - 1 - client->number) /
 				       options->senders);
 	}
@@ -230,8 +236,9 @@ static void fall_silent(struct generator *generator, struct crowd *crowd)
 	}
 }
 
-uint64_t crowd_turn(struct generator *generator, struct crowd *crowd, uint64_t now_ns)
+uint64_t crowd_turn(struct generator *generator, uint64_t now_ns)
 {
+	struct crowd *crowd = crowd_of(generator);
 	if (generator->phase != PHASE_RUN) {
 		fall_silent(generator, crowd);
 		return UINT64_MAX;
@@ -239,7 +246,7 @@ uint64_t crowd_turn(struct generator *generator, struct crowd *crowd, uint64_t n
 	if (crowd->issued == crowd->allowed || crowd->own_count == 0) {
 		if (generator->options->count > 0) {
 			fall_silent(generator, crowd);
-			if (crowd_is_settled(generator, crowd)) {
+			if (crowd_is_settled(generator)) {
 				atomic_store(&generator->is_settled, true);
 			}
 		}
@@ -256,13 +263,16 @@ uint64_t crowd_turn(struct generator *generator, struct crowd *crowd, uint64_t n
 /* --- hearing -------------------------------------------------------------------------------------
  */
 
-void crowd_join(struct generator *generator, struct crowd *crowd, const struct client *client)
+void crowd_join(struct generator *generator, const struct client *client)
 {
+	struct crowd *crowd = crowd_of(generator);
 	struct crowd_shared *shared = shared_of(generator);
-	const uint32_t senders = generator->options->senders;
-	for (uint32_t i = 0; i < senders && crowd->sequences; i++) {
-		sequence_restart(&crowd->sequences[client->index * (size_t)senders + i],
-			atomic_load(&shared->senders[i].sent), true);
+	const struct options *options = generator->options;
+	uint32_t sender = circle_of(options, client->number);
+	for (uint32_t n = 0; crowd->sequences && sender < options->senders; n++) {
+		sequence_restart(sequence_at(generator, crowd, client, n),
+			atomic_load(&shared->senders[sender].sent), true);
+		sender += options->circles;
 	}
 }
 
@@ -304,64 +314,21 @@ static void complete(struct generator *generator, const struct text_mark *mark, 
 	}
 }
 
-/* Whether one of the bench's users has said it: those of others have other names. */
-static bool is_of_bench(const uint8_t *text, uint64_t len)
+void crowd_hear(struct generator *generator, struct client *client, const struct text_mark *mark,
+	uint64_t now_ns)
 {
-	if (len < SUFFIX_LEN ||
-		memcmp(text + len - SUFFIX_LEN, suffix_start, SUFFIX_START_LEN) != 0) {
-		return false;
-	}
-	for (uint64_t i = len - (OPTIONS_USER_LEN - 1); i < len; i++) {
-		if (text[i] < '0' || text[i] > '9') {
-			return false;
-		}
-	}
-	return true;
-}
-
-/* Behind the text stands who said it; servers that add nothing are accepted as well. */
-static bool is_intact(const struct generator *generator, const struct crowd *crowd,
-	const uint8_t *text, uint64_t len, uint32_t sender)
-{
-	const uint32_t payload = generator->options->payload;
-	char suffix[SUFFIX_LEN + 1];
-	if (memcmp(text + TEXT_MARK_LEN, crowd->text + TEXT_MARK_LEN, payload - TEXT_MARK_LEN) !=
-		0) {
-		return false;
-	}
-	if (len == payload) {
-		return true;
-	}
-	uint32_t user = generator->options->first_user + sender;
-	memcpy(suffix, suffix_start, SUFFIX_START_LEN);
-	for (int i = SUFFIX_LEN - 1; i >= SUFFIX_START_LEN; i--) {
-		suffix[i] = (char)('0' + user % 10);
-		user /= 10;
-	}
-	return len == payload + SUFFIX_LEN && memcmp(text + payload, suffix, SUFFIX_LEN) == 0;
-}
-
-void crowd_take_text(struct generator *generator, struct crowd *crowd, struct client *client,
-	const uint8_t *text, uint64_t len, uint64_t now_ns)
-{
+	struct crowd *crowd = crowd_of(generator);
 	struct counts *counts = &generator->counts;
 	const struct options *options = generator->options;
-	struct text_mark mark;
-	if (options->is_among_others && !is_of_bench(text, len)) {
-		count_add(&counts->of_others, 1);
-		return;
-	}
-	if (len < options->payload || !text_mark_read(text, &mark) ||
-		mark.sender >= options->senders || mark.sender == client->number ||
-		!is_intact(generator, crowd, text, len, mark.sender)) {
-		count_add(&counts->corrupt, 1);
+	if (!circle_hears(options, client->number, mark->sender)) {
+		count_add(&counts->misdelivered, 1);
 		return;
 	}
 	struct sequence *sequence =
-		&crowd->sequences[client->index * (size_t)options->senders + mark.sender];
+		sequence_at(generator, crowd, client, mark->sender / options->circles);
 	uint32_t sent = atomic_load_explicit(
-		&shared_of(generator)->senders[mark.sender].sent, memory_order_acquire);
-	switch (sequence_take(sequence, mark.number, sent)) {
+		&shared_of(generator)->senders[mark->sender].sent, memory_order_acquire);
+	switch (sequence_take(sequence, mark->number, sent)) {
 	case SEQUENCE_NEXT:
 	case SEQUENCE_AHEAD:
 		break;
@@ -376,26 +343,24 @@ void crowd_take_text(struct generator *generator, struct crowd *crowd, struct cl
 		return;
 	}
 	count_add(&counts->answered, 1);
-	generator_record(generator, mark.intended_ns, now_ns, 1);
-	if (shared_of(generator)->senders[mark.sender].missing &&
-		is_last_receiver(generator, &mark)) {
-		complete(generator, &mark, now_ns);
+	generator_record(generator, mark->intended_ns, now_ns, 1);
+	if (shared_of(generator)->senders[mark->sender].missing &&
+		is_last_receiver(generator, mark)) {
+		complete(generator, mark, now_ns);
 	}
 }
 
-size_t crowd_take_blind(
-	struct generator *generator, struct crowd *crowd, size_t len, uint64_t now_ns)
+size_t crowd_take_blind(struct generator *generator, size_t len, uint64_t now_ns)
 {
-	const size_t count = len / crowd->answer_len;
-	struct text_mark mark;
+	struct crowd *crowd = crowd_of(generator);
+	const size_t count = len / crowd->speech.answer_len;
 	count_add(&generator->counts.answered, count);
 	count_add(&shared_of(generator)->delivered, count);
 	/* With one under way, it is the one said last. */
-	if (generator->options->senders == 1 && generator->options->depth == 1 && count > 0 &&
-		text_mark_read(crowd->text, &mark)) {
-		generator_record(generator, mark.intended_ns, now_ns, count);
+	if (generator->options->senders == 1 && generator->options->depth == 1 && count > 0) {
+		generator_record(generator, speech_last(&crowd->speech).intended_ns, now_ns, count);
 	}
-	return count * crowd->answer_len;
+	return count * crowd->speech.answer_len;
 }
 
 /* --- the end -------------------------------------------------------------------------------------
@@ -405,14 +370,15 @@ static uint64_t missing_at(
 	const struct generator *generator, const struct crowd *crowd, const struct client *client)
 {
 	const struct crowd_shared *shared = shared_of(generator);
-	const uint32_t senders = generator->options->senders;
+	const struct options *options = generator->options;
+	uint32_t sender = circle_of(options, client->number);
 	uint64_t missing = 0;
-	for (uint32_t i = 0; i < senders; i++) {
-		if (i != client->number) {
-			missing += sequence_missing(
-				&crowd->sequences[client->index * (size_t)senders + i],
-				atomic_load(&shared->senders[i].sent));
+	for (uint32_t n = 0; sender < options->senders; n++) {
+		if (circle_hears(options, client->number, sender)) {
+			missing += sequence_missing(sequence_at(generator, crowd, client, n),
+				atomic_load(&shared->senders[sender].sent));
 		}
+		sender += options->circles;
 	}
 	return missing;
 }
@@ -427,15 +393,16 @@ static uint64_t said_in_all(const struct generator *generator)
 	return said;
 }
 
-bool crowd_is_settled(struct generator *generator, struct crowd *crowd)
+bool crowd_is_settled(struct generator *generator)
 {
+	struct crowd *crowd = crowd_of(generator);
 	const struct crowd_shared *shared = shared_of(generator);
 	if (atomic_load(&shared->silent_count) < generator->options->threads) {
 		return false;
 	}
 	if (generator->options->is_blind) {
 		return atomic_load(&shared->delivered) >=
-		       said_in_all(generator) * (options_connections(generator->options) - 1);
+		       said_in_all(generator) * circle_hearers(generator->options);
 	}
 	while (crowd->settled_cursor < generator->client_count) {
 		const struct client *client = &generator->clients[crowd->settled_cursor];
@@ -447,13 +414,13 @@ bool crowd_is_settled(struct generator *generator, struct crowd *crowd)
 	return true;
 }
 
-void crowd_account(struct generator *generator, struct crowd *crowd)
+void crowd_account(struct generator *generator)
 {
+	struct crowd *crowd = crowd_of(generator);
 	struct counts *counts = &generator->counts;
 	if (generator->options->is_blind) {
 		const struct crowd_shared *shared = shared_of(generator);
-		uint64_t wanted =
-			said_in_all(generator) * (options_connections(generator->options) - 1);
+		uint64_t wanted = said_in_all(generator) * circle_hearers(generator->options);
 		uint64_t got = atomic_load(&shared->delivered);
 		if (generator->id == 0) {
 			count_add(&counts->lost, wanted > got ? wanted - got : 0);

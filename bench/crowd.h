@@ -1,6 +1,6 @@
-/* Texts that some say and everybody else must get: what `fanout` and `chat` have in common. Knows
- * of each sender how much it has sent, and of each connection which of each sender's texts have
- * come. */
+/* Texts that some say and the others of their circle must get: what `fanout`, `chat`, `rooms` and
+ * `direct` have in common. Knows of each sender how much it has sent, and of each connection which
+ * of the texts that it is to hear have come. */
 #ifndef TIDEGATE_BENCH_CROWD_H
 #define TIDEGATE_BENCH_CROWD_H
 
@@ -12,6 +12,7 @@
 #include "client.h"
 #include "schedule.h"
 #include "sequence.h"
+#include "speech.h"
 
 struct options;
 
@@ -37,12 +38,9 @@ struct crowd_shared {
  * Owner:  a generator, inside its state.
  * Freed:  by crowd_finish. */
 struct crowd {
-	uint32_t text_len;          /* bytes of a text on the wire, as sent */
-	uint32_t answer_len;        /* and as delivered, with its suffix */
-	uint8_t *text;              /* a template, not masked */
-	uint8_t *frame;             /* the one being sent */
+	struct speech speech;
 	uint32_t own_count;         /* senders of this generator: its first clients */
-	struct sequence *sequences; /* by client, then by sender */
+	struct sequence *sequences; /* by client, then by sender of its circle */
 	struct schedule schedule;
 	uint64_t issued;
 	uint64_t allowed;
@@ -57,30 +55,35 @@ void crowd_unshare(const struct options *options, void *shared);
 int crowd_init(struct generator *generator, struct crowd *crowd);
 void crowd_finish(struct generator *generator, struct crowd *crowd);
 
-void crowd_begin(struct generator *generator, struct crowd *crowd);
+/* Of a scenario whose generators have a crowd and nothing else. */
+int crowd_prepare(struct generator *generator);
+void crowd_dispose(struct generator *generator);
+
+/* --- of the crowd with which generator->state begins --- */
+
+void crowd_begin(struct generator *generator);
 
 /* Says what is due; returns when more is. */
-uint64_t crowd_turn(struct generator *generator, struct crowd *crowd, uint64_t now_ns);
+uint64_t crowd_turn(struct generator *generator, uint64_t now_ns);
 
 /* A connection has come that will get what is said from now on. */
-void crowd_join(struct generator *generator, struct crowd *crowd, const struct client *client);
+void crowd_join(struct generator *generator, const struct client *client);
 
 /* A connection was cut, or could not be opened: of what is said from now on nobody waits for it.
  * What is under way has no last receiver any more. */
 void crowd_leave(struct generator *generator);
 
-/* A text frame's payload has come. */
-void crowd_take_text(struct generator *generator, struct crowd *crowd, struct client *client,
-	const uint8_t *text, uint64_t len, uint64_t now_ns);
+/* An intact text with that mark has come. */
+void crowd_hear(struct generator *generator, struct client *client, const struct text_mark *mark,
+	uint64_t now_ns);
 
 /* Bytes of a server that says constant ones. Returns how many were used. */
-size_t crowd_take_blind(
-	struct generator *generator, struct crowd *crowd, size_t len, uint64_t now_ns);
+size_t crowd_take_blind(struct generator *generator, size_t len, uint64_t now_ns);
 
-/* Whether all that was said has reached all of this generator's connections. */
-bool crowd_is_settled(struct generator *generator, struct crowd *crowd);
+/* Whether all that was said has reached all of this generator's connections that it is for. */
+bool crowd_is_settled(struct generator *generator);
 
 /* Counts what has not. */
-void crowd_account(struct generator *generator, struct crowd *crowd);
+void crowd_account(struct generator *generator);
 
 #endif

@@ -26,6 +26,7 @@ enum {
 	BUFFER = 1 << 20, /* bytes of one recv, and the most of one send */
 	EVENTS = 1024,
 	BACKLOG = 65535,
+	USER_DIGITS = 6,
 };
 
 enum mode {
@@ -38,7 +39,15 @@ struct remote {
 	uint32_t partial; /* bytes of a request whose rest has not come */
 	uint32_t own;     /* requests of this turn, for collected fan-out */
 	uint64_t owed;    /* bytes that the socket did not take yet */
+	uint32_t room;    /* and one; 0: in none */
 	bool is_open;     /* has had its 101 */
+};
+
+/* Those that get what one of them asks. Owner: the table, by number. */
+struct room {
+	uint32_t member_count;
+	uint32_t requests; /* of this turn */
+	int *members;      /* descriptors */
 };
 
 static enum mode mode = MODE_ECHO;
@@ -46,12 +55,17 @@ static uint32_t request_bytes = 12;
 static uint32_t answer_bytes = 8;
 static bool gathers = true;
 static bool collects;
+static uint32_t room_count;  /* 0: all are in one */
+static uint32_t member_most; /* of one room */
 static const char *listen_at = "127.0.0.1:8000";
 
 static uint8_t received[BUFFER];
 static uint8_t answers[BUFFER];
 static struct remote *remotes; /* by descriptor */
 static int remotes_end;        /* the highest descriptor so far, and one */
+static struct room *rooms;
+static struct room **asked; /* rooms with requests of this turn */
+static uint32_t asked_count;
 
 static const char opening_answer[] = "HTTP/1.1 101 Switching Protocols\r\n"
 				     "Upgrade: websocket\r\n"
@@ -109,6 +123,86 @@ static void fan_out_collected(uint32_t requests)
 	}
 }
 
+/* --- rooms ---------------------------------------------------------------------------------------
+ */
+
+/* As tidegate-bench deals its connections to circles. Its users are called u and six digits, which
+ * stand at the same place in each opening; nobody else is in a room. */
+static void enter_room(int fd, const uint8_t *opening, size_t len)
+{
+	static const char before[] = "GET /?user=u";
+	const size_t at = sizeof(before) - 1;
+	uint32_t number = 0;
+	if (room_count == 0 || len < at + USER_DIGITS || memcmp(opening, before, at) != 0) {
+		return;
+	}
+	for (size_t i = at; i < at + USER_DIGITS; i++) {
+		number = number * 10 + (opening[i] - '0');
+	}
+	struct room *room = &rooms[number % room_count];
+	if (number < (uint64_t)room_count * member_most && room->member_count < member_most) {
+		room->members[room->member_count++] = fd;
+		remotes[fd].room = number % room_count + 1;
+	}
+}
+
+/* The last member takes the place of one that goes. */
+static void leave_room(int fd)
+{
+	if (remotes[fd].room == 0) {
+		return;
+	}
+	struct room *room = &rooms[remotes[fd].room - 1];
+	for (uint32_t i = 0; i < room->member_count; i++) {
+		if (room->members[i] == fd) {
+			room->members[i] = room->members[--room->member_count];
+		}
+	}
+}
+
+static void ask_room(const struct remote *remote, uint32_t requests)
+{
+	struct room *room = &rooms[remote->room - 1];
+	if (room->requests == 0) {
+		asked[asked_count++] = room;
+	}
+	room->requests += requests;
+}
+
+/* One send for each member: what all others in its room have asked in this turn. */
+static void hand_out_to_rooms(void)
+{
+	for (uint32_t i = 0; i < asked_count; i++) {
+		struct room *room = asked[i];
+		for (uint32_t n = 0; n < room->member_count; n++) {
+			const int fd = room->members[n];
+			if (room->requests > remotes[fd].own) {
+				say(fd, (uint64_t)(room->requests - remotes[fd].own) *
+						answer_bytes);
+			}
+			remotes[fd].own = 0;
+		}
+		room->requests = 0;
+	}
+	asked_count = 0;
+}
+
+static void make_rooms(void)
+{
+	if (room_count == 0) {
+		return;
+	}
+	rooms = calloc(room_count, sizeof(rooms[0]));
+	asked = calloc(room_count, sizeof(asked[0]));
+	int *members = calloc((size_t)room_count * member_most, sizeof(members[0]));
+	if (!rooms || !asked || !members) {
+		die("memory for rooms");
+	}
+	for (uint32_t i = 0; i < room_count; i++) {
+		rooms[i].members = members + (size_t)i * member_most;
+	}
+}
+
 /* --- receiving -----------------------------------------------------------------------------------
  */
 
@@ -117,6 +211,7 @@ static uint32_t on_bytes(int fd, size_t len)
 	struct remote *remote = &remotes[fd];
 	if (!remote->is_open) {
 		remote->is_open = true;
+		enter_room(fd, received, len);
 		send(fd, opening_answer, sizeof(opening_answer) - 1, MSG_NOSIGNAL);
 		return 0;
 	}
@@ -125,6 +220,13 @@ static uint32_t on_bytes(int fd, size_t len)
 	remote->partial = (uint32_t)(bytes % request_bytes);
 	if (requests == 0) {
 		return 0;
+	}
+	if (mode == MODE_FANOUT && room_count > 0) {
+		if (remote->room > 0) {
+			remote->own += requests;
+			ask_room(remote, requests);
+		}
+		return requests;
 	}
 	if (mode == MODE_FANOUT) {
 		remote->own += requests;
@@ -150,6 +252,7 @@ static uint32_t on_readable(int fd)
 	do {
 		len = recv(fd, received, BUFFER, 0);
 		if (len == 0 || (len < 0 && errno != EAGAIN)) {
+			leave_room(fd);
 			memset(&remotes[fd], 0, sizeof(remotes[fd]));
 			close(fd);
 			return requests;
@@ -202,7 +305,8 @@ static void serve(int listener)
 				requests += on_readable(fd);
 			}
 		}
-		if (collects && requests > 0) {
+		hand_out_to_rooms();
+		if (collects && room_count == 0 && requests > 0) {
 			fan_out_collected(requests);
 		}
 	}
@@ -257,6 +361,8 @@ enum {
 	KEY_ANSWER,
 	KEY_NO_GATHER,
 	KEY_COLLECT,
+	KEY_ROOMS,
+	KEY_MEMBERS,
 };
 
 static const struct argp_option options[] = {
@@ -269,6 +375,11 @@ static const struct argp_option options[] = {
 	{"answer-bytes", KEY_ANSWER, "N", 0, "size of one answer on the wire (default 8)", 0},
 	{"no-gather", KEY_NO_GATHER, NULL, 0, "one send for each request, not for each recv", 0},
 	{"collect", KEY_COLLECT, NULL, 0, "of a fan-out: one send for each receiver and turn", 0},
+	{"rooms", KEY_ROOMS, "N", 0,
+		"with --collect and --members: users are dealt to so many rooms as tidegate-bench does "
+		"(direct: half of the users), and a request is for its room",
+		0},
+	{"members", KEY_MEMBERS, "N", 0, "of each room (direct: 2)", 0},
 	{0},
 };
 
@@ -309,6 +420,19 @@ static error_t parse_key(int key, char *argument, struct argp_state *state)
 	case KEY_COLLECT:
 		collects = true;
 		return 0;
+	case KEY_ROOMS:
+		room_count = number(state, argument);
+		return 0;
+	case KEY_MEMBERS:
+		member_most = number(state, argument);
+		return 0;
+	case ARGP_KEY_END:
+		if ((room_count > 0) != (member_most > 0) ||
+			(room_count > 0 && (!collects || mode != MODE_FANOUT))) {
+			argp_error(state,
+				"rooms need --mode fanout, --collect, --rooms and --members");
+		}
+		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "\"%s\" is no option", argument);
 		return EINVAL;
@@ -326,6 +450,7 @@ int main(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	collects = collects && mode == MODE_FANOUT;
 	make_table();
+	make_rooms();
 	serve(open_listener());
 	return EXIT_SUCCESS;
 }

@@ -42,6 +42,7 @@ struct run {
 	_Atomic bool is_broken;         /* a connection was cut: no use going on */
 	_Atomic int connect_error; /* of the first opening that failed: -errno or an HTTP status */
 	_Atomic int close_code;    /* of the first Close that was not asked for */
+	_Atomic int refusal;       /* of the first request: enum packet_result */
 };
 
 /* Written by one generator, read by main at any time. */
@@ -55,10 +56,12 @@ struct counts {
 	_Atomic uint64_t duplicated;
 	_Atomic uint64_t reordered;
 	_Atomic uint64_t corrupt;
-	_Atomic uint64_t cut;       /* connections that ended without being asked to */
-	_Atomic uint64_t failed;    /* connections that could not be opened */
-	_Atomic uint64_t unsent;    /* requests that the server was too slow to take */
-	_Atomic uint64_t of_others; /* texts and packets that others have said */
+	_Atomic uint64_t misdelivered; /* texts that are for somebody else */
+	_Atomic uint64_t refused;      /* by packet 111 */
+	_Atomic uint64_t cut;          /* connections that ended without being asked to */
+	_Atomic uint64_t failed;       /* connections that could not be opened */
+	_Atomic uint64_t unsent;       /* requests that the server was too slow to take */
+	_Atomic uint64_t of_others;    /* texts and packets that others have said */
 };
 
 /* Owner:  its thread while it runs, main before and after.

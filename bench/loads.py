@@ -1,6 +1,10 @@
 """The loads that gateways and peers are compared by."""
 
 SUFFIX = len(" -- FROM u000000")
+PACKET = 2 + 4                             # in front of a packet's payload
+AUDIENCE = 1 + len("#r000000")             # with its length
+SAY = PACKET + 4 + 1 + AUDIENCE            # in front of a text in packet 110: id, flags, audience
+MESSAGE = PACKET + 1 + 8 + 1 + len("u000000") + AUDIENCE  # in 112: flags, ms, from, audience
 IDLE_USERS = 18000  # what a hard limit of 20,000 open files has room for, on both sides
 
 
@@ -12,7 +16,7 @@ class Row:
     """One load. `measures` maps a figure's name to (target, whether more is better)."""
 
     def __init__(self, name, title, bench, measures, *, gateway=(), floor=None, seconds=True, workers=1,
-                 has_admin=False):
+                 has_admin=False, beside=None):
         self.name = name
         self.title = title
         self.bench = bench        # the generator's arguments
@@ -22,6 +26,8 @@ class Row:
         self.seconds = seconds    # whether --seconds applies
         self.has_admin = has_admin  # whether the gateway's admin port is open
         self.workers = workers    # of the gateway; several share both cores with the generator
+        self.beside = beside or {}  # {name: the generator's arguments} of other loads, which the same gateway
+                                    # is measured by instead of peers
 
 
 def echo_row(name, title, connections, depth, payload, target, kind):
@@ -40,6 +46,23 @@ def fanout_row(name, title, receivers, senders, depth, target, collect=False):
     return Row(name, title, bench, {"per_cpu_s": (target, True)}, floor=floor + (["--collect"] if collect else []))
 
 
+def talk_sizes(payload):
+    return ["--request-bytes", str(frame_len(SAY + payload, True)), "--answer-bytes", str(frame_len(MESSAGE + payload))]
+
+
+def talk_floor(rooms, members):
+    return ["--mode", "fanout", "--collect", "--rooms", str(rooms), "--members", str(members), *talk_sizes(32)]
+
+
+def rooms_words(connections, rooms, members, senders, depth):
+    return ["rooms", "--closed", "-c", str(connections), "--rooms", str(rooms), "--members", str(members),
+            "--senders", str(senders), "-d", str(depth)]
+
+
+def direct_words(connections, senders, depth):
+    return ["direct", "--closed", "-c", str(connections), "--senders", str(senders), "-d", str(depth)]
+
+
 def workers_row(row, name, title, target):
     """The same load on two workers, by that on one."""
     return Row(name, f"2 workers, {title}", row.bench, {"per_cpu_s": (target, True), "rate": (None, True)},
@@ -56,6 +79,13 @@ ROWS = [
     fanout_row("fanout-1000", "fanout to 1,000, one in flight", 1000, 1, 1, 0.97),
     fanout_row("fanout-5000", "fanout to 5,000, one in flight", 5000, 1, 1, 0.97),
     fanout_row("fanout-8x8", "fanout to 1,000, 8 x 8 in flight", 1000, 8, 8, 0.95, collect=True),
+    Row("rooms", "1,000 rooms of 18, 8 x 8 in flight", rooms_words(IDLE_USERS, IDLE_USERS // 18, 18, 8, 8),
+        {"per_cpu_s": (0.95, True)}, floor=talk_floor(IDLE_USERS // 18, 18)),
+    Row("direct", "direct among 1,000, 500 x 1 in flight", direct_words(1000, 500, 1),
+        {"per_cpu_s": (0.95, True)}, floor=talk_floor(500, 2)),
+    # What one text to a room costs, by three that are direct: as many are under way in both.
+    Row("rooms-4", f"a room of 4 among {IDLE_USERS:,}", rooms_words(IDLE_USERS, 1, 4, 1, 1),
+        {"cost": (1.1, False), "per_cpu_s": (None, True)}, beside={"direct": direct_words(IDLE_USERS, 3, 1)}),
     Row("login", f"logins up to {IDLE_USERS:,}", ["login", "-c", str(IDLE_USERS)], {"per_cpu_s": (0.85, True), "rate": (None, True)},
         floor=["--mode", "login"], seconds=False),
     Row("latency", "10,000 msg/s on 1,000, packets", ["echo", "--packet", "-c", "1000", "-r", "10000"],
@@ -78,4 +108,5 @@ FIGURES = {
     "p99": "p99 us",
     "p50": "p50 us",
     "rss": "bytes each",
+    "cost": "ns CPU",
 }

@@ -20,6 +20,8 @@ struct snapshot {
 	uint64_t duplicated;
 	uint64_t reordered;
 	uint64_t corrupt;
+	uint64_t misdelivered;
+	uint64_t refused;
 	uint64_t cut;
 	uint64_t failed;
 	uint64_t unsent;
@@ -50,6 +52,7 @@ struct measurement {
 	bool is_unreachable;
 	int connect_error;
 	int close_code; /* of the first connection that was cut; 0: none, or no Close */
+	int refusal;    /* of the first request that was: enum packet_result; 0: none */
 	struct histogram latency;
 	struct histogram lag;
 	struct histogram openings;
@@ -63,7 +66,8 @@ static inline bool measurement_is_good(const struct measurement *measurement)
 {
 	const struct snapshot *last = &measurement->last;
 	return !measurement->is_unreachable && last->lost + last->duplicated + last->reordered +
-							       last->corrupt + last->cut +
+							       last->corrupt + last->misdelivered +
+							       last->refused + last->cut +
 							       last->failed + last->unsent ==
 						       0;
 }

@@ -11,9 +11,10 @@
 #include "../proto/quantity.h"
 #include "build_config.h"
 #include "scenario.h"
+#include "text_mark.h"
 
 const struct scenario *const scenarios[] = {&scenario_login, &scenario_heartbeat, &scenario_echo,
-	&scenario_fanout, &scenario_chat, &scenario_churn, NULL};
+	&scenario_fanout, &scenario_chat, &scenario_rooms, &scenario_direct, &scenario_churn, NULL};
 
 enum group {
 	GROUP_LOAD = 1,
@@ -26,6 +27,8 @@ enum group {
 enum {
 	KEY_CLOSED = 256,
 	KEY_SENDERS,
+	KEY_ROOMS,
+	KEY_MEMBERS,
 	KEY_EVERY,
 	KEY_CHURN,
 	KEY_PACKET,
@@ -47,11 +50,13 @@ enum {
 
 static const struct argp_option options_table[] = {
 	{.doc = "The load:", .group = GROUP_LOAD},
-	{"connections", 'c', "N", 0, "connections; of a fan-out: receivers (default 1000)",
+	{"connections", 'c', "N", 0,
+		"connections; of a fan-out: receivers (default 1000, or as many as --rooms and --members "
+		"need)",
 		GROUP_LOAD},
 	{"rate", 'r', "N", 0,
 		"requests a second in all, sent when they are due whatever the answers do (default "
-		"10000; fanout, churn 100; chat 10)",
+		"10000; rooms, direct 1000; fanout, churn 100; chat 10)",
 		GROUP_LOAD},
 	{"closed", KEY_CLOSED, NULL, 0,
 		"closed loop: the next request leaves when an answer comes; finds the most that goes "
@@ -61,7 +66,12 @@ static const struct argp_option options_table[] = {
 		GROUP_LOAD},
 	{"in-flight", 'd', NULL, OPTION_ALIAS, NULL, GROUP_LOAD},
 	{"senders", KEY_SENDERS, "N", 0,
-		"fanout: senders beside the receivers (default 1); chat: users who speak (default 100)",
+		"fanout: senders beside the receivers (default 1); chat: users who speak (default 100); "
+		"rooms, direct: likewise (default one in each room, half of the users)",
+		GROUP_LOAD},
+	{"rooms", KEY_ROOMS, "N", 0, "rooms: how many (default: of ten members each)", GROUP_LOAD},
+	{"members", KEY_MEMBERS, "N", 0,
+		"rooms: members of each; who is in none is idle (default: all are in one)",
 		GROUP_LOAD},
 	{"every", KEY_EVERY, "S", 0,
 		"seconds between two heartbeats of a connection (default 50; 0 in chat: none)",
@@ -125,11 +135,15 @@ static const char doc[] =
 	"  echo       requests and answers: a gateway with --packet or --ping, an echo server without\n"
 	"  fanout     texts of --senders to -c receivers\n"
 	"  chat       -c users: texts at --rate, heartbeats, logouts and logins at --churn\n"
+	"  rooms      texts of --senders to the other --members of their room, of --rooms, in "
+	"tidegate.v1\n"
+	"  direct     texts of --senders to one user each, in tidegate.v1\n"
 	"  churn      logins at --rate a second, each ended by a Close\n"
 	"\n"
 	"Examples:\n"
 	"  tidegate-bench echo --packet -c 1000 -r 10000 ws://127.0.0.1:8000/\n"
 	"  tidegate-bench echo --packet --closed -c 100 -d 16 ws://127.0.0.1:8000/\n"
+	"  tidegate-bench rooms --rooms 1000 --members 18 -r 5000 ws://127.0.0.1:8000/\n"
 	"  tidegate-bench login -c 18000 --server-pid 4711 ws://127.0.0.1:8000/\n"
 	"\n"
 	"Ctrl-C ends a run early; what was measured is still shown. Exit status: 0; 1 when something was "
@@ -197,7 +211,8 @@ static void take_scenario(struct argp_state *state, struct options *options, con
 			return;
 		}
 	}
-	argp_error(state, "\"%s\" is no scenario: login, heartbeat, echo, fanout, chat or churn",
+	argp_error(state,
+		"\"%s\" is no scenario: login, heartbeat, echo, fanout, chat, rooms, direct or churn",
 		name);
 }
 
@@ -239,6 +254,12 @@ static error_t parse_load(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_SENDERS:
 		options->senders = count(state, "senders", argument, 1, 100000);
+		return 0;
+	case KEY_ROOMS:
+		options->circles = count(state, "rooms", argument, 1, OPTIONS_USER_MAX);
+		return 0;
+	case KEY_MEMBERS:
+		options->circle_size = count(state, "members", argument, 2, OPTIONS_USER_MAX);
 		return 0;
 	case KEY_EVERY:
 		options->every_s = seconds(state, "every", argument, 86400);
@@ -316,6 +337,13 @@ static error_t parse_rest(int key, char *argument, struct argp_state *state)
 	}
 }
 
+static uint32_t default_connections(const struct options *options)
+{
+	const uint64_t seats = (uint64_t)options->circles * options->circle_size;
+	const bool are_known = options->scenario == &scenario_rooms && seats > 0;
+	return are_known && seats <= OPTIONS_USER_MAX ? (uint32_t)seats : 1000;
+}
+
 static uint32_t default_senders(const struct options *options)
 {
 	if (options->scenario != &scenario_chat) {
@@ -329,21 +357,27 @@ static double default_rate(const struct scenario *scenario)
 	if (scenario == &scenario_chat) {
 		return 10;
 	}
+	if (scenario->subprotocol) {
+		return 1000;
+	}
 	return scenario == &scenario_echo ? 10000 : 100;
 }
 
 static void complete(struct argp_state *state, struct options *options)
 {
 	const struct scenario *scenario = options->scenario;
-	const bool is_text = scenario == &scenario_fanout || scenario == &scenario_chat;
 	char error[ADDRESS_ERROR_MAX];
 	if (options->payload == 0) {
-		options->payload = is_text ? 32 : 6;
+		options->payload = scenario->says_texts ? TEXT_MARK_LEN : 6;
 	}
 	if (scenario == &scenario_heartbeat && options->kind == PAYLOAD_BINARY) {
 		options->kind = PAYLOAD_PACKET;
 	}
-	if (options->senders == 0) {
+	if (options->connections == 0) {
+		options->connections = default_connections(options);
+	}
+	/* Those that have rooms know how many speak there. */
+	if (options->senders == 0 && !scenario->subprotocol) {
 		options->senders = default_senders(options);
 	}
 	if (options->rate < 0) {
@@ -394,7 +428,6 @@ void options_parse(int argc, char **argv, struct options *ret_options)
 		.args_doc = "SCENARIO URL",
 		.doc = doc};
 	struct options options = {
-		.connections = 1000,
 		.depth = 1,
 		.every_s = 50,
 		.rate = unset,

@@ -19,7 +19,7 @@ enum payload_kind {
 enum {
 	PAYLOAD_MARK = 6, /* number and tag, in bytes */
 	OPTIONS_PAYLOAD_MAX = 16 << 20,
-	OPTIONS_USER_LEN = 7, /* u000001; all the same so that fan-outs have one size */
+	OPTIONS_NAME_LEN = 7, /* u000001, r000001; all the same so that fan-outs have one size */
 	OPTIONS_USER_MAX = 999999,
 	OPTIONS_SHARING_MIN = 1000, /* connections that share what a server touches for the first */
 };
@@ -31,9 +31,11 @@ struct options {
 	struct address address;
 	const char *url;
 	uint32_t connections; /* in all; of a fan-out: the receivers */
-	uint32_t senders; /* of a fan-out, beside the receivers; of chat: how many of them speak */
-	uint32_t depth;   /* requests under way on one connection (--closed) */
-	uint32_t payload; /* bytes of one message */
+	uint32_t senders;     /* of a fan-out, beside the receivers; else how many of them speak */
+	uint32_t circles;     /* who hears whom: see circles.h */
+	uint32_t circle_size; /* connections in one */
+	uint32_t depth;       /* requests under way on one connection (--closed) */
+	uint32_t payload;     /* bytes of one message */
 	enum payload_kind kind;
 	double rate;          /* requests a second in all; 0 with `is_closed` */
 	double every_s;       /* between two heartbeats of a connection; 0: none */

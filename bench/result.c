@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../proto/say_packets.h"
 #include "scenario.h"
 #include "text.h"
 
@@ -24,23 +25,27 @@ static double answers_of(const struct measurement *measurement)
 static void print_options(const struct options *options)
 {
 	struct text connections;
+	struct text rooms;
+	struct text senders;
 	struct text rate;
 	printf("%-12s %s connections", options->scenario->name,
 		text_count(&connections, options_connections(options)));
-	if (options->scenario == &scenario_fanout) {
-		printf(", %u of them senders", options->senders);
+	if (options->scenario == &scenario_rooms) {
+		printf(", %s room%s of %u", text_count(&rooms, options->circles),
+			options->circles == 1 ? "" : "s", options->circle_size);
+	}
+	if (options->scenario->says_texts) {
+		printf(", %s of them senders", text_count(&senders, options->senders));
 	}
 	if (options->is_closed) {
 		printf(", closed loop, %u in flight on each%s", options->depth,
-			options->scenario == &scenario_fanout ? " sender" : "");
+			options->scenario->says_texts ? " sender" : "");
 	} else if (!options->scenario->measures_opening) {
 		printf(", open loop, %s/s", text_count(&rate, options->rate));
 	}
 	if (!options->scenario->measures_opening && options->scenario != &scenario_churn) {
 		printf(", %u-byte %s", options->payload,
-			options->scenario == &scenario_fanout || options->scenario == &scenario_chat
-				? "texts"
-				: options_kind_name(options->kind));
+			options->scenario->says_texts ? "texts" : options_kind_name(options->kind));
 	}
 	printf("%s, to %s\n", options->is_blind ? ", blind" : "", options->url);
 }
@@ -82,15 +87,38 @@ static void print_server(const struct options *options, const struct measurement
 	putchar('\n');
 }
 
+/* PROTOCOL section 6. */
+static const char *refusal_text(int result)
+{
+	static const char *const texts[] = {
+		[PACKET_NOBODY_THERE] = "nobody there",
+		[PACKET_NOT_ALLOWED] = "not allowed or not valid",
+		[PACKET_BUSY] = "busy",
+		[PACKET_NOT_A_MEMBER] = "not a member",
+		[PACKET_BAD_NAME] = "bad name",
+		[PACKET_TOO_MANY_ROOMS] = "too many rooms",
+		[PACKET_UNREACHABLE] = "unreachable",
+		[PACKET_UNKNOWN] = "unknown",
+	};
+	const size_t count = sizeof(texts) / sizeof(texts[0]);
+	return result > 0 && (size_t)result < count ? texts[result]
+						    : "which this bench does not know";
+}
+
 static void print_faults(const struct measurement *measurement)
 {
 	const struct snapshot *last = &measurement->last;
-	printf("%-12s %llu lost, %llu duplicated, %llu reordered, %llu corrupt, %llu unsent; "
-	       "connections: %llu cut, %llu not opened\n",
+	printf("%-12s %llu lost, %llu duplicated, %llu reordered, %llu corrupt, %llu misdelivered, "
+	       "%llu refused, %llu unsent; connections: %llu cut, %llu not opened\n",
 		"faults", (unsigned long long)last->lost, (unsigned long long)last->duplicated,
 		(unsigned long long)last->reordered, (unsigned long long)last->corrupt,
+		(unsigned long long)last->misdelivered, (unsigned long long)last->refused,
 		(unsigned long long)last->unsent, (unsigned long long)last->cut,
 		(unsigned long long)last->failed);
+	if (measurement->refusal) {
+		printf("%-12s a request was answered with result %d: %s\n", "",
+			measurement->refusal, refusal_text(measurement->refusal));
+	}
 	if (measurement->close_code) {
 		printf("%-12s the server closed a connection with code %d\n", "",
 			measurement->close_code);

@@ -19,6 +19,10 @@ static json_t *options_json(const struct options *options)
 	json_object_set_new(json, "url", json_string(options->url));
 	json_object_set_new(json, "connections", count(options_connections(options)));
 	json_object_set_new(json, "senders", count(options->senders));
+	if (options->scenario == &scenario_rooms) {
+		json_object_set_new(json, "rooms", count(options->circles));
+		json_object_set_new(json, "members", count(options->circle_size));
+	}
 	json_object_set_new(json, "depth", count(options->depth));
 	json_object_set_new(json, "payload_bytes", count(options->payload));
 	json_object_set_new(json, "kind", json_string(options_kind_name(options->kind)));
@@ -73,6 +77,8 @@ static json_t *faults_json(const struct snapshot *last)
 	json_object_set_new(json, "duplicated", count(last->duplicated));
 	json_object_set_new(json, "reordered", count(last->reordered));
 	json_object_set_new(json, "corrupt", count(last->corrupt));
+	json_object_set_new(json, "misdelivered", count(last->misdelivered));
+	json_object_set_new(json, "refused", count(last->refused));
 	json_object_set_new(json, "unsent", count(last->unsent));
 	json_object_set_new(json, "connections_cut", count(last->cut));
 	json_object_set_new(json, "connections_failed", count(last->failed));
@@ -149,6 +155,7 @@ int result_write(const struct options *options, const struct measurement *measur
 	json_object_set_new(json, "generator", generator_json(options, measurement));
 	json_object_set_new(json, "faults", faults_json(&measurement->last));
 	json_object_set_new(json, "close_code", json_integer(measurement->close_code));
+	json_object_set_new(json, "refusal", json_integer(measurement->refusal));
 	json_object_set_new(json, "series", samples_json(measurement));
 	json_object_set_new(json, "machine", manifest_json(options));
 	errno = 0;

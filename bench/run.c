@@ -64,6 +64,8 @@ static void take_snapshot(struct conductor *conductor, struct snapshot *ret_snap
 		snapshot.duplicated += count_of(&counts->duplicated);
 		snapshot.reordered += count_of(&counts->reordered);
 		snapshot.corrupt += count_of(&counts->corrupt);
+		snapshot.misdelivered += count_of(&counts->misdelivered);
+		snapshot.refused += count_of(&counts->refused);
 		snapshot.cut += count_of(&counts->cut);
 		snapshot.failed += count_of(&counts->failed);
 		snapshot.unsent += count_of(&counts->unsent);
@@ -417,6 +419,7 @@ static void stop_generators(struct conductor *conductor)
 	take_snapshot(conductor, &measurement->last);
 	measurement->connect_error = atomic_load(&conductor->run.connect_error);
 	measurement->close_code = atomic_load(&conductor->run.close_code);
+	measurement->refusal = atomic_load(&conductor->run.refusal);
 	measurement->is_interrupted = is_interrupted;
 }
 

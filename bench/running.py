@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import pathlib
 import random
@@ -21,7 +22,8 @@ RUN_S = 600   # until a generator must have ended
 OPENING = (b"GET /?user=probe HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
            b"Sec-WebSocket-Key: dGlkZWdhdGUtYmVuY2ghIQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
 PORTS = range(10000, 32768)  # below the ephemeral ports, so that no client takes one by chance
-GATEWAYS = ("gateway", "one", "old")  # the others are peers, which may fail
+# The others are peers, which may fail.
+GATEWAYS = ("gateway", "one", "old", *(name for row in loads.ROWS for name in row.beside))
 
 
 class PeerFailed(Exception):
@@ -94,6 +96,7 @@ class Servers:
         self.build = args.build
         self.known = {"gateway": self.gateway, "floor": self.floor, "lws": self.lws, "ws": self.ws}
         self.known["one"] = lambda row, port: self.gateway(row, port, workers=1)
+        self.known |= {name: self.gateway for row in loads.ROWS for name in row.beside}
         if getattr(args, "against", None):
             self.known["old"] = self.old
 
@@ -207,7 +210,7 @@ class Bench:
 
     def run(self, row, name, words, url, pid):
         """Runs the generator once and returns its result."""
-        blind = name == "floor" and words[0] in ("echo", "fanout")
+        blind = name == "floor" and words[0] in ("echo", "fanout", "rooms", "direct")
         with tempfile.NamedTemporaryFile(suffix=".json") as result:
             command = self.command(row, words, url, pid, blind, result.name)
             done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_S)
@@ -224,12 +227,13 @@ class Bench:
             if row.name == "memory":
                 return self.measure_memory(row, name, pid, url)
             # An echo server sends a binary message of the same size back.
-            words = [word for word in row.bench if word != "--packet" or name in (*GATEWAYS, "floor")]
+            words = [word for word in row.beside.get(name, row.bench) if word != "--packet" or name in (*GATEWAYS, "floor")]
             if row.seconds:
                 words += ["-t", str(self.args.seconds), "--warmup", str(self.args.warmup)]
             result = self.run(row, name, words, url, pid)
             return {
                 "per_cpu_s": result["server"]["per_cpu_s"],
+                "cost": 1e9 / result["server"]["per_cpu_s"] if result["server"]["per_cpu_s"] else math.inf,
                 "rate": result["rate"],
                 "p99": result["latency_ns"]["p99"] / 1000,
                 "p50": result["latency_ns"]["p50"] / 1000,

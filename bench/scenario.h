@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../proto/subprotocol.h"
+
 struct client;
 struct generator;
 struct options;
@@ -19,6 +21,13 @@ struct scenario {
 	bool measures_opening;
 	/* Connections are opened by the scenario itself, during the run. */
 	bool opens_later;
+	/* Messages are texts that begin with their mark, from senders: see crowd.h. */
+	bool says_texts;
+	/* Texts are for one user, not for a room. With `subprotocol`. */
+	bool is_private;
+	/* What connections speak. One that does is open when the scenario says so, client_enter,
+	 * and not with its 101. */
+	enum subprotocol subprotocol;
 
 	/* Checks and completes the options, before any thread. Errors: -EINVAL and a line. */
 	int (*check)(struct options *options, char *ret_error, size_t error_size);
@@ -65,6 +74,8 @@ extern const struct scenario scenario_heartbeat;
 extern const struct scenario scenario_echo;
 extern const struct scenario scenario_fanout;
 extern const struct scenario scenario_chat;
+extern const struct scenario scenario_rooms;
+extern const struct scenario scenario_direct;
 extern const struct scenario scenario_churn;
 
 /* NULL-terminated. */

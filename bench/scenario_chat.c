@@ -31,7 +31,7 @@ static void begin(struct generator *generator)
 	struct chat *chat = generator->state;
 	const uint64_t start_ns = generator->run->start_ns;
 	const uint32_t threads = options->threads;
-	crowd_begin(generator, &chat->crowd);
+	crowd_begin(generator);
 	chat->heartbeats = schedule_make(start_ns,
 		options->every_s > 0 ? options->connections / options->every_s : 0, generator->id,
 		threads, options->every_s > 0 ? UINT64_MAX : 0);
@@ -81,7 +81,7 @@ static uint64_t sooner(uint64_t next_ns, const struct schedule *schedule, uint64
 static uint64_t turn(struct generator *generator, uint64_t now_ns)
 {
 	struct chat *chat = generator->state;
-	uint64_t next_ns = crowd_turn(generator, &chat->crowd, now_ns);
+	uint64_t next_ns = crowd_turn(generator, now_ns);
 	if (generator->phase != PHASE_RUN) {
 		return next_ns;
 	}
@@ -94,7 +94,7 @@ static uint64_t turn(struct generator *generator, uint64_t now_ns)
 static void opened(struct generator *generator, struct client *client, uint64_t now_ns)
 {
 	struct chat *chat = generator->state;
-	crowd_join(generator, &chat->crowd, client);
+	crowd_join(generator, client);
 	chat->away -= chat->away > 0;
 }
 
@@ -116,8 +116,7 @@ static void closed(struct generator *generator, struct client *client, uint64_t 
 static size_t take(struct generator *generator, struct client *client, const uint8_t *data,
 	size_t len, uint64_t now_ns)
 {
-	struct chat *chat = generator->state;
-	return text_frames_take(generator, &chat->crowd, client, data, len, now_ns);
+	return text_frames_take(generator, client, data, len, now_ns);
 }
 
 static uint64_t heartbeats_missing(const struct generator *generator)
@@ -132,14 +131,13 @@ static uint64_t heartbeats_missing(const struct generator *generator)
 static bool is_settled(struct generator *generator)
 {
 	struct chat *chat = generator->state;
-	return chat->away == 0 && crowd_is_settled(generator, &chat->crowd) &&
-	       heartbeats_missing(generator) == 0;
+	return chat->away == 0 && crowd_is_settled(generator) && heartbeats_missing(generator) == 0;
 }
 
 static void account(struct generator *generator)
 {
-	struct chat *chat = generator->state;
-	crowd_account(generator, &chat->crowd);
+	const struct chat *chat = generator->state;
+	crowd_account(generator);
 	count_add(&generator->counts.lost, heartbeats_missing(generator) + chat->away);
 }
 
@@ -176,6 +174,8 @@ static int check(struct options *options, char *ret_error, size_t error_size)
 	} else if (options->is_closed || options->is_blind) {
 		why = "a chat is an open loop, and checked";
 	}
+	options->circles = 1;
+	options->circle_size = options->connections;
 	if (why) {
 		snprintf(ret_error, error_size, "%s", why);
 		return -EINVAL;
@@ -187,6 +187,7 @@ const struct scenario scenario_chat = {
 	.name = "chat",
 	.help = "-c users: texts at --rate, heartbeats, logouts and logins at --churn",
 	.unit = "deliveries",
+	.says_texts = true,
 	.check = check,
 	.share = crowd_share,
 	.unshare = crowd_unshare,

@@ -7,8 +7,8 @@
 #include "../proto/frame.h"
 #include "../server/base/clock.h"
 #include "client.h"
+#include "frames.h"
 #include "generator.h"
-#include "text_frames.h"
 
 enum {
 	RETRY_NS = 1000000, /* until a full backlog is tried again */
@@ -85,11 +85,21 @@ static void opened(struct generator *generator, struct client *client, uint64_t 
 	client_close(generator, client);
 }
 
+/* What others say meanwhile. */
+static void let_pass(struct generator *generator, struct client *client,
+	const struct frame_message *message, uint64_t now_ns)
+{
+	(void)client;
+	(void)message;
+	(void)now_ns;
+	count_add(&generator->counts.of_others, 1);
+}
+
 static size_t take(struct generator *generator, struct client *client, const uint8_t *data,
 	size_t len, uint64_t now_ns)
 {
 	return generator->options->is_among_others
-		       ? text_frames_take(generator, NULL, client, data, len, now_ns)
+		       ? frames_take(generator, client, data, len, now_ns, let_pass)
 		       : client_take_control(generator, client, data, len);
 }
 

@@ -2,7 +2,6 @@
  * a sender has -d texts under way, each of which ends when the last one has got it. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "client.h"
 #include "crowd.h"
@@ -14,52 +13,15 @@ static size_t take(struct generator *generator, struct client *client, const uin
 	size_t len, uint64_t now_ns)
 {
 	if (generator->options->is_blind) {
-		return crowd_take_blind(generator, generator->state, len, now_ns);
+		return crowd_take_blind(generator, len, now_ns);
 	}
-	return text_frames_take(generator, generator->state, client, data, len, now_ns);
-}
-
-static void begin(struct generator *generator)
-{
-	crowd_begin(generator, generator->state);
-}
-
-static uint64_t turn(struct generator *generator, uint64_t now_ns)
-{
-	return crowd_turn(generator, generator->state, now_ns);
+	return text_frames_take(generator, client, data, len, now_ns);
 }
 
 static void cut(struct generator *generator, struct client *client)
 {
 	(void)client;
 	crowd_leave(generator);
-}
-
-static bool is_settled(struct generator *generator)
-{
-	return crowd_is_settled(generator, generator->state);
-}
-
-static void account(struct generator *generator)
-{
-	crowd_account(generator, generator->state);
-}
-
-static int prepare(struct generator *generator)
-{
-	struct crowd *crowd = calloc(1, sizeof(*crowd));
-	if (!crowd) {
-		return -ENOMEM;
-	}
-	generator->state = crowd;
-	return crowd_init(generator, crowd);
-}
-
-static void dispose(struct generator *generator)
-{
-	crowd_finish(generator, generator->state);
-	free(generator->state);
-	generator->state = NULL;
 }
 
 static int check(struct options *options, char *ret_error, size_t error_size)
@@ -75,6 +37,8 @@ static int check(struct options *options, char *ret_error, size_t error_size)
 		   (options->threads > 1 || options->is_closed || options->is_blind)) {
 		why = "a fan-out --among-others has a --rate and one thread";
 	}
+	options->circles = 1;
+	options->circle_size = options_connections(options);
 	if (why) {
 		snprintf(ret_error, error_size, "%s", why);
 		return -EINVAL;
@@ -86,15 +50,16 @@ const struct scenario scenario_fanout = {
 	.name = "fanout",
 	.help = "--senders whose texts reach -c receivers, and each other",
 	.unit = "deliveries",
+	.says_texts = true,
 	.check = check,
 	.share = crowd_share,
 	.unshare = crowd_unshare,
-	.prepare = prepare,
-	.dispose = dispose,
-	.begin = begin,
-	.turn = turn,
+	.prepare = crowd_prepare,
+	.dispose = crowd_dispose,
+	.begin = crowd_begin,
+	.turn = crowd_turn,
 	.take = take,
 	.cut = cut,
-	.is_settled = is_settled,
-	.account = account,
+	.is_settled = crowd_is_settled,
+	.account = crowd_account,
 };

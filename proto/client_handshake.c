@@ -13,9 +13,10 @@ void client_handshake_key(
 	EVP_EncodeBlock((uint8_t *)ret_key, nonce, CLIENT_HANDSHAKE_NONCE_LEN);
 }
 
-size_t client_handshake_request(
-	const char *target, const char *authority, const char *key, char *ret_request, size_t size)
+size_t client_handshake_request(const char *target, const char *authority, const char *key,
+	enum subprotocol offered, char *ret_request, size_t size)
 {
+	const struct slice name = subprotocol_name(offered);
 	const int len = snprintf(ret_request, size,
 		"GET %s HTTP/1.1\r\n"
 		"Host: %s\r\n"
@@ -23,8 +24,10 @@ size_t client_handshake_request(
 		"Connection: Upgrade\r\n"
 		"Sec-WebSocket-Key: %s\r\n"
 		"Sec-WebSocket-Version: 13\r\n"
+		"%s%.*s%s"
 		"\r\n",
-		target, authority, key);
+		target, authority, key, name.len > 0 ? "Sec-WebSocket-Protocol: " : "",
+		(int)name.len, name.data, name.len > 0 ? "\r\n" : "");
 	return (size_t)len;
 }
 
@@ -38,7 +41,8 @@ struct head {
 	bool connection_upgrade;
 	bool upgrade_websocket;
 	bool has_extension;
-	bool has_subprotocol;
+	struct slice subprotocol; /* of the last one */
+	size_t subprotocol_count;
 	int32_t retry_after_s;
 };
 
@@ -72,7 +76,8 @@ static void take_field(struct head *head, struct slice name, struct slice value)
 	} else if (slice_equals_nocase(name, SLICE("sec-websocket-extensions"))) {
 		head->has_extension |= value.len > 0;
 	} else if (slice_equals_nocase(name, SLICE("sec-websocket-protocol"))) {
-		head->has_subprotocol = true;
+		head->subprotocol = value;
+		head->subprotocol_count++;
 	} else if (slice_equals_nocase(name, SLICE("retry-after"))) {
 		head->retry_after_s = read_seconds(value);
 	}
@@ -102,7 +107,16 @@ static void take_apart(struct slice rest, struct head *ret_head)
 	}
 }
 
-static enum client_handshake_fault judge(const struct head *head, const char *key)
+/* Whether the answer names what was offered, or nothing. */
+static bool has_fit_subprotocol(const struct head *head, enum subprotocol offered)
+{
+	return head->subprotocol_count == 0 ||
+	       (head->subprotocol_count == 1 && offered != SUBPROTOCOL_NONE &&
+		       slice_equals(head->subprotocol, subprotocol_name(offered)));
+}
+
+static enum client_handshake_fault judge(
+	const struct head *head, const char *key, enum subprotocol offered)
 {
 	char accept[ACCEPT_LEN + 1];
 
@@ -128,18 +142,20 @@ static enum client_handshake_fault judge(const struct head *head, const char *ke
 	if (head->has_extension) {
 		return CLIENT_HANDSHAKE_EXTENSION;
 	}
-	return head->has_subprotocol ? CLIENT_HANDSHAKE_SUBPROTOCOL : CLIENT_HANDSHAKE_OPEN;
+	return has_fit_subprotocol(head, offered) ? CLIENT_HANDSHAKE_OPEN
+						  : CLIENT_HANDSHAKE_SUBPROTOCOL;
 }
 
-void client_handshake_judge(
-	struct slice head, const char *key, struct client_handshake_answer *ret_answer)
+void client_handshake_judge(struct slice head, const char *key, enum subprotocol offered,
+	struct client_handshake_answer *ret_answer)
 {
 	struct head parts;
 	take_apart(head, &parts);
 	*ret_answer = (struct client_handshake_answer){
-		.fault = judge(&parts, key),
+		.fault = judge(&parts, key, offered),
 		.status = parts.status,
 		.retry_after_s = parts.retry_after_s,
+		.subprotocol = parts.subprotocol_count > 0 ? offered : SUBPROTOCOL_NONE,
 	};
 }
 

@@ -8,6 +8,7 @@
 
 #include "accept.h"
 #include "http_head.h"
+#include "subprotocol.h"
 
 enum {
 	CLIENT_HANDSHAKE_HEAD_MAX = 16384, /* bytes of an answer, the empty line included */
@@ -32,6 +33,7 @@ struct client_handshake_answer {
 	enum client_handshake_fault fault;
 	uint16_t status;       /* of HTTP */
 	int32_t retry_after_s; /* Retry-After in seconds; -1 where there is none in that form */
+	enum subprotocol subprotocol; /* what was taken of the offer */
 };
 
 /* Writes a Sec-WebSocket-Key, NUL-terminated. Thread: any. */
@@ -41,12 +43,13 @@ void client_handshake_key(
 /* Writes the request, without a NUL behind it, when `size` holds it and the NUL that is written for
  * a moment. `target` and `authority` (of Host) are valid in a request. Thread: any. Returns its
  * length, whatever the size, as snprintf() does. */
-size_t client_handshake_request(
-	const char *target, const char *authority, const char *key, char *ret_request, size_t size);
+size_t client_handshake_request(const char *target, const char *authority, const char *key,
+	enum subprotocol offered, char *ret_request, size_t size);
 
-/* Judges a head that http_head_scan() has found, by the key that was sent. Thread: any. */
-void client_handshake_judge(
-	struct slice head, const char *key, struct client_handshake_answer *ret_answer);
+/* Judges a head that http_head_scan() has found, by the key and the offer that were sent. A gateway
+ * that takes nothing of the offer opens the line all the same. Thread: any. */
+void client_handshake_judge(struct slice head, const char *key, enum subprotocol offered,
+	struct client_handshake_answer *ret_answer);
 
 /* What is wrong, for people; a status is told apart by its number. Thread: any. */
 const char *client_handshake_fault_text(enum client_handshake_fault fault);

@@ -1,5 +1,6 @@
 #include "handshake.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -181,13 +182,47 @@ static bool key_is_valid(struct slice key)
 	return true;
 }
 
+/* One without a name is a device too. */
+static bool take_device(struct handshake_request *request)
+{
+	int len = query_find(request->query, SLICE("device"), request->device, DEVICE_NAME_MAX);
+	if (len == -ENOENT) {
+		len = 0;
+	}
+	if (len < 0 || (len > 0 && !user_name_is_valid(request->device, (size_t)len))) {
+		return false;
+	}
+	request->device[len] = '\0';
+	request->device_len = (uint8_t)len;
+	return true;
+}
+
 static void take_user(struct handshake_request *request)
 {
 	const int len = query_find(request->query, SLICE("user"), request->user, USER_NAME_MAX);
-	if (len >= 0 && user_name_is_valid(request->user, (size_t)len)) {
+	if (len >= 0 && user_name_is_valid(request->user, (size_t)len) && take_device(request)) {
 		request->user[len] = '\0';
 		request->user_len = (uint8_t)len;
 		request->user_valid = true;
+	}
+}
+
+/* Most offer none; who spreads them over several lines is asked again for all. */
+static void take_subprotocol(struct handshake_request *request)
+{
+	struct slice rest = request->fields;
+	struct slice name;
+	struct slice value;
+	if (request->protocols.count == 0) {
+		return;
+	}
+	while (http_head_cut_field(&rest, &name, &value)) {
+		if (slice_equals_nocase(name, SLICE("sec-websocket-protocol"))) {
+			const enum subprotocol best = subprotocol_best(value);
+			if (best > request->subprotocol) {
+				request->subprotocol = best;
+			}
+		}
 	}
 }
 
@@ -250,6 +285,7 @@ static void judge(struct slice whole, const struct head *head, struct handshake_
 	} else {
 		request->status = 101;
 		accept_of_key(head->websocket_key.value.data, request->accept);
+		take_subprotocol(request);
 		take_user(request);
 	}
 }
@@ -376,14 +412,26 @@ static size_t write_refusal(const struct handshake_request *request, const char 
 	return (size_t)len - (request->headers_only ? body_len : 0);
 }
 
-static size_t write_switching(const char *accept, char ret_answer[HANDSHAKE_ANSWER_MAX])
+static char *write_subprotocol(enum subprotocol subprotocol, char *end)
+{
+	static const char field[] = "\r\nSec-WebSocket-Protocol: ";
+	const struct slice name = subprotocol_name(subprotocol);
+	end = mempcpy(end, field, sizeof field - 1);
+	return mempcpy(end, name.data, name.len);
+}
+
+static size_t write_switching(
+	const struct handshake_request *request, char ret_answer[HANDSHAKE_ANSWER_MAX])
 {
 	static const char start[] = "HTTP/1.1 101 Switching Protocols\r\n"
 				    "Upgrade: websocket\r\n"
 				    "Connection: Upgrade\r\n"
 				    "Sec-WebSocket-Accept: ";
 	char *end = mempcpy(ret_answer, start, sizeof start - 1);
-	end = mempcpy(end, accept, ACCEPT_LEN);
+	end = mempcpy(end, request->accept, ACCEPT_LEN);
+	if (request->subprotocol != SUBPROTOCOL_NONE) {
+		end = write_subprotocol(request->subprotocol, end);
+	}
 	end = mempcpy(end, "\r\n\r\n", 4);
 	return (size_t)(end - ret_answer);
 }
@@ -395,7 +443,7 @@ size_t handshake_answer(
 	const char *fields = "Connection: close\r\n";
 
 	if (request->status == 101) {
-		return write_switching(request->accept, ret_answer);
+		return write_switching(request, ret_answer);
 	}
 	if (request->status == 405) {
 		fields = "Connection: close\r\nAllow: GET\r\n";

@@ -9,6 +9,7 @@
 
 #include "accept.h"
 #include "http_head.h"
+#include "subprotocol.h"
 #include "user_name.h"
 
 enum {
@@ -28,13 +29,16 @@ struct handshake_request {
 	uint16_t status; /* of the answer: 101, 400, 405 or 426; of one that was given up: below */
 	bool wrong_version; /* of 426: whether Sec-WebSocket-Version is to be named */
 	bool headers_only;  /* of a refusal: its body is left out, as RFC 9110 asks of HEAD */
-	bool wants_page;  /* of 405 and 426: a browser that looks, whose GET or HEAD is sound and no
-			   * upgrade */
-	bool user_valid;  /* of 101: there is one `user`, and it is a name */
-	uint8_t user_len; /* bytes */
-	uint32_t retry_s; /* of 503: Retry-After, the caller's to set */
-	char user[USER_NAME_MAX + 1]; /* decoded, NUL-terminated, meaningful when user_valid */
-	char accept[ACCEPT_LEN + 1];  /* Sec-WebSocket-Accept, of 101 */
+	bool wants_page; /* of 405 and 426: a browser that looks, whose GET or HEAD is sound and no
+			  * upgrade */
+	bool user_valid; /* of 101: there is one `user`, and it is a name; so is `device`, if any */
+	uint8_t user_len;                 /* bytes */
+	uint8_t device_len;               /* bytes; 0: the device without a name */
+	enum subprotocol subprotocol;     /* of 101 */
+	uint32_t retry_s;                 /* of 503: Retry-After, the caller's to set */
+	char user[USER_NAME_MAX + 1];     /* decoded, NUL-terminated, meaningful when user_valid */
+	char device[DEVICE_NAME_MAX + 1]; /* likewise */
+	char accept[ACCEPT_LEN + 1];      /* Sec-WebSocket-Accept, of 101 */
 	/* One line for people, the body of the answer: why it is not 101. Holds nothing of the
 	 * request, so that it may be logged. NULL: the status says it. */
 	const char *detail;

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 enum packet_command {
-#define PACKET(name, number, from, on, payload, meaning) PACKET_##name = (number),
+#define PACKET(name, number, speaks, from, on, payload, meaning) PACKET_##name = (number),
 #include "packet.def"
 };
 
@@ -38,7 +38,7 @@ int packet_decode(const uint8_t *message, size_t message_len, struct packet *ret
 static inline bool packet_is_fanned_out(uint16_t command)
 {
 	switch (command) {
-#define PACKET(name, number, from, on, payload, meaning)                                           \
+#define PACKET(name, number, speaks, from, on, payload, meaning)                                   \
 	case PACKET_##name:                                                                        \
 		return PACKET_FROM_##from == PACKET_FROM_BOTH;
 #include "packet.def"

@@ -6,7 +6,8 @@
 #include <stddef.h>
 
 enum {
-	USER_NAME_MAX = 64, /* bytes, decoded */
+	USER_NAME_MAX = 64,   /* bytes, decoded */
+	DEVICE_NAME_MAX = 32, /* likewise; a device may be without a name */
 };
 
 /* The rule behind "1 to 64 bytes of UTF-8", for those who tell people why a name is refused. */

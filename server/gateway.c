@@ -199,8 +199,8 @@ static void say_quota(const struct gateway *gateway)
 static int make_user_table(struct gateway *gateway)
 {
 	uint64_t files = machine_raise_files();
-	int err = user_table_create(
-		files < TABLE_AT_ONCE ? files : TABLE_AT_ONCE, &gateway->node.users);
+	int err = node_make_tables(&gateway->node, files < TABLE_AT_ONCE ? files : TABLE_AT_ONCE,
+		(uint32_t)gateway->config.max_devices);
 	return err ? complain_about("make the user table", err) : 0;
 }
 
@@ -487,7 +487,7 @@ static int serve(struct gateway *gateway)
 		if (number == SIGHUP) {
 			reload(gateway);
 		}
-		user_table_housekeep(gateway->node.users);
+		node_housekeep(&gateway->node);
 		look_at_sessions(gateway, false);
 	}
 }
@@ -566,7 +566,6 @@ static void destroy(struct gateway *gateway)
 		worker_destroy(&node->workers[i]);
 	}
 	admin_destroy(&gateway->admin);
-	user_table_destroy(&node->users);
 	listeners_close(&gateway->listeners);
 	free(gateway->acceptors);
 	welcome_page_finish(&node->welcome);

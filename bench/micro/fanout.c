@@ -28,18 +28,9 @@ struct broadcast {
 
 static void log_in_all(struct simulation *simulation, handle_t *ret_first)
 {
-	char head[256];
-	for (uint32_t i = 0; i < RECEIVERS + 1; i++) {
-		int len = snprintf(head, sizeof(head),
-			"GET /?user=r%06u HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\n"
-			"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-			"Sec-WebSocket-Version: 13\r\n\r\n",
-			i);
-		handle_t handle = simulation_open(simulation, 0);
-		simulation_feed(simulation, handle, (const uint8_t *)head, (size_t)len);
-		if (i == 0) {
-			*ret_first = handle;
-		}
+	*ret_first = simulation_log_in(simulation, 0, 0, SUBPROTOCOL_NONE);
+	for (uint32_t i = 1; i < RECEIVERS + 1; i++) {
+		simulation_log_in(simulation, 0, i, SUBPROTOCOL_NONE);
 	}
 	simulation_run(simulation);
 	CHECK(simulation_sessions(simulation) == RECEIVERS + 1);
@@ -69,7 +60,7 @@ static void check_handed_out(void *context)
 {
 	struct broadcast *broadcast = context;
 	size_t text_len = broadcast->frame_len - frame_header_len(broadcast->frame_len) - 4;
-	size_t line_len = text_len + suffix_len(strlen("r000000"));
+	size_t line_len = text_len + suffix_len(strlen("u000000"));
 	uint64_t bytes = (frame_header_len(line_len) + line_len) * broadcast->messages;
 	CHECK(simulation_deliveries(broadcast->simulation) - broadcast->deliveries ==
 		(uint64_t)RECEIVERS * broadcast->messages);

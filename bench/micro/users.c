@@ -51,7 +51,8 @@ static void create_entry(struct users *users, uint32_t user, uint32_t generation
 {
 	char name[NAME_LEN];
 	name_of(user, name);
-	CHECK(user_entry_create(users->table, name, NAME_LEN,
+	const struct user_identity identity = {.name = name, .name_len = NAME_LEN};
+	CHECK(user_entry_create(users->table, &identity,
 		      handle_make(0, user & HANDLE_INDEX_MAX, generation), generation,
 		      &users->entries[user]) == 0);
 }
@@ -82,10 +83,11 @@ static void look_up(struct share *share)
 	struct users *users = share->users;
 	for (uint32_t i = share->from; i < share->until; i++) {
 		char name[NAME_LEN];
-		handle_t handle;
+		struct user_session found[USER_SESSIONS_MAX];
 		name_of(users->order[i], name);
-		share->done += user_table_find(users->table, name, NAME_LEN, &handle) == 0 &&
-			       handle_index(handle) == (users->order[i] & HANDLE_INDEX_MAX);
+		share->done +=
+			user_table_find(users->table, name, NAME_LEN, found) == 1 &&
+			handle_index(found[0].handle) == (users->order[i] & HANDLE_INDEX_MAX);
 	}
 }
 
@@ -197,7 +199,7 @@ static void measure_size(const char *size, uint32_t count, bool is_last)
 	/* Touched before memory is measured. */
 	memset(users.entries, 0xff, count * sizeof(*users.entries));
 	size_t before = measure_resident();
-	CHECK(user_table_create(count, &users.table) == 0);
+	CHECK(user_table_create(count, 1, &users.table) == 0);
 	run_threads(&users, log_in, count, 2, &wall, &cpu);
 	print_row(size, "login of all, empty table", 2, count, wall, cpu);
 	printf("      %.1f bytes resident for a user\n",

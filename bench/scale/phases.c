@@ -5,6 +5,8 @@
 #include "../../proto/close_reason.h"
 #include "../../proto/frame.h"
 #include "../../proto/packet.h"
+#include "../../proto/room_packets.h"
+#include "../../proto/say_packets.h"
 #include "../../server/base/clock.h"
 #include "../measure.h"
 
@@ -21,6 +23,9 @@ enum {
 	DRAIN_S = 60,
 	DRAIN_STEP_MS = 10,
 	TURNS_KEPT = 1 << 20,
+	AUDIENCE_LEN_MAX = 16,
+	TALK_FRAME_MAX = 128,
+	ROOMS_OF_TURN = 16, /* that somebody speaks in */
 };
 
 /* --- what clients send ------------------------------------------------------------------------ */
@@ -37,6 +42,7 @@ static uint8_t head[] =
 	"Upgrade: websocket\r\n"
 	"Origin: https://chat.example.org\r\n"
 	"Sec-WebSocket-Version: 13\r\n"
+	"Sec-WebSocket-Protocol: tidegate.v1\r\n"
 	"Accept-Encoding: gzip, deflate, br, zstd\r\n"
 	"Accept-Language: zh-CN,zh;q=0.9\r\n"
 	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
@@ -124,7 +130,7 @@ static handle_t log_in(struct scale *scale, uint32_t worker, uint32_t user)
 static uint64_t housekeep(struct scale *scale)
 {
 	uint64_t begin = measure_process_ns();
-	user_table_housekeep(scale->simulation.node.users);
+	node_housekeep(&scale->simulation.node);
 	return measure_process_ns() - begin;
 }
 
@@ -315,6 +321,127 @@ void phase_broadcast(struct scale *scale)
 	measure_broadcast(scale, "broadcast", 1, times);
 	measure_broadcast(scale, "16 broadcasts at once", BURST, times);
 	free(times);
+}
+
+/* --- rooms ------------------------------------------------------------------------------------ */
+
+/* A frame of a packet whose payload stands at `packet` + PACKET_HEADER_LEN. */
+static size_t packet_frame(uint8_t *at, uint16_t command, uint8_t *packet, size_t payload_len)
+{
+	packet_header_write(packet, command, (uint32_t)payload_len);
+	return masked_frame(at, FRAME_BINARY, packet, PACKET_HEADER_LEN + payload_len);
+}
+
+/* "#" and a room's number; a room's own name stands behind the mark. */
+static struct slice audience_of_room(char text[AUDIENCE_LEN_MAX], uint32_t room)
+{
+	const int len = snprintf(text, AUDIENCE_LEN_MAX, "#r%08u", room);
+	return (struct slice){text, (size_t)len};
+}
+
+static struct slice without_mark(struct slice audience)
+{
+	return (struct slice){audience.data + 1, audience.len - 1};
+}
+
+static size_t join_frame(uint8_t *at, struct slice room)
+{
+	uint8_t packet[TALK_FRAME_MAX];
+	const struct join_packet join = {.id = 1, .room = room};
+	join_packet_write(packet + PACKET_HEADER_LEN, &join);
+	return packet_frame(at, PACKET_JOIN, packet, join_packet_len(&join));
+}
+
+static size_t leave_frame(uint8_t *at, struct slice room)
+{
+	uint8_t packet[TALK_FRAME_MAX];
+	const struct leave_packet leave = {.id = 1, .room = room};
+	leave_packet_write(packet + PACKET_HEADER_LEN, &leave);
+	return packet_frame(at, PACKET_LEAVE, packet, leave_packet_len(&leave));
+}
+
+static size_t say_frame(uint8_t *at, struct slice audience)
+{
+	uint8_t packet[TALK_FRAME_MAX];
+	char text[TEXT_LEN];
+	memset(text, 'x', sizeof(text));
+	const struct say_packet say = {.audience = audience, .text = {text, sizeof(text)}};
+	say_packet_write(packet + PACKET_HEADER_LEN, &say);
+	return packet_frame(at, PACKET_SAY, packet, say_packet_len(&say));
+}
+
+/* Everybody who is in one comes to it or goes, in random order, and is answered. */
+static void all_come_or_go(
+	struct scale *scale, const char *name, size_t (*make_frame)(uint8_t *at, struct slice room))
+{
+	static const uint8_t done[] = {0x80 | FRAME_BINARY, PACKET_HEADER_LEN + ANSWER_PACKET_LEN,
+		0, PACKET_ANSWER, 0, 0, 0, ANSWER_PACKET_LEN, 0, 0, 0, 1, PACKET_DONE};
+	const uint32_t rooms = scale->result.rooms;
+	const uint32_t members = rooms * scale->members;
+	struct result_row *row = row_begin(scale, name, "membership", members);
+	for (uint32_t i = 0; i < members; i++) {
+		char text[AUDIENCE_LEN_MAX];
+		uint8_t frame[TALK_FRAME_MAX];
+		const size_t len =
+			make_frame(frame, without_mark(audience_of_room(text, i % rooms)));
+		simulation_feed(&scale->simulation, scale->sessions[i].handle, frame, len);
+		CHECK(answered(done, sizeof(done), 2 + PACKET_HEADER_LEN + ANSWER_PACKET_LEN));
+		if (i % SIMULATION_BATCH == 0) {
+			simulation_run(&scale->simulation);
+			progress(name, i, members);
+		}
+		if (i % HOUSEKEEP_EVERY == 0) {
+			housekeep(scale);
+		}
+	}
+	simulation_run(&scale->simulation);
+	row_end(row);
+	snprintf(row->note, sizeof(row->note), "rooms of %u, in random order", scale->members);
+}
+
+/* One of each room says something; some rooms in a turn. */
+static void say_in_each(struct scale *scale)
+{
+	const uint32_t rooms = scale->result.rooms;
+	const uint32_t receivers = scale->members - 1;
+	const uint64_t before = simulation_deliveries(&scale->simulation);
+	struct result_row *row =
+		row_begin(scale, "a text to each room", "receiver", (uint64_t)rooms * receivers);
+	for (uint32_t i = 0; i < rooms; i++) {
+		char text[AUDIENCE_LEN_MAX];
+		uint8_t frame[TALK_FRAME_MAX];
+		const size_t len = say_frame(frame, audience_of_room(text, i));
+		simulation_feed(&scale->simulation, scale->sessions[i].handle, frame, len);
+		if (i % ROOMS_OF_TURN == 0) {
+			simulation_run(&scale->simulation);
+			progress(row->name, i, rooms);
+		}
+	}
+	simulation_run(&scale->simulation);
+	row_end(row);
+	snprintf(row->note, sizeof(row->note), "%d rooms in a turn", ROOMS_OF_TURN);
+	CHECK(simulation_deliveries(&scale->simulation) - before == row->count);
+	CHECK(row->calls.send == row->count);
+}
+
+void phase_rooms(struct scale *scale)
+{
+	struct result *result = &scale->result;
+	const struct rooms *rooms = scale->simulation.node.fanout.rooms;
+	result->members = scale->members;
+	result->rooms = scale->count / scale->members;
+	const uint64_t members = (uint64_t)result->rooms * result->members;
+	scale->purge();
+	const size_t before = measure_resident();
+	all_come_or_go(scale, "join", join_frame);
+	scale->purge();
+	result->bytes_per_room = ((double)measure_resident() - (double)before) / result->rooms;
+	CHECK(rooms_count(rooms) == result->rooms);
+	CHECK(simulation_memberships(&scale->simulation) == members);
+	say_in_each(scale);
+	all_come_or_go(scale, "leave", leave_frame);
+	CHECK(rooms_count(rooms) == 0);
+	CHECK(simulation_memberships(&scale->simulation) == 0);
 }
 
 /* --- kicks ------------------------------------------------------------------------------------ */

@@ -1,5 +1,6 @@
-/* What a node goes through, one phase after the other: a herd of logins, heartbeats, broadcasts, a
- * storm of kicks, a drain. Each adds a row to the result and checks that all of it happened. */
+/* What a node goes through, one phase after the other: a herd of logins, heartbeats, broadcasts,
+ * rooms, a storm of kicks, a drain. Each adds a row to the result and checks that all of it
+ * happened. */
 #ifndef TIDEGATE_BENCH_PHASES_H
 #define TIDEGATE_BENCH_PHASES_H
 
@@ -18,6 +19,8 @@ struct session {
 struct scale {
 	struct simulation simulation;
 	uint32_t count;
+	uint32_t members;    /* of a room */
+	void (*purge)(void); /* the allocator gives back what is free, which takes it 5 s else */
 	struct session *sessions; /* `count`, touched before memory is measured */
 	struct result result;
 };
@@ -34,6 +37,11 @@ void phase_heartbeats(struct scale *scale);
 
 /* One says something to all, in a turn of its own; then sixteen things in one turn. */
 void phase_broadcast(struct scale *scale);
+
+/* Everybody comes to a room, one says something in each, everybody goes. Measures memory on the
+ * way.
+ */
+void phase_rooms(struct scale *scale);
 
 /* Everybody logs in again, on another worker, from a new connection. */
 void phase_kicks(struct scale *scale);

@@ -26,6 +26,10 @@ void result_print(const struct result *result)
 	       "all, %.0f MB after everybody has left\n",
 		result->bytes_per_session, result->bytes_slope, (double)result->resident_full / 1e6,
 		(double)result->resident_after / 1e6);
+	printf("rooms      %.0f bytes for each of %u, its %u memberships included: %.1f for a "
+	       "membership if a room takes %d\n",
+		result->bytes_per_room, result->rooms, result->members,
+		(result->bytes_per_room - RESULT_ROOM_BYTES) / result->members, RESULT_ROOM_BYTES);
 	printf("heartbeats %.2f %% of one core for all at one in 50 s, the kernel's share left out\n",
 		result->heartbeat_cores * 100);
 	printf("fan-out    %.1f us for a slice of %d receivers: what it delays a heartbeat by\n",
@@ -71,13 +75,15 @@ int result_write_json(const struct result *result, const char *path)
 		"{\n  \"kind\": \"tidegate-scale\",\n  \"sessions\": %u,\n  \"workers\": %u,\n"
 		"  \"resident_before\": %llu,\n  \"resident_half\": %llu,\n  \"resident_full\": %llu,\n"
 		"  \"resident_after\": %llu,\n  \"bytes_per_session\": %.1f,\n  \"bytes_slope\": %.1f,\n"
+		"  \"rooms\": %u,\n  \"members\": %u,\n  \"bytes_per_room\": %.1f,\n"
 		"  \"heartbeat_cores\": %.5f,\n  \"fanout_slice_ns\": %.0f,\n"
 		"  \"housekeep_ns\": %llu,\n  \"phases\": [\n",
 		result->sessions, result->workers, (unsigned long long)result->resident_before,
 		(unsigned long long)result->resident_half,
 		(unsigned long long)result->resident_full,
 		(unsigned long long)result->resident_after, result->bytes_per_session,
-		result->bytes_slope, result->heartbeat_cores, result->slice_ns,
+		result->bytes_slope, result->rooms, result->members, result->bytes_per_room,
+		result->heartbeat_cores, result->slice_ns,
 		(unsigned long long)result->housekeep_ns);
 	for (uint32_t i = 0; i < result->row_count; i++) {
 		write_row(file, &result->rows[i], i + 1 == result->row_count);

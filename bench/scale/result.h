@@ -10,6 +10,7 @@
 enum {
 	RESULT_ROWS_MAX = 16,
 	RESULT_NOTE_MAX = 160,
+	RESULT_ROOM_BYTES = 200, /* what a room itself may take */
 };
 
 /* One phase. */
@@ -32,9 +33,12 @@ struct result {
 	uint64_t resident_after;  /* everybody gone again */
 	double bytes_per_session; /* (full - before) / sessions */
 	double bytes_slope;       /* (full - half) / (sessions / 2) */
-	double heartbeat_cores;   /* of one core, for all at one heartbeat in 50 s */
-	double slice_ns;          /* a turn with a slice of the fan-out, median */
-	uint64_t housekeep_ns;    /* growth of the user table, by the gateway's main thread */
+	uint32_t rooms;           /* that there were, of so many members each */
+	uint32_t members;
+	double bytes_per_room;  /* all that has come with a room and its memberships, by rooms */
+	double heartbeat_cores; /* of one core, for all at one heartbeat in 50 s */
+	double slice_ns;        /* a turn with a slice of the fan-out, median */
+	uint64_t housekeep_ns;  /* growth of the user table, by the gateway's main thread */
 	uint32_t row_count;
 	struct result_row rows[RESULT_ROWS_MAX];
 };

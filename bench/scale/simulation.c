@@ -39,7 +39,7 @@ void simulation_init(struct simulation *simulation, uint32_t worker_count, size_
 	CHECK(node_init(node, worker_count, SERVING_MAIL_FANOUT) == 0);
 	node->fanout.backlog_limit = config.tx_queue_limit / 2;
 	user_table_thread_begin();
-	CHECK(user_table_create(expected, &node->users) == 0);
+	CHECK(node_make_tables(node, expected, 1) == 0);
 	for (uint32_t i = 0; i < worker_count; i++) {
 		init_worker(simulation, i, &config);
 	}
@@ -74,6 +74,22 @@ void simulation_feed(
 		reader_read_ready(conns, 0);
 	}
 	CHECK(stand_in.arriving_len == 0);
+}
+
+handle_t simulation_log_in(
+	struct simulation *simulation, uint32_t worker, uint32_t user, enum subprotocol subprotocol)
+{
+	char head[256];
+	const struct slice name = subprotocol_name(subprotocol);
+	int len = snprintf(head, sizeof(head),
+		"GET /?user=u%06u HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\n"
+		"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+		"Sec-WebSocket-Version: 13\r\n%s%.*s%s\r\n",
+		user, name.len ? "Sec-WebSocket-Protocol: " : "", (int)name.len, name.data,
+		name.len ? "\r\n" : "");
+	handle_t handle = simulation_open(simulation, worker);
+	simulation_feed(simulation, handle, (const uint8_t *)head, (size_t)len);
+	return handle;
 }
 
 /* --- the workers' turns ----------------------------------------------------------------------- */
@@ -163,6 +179,11 @@ uint64_t simulation_kicks(const struct simulation *simulation)
 	return sum(simulation, offsetof(struct stats, kicks));
 }
 
+uint64_t simulation_memberships(const struct simulation *simulation)
+{
+	return sum(simulation, offsetof(struct stats, memberships));
+}
+
 uint64_t simulation_deliveries(const struct simulation *simulation)
 {
 	return sum(simulation, offsetof(struct stats, deliveries));
@@ -188,7 +209,6 @@ void simulation_finish(struct simulation *simulation)
 	CHECK(budget_used(&simulation->node.budget) == 0);
 	CHECK(simulation->node.fanout.backlog == 0);
 	CHECK(user_table_count(simulation->node.users) == 0);
-	user_table_destroy(&simulation->node.users);
 	node_finish(&simulation->node);
 	user_table_thread_end();
 	free(simulation->workers);

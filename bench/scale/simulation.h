@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../../proto/subprotocol.h"
 #include "../../server/node/serving.h"
 
 enum {
@@ -39,6 +40,10 @@ handle_t simulation_open(struct simulation *simulation, uint32_t worker);
 void simulation_feed(
 	struct simulation *simulation, handle_t handle, const uint8_t *data, size_t len);
 
+/* User u and six digits logs in at a worker, with the shortest head that does. */
+handle_t simulation_log_in(struct simulation *simulation, uint32_t worker, uint32_t user,
+	enum subprotocol subprotocol);
+
 /* Ends the I/O of all workers: what has been said is on its way. */
 void simulation_publish(struct simulation *simulation);
 
@@ -58,6 +63,7 @@ void simulation_pass(struct simulation *simulation, uint64_t ms);
 uint64_t simulation_sessions(const struct simulation *simulation);
 uint64_t simulation_connections(const struct simulation *simulation);
 uint64_t simulation_kicks(const struct simulation *simulation);
+uint64_t simulation_memberships(const struct simulation *simulation);
 uint64_t simulation_deliveries(const struct simulation *simulation);
 uint64_t simulation_ends(const struct simulation *simulation, enum close_reason reason);
 

@@ -22,6 +22,7 @@
 
 enum {
 	EVENTS = 16,
+	MAIL_MAX = 8,       /* items of a turn: a request may go on by mail to itself */
 	LATER_MS = 1,       /* until a mailbox is looked at again whose producer was preempted */
 	FAREWELL_MS = 1000, /* at the end, for answers that are under way */
 };
@@ -100,7 +101,7 @@ static void on_mail(struct admin *admin, struct mail *mail)
 /* Returns in how many ms to come back: -1 when the bell will tell. */
 static int take_mail(struct admin *admin)
 {
-	for (;;) {
+	for (int taken = 0; taken < MAIL_MAX; taken++) {
 		struct mail *mail;
 		switch (mailbox_take(admin->mailbox, &mail)) {
 		case MAILBOX_MAIL:
@@ -112,6 +113,7 @@ static int take_mail(struct admin *admin)
 			return LATER_MS;
 		}
 	}
+	return 0;
 }
 
 /* --- the thread --------------------------------------------------------------------------------

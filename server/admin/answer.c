@@ -109,6 +109,8 @@ static const char *result_of(enum admin_problem problem)
 	switch (problem) {
 	case ADMIN_PROBLEM_OFFLINE:
 		return "offline";
+	case ADMIN_PROBLEM_NO_ROOM:
+		return "nobody";
 	case ADMIN_PROBLEM_OVERFLOW:
 		return "overflow";
 	default:
@@ -155,6 +157,7 @@ static const char *phrase_of(unsigned status)
 		{403, "Forbidden"},
 		{404, "Not Found"},
 		{405, "Method Not Allowed"},
+		{409, "Conflict"},
 		{413, "Content Too Large"},
 		{414, "URI Too Long"},
 		{415, "Unsupported Media Type"},

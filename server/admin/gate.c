@@ -74,6 +74,9 @@ static enum admin_method method_of(const char *text)
 	if (strcmp(text, "POST") == 0) {
 		return ADMIN_POST;
 	}
+	if (strcmp(text, "PUT") == 0) {
+		return ADMIN_PUT;
+	}
 	return strcmp(text, "DELETE") == 0 ? ADMIN_DELETE : ADMIN_OTHER;
 }
 
@@ -103,38 +106,56 @@ static bool pass_rate(struct admin_request *request)
 }
 
 /* In the path, or in the query where clients would take it out of the path. */
-static int decode_name(struct admin_request *request, struct slice encoded)
+static int decode_name(const struct admin_request *request, struct slice encoded,
+	struct slice parameter, char *ret_name)
 {
 	struct slice query = {request->head.query, strlen(request->head.query)};
-	int len = query_find(query, SLICE(ADMIN_REQUEST_NAME), request->name, USER_NAME_MAX);
+	int len = query_find(query, parameter, ret_name, USER_NAME_MAX);
 	if (len == -ENOENT) {
-		return query_decode(encoded, request->name, USER_NAME_MAX);
+		return query_decode(encoded, ret_name, USER_NAME_MAX);
 	}
 	return slice_equals(encoded, SLICE(ADMIN_REQUEST_NAMELESS)) ? len : -EBADMSG;
 }
 
-static void take_name(struct admin_request *request, struct slice encoded)
+/* Rooms are named under the rule of users. Makes a problem, and returns false, of what is no name.
+ */
+static bool take_name(struct admin_request *request, struct slice encoded, const char *parameter,
+	const char *place, char *ret_name, size_t *ret_len)
 {
-	int len = decode_name(request, encoded);
-	if (len < 0 || !user_name_is_valid(request->name, (size_t)len)) {
+	const struct slice key = {parameter, strlen(parameter)};
+	int len = decode_name(request, encoded, key, ret_name);
+	if (len < 0 || !user_name_is_valid(ret_name, (size_t)len)) {
 		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_NAME,
 			"a name is 1 to %d bytes of percent-encoded UTF-8 " USER_NAME_RULE
-			"; where it is ?name=NAME, the path has - in its place",
-			USER_NAME_MAX);
+			"; where it is ?%s=%s, the path has - in its place",
+			USER_NAME_MAX, parameter, place);
+		return false;
+	}
+	*ret_len = (size_t)len;
+	return true;
+}
+
+static void take_names(struct admin_request *request, const struct admin_path_names *names)
+{
+	if (request->takes_room && !take_name(request, names->room, ADMIN_REQUEST_ROOM, "ROOM",
+					   request->room, &request->room_len)) {
 		return;
 	}
-	request->name_len = (size_t)len;
+	if (request->takes_name) {
+		take_name(request, names->name, ADMIN_REQUEST_NAME, "NAME", request->name,
+			&request->name_len);
+	}
 }
 
 void admin_gate_judge(struct admin_request *request)
 {
-	const char *name;
-	size_t name_len = 0;
+	struct admin_path_names names;
 	char allow[ADMIN_ALLOW_MAX];
 	request->method = method_of(request->head.method);
-	request->route = admin_routes_find(request->method, request->head.path,
-		request->context->config.demo, &name, &name_len, allow);
-	request->takes_name = name != NULL;
+	request->route = admin_routes_find(
+		request->method, request->head.path, request->context->config.demo, &names, allow);
+	request->takes_name = names.name.data != NULL;
+	request->takes_room = names.room.data != NULL;
 	if (!pass_framing(request) || !pass_origin(request)) {
 		return;
 	}
@@ -151,7 +172,7 @@ void admin_gate_judge(struct admin_request *request)
 			"the header Content-Type must be application/json");
 	} else if (request->route->is_limited && !pass_rate(request)) {
 		return;
-	} else if (name) {
-		take_name(request, (struct slice){name, name_len});
+	} else {
+		take_names(request, &names);
 	}
 }

@@ -187,6 +187,16 @@ static int read_packet(json_t *packet, struct wanted *wanted, char *ret_fault)
 /* --- messages ----------------------------------------------------------------------------------
  */
 
+/* Names that nobody may have could be taken for somebody else's. */
+static int check_from(const struct wanted *wanted, char *ret_fault)
+{
+	if (wanted->from && !user_name_is_valid(wanted->from, wanted->from_len)) {
+		return fail(ret_fault,
+			"\"from\" is not a name that a user may have: 1 to 64 bytes of UTF-8 " USER_NAME_RULE);
+	}
+	return 0;
+}
+
 static int read_members(json_t *document, struct wanted *wanted, char *ret_fault)
 {
 	static const char *const names[] = {"text", "packet", "from", NULL};
@@ -199,11 +209,10 @@ static int read_members(json_t *document, struct wanted *wanted, char *ret_fault
 	if (!wanted->data == !packet) {
 		return fail(ret_fault, "either \"text\" or \"packet\" is needed");
 	}
-	if (wanted->from && !user_name_is_valid(wanted->from, wanted->from_len)) {
-		return fail(ret_fault,
-			"\"from\" is not a name that a user may have: 1 to 64 bytes of UTF-8 " USER_NAME_RULE);
+	int err = check_from(wanted, ret_fault);
+	if (!err && packet) {
+		err = read_packet(packet, wanted, ret_fault);
 	}
-	int err = packet ? read_packet(packet, wanted, ret_fault) : 0;
 	if (!err && wanted->from && wanted->is_packet && wanted->command != PACKET_TEXT) {
 		return fail(ret_fault, "\"from\" goes with a text or a packet 102");
 	}
@@ -258,6 +267,64 @@ int admin_message_read(const uint8_t *body, size_t body_len, size_t message_max,
 	json_decref(document);
 	return err;
 }
+
+/* --- words -------------------------------------------------------------------------------------
+ */
+
+static int read_words(json_t *document, struct wanted *wanted, char *ret_fault)
+{
+	static const char *const names[] = {"text", "from", NULL};
+	if (json_object_get(document, "packet")) {
+		return fail(ret_fault, "what is said in a room is a \"text\", not a \"packet\"");
+	}
+	if (check_members(document, names, ret_fault) < 0 ||
+		take_string(document, "text", &wanted->data, &wanted->data_len, ret_fault) < 0 ||
+		take_string(document, "from", &wanted->from, &wanted->from_len, ret_fault) < 0) {
+		return -EINVAL;
+	}
+	return wanted->data ? check_from(wanted, ret_fault) : fail(ret_fault, "\"text\" is needed");
+}
+
+static int copy_words(
+	const struct wanted *wanted, size_t message_max, struct admin_words *ret_words)
+{
+	if (wanted->data_len > message_max) {
+		return -EMSGSIZE;
+	}
+	uint8_t *text = malloc(wanted->data_len + wanted->from_len + 1);
+	if (!text) {
+		return -ENOMEM;
+	}
+	uint8_t *from = mempcpy(text, wanted->data, wanted->data_len);
+	if (wanted->from) {
+		memcpy(from, wanted->from, wanted->from_len);
+	}
+	*ret_words = (struct admin_words){
+		.text = text,
+		.text_len = wanted->data_len,
+		.from = {(const char *)from, wanted->from_len},
+	};
+	return 0;
+}
+
+int admin_message_read_words(const uint8_t *body, size_t body_len, size_t message_max,
+	struct admin_words *ret_words, char ret_fault[ADMIN_MESSAGE_FAULT_MAX])
+{
+	struct wanted wanted = {.data = NULL};
+	json_t *document = load(body, body_len, ret_fault);
+	if (!document) {
+		return -EINVAL;
+	}
+	int err = read_words(document, &wanted, ret_fault);
+	if (!err) {
+		err = copy_words(&wanted, message_max, ret_words);
+	}
+	json_decref(document);
+	return err;
+}
+
+/* --- flags -------------------------------------------------------------------------------------
+ */
 
 int admin_message_read_flag(const uint8_t *body, size_t body_len, const char *name, int *ret_flag,
 	char ret_fault[ADMIN_MESSAGE_FAULT_MAX])

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../../proto/slice.h"
+
 enum {
 	ADMIN_MESSAGE_FAULT_MAX = 256, /* bytes of what is said of a bad one, NUL included */
 };
@@ -22,6 +24,18 @@ struct admin_message {
  * `message_max`, -ENOMEM. */
 int admin_message_read(const uint8_t *body, size_t body_len, size_t message_max,
 	struct admin_message *ret_message, char ret_fault[ADMIN_MESSAGE_FAULT_MAX]);
+
+/* What is said, and in whose name. Owner: the caller. */
+struct admin_words {
+	uint8_t *text; /* allocated by malloc; never NULL */
+	size_t text_len;
+	struct slice from; /* in the same memory; empty: nobody's */
+};
+
+/* Reads `{"text":"…", "from":"NAME"}` as strictly, which may lack the name; `message_max` is for
+ * the text. Thread: any. Errors: as above. */
+int admin_message_read_words(const uint8_t *body, size_t body_len, size_t message_max,
+	struct admin_words *ret_words, char ret_fault[ADMIN_MESSAGE_FAULT_MAX]);
 
 /* Reads `{"NAME":true|false}`. Errors: -EINVAL with ret_fault. */
 int admin_message_read_flag(const uint8_t *body, size_t body_len, const char *name, int *ret_flag,

@@ -86,6 +86,7 @@ static void write_figures(struct admin_text *text, const struct admin_sample *sa
 #define ENDS(field, metric, json, help)         ends_by_reason(text, metric, sample->field, help);
 #define HISTOGRAM(field, metric, json, unit, help)                                                 \
 	histogram(text, metric, &sample->field, unit, help);
+#define SPREAD(field, metric, json, help) HISTOGRAM(field, metric, json, 1, help)
 #include "../base/stats.def"
 }
 

@@ -71,6 +71,7 @@ static bool fail(struct admin_request *request, struct slice name, const char *f
 bool admin_request_check_query(struct admin_request *request, const char *const *names)
 {
 	static const char *const stands_for_name[] = {ADMIN_REQUEST_NAME, NULL};
+	static const char *const stands_for_room[] = {ADMIN_REQUEST_ROOM, NULL};
 	struct slice rest = slice_of(request->head.query);
 	while (rest.len > 0) {
 		char nothing[1];
@@ -80,6 +81,9 @@ bool admin_request_check_query(struct admin_request *request, const char *const 
 		const char *known = known_name(names, name);
 		if (!known && request->takes_name) {
 			known = known_name(stands_for_name, name);
+		}
+		if (!known && request->takes_room) {
+			known = known_name(stands_for_room, name);
 		}
 		if (!known) {
 			return fail(request, name, "is unknown here");

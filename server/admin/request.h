@@ -18,18 +18,42 @@
 enum admin_method {
 	ADMIN_GET, /* HEAD too, which is answered without a body */
 	ADMIN_POST,
+	ADMIN_PUT,
 	ADMIN_DELETE,
 	ADMIN_METHOD_COUNT,
 	ADMIN_OTHER = ADMIN_METHOD_COUNT,
 };
 
-/* The query parameter that stands for a path's NAME, which is ADMIN_REQUEST_NAMELESS then: clients
- * take `.` and `..` out of paths, however they are encoded (WHATWG URL section 4.4). */
+/* The query parameters that stand for a path's NAME and ROOM, which are ADMIN_REQUEST_NAMELESS
+ * then: clients take `.` and `..` out of paths, however they are encoded (WHATWG URL section 4.4).
+ */
 #define ADMIN_REQUEST_NAME     "name"
+#define ADMIN_REQUEST_ROOM     "room"
 #define ADMIN_REQUEST_NAMELESS "-"
 
 struct admin_line;
+struct admin_request;
 struct admin_route;
+
+enum {
+	/* Sessions that one order is sent to: all that a user may have, and some more where he
+	 * keeps moving. */
+	ADMIN_ROUND_MAX = USER_SESSIONS_MAX + 8,
+};
+
+/* An order's way from session to session of a user. Zero-initialised: to all of them.
+ * Owner:  its request. */
+struct admin_round {
+	struct user_device devices[ADMIN_ROUND_MAX];
+	bool is_gone[ADMIN_ROUND_MAX]; /* the session was no more when the order came */
+	uint32_t count;
+	uint32_t at;                     /* the session that it is with */
+	uint32_t results[ORDER_RESULTS]; /* how often each has come back */
+	bool has_lost;                   /* some were gone since the last look into the table */
+	bool is_for_one;
+	struct user_device only;                     /* then: the device it is for */
+	void (*then)(struct admin_request *request); /* when all have had it */
+};
 
 /* Owner:  the admin thread; its order, a worker while it is away.
  * Freed:  by the line it came over, when it has been answered. */
@@ -40,8 +64,11 @@ struct admin_request {
 	const struct admin_route *route; /* NULL when there is none */
 	enum admin_method method;
 	bool takes_name;              /* the route is one with a NAME */
-	char name[USER_NAME_MAX + 1]; /* that NAME, decoded */
+	bool takes_room;              /* and with a ROOM */
+	char name[USER_NAME_MAX + 1]; /* that NAME, decoded: of a user */
+	char room[USER_NAME_MAX + 1]; /* that ROOM, decoded */
 	size_t name_len;
+	size_t room_len;
 	uint8_t *body;
 	size_t body_len;
 	size_t body_capacity;
@@ -53,9 +80,8 @@ struct admin_request {
 	struct admin_answer answer;
 	void *state; /* of the handler, freed with the request */
 	struct order order;
-	int tries;                                           /* of the order, at its user */
-	void (*then)(struct admin_request *request);         /* when the order is back */
-	void (*then_of_user)(struct admin_request *request); /* when it has found its user */
+	void (*then)(struct admin_request *request); /* when the order is back */
+	struct admin_round round;                    /* of an order for a user */
 };
 
 /* A header's value, the first one's when it comes twice; NULL when it is not there. */
@@ -66,8 +92,8 @@ const char *admin_request_header(const struct admin_request *request, const char
 /* Whether one is there. */
 bool admin_request_has(const struct admin_request *request, const char *name);
 
-/* Whether all of them are among `names`, which ends with NULL, or the one that stands for the
- * path's NAME, and none comes twice; makes a problem else. */
+/* Whether all of them are among `names`, which ends with NULL, or one that stands for the
+ * path's NAME or ROOM, and none comes twice; makes a problem else. */
 bool admin_request_check_query(struct admin_request *request, const char *const *names);
 
 /* Takes a number, which may be left out, or empty: *number stays then. Makes a problem, and returns

@@ -6,11 +6,11 @@
 #include "history_answer.h"
 #include "page.h"
 #include "push.h"
+#include "room_list.h"
+#include "rooms.h"
 #include "status.h"
 #include "user_list.h"
 #include "users.h"
-
-static const char NAME[] = "NAME";
 
 static const struct admin_route routes[] = {
 	{ADMIN_GET, "/", .is_open = true, .is_page = true, .handle = admin_page_console},
@@ -27,6 +27,14 @@ static const struct admin_route routes[] = {
 	{ADMIN_DELETE, "/v1/users/NAME", .is_limited = true, .handle = admin_users_close},
 	{ADMIN_POST, "/v1/users/NAME/messages", .is_limited = true, .takes_body = true,
 		.handle = admin_push_to_user},
+	{ADMIN_GET, "/v1/rooms", .handle = admin_room_list},
+	{ADMIN_GET, "/v1/rooms/ROOM", .handle = admin_rooms_show},
+	{ADMIN_POST, "/v1/rooms/ROOM/messages", .is_limited = true, .takes_body = true,
+		.handle = admin_push_to_room},
+	{ADMIN_PUT, "/v1/rooms/ROOM/members/NAME", .is_limited = true,
+		.handle = admin_rooms_put_in},
+	{ADMIN_DELETE, "/v1/rooms/ROOM/members/NAME", .is_limited = true,
+		.handle = admin_rooms_take_out},
 	{ADMIN_POST, "/v1/broadcast", .is_limited = true, .takes_body = true,
 		.handle = admin_push_to_all},
 	{ADMIN_POST, "/v1/drain", .handle = admin_status_drain},
@@ -39,19 +47,21 @@ static const struct admin_route routes[] = {
 };
 
 /* Segment by segment. */
-static bool matches(const char *pattern, const char *path, const char **ret_name, size_t *ret_len)
+static bool matches(const char *pattern, const char *path, struct admin_path_names *ret_names)
 {
+	*ret_names = (struct admin_path_names){.name = {NULL, 0}};
 	for (;;) {
-		size_t wanted_len = strcspn(pattern, "/");
-		size_t len = strcspn(path, "/");
-		if (wanted_len == sizeof(NAME) - 1 && strncmp(pattern, NAME, wanted_len) == 0) {
-			*ret_name = path;
-			*ret_len = len;
-		} else if (len != wanted_len || strncmp(pattern, path, len) != 0) {
+		const struct slice wanted = {pattern, strcspn(pattern, "/")};
+		const struct slice segment = {path, strcspn(path, "/")};
+		if (slice_equals(wanted, SLICE("NAME"))) {
+			ret_names->name = segment;
+		} else if (slice_equals(wanted, SLICE("ROOM"))) {
+			ret_names->room = segment;
+		} else if (!slice_equals(wanted, segment)) {
 			return false;
 		}
-		pattern += wanted_len;
-		path += len;
+		pattern += wanted.len;
+		path += segment.len;
 		if (*pattern != *path) {
 			return false;
 		}
@@ -64,15 +74,13 @@ static bool matches(const char *pattern, const char *path, const char **ret_name
 }
 
 const struct admin_route *admin_routes_find(enum admin_method method, const char *path,
-	bool has_demo, const char **ret_name, size_t *ret_name_len, char ret_allow[ADMIN_ALLOW_MAX])
+	bool has_demo, struct admin_path_names *ret_names, char ret_allow[ADMIN_ALLOW_MAX])
 {
-	static const char *const methods[] = {"GET, HEAD", "POST", "DELETE"};
+	static const char *const methods[] = {"GET, HEAD", "POST", "PUT", "DELETE"};
 	ret_allow[0] = '\0';
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
 		const struct admin_route *route = &routes[i];
-		*ret_name = NULL;
-		if ((route->is_demo && !has_demo) ||
-			!matches(route->path, path, ret_name, ret_name_len)) {
+		if ((route->is_demo && !has_demo) || !matches(route->path, path, ret_names)) {
 			continue;
 		}
 		if (route->method == method) {
@@ -81,6 +89,6 @@ const struct admin_route *admin_routes_find(enum admin_method method, const char
 		strcat(ret_allow, ret_allow[0] ? ", " : "");
 		strcat(ret_allow, methods[route->method]);
 	}
-	*ret_name = NULL;
+	*ret_names = (struct admin_path_names){.name = {NULL, 0}};
 	return NULL;
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "../../proto/slice.h"
 #include "request.h"
 
 enum {
@@ -13,7 +14,7 @@ enum {
 
 struct admin_route {
 	enum admin_method method;
-	const char *path; /* NAME stands for any one segment */
+	const char *path; /* NAME, a user's, and ROOM stand for any one segment each */
 	bool is_open;     /* no token is asked for */
 	bool is_page;     /* a link elsewhere may lead here */
 	bool is_demo;     /* only there with --demo */
@@ -22,11 +23,16 @@ struct admin_route {
 	void (*handle)(struct admin_request *request); /* makes an answer, or has it wait for one */
 };
 
+/* What stands in a path for NAME and ROOM, not decoded; without data where there is none. */
+struct admin_path_names {
+	struct slice name;
+	struct slice room;
+};
+
 /* Finds the route of a path that is not decoded yet. Returns NULL when there is none; ret_allow
  * then lists the methods that the path would take, and is empty for one that is unknown.
- * `*ret_name` is where the NAME stands in the path, NULL for routes without. Thread: any. */
+ * Thread: any. */
 const struct admin_route *admin_routes_find(enum admin_method method, const char *path,
-	bool has_demo, const char **ret_name, size_t *ret_name_len,
-	char ret_allow[ADMIN_ALLOW_MAX]);
+	bool has_demo, struct admin_path_names *ret_names, char ret_allow[ADMIN_ALLOW_MAX]);
 
 #endif

@@ -25,16 +25,34 @@ static void add_worker(struct admin_sample *sample, const struct stats *stats)
 #define PART(field, help)                          sample->field += stats_read(&stats->field);
 #define ENDS(field, metric, json, help)            add_ends(sample->field, stats->field);
 #define HISTOGRAM(field, metric, json, unit, help) add_histogram(&sample->field, &stats->field);
+#define SPREAD(field, metric, json, help)          add_histogram(&sample->field, &stats->field);
+#include "../base/stats.def"
+}
+
+/* What one worker has noted and another taken back may not have been read at one moment. */
+static void level_spread(struct admin_histogram *spread)
+{
+	spread->sum = (int64_t)spread->sum < 0 ? 0 : spread->sum;
+	spread->count = 0;
+	for (int i = 0; i < STATS_BUCKETS; i++) {
+		spread->counts[i] = (int64_t)spread->counts[i] < 0 ? 0 : spread->counts[i];
+		spread->count += spread->counts[i];
+	}
+}
+
+static void level_spreads(struct admin_sample *sample)
+{
+#define SPREAD(field, metric, json, help) level_spread(&sample->field);
 #include "../base/stats.def"
 }
 
 /* What is made of other figures, so that it costs nothing to count. Every message out is the answer
- * to a packet ping, an echo, a delivery or a push; the other frames are answers to pings, pings of
+ * to a packet, an echo, a delivery or a push; the other frames are answers to pings, pings of
  * our own and Closes. */
 static void derive(struct admin_sample *sample, bool is_echo)
 {
-	sample->messages_out = sample->pings_packet + sample->deliveries + sample->pushes +
-			       (is_echo ? sample->messages_in : 0);
+	sample->messages_out = sample->pings_packet + sample->answers + sample->deliveries +
+			       sample->pushes + (is_echo ? sample->messages_in : 0);
 	sample->frames_out = sample->messages_out + sample->pings_protocol + sample->pings_out +
 			     sample->closes_out;
 	sample->read_timeouts = sample->ends[CLOSE_REASON_READ_TIMEOUT];
@@ -65,6 +83,7 @@ void admin_sample_take(struct admin_context *context, struct admin_sample *ret_s
 		.ready = !node->is_draining,
 		.workers = node->worker_count,
 		.users = user_table_count(node->users),
+		.rooms = rooms_count(node->fanout.rooms),
 		.queue_bytes = budget_used(&node->budget),
 		.queue_limit = atomic_load_explicit(&node->budget.limit, memory_order_relaxed),
 		.memory_limit = atomic_load_explicit(&node->budget.limit, memory_order_relaxed),
@@ -82,6 +101,7 @@ void admin_sample_take(struct admin_context *context, struct admin_sample *ret_s
 		ret_sample->accept_errors += acceptor_errors(context->acceptors[i]);
 		ret_sample->accept_refused += acceptor_refused(context->acceptors[i]);
 	}
+	level_spreads(ret_sample);
 	derive(ret_sample, context->config.echo);
 	admin_process_read(files, &ret_sample->process);
 	measure_connection(context, ret_sample);

@@ -24,6 +24,7 @@ struct admin_sample {
 #define MEMORY(kind, field, metric, json, help)    uint64_t field;
 #define ENDS(field, metric, json, help)            uint64_t field[CLOSE_REASON_COUNT];
 #define HISTOGRAM(field, metric, json, unit, help) struct admin_histogram field;
+#define SPREAD(field, metric, json, help)          struct admin_histogram field;
 #include "../base/stats.def"
 	struct admin_process process;
 	uint64_t resident_at_start; /* bytes, before the first connection */

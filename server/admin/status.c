@@ -198,6 +198,7 @@ void admin_status_show(struct admin_request *request)
 	json_object_set_new(status, json, ends_to_json(sample.field));
 #define HISTOGRAM(field, metric, json, unit, help)                                                 \
 	json_object_set_new(status, json, histogram_to_json(&sample.field));
+#define SPREAD(field, metric, json, help) HISTOGRAM(field, metric, json, 1, help)
 #include "../base/stats.def"
 	json_object_set_new(status, "memory", memory_to_json(&sample));
 	json_object_set_new(status, "fds", files_to_json(&sample.process));

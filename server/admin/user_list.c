@@ -33,7 +33,10 @@ static int by_user(const void *a, const void *b)
 {
 	const struct order_user *left = a;
 	const struct order_user *right = b;
-	return admin_sort_names(left->name, left->name_len, right->name, right->name_len);
+	int order = admin_sort_names(left->name, left->name_len, right->name, right->name_len);
+	return order ? order
+		     : admin_sort_names(
+			       left->device, left->device_len, right->device, right->device_len);
 }
 
 #define BY(name, order)                                                                            \

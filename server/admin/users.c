@@ -12,31 +12,55 @@
 /* --- one user ----------------------------------------------------------------------------------
  */
 
-json_t *admin_users_to_json(const struct order_user *user)
+static json_t *session_to_json(const struct order_user *user)
 {
 	char address[REMOTE_NAME_MAX];
 	remote_name(&user->remote, address);
-	return json_pack("{s:s%, s:s, s:i, s:I, s:I, s:I}", "user", user->name,
-		(size_t)user->name_len, "address", address, "worker", user->worker, "connected_ms",
+	return json_pack("{s:s%, s:s, s:s, s:i, s:I, s:I, s:I, s:i}", "device", user->device,
+		(size_t)user->device_len, "address", address, "protocol",
+		user->speaks_v1 ? "tidegate.v1" : "classic", "worker", user->worker, "connected_ms",
 		(json_int_t)user->connected_ms, "idle_ms", (json_int_t)user->idle_ms, "queue_bytes",
-		(json_int_t)user->queue_bytes);
+		(json_int_t)user->queue_bytes, "rooms", user->rooms);
 }
 
+json_t *admin_users_to_json(const struct order_user *user)
+{
+	json_t *json = json_pack("{s:s%}", "user", user->name, (size_t)user->name_len);
+	json_t *session = session_to_json(user);
+	if (json_object_update(json, session) < 0) {
+		json_decref(json);
+		json = NULL;
+	}
+	json_decref(session);
+	return json;
+}
+
+/* The newest session as if it were the only one, and then all of them. */
 static void on_shown(struct admin_request *request)
 {
-	admin_answer_json(&request->answer, 200, admin_users_to_json(&request->order.users[0]));
+	const struct order *order = &request->order;
+	json_t *sessions = json_array();
+	for (uint32_t i = 0; i < order->count; i++) {
+		json_array_append_new(sessions, session_to_json(&order->users[i]));
+	}
+	json_t *user = admin_users_to_json(&order->users[order->count - 1]);
+	json_object_set_new(user, "sessions", sessions);
+	admin_answer_json(&request->answer, 200, user);
 }
 
 void admin_users_show(struct admin_request *request)
 {
-	request->state = malloc(sizeof(struct order_user));
+	if (!admin_asks_take_device_only(request)) {
+		return;
+	}
+	request->state = calloc(ADMIN_ROUND_MAX, sizeof(struct order_user));
 	if (!request->state) {
 		admin_answer_problem(&request->answer, ADMIN_PROBLEM_NO_MEMORY, "for the user");
 		return;
 	}
 	request->order.action = ORDER_SHOW;
 	request->order.users = request->state;
-	request->order.capacity = 1;
+	request->order.capacity = ADMIN_ROUND_MAX;
 	admin_asks_send_to_user(request, on_shown);
 }
 
@@ -86,7 +110,7 @@ static void on_done(struct admin_request *request)
 
 void admin_users_close(struct admin_request *request)
 {
-	static const char *const names[] = {"code", "reason", NULL};
+	static const char *const names[] = {"code", "reason", ADMIN_ASKS_DEVICE, NULL};
 	enum close_reason reason = CLOSE_REASON_DISCONNECTED;
 	uint32_t code = close_reason_code(reason);
 	bool is_default =
@@ -99,7 +123,7 @@ void admin_users_close(struct admin_request *request)
 		admin_answer_problem(&request->answer, ADMIN_PROBLEM_NO_MEMORY, "for the Close");
 		return;
 	}
-	if (!admin_request_check_query(request, names) ||
+	if (!admin_request_check_query(request, names) || !admin_asks_take_device(request) ||
 		!admin_request_take_number(
 			request, "code", CLOSE_CODE_NORMAL, CLOSE_CODE_LAST, &code) ||
 		!admin_request_take_prose(
@@ -129,7 +153,9 @@ void admin_users_close(struct admin_request *request)
 void admin_users_cut(struct admin_request *request)
 {
 	request->order.action = ORDER_CUT;
-	admin_asks_send_to_user(request, on_done);
+	if (admin_asks_take_device_only(request)) {
+		admin_asks_send_to_user(request, on_done);
+	}
 }
 
 void admin_users_mute(struct admin_request *request)
@@ -143,5 +169,7 @@ void admin_users_mute(struct admin_request *request)
 	}
 	request->order.action = ORDER_MUTE;
 	request->order.is_muted = is_muted;
-	admin_asks_send_to_user(request, on_done);
+	if (admin_asks_take_device_only(request)) {
+		admin_asks_send_to_user(request, on_done);
+	}
 }

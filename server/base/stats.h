@@ -28,6 +28,7 @@ struct stats {
 #define ENDS(field, metric, json, help)            _Atomic uint64_t field[CLOSE_REASON_COUNT];
 #define ENDS_PART(field, help)                     _Atomic uint64_t field[CLOSE_REASON_COUNT];
 #define HISTOGRAM(field, metric, json, unit, help) struct stats_histogram field;
+#define SPREAD(field, metric, json, help)          struct stats_histogram field;
 #include "stats.def"
 };
 
@@ -55,6 +56,14 @@ static inline void stats_note(struct stats_histogram *histogram, uint64_t value,
 {
 	stats_add(&histogram->sum, value * count);
 	stats_add(&histogram->counts[stats_bucket(value)], count);
+}
+
+/* Takes one back, of what is only there for a time. Another worker may have noted it, so that a
+ * worker's own figures may be below zero, and only their sums mean something. Thread: the owner. */
+static inline void stats_take_back(struct stats_histogram *histogram, uint64_t value)
+{
+	stats_sub(&histogram->sum, value);
+	stats_sub(&histogram->counts[stats_bucket(value)], 1);
 }
 
 /* Thread: any. */

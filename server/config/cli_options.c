@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../../proto/assert.h"
 #include "config.h"
 #include "spelling.h"
 
@@ -51,6 +52,8 @@ static const struct {
 	{"bytes", "SIZE", GROUP_LIMITS},
 	{"connections", "N", GROUP_LIMITS},
 	{"kicks", "N", GROUP_LIMITS},
+	{"devices", "N", GROUP_LIMITS},
+	{"rooms", "N", GROUP_LIMITS},
 	{"requests", "N", GROUP_ADMIN},
 };
 
@@ -67,6 +70,10 @@ static const struct argp_option fixed_options[] = {
 		GROUP_SERVICE},
 	{"echo", CLI_KEY_ECHO, NULL, 0,
 		"send every message back to its sender: no users, no fan-out", GROUP_SERVICE},
+	{"client-broadcast", CLI_KEY_CLIENT_BROADCAST, "FLAG", 0,
+		"whether clients may send texts to everybody: true, or false where only the admin port may "
+		"(default true)",
+		GROUP_SERVICE},
 	{"log-format", CLI_KEY_LOG_FORMAT, "FORMAT", 0,
 		"of the log on standard error: tutorial, text, json or auto, which is tutorial on a terminal "
 		"and else text (default auto)",
@@ -146,6 +153,7 @@ static struct argp_option number_option(
 			option.group = units[i].group;
 		}
 	}
+	ASSERT(option.arg); /* a unit without a row above */
 	return option;
 }
 
@@ -195,6 +203,8 @@ const char *cli_option_name(int key)
 		return "id";
 	case CLI_KEY_ECHO:
 		return "echo";
+	case CLI_KEY_CLIENT_BROADCAST:
+		return "client_broadcast";
 	case CLI_KEY_ADMIN:
 		return "admin";
 	case CLI_KEY_ADMIN_TOKEN:

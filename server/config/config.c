@@ -79,6 +79,7 @@ void config_init(struct config *ret_config)
 #include "options.def"
 #undef OPTION
 		.id = "demo",
+		.client_broadcast = true,
 		.listen = {":8000"},
 		.listen_count = 1,
 		.is_listen_default = true,
@@ -332,6 +333,16 @@ static void write_demo(const struct config *config, size_t nth, char *ret_text)
 	write_flag(config->demo, ret_text);
 }
 
+static int set_client_broadcast(struct config *config, const char *value, char *ret_error)
+{
+	return set_flag(value, &config->client_broadcast, ret_error);
+}
+
+static void write_client_broadcast(const struct config *config, size_t nth, char *ret_text)
+{
+	write_flag(config->client_broadcast, ret_text);
+}
+
 /* No host means this machine, unlike in `listen`: the admin port is not for strangers. */
 static int set_admin(struct config *config, const char *value, char *ret_error)
 {
@@ -385,6 +396,7 @@ static const struct word words[] = {
 	{"log_level", set_log_level, write_log_level, true},
 	{"log_sessions", set_log_sessions, write_log_sessions, true},
 	{"echo", set_echo, write_echo, false},
+	{"client_broadcast", set_client_broadcast, write_client_broadcast, true},
 	{"admin", set_admin, write_admin, false},
 	{"admin_token", set_admin_token, write_admin_token, false},
 	{"demo", set_demo, write_demo, false},

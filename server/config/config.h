@@ -44,10 +44,11 @@ struct config {
 	enum log_format log_format;
 	enum log_level log_level;
 	enum log_sessions log_sessions;
-	const char *file; /* as the command line names it, to which this points; NULL: none. A
-			   * reload reads it again */
-	bool echo;        /* send every message back to its sender; no users, no fan-out */
-	bool demo;        /* the admin port can play faults */
+	const char *file;      /* as the command line names it, to which this points; NULL: none. A
+				* reload reads it again */
+	bool echo;             /* send every message back to its sender; no users, no fan-out */
+	bool demo;             /* the admin port can play faults */
+	bool client_broadcast; /* clients may send texts to everybody */
 };
 
 /* The defaults of this build; listens on :8000, id "demo". Thread: any. */

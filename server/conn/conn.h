@@ -36,8 +36,10 @@ enum conn_flag {
 	CONN_MUTED = 1 << 9,      /* for a demonstration: what it would be sent is dropped */
 	CONN_HEAD_KEPT = 1 << 10, /* `opening` holds what has come of its request */
 	CONN_LAYERED = 1 << 11,   /* its bytes go through extra->transport */
+	CONN_V1 = 1 << 12,        /* session: speaks tidegate.v1 */
 };
 
+struct memberships;
 struct message_reader;
 struct opening;
 struct transport_ops;
@@ -50,6 +52,7 @@ struct user_entry;
 struct conn_extra {
 	const struct transport_ops *transport; /* NULL: plain */
 	void *transport_state;
+	struct memberships *rooms;
 };
 
 /* Owner:  the worker whose table it is in.
@@ -73,10 +76,13 @@ struct conn {
 		struct message_reader *rx; /* lent while a frame or message is in flight */
 		struct opening *opening; /* with CONN_HEAD_KEPT: a request, in part or postponed */
 	};
-	struct conn_extra *extra; /* NULL for most */
-	struct tx_queue *tx;      /* what the peer has not taken; NULL while it keeps up */
-	uint32_t holder;          /* its slot among the worker's holders of memory */
-	uint32_t receiver_pos;    /* fan-out: its place in the array of receivers */
+	union {
+		struct conn_extra *extra;  /* with CONN_LAYERED */
+		struct memberships *rooms; /* without; see conn_rooms. NULL for most */
+	};
+	struct tx_queue *tx;   /* what the peer has not taken; NULL while it keeps up */
+	uint32_t holder;       /* its slot among the worker's holders of memory */
+	uint32_t receiver_pos; /* fan-out: its place in the array of receivers */
 	/* The one gives way to the other at the login. */
 	union {
 		uint64_t epoch;    /* its place in the order of acceptance */
@@ -89,6 +95,12 @@ struct conn {
 	uint8_t read_shift; /* reader: 4 KiB << this is the most of one read */
 	struct remote remote;
 };
+
+/* Where the fan-out keeps the rooms that a session is in. */
+static inline struct memberships **conn_rooms(struct conn *conn)
+{
+	return conn->flags & CONN_LAYERED ? &conn->extra->rooms : &conn->rooms;
+}
 
 _Static_assert(sizeof(struct conn) <= 128, "what an idle connection may cost");
 

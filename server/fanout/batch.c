@@ -9,31 +9,49 @@
 #include "../../proto/suffix.h"
 
 enum {
-	SMALL_BYTES = 1024, /* of frames: less than a queue would share, so that none is pinned */
-	SMALL_MESSAGES = 16,
+	SMALL_BYTES = 1024,  /* of frames: less than a queue would share, so that none is pinned */
 	LARGE_BYTES = 16384, /* a larger message gets a batch of its own */
-	LARGE_MESSAGES = 256,
+	CHAINS = 64,
+};
+
+/* In front of the messages of a batch of many: which of them may be for whom. */
+struct batch_chains {
+	struct batch_set for_all;
+	/* The last link of each chain of messages whose hash has the same end: link 2 x n + 1 is
+	 * message n by the hash of whom it is for, 2 x n + 2 by its sender's; 0: none. */
+	uint16_t last[CHAINS];
 };
 
 /* --- from the pool and back --------------------------------------------------------------------
  */
 
+static void clear(struct batch *batch)
+{
+	batch->count = 0;
+	batch->announced = 0;
+	batch->senders = 0;
+	batch->aimed = 0;
+}
+
+/* With `can_aim` not all of its messages need be for everybody. */
 static int make_batch(struct batch_pool *pool, enum budget_kind kind, uint32_t bytes,
-	uint32_t messages, struct batch **ret_batch)
+	uint32_t messages, bool can_aim, struct batch **ret_batch)
 {
 	size_t mails_end = sizeof(struct batch) + pool->node->worker_count * sizeof(struct mail);
+	const bool has_chains = can_aim && messages > BATCH_SMALL_MESSAGES;
+	size_t chains_end = mails_end + (has_chains ? sizeof(struct batch_chains) : 0);
+	size_t messages_end = chains_end + messages * sizeof(struct batch_message);
+	size_t targets_end = messages_end + (can_aim ? messages * sizeof(struct batch_target) : 0);
 	struct buf *buf;
-	int err = buf_create(pool->node->budget, kind,
-		mails_end + messages * sizeof(struct batch_message), bytes, &buf);
+	int err = buf_create(pool->node->budget, kind, targets_end, bytes, &buf);
 	if (err) {
 		return err;
 	}
 	struct batch *batch = (struct batch *)buf;
-	batch->messages = (struct batch_message *)((uint8_t *)batch + mails_end);
+	batch->messages = (struct batch_message *)((uint8_t *)batch + chains_end);
+	batch->targets = can_aim ? (struct batch_target *)((uint8_t *)batch + messages_end) : NULL;
 	batch->messages_max = messages;
-	batch->count = 0;
-	batch->announced = 0;
-	batch->senders = 0;
+	clear(batch);
 	*ret_batch = batch;
 	return 0;
 }
@@ -50,15 +68,13 @@ static int find_or_make(struct batch_pool *pool, struct batch **slots, int slot_
 			struct batch *batch = slots[i];
 			buf_ref(&batch->buf);
 			batch->buf.len = 0;
-			batch->count = 0;
-			batch->announced = 0;
-			batch->senders = 0;
+			clear(batch);
 			*ret_batch = batch;
 			return 0;
 		}
 	}
-	int err =
-		make_batch(pool, empty ? BUDGET_POOLS : BUDGET_BATCHES, bytes, messages, ret_batch);
+	int err = make_batch(
+		pool, empty ? BUDGET_POOLS : BUDGET_BATCHES, bytes, messages, true, ret_batch);
 	if (!err && empty) {
 		*empty = *ret_batch;
 		buf_ref(&(*empty)->buf);
@@ -69,19 +85,19 @@ static int find_or_make(struct batch_pool *pool, struct batch **slots, int slot_
 static int find_or_make_large(struct batch_pool *pool, struct batch **ret_batch)
 {
 	return find_or_make(
-		pool, pool->large, BATCH_POOL_LARGE, LARGE_BYTES, LARGE_MESSAGES, ret_batch);
+		pool, pool->large, BATCH_POOL_LARGE, LARGE_BYTES, BATCH_LARGE_MESSAGES, ret_batch);
 }
 
 int batch_take(struct batch_pool *pool, size_t frame_len, struct batch **ret_batch)
 {
 	if (frame_len <= SMALL_BYTES) {
 		return find_or_make(pool, pool->small, BATCH_POOL_SMALL, SMALL_BYTES,
-			SMALL_MESSAGES, ret_batch);
+			BATCH_SMALL_MESSAGES, ret_batch);
 	}
 	if (frame_len <= LARGE_BYTES) {
 		return find_or_make_large(pool, ret_batch);
 	}
-	return make_batch(pool, BUDGET_BATCHES, (uint32_t)frame_len, 1, ret_batch);
+	return make_batch(pool, BUDGET_BATCHES, (uint32_t)frame_len, 1, true, ret_batch);
 }
 
 /* Names and frames are found by where they begin: they can be moved. */
@@ -94,6 +110,11 @@ static void move_to(struct batch *to, struct batch **batch)
 	to->count = from->count;
 	to->announced = from->announced;
 	to->senders = from->senders;
+	to->aimed = from->aimed;
+	if (from->aimed > 0) {
+		memcpy(to->targets, from->targets, from->count * sizeof(*from->targets));
+		memcpy(to->workers, from->workers, sizeof(from->workers));
+	}
 	batch_unref(batch);
 	*batch = to;
 }
@@ -118,7 +139,8 @@ void batch_fit(struct batch_pool *pool, struct batch **batch)
 	if (given->buf.capacity != LARGE_BYTES || given->buf.len > LARGE_BYTES / 2) {
 		return;
 	}
-	if (!make_batch(pool, BUDGET_BATCHES, given->buf.len, given->count, &fitting)) {
+	if (!make_batch(pool, BUDGET_BATCHES, given->buf.len, given->count, given->aimed > 0,
+		    &fitting)) {
 		move_to(fitting, batch);
 	}
 }
@@ -151,21 +173,6 @@ void batch_unref(struct batch **batch)
 	buf_unref(&buf);
 }
 
-void batch_share(struct batch *batch, struct fanout_node *node)
-{
-	atomic_store_explicit(&batch->unfinished, node->worker_count, memory_order_relaxed);
-	atomic_fetch_add_explicit(&batch->buf.refs, node->worker_count, memory_order_relaxed);
-	atomic_fetch_add_explicit(&node->backlog, batch->buf.len, memory_order_relaxed);
-}
-
-void batch_finish(struct fanout_node *node, struct batch **batch)
-{
-	if (atomic_fetch_sub_explicit(&(*batch)->unfinished, 1, memory_order_relaxed) == 1) {
-		atomic_fetch_sub_explicit(&node->backlog, (*batch)->buf.len, memory_order_relaxed);
-	}
-	batch_unref(batch);
-}
-
 /* --- encoding ----------------------------------------------------------------------------------
  */
 
@@ -187,6 +194,9 @@ static struct batch_message *note_message(struct batch *batch, const uint8_t *en
 	message->begin = batch->buf.len;
 	message->end = (uint32_t)(end - batch->buf.data);
 	batch->buf.len = message->end;
+	if (batch->aimed > 0) {
+		batch->targets[batch->count - 1].aim = BATCH_TO_ALL;
+	}
 	return message;
 }
 
@@ -220,6 +230,129 @@ void batch_put_frame(
 	batch->announced++;
 }
 
+size_t batch_aimed_frame_len(size_t payload_len, size_t name_len)
+{
+	payload_len += PACKET_HEADER_LEN;
+	return frame_header_len(payload_len) + payload_len + name_len;
+}
+
+uint8_t *batch_put_packet(struct batch *batch, uint16_t command, size_t payload_len,
+	const struct batch_user *sender, size_t sender_at)
+{
+	uint8_t *at = batch->buf.data + batch->buf.len;
+	at += frame_header_write(at, FRAME_BINARY, PACKET_HEADER_LEN + payload_len, NULL);
+	packet_header_write(at, command, (uint32_t)payload_len);
+	at += PACKET_HEADER_LEN;
+	struct batch_message *message = note_message(batch, at + payload_len);
+	message->sender_at = (uint32_t)(at + sender_at - batch->buf.data);
+	message->sender_hash = sender->hash;
+	message->sender_len = sender->name_len;
+	return at;
+}
+
+void batch_aim(struct batch *batch, struct batch_target target, struct slice name)
+{
+	if (batch->aimed == 0) {
+		memset(batch->workers, 0, sizeof(batch->workers));
+		for (uint32_t i = 0; i + 1 < batch->count; i++) {
+			batch->targets[i].aim = BATCH_TO_ALL;
+		}
+	}
+	batch->aimed++;
+	batch->senders = UINT64_MAX;
+	target.name_len = (uint8_t)name.len;
+	memcpy(batch->buf.data + batch->buf.len, name.data, name.len);
+	batch->buf.len += (uint32_t)name.len;
+	batch->targets[batch->count - 1] = target;
+}
+
+/* --- finding what is for whom ------------------------------------------------------------------
+ */
+
+/* Of one that batch_has_chains() and that something is aimed in. */
+static struct batch_chains *chains_of(const struct batch *batch)
+{
+	return (struct batch_chains *)batch->messages - 1;
+}
+
+static void set_add(struct batch_set *set, uint32_t message)
+{
+	set->bits[message / 64] |= UINT64_C(1) << message % 64;
+}
+
+static void link_by(struct batch *batch, uint32_t message, uint32_t which, uint32_t hash)
+{
+	uint16_t *last = &chains_of(batch)->last[hash % CHAINS];
+	batch->targets[message].before[which] = *last;
+	*last = (uint16_t)(2 * message + which + 1);
+}
+
+static void make_chains(struct batch *batch)
+{
+	struct batch_chains *chains = chains_of(batch);
+	memset(chains, 0, sizeof(*chains));
+	for (uint32_t i = 0; i < batch->count; i++) {
+		const struct batch_target *target = &batch->targets[i];
+		if (target->aim == BATCH_TO_ALL) {
+			set_add(&chains->for_all, i);
+			continue;
+		}
+		link_by(batch, i, 0, target->hash);
+		if (target->is_shown) {
+			link_by(batch, i, 1, batch->messages[i].sender_hash);
+		}
+	}
+}
+
+struct batch_set batch_for_all(const struct batch *batch)
+{
+	return chains_of(batch)->for_all;
+}
+
+void batch_collect(const struct batch *batch, uint32_t hash, struct batch_set *set)
+{
+	uint16_t link = chains_of(batch)->last[hash % CHAINS];
+	while (link > 0) {
+		const uint32_t message = (link - 1U) / 2;
+		const uint32_t which = (link - 1U) % 2;
+		const struct batch_target *target = &batch->targets[message];
+		if (hash == (which == 0 ? target->hash : batch->messages[message].sender_hash)) {
+			set_add(set, message);
+		}
+		link = target->before[which];
+	}
+}
+
+/* --- on its way --------------------------------------------------------------------------------
+ */
+
+void batch_share(struct batch *batch, struct fanout_node *node)
+{
+	uint32_t count = node->worker_count;
+	if (batch->aimed > 0 && batch_has_chains(batch)) {
+		make_chains(batch);
+	}
+	if (!batch_is_for_all(batch)) {
+		count = 0;
+		for (int i = 0; i < 4; i++) {
+			count += (uint32_t)__builtin_popcountll(batch->workers[i]);
+		}
+	}
+	/* One that nobody hears is in no backlog. */
+	size_t bytes = count > 0 ? batch->buf.len : 0;
+	atomic_store_explicit(&batch->unfinished, count, memory_order_relaxed);
+	atomic_fetch_add_explicit(&batch->buf.refs, count, memory_order_relaxed);
+	atomic_fetch_add_explicit(&node->backlog, bytes, memory_order_relaxed);
+}
+
+void batch_finish(struct fanout_node *node, struct batch **batch)
+{
+	if (atomic_fetch_sub_explicit(&(*batch)->unfinished, 1, memory_order_relaxed) == 1) {
+		atomic_fetch_sub_explicit(&node->backlog, (*batch)->buf.len, memory_order_relaxed);
+	}
+	batch_unref(batch);
+}
+
 /* --- leaving the sender out --------------------------------------------------------------------
  */
 
@@ -229,6 +362,11 @@ static bool is_from(const struct batch *batch, const struct batch_message *messa
 	return message->sender_len > 0 && message->sender_hash == user->hash &&
 	       message->sender_len == user->name_len &&
 	       memcmp(batch->buf.data + message->sender_at, user->name, user->name_len) == 0;
+}
+
+bool batch_is_from(const struct batch *batch, uint32_t message, const struct batch_user *user)
+{
+	return is_from(batch, &batch->messages[message], user);
 }
 
 bool batch_next_span(const struct batch *batch, const struct batch_user *user, uint32_t *at,

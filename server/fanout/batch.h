@@ -1,7 +1,10 @@
 /* The messages of one turn of one worker, encoded once for all who get them.
  *
  * Frames lie one behind the other, so that what piled up for a receiver goes out as one piece. Who
- * has sent a message stands beside it, for that user to be left out. */
+ * has sent a message stands beside it, for that user to be left out; and where it is not for
+ * everybody, whom it is for. A batch that is all for everybody is handed out without a look at
+ * that.
+ */
 #ifndef TIDEGATE_BATCH_H
 #define TIDEGATE_BATCH_H
 
@@ -10,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../../proto/slice.h"
 #include "../base/buf.h"
 #include "../base/mailbox.h"
 #include "fanout_node.h"
@@ -18,6 +22,8 @@ enum {
 	/* Kept for the next turns, so that none is allocated for a few short messages. */
 	BATCH_POOL_SMALL = 8,
 	BATCH_POOL_LARGE = 2,
+	BATCH_SMALL_MESSAGES = 16, /* of a batch without chains */
+	BATCH_LARGE_MESSAGES = 256,
 };
 
 /* A user, as who has sent a message or as who receives some. Borrowed for a call. */
@@ -25,6 +31,27 @@ struct batch_user {
 	const char *name;
 	uint8_t name_len; /* bytes; 0: no user's message */
 	uint32_t hash;    /* of the name */
+};
+
+enum batch_aim {
+	BATCH_TO_ALL,
+	BATCH_TO_USER, /* and with `is_shown` the sender's other sessions */
+	BATCH_TO_ROOM,
+	BATCH_TO_TOLD, /* those in a room who have asked to be told who comes and goes */
+};
+
+/* Whom a message is for, beside its sender's name. */
+struct batch_target {
+	uint8_t aim;      /* enum batch_aim */
+	uint8_t name_len; /* of the user or room: bytes, behind the frame */
+	bool is_classic;  /* of a user's sessions those are meant that do not speak tidegate.v1 */
+	bool is_shown;    /* the sender has other sessions that get it too */
+	uint32_t hash;    /* user_entry_hash or room_hash */
+	uint32_t serial;  /* room_serial */
+	uint32_t number;  /* of what is said in a room */
+	uint32_t device;  /* user_entry_device_hash of the sender */
+	/* Of the chain of `hash` and, if it is shown, of that of the sender's: the link before. */
+	uint16_t before[2];
 };
 
 /* One message. */
@@ -45,9 +72,13 @@ struct batch {
 	uint32_t count;
 	uint32_t messages_max;
 	uint32_t announced; /* of the messages, those that no user has sent */
-	uint64_t senders;   /* a bit for each sender's hash: who is not among them takes all at once
-			     */
-	struct batch_message *messages; /* behind the mails; then come the frames */
+	/* A bit for each sender's hash: who is not among them takes all at once. With `aimed`
+	 * nobody does. */
+	uint64_t senders;
+	uint32_t aimed;      /* of the messages, those that are not for everybody */
+	uint64_t workers[4]; /* with none for everybody: a bit for each worker it is for */
+	struct batch_message *messages; /* behind the mails; then come the targets and the frames */
+	struct batch_target *targets;   /* with `aimed`: one for each message */
 	struct mail mails[]; /* one for each worker; in its log, the link to the next batch */
 };
 
@@ -59,6 +90,11 @@ struct batch_pool {
 	struct fanout_node *node;
 	struct batch *small[BATCH_POOL_SMALL];
 	struct batch *large[BATCH_POOL_LARGE];
+};
+
+/* Some of the messages of a batch, a bit for each. */
+struct batch_set {
+	uint64_t bits[BATCH_LARGE_MESSAGES / 64];
 };
 
 /* Whole frames, one behind the other. */
@@ -107,11 +143,65 @@ void batch_put_text(struct batch *batch, uint16_t command, const struct batch_us
 void batch_put_frame(
 	struct batch *batch, uint8_t opcode, const uint8_t *payload, size_t payload_len);
 
-/* Full, or at the end of a turn: a reference for each worker, and its bytes are in the backlog. */
+/* Bytes of the frame that batch_put_packet makes, and of the name behind it. */
+size_t batch_aimed_frame_len(size_t payload_len, size_t name_len);
+
+/* Appends a packet of a user's that is not for everybody: the caller writes its payload where that
+ * is returned, in which the sender's name stands at `sender_at`. There must be room. */
+uint8_t *batch_put_packet(struct batch *batch, uint16_t command, size_t payload_len,
+	const struct batch_user *sender, size_t sender_at);
+
+/* The message that was appended last is for those alone: `name` is that of the user or room. There
+ * must be room for it behind the frame. */
+void batch_aim(struct batch *batch, struct batch_target target, struct slice name);
+
+/* Whether anything in it is for everybody. */
+static inline bool batch_is_for_all(const struct batch *batch)
+{
+	return batch->aimed < batch->count;
+}
+
+static inline bool batch_is_for_worker(const struct batch *batch, uint32_t worker)
+{
+	return batch_is_for_all(batch) || batch->workers[worker / 64] >> worker % 64 & 1;
+}
+
+static inline struct slice batch_target_name(const struct batch *batch, uint32_t message)
+{
+	return (struct slice){(const char *)batch->buf.data + batch->messages[message].end,
+		batch->targets[message].name_len};
+}
+
+static inline struct batch_user batch_sender(const struct batch *batch, uint32_t message)
+{
+	const struct batch_message *its = &batch->messages[message];
+	return (struct batch_user){
+		(const char *)batch->buf.data + its->sender_at, its->sender_len, its->sender_hash};
+}
+
+/* Whether `user` has sent that message. */
+bool batch_is_from(const struct batch *batch, uint32_t message, const struct batch_user *user);
+
+/* Full, or at the end of a turn: a reference for each worker it is for, and its bytes are in the
+ * backlog. */
 void batch_share(struct batch *batch, struct fanout_node *node);
 
 /* One worker has handed it out; nulls the giver's pointer. Thread: any. */
 void batch_finish(struct fanout_node *node, struct batch **batch);
+
+/* Whether it can be said whom its messages may be for: where there are few it is quicker to look at
+ * each. */
+static inline bool batch_has_chains(const struct batch *batch)
+{
+	return batch->messages_max > BATCH_SMALL_MESSAGES;
+}
+
+/* What is for everybody, of one with chains that is shared and not all for everybody. */
+struct batch_set batch_for_all(const struct batch *batch);
+
+/* Adds to a set what may be for the users and rooms of that hash, of such a batch: who is in few
+ * rooms need not look at each message. */
+void batch_collect(const struct batch *batch, uint32_t hash, struct batch_set *set);
 
 /* Whether `user` may have sent some of it: else all of it is one span for him. */
 static inline bool batch_may_be_from(const struct batch *batch, uint32_t user_hash)

@@ -58,6 +58,32 @@ int fanout_post(struct fanout *fanout, uint16_t command, struct conn *sender, co
 int fanout_announce(struct fanout *fanout, uint8_t opcode, const uint8_t *payload,
 	size_t payload_len, uint64_t *ret_receivers);
 
+/* --- for say.c --- */
+
+/* The batch of this turn, with room for a frame of `frame_len` bytes more. Errors: -ENOMEM. */
+int fanout_take_batch(struct fanout *fanout, size_t frame_len, struct batch **ret_batch);
+
+/* A live connection has given each receiver so many bytes. */
+void fanout_note_fed(struct fanout *fanout, struct conn *feeder, size_t bytes);
+
+/* Whether a backend's message of `frame_len` bytes may be taken in: not over the node's memory
+ * limit, nor while senders are held back. */
+bool fanout_may_announce(const struct fanout *fanout, size_t frame_len);
+
+struct stats *fanout_stats(const struct fanout *fanout);
+const struct fanout_node *fanout_node(const struct fanout *fanout);
+handle_t fanout_handle(const struct fanout *fanout, const struct conn *conn);
+uint32_t fanout_now_tick(const struct fanout *fanout);
+uint8_t fanout_worker(const struct fanout *fanout);
+
+/* --- */
+
+/* How many others than its sender get what is for everybody. */
+uint32_t fanout_others(const struct fanout *fanout);
+
+/* Whether something waits for the next fanout_publish. */
+bool fanout_has_posted(const struct fanout *fanout);
+
 /* Sends the batch of this turn on its way, if there is one. */
 void fanout_publish(struct fanout *fanout);
 

@@ -9,6 +9,8 @@
 
 #include "../base/budget.h"
 #include "../base/mailbox.h"
+#include "../user/user_table.h"
+#include "rooms.h"
 
 /* What one worker tells the others about its receivers. */
 struct fanout_gauge {
@@ -24,6 +26,8 @@ struct fanout_node {
 	struct mailbox **mailboxes;  /* of the workers, by id */
 	struct fanout_gauge *gauges; /* of the workers, by id */
 	struct budget *budget;
+	struct user_table *users;
+	struct rooms *rooms;
 	_Atomic size_t backlog;       /* bytes of batches some worker has not handed out yet */
 	_Atomic size_t backlog_limit; /* the high watermark; half of it is the low one */
 	uint32_t mail_kind;           /* of the items it posts */

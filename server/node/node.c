@@ -27,8 +27,26 @@ int node_init(struct node *node, uint32_t worker_count, uint32_t fanout_mail_kin
 	return 0;
 }
 
+int node_make_tables(struct node *node, size_t expected, uint32_t devices_max)
+{
+	int err = user_table_create(expected, devices_max, &node->users);
+	if (!err) {
+		err = rooms_create(0, &node->fanout.rooms);
+	}
+	node->fanout.users = node->users;
+	return err;
+}
+
+void node_housekeep(struct node *node)
+{
+	user_table_housekeep(node->users);
+	rooms_housekeep(node->fanout.rooms);
+}
+
 void node_finish(struct node *node)
 {
+	rooms_destroy(&node->fanout.rooms);
+	user_table_destroy(&node->users);
 	free(node->fanout.gauges);
 	free(node->fanout.mailboxes);
 	free(node->workers);

@@ -29,11 +29,19 @@ struct node {
 	atomic_bool is_draining; /* newcomers are sent away: the node is not ready any more */
 };
 
-/* A node for so many workers, without limits and without a user table; `fanout_mail_kind` is that
- * of the fan-out's items. Errors: -ENOMEM; node_finish is due all the same. */
+/* A node for so many workers, without limits and without users; `fanout_mail_kind` is that of the
+ * fan-out's items. Errors: -ENOMEM; node_finish is due all the same. */
 int node_init(struct node *node, uint32_t worker_count, uint32_t fanout_mail_kind);
 
-/* Frees what node_init has made; the workers are gone, the user table is its giver's. */
+/* Makes the tables of users, `expected` of whom are provided for at once, with as many devices
+ * each, and of rooms. Errors: -ENOMEM. */
+int node_make_tables(struct node *node, size_t expected, uint32_t devices_max);
+
+/* Lets the tables grow. From time to time. Thread: registered, one at a time. */
+void node_housekeep(struct node *node);
+
+/* Frees everything; the workers are gone, users and rooms with them. Thread: registered where there
+ * are tables. */
 void node_finish(struct node *node);
 
 #endif

@@ -34,7 +34,7 @@ enum {
 /* --- what changes while running ----------------------------------------------------------------
  */
 
-static void take_limits(struct conns *conns, const struct config *config)
+static void take_limits(struct serving *serving, const struct config *config)
 {
 	const struct conns_limits limits = {
 		.deadlines.handshake = loop_ticks(config->handshake_deadline * 1000),
@@ -46,14 +46,16 @@ static void take_limits(struct conns *conns, const struct config *config)
 		.max_message = (uint32_t)config->max_message,
 		.queue_limit = config->tx_queue_limit,
 	};
-	conns_set_limits(conns, &limits);
+	conns_set_limits(&serving->conns, &limits);
+	serving->sessions.logs_each = session_log_is_each(config);
+	serving->sessions.rooms_max = (uint32_t)config->rooms_per_session;
+	serving->sessions.may_broadcast = config->client_broadcast;
 }
 
 static void on_change(struct serving *serving, struct serving_change *change)
 {
 	if (change->mail.kind == SERVING_MAIL_RELOAD) {
-		take_limits(&serving->conns, &change->config);
-		serving->sessions.logs_each = session_log_is_each(&change->config);
+		take_limits(serving, &change->config);
 		serving->sweep_cursor = 0;
 		serving->is_sweeping = true;
 	} else {
@@ -106,10 +108,10 @@ int serving_init(struct serving *serving, struct node *node, uint8_t id, struct 
 	serving->sessions = (struct sessions){
 		.conns = &serving->conns,
 		.fanout = serving->fanout,
+		.say.fanout = serving->fanout,
 		.users = node->users,
 		.mailboxes = node->fanout.mailboxes,
 		.kick_kind = SERVING_MAIL_KICK,
-		.logs_each = session_log_is_each(config),
 		.ended = serving->ended,
 	};
 	serving->orders = (struct orders){
@@ -117,16 +119,18 @@ int serving_init(struct serving *serving, struct node *node, uint8_t id, struct 
 		.conns = &serving->conns,
 		.fanout = serving->fanout,
 		.users = node->users,
+		.sessions = &serving->sessions,
 		.ended = serving->ended,
 	};
 	node->fanout.mailboxes[id] = serving->mailbox;
-	take_limits(&serving->conns, config);
+	take_limits(serving, config);
 	return 0;
 }
 
 void serving_end(struct serving *serving)
 {
 	conns_finish(&serving->conns);
+	say_finish(&serving->sessions.say);
 	fanout_destroy(&serving->fanout);
 }
 
@@ -219,6 +223,7 @@ void serving_before_mail(struct serving *serving)
 	if (reader_has_ready(&serving->conns)) {
 		reader_read_ready(&serving->conns, serving->loop->now_us + READY_US);
 	}
+	say_counts(&serving->sessions.say);
 	/* What was posted before the mail goes out before it: a kick follows the last words. */
 	fanout_publish(serving->fanout);
 }
@@ -369,6 +374,8 @@ int serving_after_mail(struct serving *serving)
 	fanout_settle(serving->fanout);
 	more |= step_memory(serving);
 	conns_reap(conns);
-	more |= reader_has_ready(conns) || serving_has_events(serving);
+	/* Mail and deadlines end sessions too, of which rooms are told. */
+	more |= reader_has_ready(conns) || serving_has_events(serving) ||
+		fanout_has_posted(serving->fanout);
 	return more ? 0 : next_ms;
 }

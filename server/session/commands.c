@@ -8,6 +8,7 @@
 #include "../base/log.h"
 #include "../conn/send.h"
 #include "session_log.h"
+#include "talk.h"
 
 enum {
 	SHOWN_BYTES = 64, /* of a message, in the log */
@@ -42,7 +43,9 @@ static void log_message(
 static void post(struct sessions *sessions, struct conn *conn, uint16_t command,
 	const uint8_t *text, size_t len)
 {
-	if (fanout_post(sessions->fanout, command, conn, text, len) < 0) {
+	if (!sessions->may_broadcast) {
+		conn_close(sessions->conns, conn, CLOSE_REASON_NOT_ALLOWED, 0);
+	} else if (fanout_post(sessions->fanout, command, conn, text, len) < 0) {
 		conn_overload(sessions->conns, conn, CLOSE_REASON_OVERLOADED);
 	}
 }
@@ -99,16 +102,21 @@ static void on_packet(struct sessions *sessions, struct conn *conn, const struct
 	log_debug(sessions_id(sessions, conn), "command: %u payloadLen: %u", packet.command,
 		packet.payload_len);
 	switch (packet.command) {
-#define PACKET(name, number, from, on, payload, meaning)                                           \
+#define CLASSIC true
+#define V1      (conn->flags & CONN_V1)
+#define PACKET(name, number, speaks, from, on, payload, meaning)                                   \
 	case PACKET_##name:                                                                        \
-		on(sessions, conn, message, &packet);                                              \
+		if (speaks) {                                                                      \
+			on(sessions, conn, message, &packet);                                      \
+			return;                                                                    \
+		}                                                                                  \
 		break;
 #include "../../proto/packet.def"
-	default:
-		/* From a client newer than this gateway. */
-		stats_add(&sessions->conns->stats->unknown_commands, 1);
-		break;
+#undef CLASSIC
+#undef V1
 	}
+	/* From a client newer than this gateway, or than what it has offered to speak. */
+	stats_add(&sessions->conns->stats->unknown_commands, 1);
 }
 
 void commands_on_message(void *owner, struct conn *conn, const struct message *message)

@@ -1,9 +1,12 @@
 #include "orders.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "../../proto/frame.h"
 #include "../conn/send.h"
+#include "../fanout/memberships.h"
+#include "join.h"
 
 /* --- users -------------------------------------------------------------------------------------
  */
@@ -13,14 +16,10 @@
 static struct conn *find(struct orders *orders, const struct order *order)
 {
 	struct conn *conn = conn_table_find(orders->conns->table, order->handle);
-	handle_t current;
 	if (!conn || conn->state != CONN_LIVE || !conn->user) {
 		return NULL;
 	}
-	bool is_current =
-		user_table_find(orders->users, order->name, order->name_len, &current) == 0 &&
-		current == order->handle;
-	return is_current ? conn : NULL;
+	return user_table_has(orders->users, conn->user) ? conn : NULL;
 }
 
 static uint64_t ms_since(const struct orders *orders, uint32_t tick)
@@ -28,30 +27,36 @@ static uint64_t ms_since(const struct orders *orders, uint32_t tick)
 	return (uint64_t)(orders->conns->loop->now_tick - tick) * LOOP_TICK_MS;
 }
 
-static void describe(
-	const struct orders *orders, const struct conn *conn, struct order_user *ret_user)
+static void describe(const struct orders *orders, struct conn *conn, struct order_user *ret_user)
 {
 	size_t name_len;
+	size_t device_len;
 	const char *name = user_entry_name(conn->user, &name_len);
+	const char *device = user_entry_device(conn->user, &device_len);
 	*ret_user = (struct order_user){
 		.connected_ms = ms_since(orders, conn->state_tick),
 		.idle_ms = ms_since(orders, conn->last_read_tick),
 		.queue_bytes = conn->tx ? conn->tx->bytes : 0,
 		.remote = conn->remote,
 		.worker = orders->worker,
+		.speaks_v1 = conn->flags & CONN_V1,
+		.rooms = memberships_count(conn),
 		.name_len = (uint8_t)name_len,
+		.device_len = (uint8_t)device_len,
 	};
 	memcpy(ret_user->name, name, name_len);
+	memcpy(ret_user->device, device, device_len);
 }
 
 static enum order_result show(struct orders *orders, struct order *order)
 {
-	const struct conn *conn = find(orders, order);
+	struct conn *conn = find(orders, order);
 	if (!conn) {
 		return ORDER_GONE;
 	}
-	describe(orders, conn, &order->users[0]);
-	order->count = 1;
+	if (order->count < order->capacity) {
+		describe(orders, conn, &order->users[order->count++]);
+	}
 	return ORDER_DONE;
 }
 
@@ -72,7 +77,7 @@ static enum order_result list(struct orders *orders, struct order *order)
 	uint32_t left = ORDER_SLOTS_MAX;
 	uint32_t at = order->cursor;
 	for (; at < size && left > 0 && order->count < order->capacity; at++, left--) {
-		const struct conn *conn = conn_table_at(orders->conns->table, at);
+		struct conn *conn = conn_table_at(orders->conns->table, at);
 		if (is_listed(conn, order)) {
 			describe(orders, conn, &order->users[order->count++]);
 		}
@@ -127,6 +132,59 @@ static enum order_result broadcast(struct orders *orders, struct order *order)
 	return err ? ORDER_OVERFLOW : ORDER_DONE;
 }
 
+/* A lack of memory is a limit too. */
+static enum order_result say(struct orders *orders, struct order *order)
+{
+	struct say_reached reached;
+	const struct slice text = {(const char *)order->payload, order->payload_len};
+	int err = say_announce(&orders->sessions->say, order->room, order->from, text, &reached);
+	if (err) {
+		return err == -ENOENT ? ORDER_NO_ROOM : ORDER_OVERFLOW;
+	}
+	order->receivers = reached.sessions;
+	order->room_users = reached.users;
+	return ORDER_DONE;
+}
+
+/* --- rooms -------------------------------------------------------------------------------------
+ */
+
+static enum order_result result_of(enum packet_result result)
+{
+	switch (result) {
+	case PACKET_DONE:
+		return ORDER_DONE;
+	case PACKET_NOT_A_MEMBER:
+		return ORDER_NOT_IN;
+	case PACKET_TOO_MANY_ROOMS:
+		return ORDER_FULL;
+	default:
+		return ORDER_OVERFLOW;
+	}
+}
+
+/* What the session is owed from before comes first. */
+static enum order_result move(struct orders *orders, struct order *order,
+	enum packet_result (*join)(struct sessions *sessions, struct conn *conn, struct slice room,
+		uint32_t *ret_users))
+{
+	struct conn *conn = find(orders, order);
+	enum order_result result = ORDER_GONE;
+	if (!conn) {
+		return ORDER_GONE;
+	}
+	if (!(conn->flags & CONN_V1)) {
+		return ORDER_CLASSIC;
+	}
+	conn_visit_begin(orders->conns, conn);
+	conn_settle(orders->conns, conn);
+	if (conn->state == CONN_LIVE) {
+		result = result_of(join(orders->sessions, conn, order->room, &order->room_users));
+	}
+	conn_visit_end(orders->conns, conn);
+	return conn->state == CONN_LIVE ? result : ORDER_GONE;
+}
+
 /* --- ends and faults ---------------------------------------------------------------------------
  */
 
@@ -173,6 +231,12 @@ static enum order_result act(struct orders *orders, struct order *order)
 		return push(orders, order);
 	case ORDER_BROADCAST:
 		return broadcast(orders, order);
+	case ORDER_SAY:
+		return say(orders, order);
+	case ORDER_PUT_IN:
+		return move(orders, order, join_put_in);
+	case ORDER_TAKE_OUT:
+		return move(orders, order, join_take_out);
 	case ORDER_SHOW:
 		return show(orders, order);
 	case ORDER_LIST:

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../../proto/slice.h"
 #include "../../proto/user_name.h"
 #include "../base/mailbox.h"
 #include "../base/remote.h"
@@ -14,17 +15,21 @@
 #include "../fanout/fanout.h"
 #include "../user/user_table.h"
 #include "ended.h"
+#include "sessions.h"
 
 enum {
 	ORDER_SLOTS_MAX = 256, /* records of the connection table that one order looks at */
 };
 
 enum order_action {
-	ORDER_PUSH,      /* a message to one user */
+	ORDER_PUSH,      /* a message to one session */
 	ORDER_BROADCAST, /* one to all */
-	ORDER_SHOW,      /* one user */
-	ORDER_LIST,      /* users of this worker, from a record of its table on */
-	ORDER_CLOSE,     /* ends a user's connection with a Close */
+	ORDER_SAY,       /* one to a room */
+	ORDER_SHOW,      /* one session, behind those that are listed already */
+	ORDER_LIST,      /* sessions of this worker, from a record of its table on */
+	ORDER_PUT_IN,    /* makes a session a member of a room */
+	ORDER_TAKE_OUT,  /* and that no more */
+	ORDER_CLOSE,     /* ends a session with a Close */
 	ORDER_CUT,       /* resets it, as if the network were cut */
 	ORDER_MUTE,      /* reads on, sends nothing, until told otherwise */
 	ORDER_ENDED,     /* a copy of the last ones that ended */
@@ -34,17 +39,26 @@ enum order_result {
 	ORDER_DONE,
 	ORDER_GONE,     /* the handle is stale: the user may be elsewhere by now */
 	ORDER_OVERFLOW, /* over a limit, or muted: nothing was appended, nobody cut off */
+	ORDER_NO_ROOM,  /* nobody is in it */
+	ORDER_CLASSIC,  /* the session does not speak tidegate.v1 */
+	ORDER_NOT_IN,   /* it is no member */
+	ORDER_FULL,     /* it is in as many rooms as it may */
+	ORDER_RESULTS,
 };
 
-/* One user as he is now. Plain data. */
+/* One session as it is now. Plain data. */
 struct order_user {
 	uint64_t connected_ms;
 	uint64_t idle_ms;
 	uint64_t queue_bytes;
 	struct remote remote;
 	uint8_t worker;
+	bool speaks_v1;
+	uint16_t rooms; /* that it is in */
 	uint8_t name_len;
+	uint8_t device_len;
 	char name[USER_NAME_MAX];
+	char device[DEVICE_NAME_MAX];
 };
 
 /* Owner:  who gives it, until posted; then the worker, until it is back.
@@ -55,13 +69,16 @@ struct order {
 	uint32_t back_kind;
 	enum order_action action;
 	enum order_result result;
-	handle_t handle;  /* of the user's connection: push, show, close, cut, mute */
-	const char *name; /* his; of a list, what names must begin with */
+	handle_t handle;  /* of the session: push, show, put in, take out, close, cut, mute */
+	const char *name; /* of its user; of a list, what names must begin with */
 	size_t name_len;
+	struct slice room;        /* of say, put in, take out */
+	struct slice from;        /* of say: in whose name; maybe empty */
 	uint8_t opcode;           /* of a push or broadcast */
-	uint8_t *payload;         /* of that, or of the Close */
+	uint8_t *payload;         /* of that, of what is said, or of the Close */
 	size_t payload_len;       /* bytes */
-	uint64_t receivers;       /* of a broadcast: result */
+	uint64_t receivers;       /* of a broadcast or say, in sessions: result */
+	uint32_t room_users;      /* of say, put in, take out: result */
 	bool is_muted;            /* of a mute */
 	struct order_user *users; /* of a list or show: result */
 	uint32_t cursor;          /* the next record to look at; CONN_NONE at the end */
@@ -77,6 +94,7 @@ struct orders {
 	struct conns *conns;
 	struct fanout *fanout;
 	struct user_table *users;
+	struct sessions *sessions;
 	const struct ended *ended; /* NULL: none are kept */
 };
 

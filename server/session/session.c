@@ -7,7 +7,9 @@
 #include "../conn/transport.h"
 #include "../user/duel.h"
 #include "commands.h"
+#include "join.h"
 #include "session_log.h"
+#include "talk.h"
 
 enum {
 	SUPERSEDED_RETRY_MS = 1000,
@@ -39,7 +41,9 @@ static uint32_t brake_retry_ms(uint32_t wait_ticks, uint64_t epoch)
 static void turn_away(struct sessions *sessions, struct conn *conn, const struct user_login *login,
 	uint64_t epoch)
 {
-	if (login->result == USER_LOGIN_BRAKED) {
+	if (login->result == USER_LOGIN_NO_MEMORY) {
+		conn_close(sessions->conns, conn, CLOSE_REASON_INTERNAL_ERROR, 0);
+	} else if (login->result == USER_LOGIN_BRAKED) {
 		conn_close(sessions->conns, conn, CLOSE_REASON_KICK_DUEL,
 			brake_retry_ms(login->wait_ticks, epoch));
 	} else if (login->result == USER_LOGIN_SUPERSEDED) {
@@ -72,11 +76,11 @@ static void kick(struct sessions *sessions, struct user_entry *replaced)
 }
 
 /* An entry of the user table and a place among the receivers. Errors: -ENOMEM. */
-static int prepare(struct sessions *sessions, struct conn *conn, const char *user, size_t user_len,
-	struct user_entry **ret_entry)
+static int prepare(struct sessions *sessions, struct conn *conn,
+	const struct user_identity *identity, struct user_entry **ret_entry)
 {
-	int err = user_entry_create(sessions->users, user, user_len, sessions_id(sessions, conn),
-		conn->epoch, ret_entry);
+	int err = user_entry_create(
+		sessions->users, identity, sessions_id(sessions, conn), conn->epoch, ret_entry);
 	if (!err) {
 		err = fanout_join(sessions->fanout, conn);
 		if (err) {
@@ -88,11 +92,11 @@ static int prepare(struct sessions *sessions, struct conn *conn, const char *use
 
 /* Returns whether it is in; it has been told why otherwise. */
 static bool make_session(
-	struct sessions *sessions, struct conn *conn, const char *user, size_t user_len)
+	struct sessions *sessions, struct conn *conn, const struct user_identity *identity)
 {
 	struct user_entry *entry;
 	uint64_t epoch = conn->epoch;
-	if (prepare(sessions, conn, user, user_len, &entry) < 0) {
+	if (prepare(sessions, conn, identity, &entry) < 0) {
 		conn_close(sessions->conns, conn, CLOSE_REASON_INTERNAL_ERROR, 0);
 		return false;
 	}
@@ -121,14 +125,29 @@ static void on_request(void *owner, struct conn *conn, const struct handshake_re
 	struct stats *stats = sessions->conns->stats;
 	char answer[HANDSHAKE_ANSWER_MAX];
 	conn_accept(sessions->conns, conn, answer, handshake_answer(request, answer));
+	if (request->subprotocol == SUBPROTOCOL_V1) {
+		conn->flags |= CONN_V1;
+	} else if (request->subprotocol == SUBPROTOCOL_NONE && request->protocols.count > 0) {
+		session_log_unknown_subprotocol(sessions, conn);
+	}
 	if (!request->user_valid) {
 		conn_close(sessions->conns, conn, CLOSE_REASON_BAD_LOGIN, 0);
 		return;
 	}
-	if (make_session(sessions, conn, request->user, request->user_len)) {
+	const struct user_identity identity = {
+		.name = request->user,
+		.device = request->device,
+		.name_len = request->user_len,
+		.device_len = request->device_len,
+		.speaks_v1 = request->subprotocol == SUBPROTOCOL_V1,
+	};
+	if (make_session(sessions, conn, &identity)) {
 		stats_add(&stats->logins, 1);
 		stats_add(&stats->sessions, 1);
 		session_log_login(sessions, conn);
+		if (conn->flags & CONN_V1) {
+			talk_greet(sessions, conn);
+		}
 	}
 }
 
@@ -161,6 +180,7 @@ void session_on_ended(void *owner, struct conn *conn, uint16_t code)
 	session_log_end(sessions, conn, code);
 	fanout_leave(sessions->fanout, conn);
 	if (conn->user) {
+		join_leave_all(sessions, conn);
 		user_table_logout(sessions->users, &conn->user);
 		stats_sub(&sessions->conns->stats->sessions, 1);
 	}

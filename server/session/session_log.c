@@ -56,6 +56,19 @@ static struct who who_is(const struct conn *conn)
 /* --- logins ------------------------------------------------------------------------------------
  */
 
+void session_log_unknown_subprotocol(const struct sessions *sessions, const struct conn *conn)
+{
+	static struct log_tally tally = LOG_TALLY(1);
+	if (log_admits(&tally, LOG_LEVEL_WARN, "unknown subprotocols")) {
+		char from[REMOTE_NAME_MAX];
+		remote_name(&conn->remote, from);
+		log_warn(sessions_id(sessions, conn),
+			"%s offers subprotocols of which none is spoken here (tidegate.v1, "
+			"tidegate.v0): browsers end such a line",
+			from);
+	}
+}
+
 void session_log_login(const struct sessions *sessions, const struct conn *conn)
 {
 	static struct log_tally tally = LOG_TALLY(LOG_LINES_PER_S);

@@ -28,6 +28,10 @@ void session_log_name(const struct user_entry *user, char ret_name[SESSION_LOG_N
  * for those who look after it, and so is who falls silent. Thread: any. */
 enum log_level session_log_end_level(enum close_reason reason);
 
+/* An opening offers subprotocols and none that is spoken here: a browser ends such a line, and says
+ * hardly why. Thread: the owner. */
+void session_log_unknown_subprotocol(const struct sessions *sessions, const struct conn *conn);
+
 /* A user has logged in. Thread: the owner. */
 void session_log_login(const struct sessions *sessions, const struct conn *conn);
 

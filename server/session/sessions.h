@@ -5,9 +5,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../../proto/frame.h"
+#include "../../proto/packet.h"
 #include "../base/mailbox.h"
 #include "../conn/conns.h"
+#include "../conn/send.h"
 #include "../fanout/fanout.h"
+#include "../fanout/say.h"
 #include "../user/user_table.h"
 #include "ended.h"
 
@@ -17,16 +21,32 @@
 struct sessions {
 	struct conns *conns;
 	struct fanout *fanout;
+	struct say say;
 	struct user_table *users;
 	struct mailbox **mailboxes; /* of all workers, by id */
 	uint32_t kick_kind;         /* of the mail that carries a kick */
 	bool logs_each;             /* logins and ends, one by one */
 	struct ended *ended;        /* where ends are kept; NULL: nowhere */
+	uint32_t rooms_max;         /* that a session may be in */
+	bool may_broadcast;         /* users may send texts to everybody */
+	uint32_t list_tick;         /* of the last list of a room's members */
+	uint32_t list_left;         /* members that may still be looked at for lists in it */
 };
 
 static inline uint64_t sessions_id(const struct sessions *sessions, const struct conn *conn)
 {
 	return conn_table_handle(sessions->conns->table, conn);
+}
+
+/* Sends a packet of tidegate.v1 to one session alone: its payload stands from packet +
+ * PACKET_HEADER_LEN to `end`. Inside a visit. */
+static inline void sessions_send_packet(struct sessions *sessions, struct conn *conn,
+	uint16_t command, uint8_t *packet, const uint8_t *end)
+{
+	const size_t len = (size_t)(end - packet);
+	packet_header_write(packet, command, (uint32_t)(len - PACKET_HEADER_LEN));
+	conn_send(sessions->conns, conn, FRAME_BINARY, packet, len, 0);
+	stats_add(&sessions->conns->stats->answers, 1);
 }
 
 #endif

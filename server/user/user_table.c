@@ -8,18 +8,8 @@
 
 #include <sodium.h>
 
-#include "build_config.h"
-
-/* liburcu's inline fast paths cannot be seen through by ThreadSanitizer; its library calls can at
- * least be annotated. */
-#if !HAVE_THREAD_SANITIZER
-#define _LGPL_SOURCE
-#endif
-#include <urcu/rculfhash.h>
-#include <urcu/urcu-memb.h>
-
 #include "../../proto/assert.h"
-#include "duel.h"
+#include "user_group.h"
 
 #if HAVE_THREAD_SANITIZER
 #include <sanitizer/tsan_interface.h>
@@ -42,35 +32,9 @@ struct user_table {
 	_Atomic size_t count;        /* users */
 	_Atomic uint32_t kick_limit; /* of a user in one of struct duel's windows; 0: none */
 	size_t buckets;              /* housekeeper's own: the size last asked for */
+	uint32_t devices_max;        /* sessions of a user */
 	unsigned char key[crypto_shorthash_KEYBYTES];
 };
-
-/* What decides whether a newcomer may replace it. */
-struct standing {
-	_Atomic uint64_t epoch; /* its connection's place in the order of acceptance */
-	_Atomic struct duel duel;
-};
-
-/* Owner:  the worker of `handle`; once replaced, whoever holds the kick.
- * Shared: readers under RCU compare `name` and copy `handle` and `standing`; all are written before
- *         publication. `standing` counts only for who finds the entry still in the table after the
- *         look at it: what follows takes its place.
- * Freed:  a grace period after it has left the table. */
-struct user_entry {
-	struct cds_lfht_node node;
-	union {
-		struct standing standing; /* while it is in the table */
-		struct mail kick;         /* from its replacement to its owner's receipt */
-		struct rcu_head rcu;      /* from then, or from its removal, to its end */
-	};
-	handle_t handle;
-	uint32_t hash;
-	uint8_t name_len;
-	char name[];
-};
-
-_Static_assert(offsetof(struct user_entry, name) + 19 <= 64,
-	"one of jemalloc's classes, up to names of 19 bytes");
 
 #if HAVE_THREAD_SANITIZER
 /* Where a reader's last look and the freeing meet, as ThreadSanitizer is to see it. */
@@ -94,10 +58,10 @@ static uint32_t hash_name(const struct user_table *table, const char *name, size
 static int match(struct cds_lfht_node *node, const void *wanted)
 {
 	const struct key *key = wanted;
-	const struct user_entry *entry = caa_container_of(node, struct user_entry, node);
 	OBSERVE(key->table);
-	return entry->name_len == key->name_len &&
-	       memcmp(entry->name, key->name, key->name_len) == 0;
+	const struct user_entry *entry = user_node_entry(user_node_of(node), 0);
+	return entry->in_table.name_len == key->name_len &&
+	       memcmp(entry->names, key->name, key->name_len) == 0;
 }
 
 static void read_begin(void)
@@ -129,6 +93,22 @@ static void free_later(struct user_entry *entry)
 	urcu_memb_call_rcu(&entry->rcu, free_entry);
 }
 
+static void free_group(struct rcu_head *head)
+{
+#if HAVE_THREAD_SANITIZER
+	__tsan_acquire(&grace_period);
+#endif
+	free(caa_container_of(head, struct user_group, rcu));
+}
+
+static void free_group_later(struct user_group *group)
+{
+#if HAVE_THREAD_SANITIZER
+	__tsan_release(&grace_period);
+#endif
+	urcu_memb_call_rcu(&group->rcu, free_group);
+}
+
 static size_t buckets_for(size_t users)
 {
 	size_t buckets = BUCKETS_MIN;
@@ -138,8 +118,9 @@ static size_t buckets_for(size_t users)
 	return buckets;
 }
 
-int user_table_create(size_t expected, struct user_table **ret_table)
+int user_table_create(size_t expected, uint32_t devices_max, struct user_table **ret_table)
 {
+	ASSERT(devices_max >= 1 && devices_max <= USER_SESSIONS_MAX);
 	if (sodium_init() < 0) {
 		return -ENOSYS;
 	}
@@ -148,6 +129,7 @@ int user_table_create(size_t expected, struct user_table **ret_table)
 		return -ENOMEM;
 	}
 	table->buckets = buckets_for(expected);
+	table->devices_max = devices_max;
 	/* Without CDS_LFHT_AUTO_RESIZE: in liburcu 0.13 it races and can stop growing for good. */
 	table->hash_table = cds_lfht_new_flavor(
 		table->buckets, BUCKETS_MIN, BUCKETS_MAX, 0, &urcu_memb_flavor, NULL);
@@ -186,21 +168,29 @@ void user_table_set_kick_limit(struct user_table *table, uint32_t limit)
 	atomic_store_explicit(&table->kick_limit, limit, memory_order_relaxed);
 }
 
-int user_entry_create(struct user_table *table, const char *name, size_t name_len, handle_t handle,
-	uint64_t epoch, struct user_entry **ret_entry)
+int user_entry_create(struct user_table *table, const struct user_identity *identity,
+	handle_t handle, uint64_t epoch, struct user_entry **ret_entry)
 {
-	ASSERT(name_len > 0 && name_len <= UINT8_MAX);
-	struct user_entry *entry = malloc(offsetof(struct user_entry, name) + name_len);
+	ASSERT(identity->name_len > 0);
+	struct user_entry *entry = malloc(
+		offsetof(struct user_entry, names) + identity->name_len + identity->device_len);
 	if (!entry) {
 		return -ENOMEM;
 	}
-	cds_lfht_node_init(&entry->node);
+	cds_lfht_node_init(&entry->in_table.node);
+	entry->in_table.hash = hash_name(table, identity->name, identity->name_len);
+	entry->in_table.member_count = 0;
+	entry->in_table.name_len = identity->name_len;
+	entry->in_table.device_len = identity->device_len;
+	entry->in_table.came_alone = false;
+	entry->in_table.speaks_v1 = identity->speaks_v1;
 	atomic_init(&entry->standing.epoch, epoch);
 	atomic_init(&entry->standing.duel, (struct duel){0});
 	entry->handle = handle;
-	entry->hash = hash_name(table, name, name_len);
-	entry->name_len = (uint8_t)name_len;
-	memcpy(entry->name, name, name_len);
+	memcpy(entry->names, identity->name, identity->name_len);
+	if (identity->device_len > 0) {
+		memcpy(entry->names + identity->name_len, identity->device, identity->device_len);
+	}
 	*ret_entry = entry;
 	return 0;
 }
@@ -223,35 +213,110 @@ struct attempt {
 	bool may_replace;
 };
 
-/* What the entry in the table means for the newcomer. USER_LOGIN_IN: it may go in its place. */
-static enum user_login_result judge(const struct attempt *attempt, const struct standing *standing,
-	struct duel *ret_duel, uint32_t *ret_wait_ticks)
+static struct key key_of(struct user_table *table, const struct user_entry *entry)
 {
-	/* Acquired, so that the look at whether the entry is still in the table comes after. */
-	uint64_t epoch = atomic_load_explicit(&standing->epoch, memory_order_acquire);
-	struct duel duel = atomic_load_explicit(&standing->duel, memory_order_acquire);
-	*ret_duel = duel;
+	return (struct key){entry->names, entry->in_table.name_len, table};
+}
+
+/* Acquired, so that the look at whether it is still in the table comes after. */
+static uint64_t epoch_of(const struct user_entry *entry)
+{
+	return atomic_load_explicit(&entry->standing.epoch, memory_order_acquire);
+}
+
+static struct duel duel_of(struct user_node *node)
+{
+	return user_node_is_group(node)
+		       ? user_group_of(node)->duel
+		       : atomic_load_explicit(
+				 &user_node_entry(node, 0)->standing.duel, memory_order_acquire);
+}
+
+static bool is_same_device(const struct user_entry *a, const struct user_entry *b)
+{
+	return a->in_table.device_len == b->in_table.device_len &&
+	       memcmp(a->names + a->in_table.name_len, b->names + b->in_table.name_len,
+		       a->in_table.device_len) == 0;
+}
+
+/* The session that has to go for the newcomer: that of its device, or when there are as many as may
+ * be the oldest. NULL: there is room. */
+static struct user_entry *in_the_way(const struct attempt *attempt, struct user_node *node)
+{
+	const uint32_t count = user_node_count(node);
+	struct user_entry *oldest = user_node_entry(node, 0);
+	for (uint32_t i = 0; i < count; i++) {
+		struct user_entry *entry = user_node_entry(node, i);
+		if (is_same_device(entry, attempt->entry)) {
+			return entry;
+		}
+		oldest = epoch_of(entry) < epoch_of(oldest) ? entry : oldest;
+	}
+	return count < attempt->table->devices_max ? NULL : oldest;
+}
+
+/* What the sessions in the table mean for the newcomer. USER_LOGIN_IN: it may come in, in the place
+ * of `old` where there is one. */
+static enum user_login_result judge(const struct attempt *attempt, const struct user_entry *old,
+	struct duel duel, uint32_t *ret_wait_ticks)
+{
 	*ret_wait_ticks = duel_wait_ticks(duel, attempt->now_tick);
-	if (epoch > atomic_load_explicit(&attempt->entry->standing.epoch, memory_order_relaxed)) {
+	if (old && epoch_of(old) > atomic_load_explicit(
+					   &attempt->entry->standing.epoch, memory_order_relaxed)) {
 		return USER_LOGIN_SUPERSEDED;
 	}
 	if (*ret_wait_ticks > 0) {
 		return USER_LOGIN_BRAKED;
 	}
-	return attempt->may_replace ? USER_LOGIN_IN : USER_LOGIN_OCCUPIED;
+	return !old || attempt->may_replace ? USER_LOGIN_IN : USER_LOGIN_OCCUPIED;
 }
 
-/* Puts the newcomer in the place of the entry that was found. Returns false when that has left its
- * place meanwhile. */
-static bool replace(const struct attempt *attempt, struct cds_lfht_iter *found, struct duel duel,
-	bool *ret_is_duel)
+/* Puts a node in the place of the one that was found. Returns false when that has left its place
+ * meanwhile. */
+static bool swap(struct user_table *table, const struct key *key, struct cds_lfht_iter *found,
+	struct user_node *node)
+{
+	PUBLISH(table);
+	return cds_lfht_replace(
+		       table->hash_table, found, node->hash, match, (void *)key, &node->node) == 0;
+}
+
+/* The newcomer alone in the place of the one session there is. */
+static bool replace_alone(
+	const struct attempt *attempt, struct cds_lfht_iter *found, struct duel duel)
 {
 	struct user_entry *entry = attempt->entry;
-	uint32_t limit = atomic_load_explicit(&attempt->table->kick_limit, memory_order_relaxed);
-	duel = duel_add_kick(duel, attempt->now_tick, limit, ret_is_duel);
 	atomic_store_explicit(&entry->standing.duel, duel, memory_order_relaxed);
-	return cds_lfht_replace(attempt->table->hash_table, found, entry->hash, match,
-		       &attempt->key, &entry->node) == 0;
+	entry->in_table.came_alone = true;
+	return swap(attempt->table, &attempt->key, found, &entry->in_table);
+}
+
+/* Works on a node that was found: with `old` in the newcomer's way, or without. */
+static bool change_group(const struct attempt *attempt, struct cds_lfht_iter *found,
+	struct user_entry *old, struct duel duel, enum user_login_result *ret_result)
+{
+	struct user_node *before = user_node_of(cds_lfht_iter_get_node(found));
+	struct user_group *group;
+	attempt->entry->in_table.came_alone = false;
+	if (user_group_create(before, old, attempt->entry, attempt->table->devices_max, &group) <
+		0) {
+		*ret_result = USER_LOGIN_NO_MEMORY;
+		return true;
+	}
+	group->duel = duel;
+	if (!swap(attempt->table, &attempt->key, found, &group->in_table)) {
+		user_group_discard(&group, before);
+		return false;
+	}
+	if (user_node_is_group(before)) {
+		struct user_group *group_before = user_group_of(before);
+		if (old) {
+			/* Its owner may be filling it just now, in vain. */
+			free_group_later(user_group_find(group_before, old)->spare);
+		}
+		free_group_later(group_before);
+	}
+	return true;
 }
 
 /* Returns whether the user was not logged in, and is now. Counted before it is in the table, where
@@ -262,38 +327,55 @@ static bool add(const struct attempt *attempt)
 	struct user_entry *entry = attempt->entry;
 	/* An earlier try to replace one that has left meanwhile was no kick. */
 	atomic_store_explicit(&entry->standing.duel, (struct duel){0}, memory_order_relaxed);
+	entry->in_table.came_alone = true;
 	atomic_fetch_add_explicit(&table->count, 1, memory_order_relaxed);
-	bool is_in = cds_lfht_add_unique(table->hash_table, entry->hash, match, &attempt->key,
-			     &entry->node) == &entry->node;
+	PUBLISH(table);
+	bool is_in = cds_lfht_add_unique(table->hash_table, entry->in_table.hash, match,
+			     (void *)&attempt->key, &entry->in_table.node) == &entry->in_table.node;
 	if (!is_in) {
 		atomic_fetch_sub_explicit(&table->count, 1, memory_order_relaxed);
 	}
 	return is_in;
 }
 
+/* Finds a user's node. Returns NULL when there is none. */
+static struct user_node *look_up(
+	struct user_table *table, const struct key *key, uint32_t hash, struct cds_lfht_iter *iter)
+{
+	cds_lfht_lookup(table->hash_table, hash, match, (void *)key, iter);
+	struct cds_lfht_node *node = cds_lfht_iter_get_node(iter);
+	return node ? user_node_of(node) : NULL;
+}
+
 /* Returns false when somebody was faster: to be tried once more. */
 static bool try_login(const struct attempt *attempt, struct user_login *ret_login)
 {
-	struct cds_lfht *hash_table = attempt->table->hash_table;
-	struct user_entry *entry = attempt->entry;
+	struct user_table *table = attempt->table;
 	struct cds_lfht_iter iter;
-	struct duel duel;
 	*ret_login = (struct user_login){.result = USER_LOGIN_IN};
 	if (add(attempt)) {
 		return true;
 	}
-	cds_lfht_lookup(hash_table, entry->hash, match, &attempt->key, &iter);
-	struct cds_lfht_node *node = cds_lfht_iter_get_node(&iter);
+	struct user_node *node =
+		look_up(table, &attempt->key, attempt->entry->in_table.hash, &iter);
 	if (!node) {
 		return false;
 	}
-	struct user_entry *old = caa_container_of(node, struct user_entry, node);
-	ret_login->result = judge(attempt, &old->standing, &duel, &ret_login->wait_ticks);
+	struct user_entry *old = in_the_way(attempt, node);
+	struct duel duel = duel_of(node);
+	ret_login->result = judge(attempt, old, duel, &ret_login->wait_ticks);
 	if (ret_login->result != USER_LOGIN_IN) {
-		return !cds_lfht_is_node_deleted(node);
+		return !cds_lfht_is_node_deleted(&node->node);
 	}
 	ret_login->replaced = old;
-	return replace(attempt, &iter, duel, &ret_login->is_duel);
+	if (old) {
+		uint32_t limit = atomic_load_explicit(&table->kick_limit, memory_order_relaxed);
+		duel = duel_add_kick(duel, attempt->now_tick, limit, &ret_login->is_duel);
+	}
+	if (old && !user_node_is_group(node)) {
+		return replace_alone(attempt, &iter, duel);
+	}
+	return change_group(attempt, &iter, old, duel, &ret_login->result);
 }
 
 struct user_login user_table_login(
@@ -302,7 +384,7 @@ struct user_login user_table_login(
 	const struct attempt attempt = {
 		.table = table,
 		.entry = entry,
-		.key = {entry->name, entry->name_len, table},
+		.key = key_of(table, entry),
 		.now_tick = now_tick,
 		.may_replace = may_replace,
 	};
@@ -313,38 +395,142 @@ struct user_login user_table_login(
 	}
 	read_end();
 	OBSERVE(table);
+	if (login.result != USER_LOGIN_IN) {
+		login.replaced = NULL;
+	}
 	return login;
+}
+
+/* --- logout ------------------------------------------------------------------------------------
+ */
+
+enum leaving {
+	LEAVING_DONE,
+	LEAVING_REPLACED, /* a newer login has taken its place before */
+	LEAVING_AGAIN,    /* somebody was faster: to be tried once more */
+};
+
+static enum leaving leave_group(struct user_table *table, const struct key *key,
+	struct cds_lfht_iter *found, struct user_entry *mine)
+{
+	struct user_node *node = user_node_of(cds_lfht_iter_get_node(found));
+	const struct user_member *member = user_group_find(user_group_of(node), mine);
+	if (!member) {
+		return cds_lfht_is_node_deleted(&node->node) ? LEAVING_AGAIN : LEAVING_REPLACED;
+	}
+	struct user_group *spare = member->spare;
+	if (node->member_count > 1) {
+		struct user_group *left = user_group_without(user_group_of(node), mine);
+		if (!swap(table, key, found, &left->in_table)) {
+			return LEAVING_AGAIN;
+		}
+	} else {
+		if (cds_lfht_del(table->hash_table, &node->node) != 0) {
+			return LEAVING_AGAIN;
+		}
+		free(spare);
+		atomic_fetch_sub_explicit(&table->count, 1, memory_order_relaxed);
+	}
+	free_group_later(user_group_of(node));
+	return LEAVING_DONE;
+}
+
+static enum leaving try_leave(struct user_table *table, struct user_entry *mine)
+{
+	const struct key key = key_of(table, mine);
+	struct cds_lfht_iter iter;
+	if (mine->in_table.came_alone &&
+		cds_lfht_del(table->hash_table, &mine->in_table.node) == 0) {
+		atomic_fetch_sub_explicit(&table->count, 1, memory_order_relaxed);
+		return LEAVING_DONE;
+	}
+	struct user_node *node = look_up(table, &key, mine->in_table.hash, &iter);
+	if (!node) {
+		return LEAVING_REPLACED;
+	}
+	if (user_node_is_group(node)) {
+		return leave_group(table, &key, &iter, mine);
+	}
+	return cds_lfht_is_node_deleted(&node->node) ? LEAVING_AGAIN : LEAVING_REPLACED;
 }
 
 bool user_table_logout(struct user_table *table, struct user_entry **entry)
 {
 	struct user_entry *mine = *entry;
+	enum leaving leaving;
 	*entry = NULL;
+	PUBLISH(table);
 	read_begin();
-	bool removed = cds_lfht_del(table->hash_table, &mine->node) == 0;
+	while ((leaving = try_leave(table, mine)) == LEAVING_AGAIN) {
+	}
 	read_end();
-	if (removed) {
-		atomic_fetch_sub_explicit(&table->count, 1, memory_order_relaxed);
+	OBSERVE(table);
+	if (leaving == LEAVING_DONE) {
 		free_later(mine);
 	}
-	return removed;
+	return leaving == LEAVING_DONE;
 }
 
-int user_table_find(
-	struct user_table *table, const char *name, size_t name_len, handle_t *ret_handle)
+/* --- who is there ------------------------------------------------------------------------------
+ */
+
+uint32_t user_table_find(struct user_table *table, const char *name, size_t name_len,
+	struct user_session ret_sessions[USER_SESSIONS_MAX])
 {
-	struct key key = {name, name_len, table};
+	const struct key key = {name, name_len, table};
 	struct cds_lfht_iter iter;
-	int err = -ENOENT;
+	uint32_t count = 0;
 	read_begin();
-	cds_lfht_lookup(table->hash_table, hash_name(table, name, name_len), match, &key, &iter);
-	struct cds_lfht_node *node = cds_lfht_iter_get_node(&iter);
+	struct user_node *node = look_up(table, &key, hash_name(table, name, name_len), &iter);
 	if (node) {
-		*ret_handle = caa_container_of(node, struct user_entry, node)->handle;
-		err = 0;
+		count = user_node_count(node);
+		for (uint32_t i = 0; i < count; i++) {
+			const struct user_entry *entry = user_node_entry(node, i);
+			ret_sessions[i] = (struct user_session){
+				.handle = entry->handle,
+				.speaks_v1 = entry->in_table.speaks_v1,
+			};
+		}
 	}
 	read_end();
-	return err;
+	return count;
+}
+
+uint32_t user_table_devices(struct user_table *table, const char *name, size_t name_len,
+	struct user_device ret_devices[USER_SESSIONS_MAX])
+{
+	const struct key key = {name, name_len, table};
+	struct cds_lfht_iter iter;
+	uint32_t count = 0;
+	read_begin();
+	struct user_node *node = look_up(table, &key, hash_name(table, name, name_len), &iter);
+	if (node) {
+		count = user_node_count(node);
+		for (uint32_t i = 0; i < count; i++) {
+			const struct user_entry *entry = user_node_entry(node, i);
+			size_t len;
+			const char *device = user_entry_device(entry, &len);
+			ret_devices[i].handle = entry->handle;
+			ret_devices[i].len = (uint8_t)len;
+			memcpy(ret_devices[i].name, device, len);
+		}
+	}
+	read_end();
+	return count;
+}
+
+bool user_table_has(struct user_table *table, const struct user_entry *entry)
+{
+	const struct key key = key_of(table, entry);
+	struct cds_lfht_iter iter;
+	bool is_there = false;
+	read_begin();
+	struct user_node *node = look_up(table, &key, entry->in_table.hash, &iter);
+	for (uint32_t i = 0; node && i < user_node_count(node); i++) {
+		is_there |= user_node_entry(node, i) == entry;
+	}
+	read_end();
+	return is_there;
 }
 
 size_t user_table_count(const struct user_table *table)
@@ -364,8 +550,25 @@ void user_table_housekeep(struct user_table *table)
 
 const char *user_entry_name(const struct user_entry *entry, size_t *ret_len)
 {
-	*ret_len = entry->name_len;
-	return entry->name;
+	*ret_len = entry->in_table.name_len;
+	return entry->names;
+}
+
+const char *user_entry_device(const struct user_entry *entry, size_t *ret_len)
+{
+	*ret_len = entry->in_table.device_len;
+	return entry->names + entry->in_table.name_len;
+}
+
+uint32_t user_entry_device_hash(const struct user_table *table, const struct user_entry *entry)
+{
+	return hash_name(
+		table, entry->names + entry->in_table.name_len, entry->in_table.device_len);
+}
+
+bool user_entry_speaks_v1(const struct user_entry *entry)
+{
+	return entry->in_table.speaks_v1;
 }
 
 handle_t user_entry_handle(const struct user_entry *entry)
@@ -373,9 +576,14 @@ handle_t user_entry_handle(const struct user_entry *entry)
 	return entry->handle;
 }
 
+uint32_t user_table_hash(const struct user_table *table, const char *name, size_t name_len)
+{
+	return hash_name(table, name, name_len);
+}
+
 uint32_t user_entry_hash(const struct user_entry *entry)
 {
-	return entry->hash;
+	return entry->in_table.hash;
 }
 
 struct mail *user_entry_kick(struct user_entry *entry, uint32_t kind)

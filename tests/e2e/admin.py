@@ -13,7 +13,7 @@ from gateway import ROOT
 from waiting import TIMEOUT
 
 DESCRIPTION = json.loads((ROOT / "server/admin/openapi.json").read_text(encoding="utf-8"))
-METHODS = ("get", "post", "delete")
+METHODS = ("get", "post", "put", "delete")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,7 @@ def path_of(target):
     """The description's path for a request's target; None when it has none."""
     bare = target.partition("?")[0]
     for path in DESCRIPTION["paths"]:
-        if re.fullmatch(re.escape(path).replace(r"\{NAME\}", "[^/]*"), bare):
+        if re.fullmatch(re.sub(r"\\{(NAME|ROOM)\\}", "[^/]*", re.escape(path)), bare):
             return path
     return None
 
@@ -164,7 +164,7 @@ class Admin:
                     connection.putheader(name, one)
         if body is not None:
             connection.putheader("Content-Length", str(len(body)))
-        elif method == "POST":
+        elif method in ("POST", "PUT"):
             connection.putheader("Content-Length", "0")
         connection.endheaders(body)
         answer = connection.getresponse()
@@ -181,6 +181,9 @@ class Admin:
     def post(self, target, body=None, **more):
         return self.request("POST", target, body, **more)
 
+    def put(self, target, **more):
+        return self.request("PUT", target, **more)
+
     def delete(self, target, **more):
         return self.request("DELETE", target, **more)
 
@@ -191,7 +194,7 @@ class Admin:
 
     def queued(self, user, text):
         reply = self.push(user, text)
-        assert (reply.status, reply.json) == (202, {"result": "queued"}), reply
+        assert (reply.status, reply.json) == (202, {"result": "queued", "sessions": 1, "overflowed": 0}), reply
 
     def status(self):
         reply = self.get("/v1/status")

@@ -1,6 +1,7 @@
 """A server that answers as it should, but for one fault: what a load generator has to notice.
 
-It echoes binary messages and Pings to their sender, and says texts to everybody else.
+It echoes binary messages and Pings to their sender, and says texts to everybody else. Who speaks tidegate.v1 has
+what PROTOCOL section 6 says of rooms and users.
 """
 
 import base64
@@ -10,7 +11,7 @@ import socket
 import struct
 import threading
 
-from raw import CLOSE, GUID, PING, PONG, TEXT, frame, mask
+from raw import BINARY, CLOSE, GUID, PING, PONG, TEXT, frame, mask, packet
 from waiting import TIMEOUT
 
 FAULTY = 20  # number of the answer that goes wrong, in each connection
@@ -63,6 +64,12 @@ def fragment(number, answer):
 
 def close_early(number, answer):
     return [frame(CLOSE, struct.pack("!H", 1013), masked=False)] if number == FAULTY else [answer]
+
+
+def other_sender(number, answer):
+    """Of a packet 112: it is said to come from somebody else."""
+    at = answer.find(b"\x07u")
+    return [answer[:at + 7] + bytes([answer[at + 7] ^ 1]) + answer[at + 8:]] if number == FAULTY else [answer]
 
 
 def ping_between(number, answer):
@@ -160,12 +167,19 @@ class Faulty:
 
         return say
 
+    def _greet(self, sock, user):
+        """What is told before anybody else may speak."""
+
+    def _forget(self, sock):
+        del self.clients[sock]
+
     def _serve(self, sock):
         stream = Stream(sock)
         say = self._sayer(sock)
         with sock, contextlib.suppress(OSError, EOFError):
             user = self._open(stream)
             with self.lock:
+                self._greet(sock, user)
                 self.clients[sock] = say
             try:
                 while True:
@@ -173,7 +187,7 @@ class Faulty:
                     self._on_frame(sock, say, user, opcode, payload)
             finally:
                 with self.lock:
-                    del self.clients[sock]
+                    self._forget(sock)
 
     def _on_frame(self, sock, say, user, opcode, payload):
         if opcode == TEXT:
@@ -190,3 +204,59 @@ class Faulty:
             raise EOFError
         else:
             say(frame(PONG if opcode == PING else opcode, payload, masked=False))
+
+
+def string(text):
+    return bytes([len(text)]) + text
+
+
+class FaultyTalk(Faulty):
+    """The same for tidegate.v1: rooms, of which everybody is in one, and users. `results` are those that joins and
+    texts are answered with; with `leaks` a text for a room reaches everybody."""
+
+    def __init__(self, make_fault=lambda: intact, joined=0, said=0, leaks=False):
+        self.joined, self.said, self.leaks = joined, said, leaks
+        self.users = {}  # socket -> name
+        self.rooms = {}  # socket -> name
+        super().__init__(make_fault, lambda answer: answer[:-2] + b"Sec-WebSocket-Protocol: tidegate.v1\r\n\r\n")
+
+    def _greet(self, sock, user):
+        self.users[sock] = user.encode()
+        session = struct.pack("!BI", 0, 0xFFFFFFFF) + string(self.users[sock]) + string(b"")
+        sock.sendall(frame(BINARY, packet(104, session), masked=False))
+
+    def _forget(self, sock):
+        del self.users[sock]
+        self.rooms.pop(sock, None)
+        super()._forget(sock)
+
+    def _on_frame(self, sock, say, user, opcode, payload):
+        command = struct.unpack("!H", payload[:2])[0] if opcode == BINARY else None
+        if command == 120:
+            self._on_join(sock, payload[6:])
+        elif command == 110:
+            self._on_say(sock, payload[6:])
+        else:
+            super()._on_frame(sock, say, user, opcode, payload)
+
+    def _answer(self, sock, number, result, count):
+        sock.sendall(frame(BINARY, packet(111, struct.pack("!IBI", number, result, count)), masked=False))
+
+    def _on_join(self, sock, join):
+        with self.lock:
+            self.rooms[sock] = join[6:]
+            count = sum(room == join[6:] for room in self.rooms.values())
+            self._answer(sock, struct.unpack("!I", join[:4])[0], self.joined, 0 if self.joined else count)
+
+    def _on_say(self, sock, said):
+        audience, text = said[6:6 + said[5]], said[6 + said[5]:]
+        message = bytes(1) + struct.pack("!Q", 1_700_000_000_000) + string(self.users[sock]) + string(audience) + text
+        if self.said:
+            self._answer(sock, 0, self.said, 0)
+            return
+        with self.lock:
+            meant = [its for other, its in self.clients.items() if other is not sock and
+                     (self.leaks or audience[1:] in (self.users[other], self.rooms.get(other)))]
+        for its in meant:
+            with contextlib.suppress(OSError):
+                its(frame(BINARY, packet(112, message), masked=False))

@@ -336,7 +336,7 @@ def test_a_push_reaches_one_user(serve):
         ({"text": "🌊" * 16384}, TEXT, "🌊".encode() * 16384),
     ]:
         reply = admin.post(target, body)
-        assert (reply.status, reply.json) == (202, {"result": "queued"})
+        assert (reply.status, reply.json) == (202, {"result": "queued", "sessions": 1, "overflowed": 0})
         assert alice.message() == (opcode, payload)
     bob.round_trip()
 

@@ -1,6 +1,7 @@
 """The API's description and the server, held against each other: everything described is there and answers as
 described, and nothing is there that is not described."""
 
+import itertools
 import json
 import re
 
@@ -9,14 +10,15 @@ import pytest
 
 from admin import DESCRIPTION, Admin, operations
 from gateway import ROOT
+from talking import Talker
 
 KIB = 1 << 10
-ROUTE = re.compile(r'\{\s*ADMIN_(GET|POST|DELETE),\s*"([^"]+)"')
+ROUTE = re.compile(r'\{\s*ADMIN_(GET|POST|PUT|DELETE),\s*"([^"]+)"')
 
 
 def test_every_route_is_described():
     source = (ROOT / "server/admin/routes.c").read_text(encoding="utf-8")
-    routes = {(path.replace("NAME", "{NAME}"), method.lower()) for method, path in ROUTE.findall(source)}
+    routes = {(re.sub("NAME|ROOM", r"{\g<0>}", path), method.lower()) for method, path in ROUTE.findall(source)}
     assert len(routes) > 15
     assert routes == set(operations())
 
@@ -47,7 +49,7 @@ def request_of(path, method):
     body = None
     if "requestBody" in operation:
         body = {"muted": False} if path.endswith("mute") else {"text": "x"}
-    return path.replace("{NAME}", "alice"), body
+    return path.replace("{NAME}", "alice").replace("{ROOM}", "room"), body
 
 
 def ask(admin, path, method, **more):
@@ -100,8 +102,8 @@ def test_every_answer_is_reached(start, tmp_path):
         target, body = request_of(path, method)
         if "413" in responses:
             assert admin.request(method.upper(), target, b" " * 500 * KIB).status == 413
-        if "404" in responses and "{NAME}" in path:
-            assert ask(admin, path, method).problem == "offline"
+        if "404" in responses and "{" in path:
+            assert ask(admin, path, method).problem == ("offline" if "{NAME}" in path else "no-room")
 
     # What is right.
     if ask(admin, "/", "get", headers={"Host": "[::1]"}).status != 307:
@@ -109,7 +111,8 @@ def test_every_answer_is_reached(start, tmp_path):
     for path, method in operations():
         if path == "/v1/drain":
             continue
-        with gateway.login("alice"):
+        with gateway.raw() as raw:
+            Talker(raw, "alice").join("room")
             reply = ask(admin, path, method)
             if "etag" in reply.headers:
                 known = {"If-None-Match": reply.headers["etag"]}
@@ -126,10 +129,14 @@ def test_every_answer_is_reached(start, tmp_path):
     assert admin.get("/v1/users?limit=1").json["cursor"] is None
     # A file that is built in is never missing, and one that is missing cannot be unchanged.
     for path, method in operations():
-        if "404" in DESCRIPTION["paths"][path][method]["responses"] and "{NAME}" not in path:
+        if "404" in DESCRIPTION["paths"][path][method]["responses"] and "{" not in path:
             seen.add((path, method, 404))
 
     # What is too much.
+    Talker(gateway.raw(), "alice")
+    numbers = itertools.count()
+    while admin.put(f"/v1/rooms/{next(numbers)}/members/alice").status == 200:
+        pass
     gateway.login("slow", receive_buffer=4 * KIB)
     while admin.push("slow", "x" * 16 * KIB).status == 202:
         pass
@@ -137,6 +144,8 @@ def test_every_answer_is_reached(start, tmp_path):
     gateway.login("slow", receive_buffer=4 * KIB)
     while admin.post("/v1/broadcast", {"text": "x" * 16 * KIB}).status == 202:
         pass
+    Talker(gateway.raw(), "alice").join("room")
+    assert admin.post("/v1/rooms/room/messages", {"text": "x" * 16 * KIB}).problem == "overflow"
     gateway.close_clients()
 
     gateway, admin = with_admin(drain=600)

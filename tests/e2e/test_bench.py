@@ -3,14 +3,18 @@
 import json
 import signal
 import subprocess
+import sys
 
 import pytest
 
 import faulty
 import raw
-from gateway import BINARY, free_port
+from gateway import BINARY, ROOT, free_port
 from raw import PACKET_PING, PACKET_TEXT, TEXT, frame, packet
 from waiting import TIMEOUT, wait_until
+
+sys.path.insert(0, str(ROOT / "bench"))
+import loads  # noqa: E402
 
 BENCH = BINARY.parents[1] / "bench/tidegate-bench"
 ATTACK = BINARY.parents[1] / "bench/tidegate-attack"
@@ -44,6 +48,11 @@ def run_json(path, *words, code=0):
     "fanout --closed -c 20 --senders 3 -d 4 --count 500 -p 300",
     "fanout --closed -c 20 --senders 3 -d 4 --count 500 --threads 2",
     "chat -c 30 -r 50 --churn 20 --every 0.5 -t 1 --warmup 0.2 --threads 2",
+    "rooms -c 60 -r 300 -t 1 --warmup 0.2 --threads 2",
+    "rooms --closed -c 60 --rooms 8 --members 7 --senders 20 -d 4 --count 1000 -p 300",
+    "rooms --closed --rooms 1 --members 4 --senders 1 --count 500",
+    "direct -c 40 -r 300 -t 1 --warmup 0.2",
+    "direct --closed -c 40 --senders 40 -d 4 --count 1000 --threads 2",
     "churn -r 100 -t 1 --warmup 0.2",
     "churn --closed --count 200 --openings 10",
     "login -c 300",
@@ -120,6 +129,34 @@ def test_floor_is_blind_ground(tmp_path):
     finally:
         floor.kill()
         floor.wait()
+
+
+@pytest.mark.parametrize("load, rooms, members, deliveries", [
+    ("rooms -c 60 --rooms 8 --members 7 --senders 20 -d 4", 8, 7, 1000 * 6),
+    ("direct -c 40 --senders 20", 20, 2, 1000),
+])
+def test_floor_has_rooms(tmp_path, load, rooms, members, deliveries):
+    port = free_port()
+    floor = subprocess.Popen([FLOOR, "--listen", f"127.0.0.1:{port}", "--mode", "fanout", "--collect",
+                              "--rooms", str(rooms), "--members", str(members), *loads.talk_sizes(32)])
+    try:
+        url = f"ws://127.0.0.1:{port}/"
+        wait_until(lambda: subprocess.run([BENCH, "login", "-c", "1", "--first-user", "900000", url],
+                                          capture_output=True).returncode == 0)
+        result = run_json(tmp_path / "result", *load.split(), "--blind", "--closed", "--count", 1000, url)
+        assert result["count"] == deliveries
+    finally:
+        floor.kill()
+        floor.wait()
+
+
+def test_rooms_are_told_apart(gateway, tmp_path):
+    """Each text reaches its room and nobody else, and each in it."""
+    result = run_json(tmp_path / "result", "rooms", "-c", 30, "--rooms", 4, "--members", 6, "--senders", 8, "--closed",
+                      "--count", 400, f"ws://127.0.0.1:{gateway.port}/")
+    assert result["count"] == 400 * 5 and result["last_receiver_ns"]["count"] == 400
+    assert (result["options"]["rooms"], result["options"]["members"], result["options"]["senders"]) == (4, 6, 8)
+    assert result["faults"] == dict.fromkeys(result["faults"], 0) and "misdelivered" in result["faults"]
 
 
 def test_interrupted_run_shows_its_result(gateway):
@@ -201,6 +238,9 @@ ECHO = "echo -c 3 -r 300 -t 0.5 --warmup 0 --timeout 1".split()
 ECHO_CLOSED = "echo --closed -c 3 -d 4 -t 0.5 --warmup 0 --timeout 1".split()
 FANOUT = "fanout -c 3 -r 100 -t 0.5 --warmup 0 --timeout 1".split()
 
+ROOMS = "rooms -c 6 --rooms 2 --senders 2 -p 40 -r 100 -t 0.5 --warmup 0 --timeout 1".split()
+DIRECT = "direct -c 4 -p 40 -r 100 -t 0.5 --warmup 0 --timeout 1".split()
+
 FAULTS = [
     (lambda: faulty.drop, "lost"),
     (lambda: faulty.duplicate, "duplicated"),
@@ -222,6 +262,42 @@ def test_fault_fails_the_run(tmp_path, load, make_fault, counted):
         result = run_json(tmp_path / "result", *load, server.url, code=1)
     assert result["passed"] is False
     assert result["faults"][counted] > 0
+
+
+@pytest.mark.parametrize("load", [ROOMS, DIRECT], ids=["rooms", "direct"])
+@pytest.mark.parametrize("make_fault, counted",
+                         [*(fault for fault in FAULTS if fault[0] is not FAULTS[4][0]), (lambda: faulty.other_sender, "corrupt")],
+                         ids=[*(name for name in NAMES if name != "corrupt-number"), "other-sender"])
+def test_fault_in_talk_fails_the_run(tmp_path, load, make_fault, counted):
+    with faulty.FaultyTalk(make_fault) as server:
+        result = run_json(tmp_path / "result", *load, server.url, code=1)
+    assert result["passed"] is False
+    assert result["faults"][counted] > 0
+
+
+@pytest.mark.parametrize("load", [ROOMS, DIRECT], ids=["rooms", "direct"])
+def test_a_text_for_somebody_else_fails_the_run(tmp_path, load):
+    with faulty.FaultyTalk(leaks=True) as server:
+        result = run_json(tmp_path / "result", *load, server.url, code=1)
+    assert result["faults"]["misdelivered"] > 0 and result["faults"]["corrupt"] == 0
+
+
+@pytest.mark.parametrize("results, said", [({"joined": 6}, "result 6: too many rooms"), ({"said": 3}, "result 3: busy")])
+def test_refusal_ends_the_run(tmp_path, results, said):
+    with faulty.FaultyTalk(**results) as server:
+        assert said in run(*ROOMS, "-t", 600, server.url, code=1)
+
+
+def test_talk_needs_a_server_that_speaks_it():
+    with faulty.Faulty(lambda: faulty.intact) as server:
+        assert "Protocol not supported" in run(*ROOMS, server.url, code=1)
+
+
+@pytest.mark.parametrize("load", [ROOMS, DIRECT], ids=["rooms", "direct"])
+@pytest.mark.parametrize("fault", [faulty.intact, faulty.ping_between], ids=["intact", "pings"])
+def test_talk_without_a_fault_passes(load, fault):
+    with faulty.FaultyTalk(lambda: fault) as server:
+        run(*load, server.url)
 
 
 @pytest.mark.parametrize("load", [ECHO, ECHO_CLOSED, FANOUT], ids=["echo", "echo-closed", "fanout"])
@@ -271,6 +347,15 @@ def test_nobody_listens():
     ("echo --packet -p 8 ws://127.0.0.1:1/", "12 and more"),
     ("fanout --closed --among-others ws://127.0.0.1:1/", "--rate"),
     ("fanout -p 31 ws://127.0.0.1:1/", "at least 32"),
+    ("rooms -p 31 ws://127.0.0.1:1/", "at least 32"),
+    ("rooms -c 10 --rooms 6 ws://127.0.0.1:1/", "two members"),
+    ("rooms -c 10 --rooms 3 --members 4 ws://127.0.0.1:1/", "need -c 12"),
+    ("rooms -c 10 --rooms 1 --members 4 --senders 5 ws://127.0.0.1:1/", "more speak than are in rooms"),
+    ("rooms --among-others ws://127.0.0.1:1/", "for fanout and churn"),
+    ("rooms --blind ws://127.0.0.1:1/", "--closed"),
+    ("direct -c 5 ws://127.0.0.1:1/", "in pairs"),
+    ("direct -c 6 --senders 7 ws://127.0.0.1:1/", "more speak"),
+    ("direct --rooms 3 ws://127.0.0.1:1/", "for rooms"),
     ("chat --closed ws://127.0.0.1:1/", "open loop"),
     ("echo --source 127.0.0.300 ws://127.0.0.1:1/", "no list"),
     ("echo --nonsense ws://127.0.0.1:1/", "unrecognized"),

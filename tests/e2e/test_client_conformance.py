@@ -26,7 +26,7 @@ from raw import (
 )
 from scripted import accept_of
 
-MOST = 65536 + 128  # bytes of a message that a client accepts: PROTOCOL section 2
+MOST = 65536 + 256  # bytes of a message that a client accepts: PROTOCOL section 2
 
 
 def sent(opcode, payload=b"", **options):

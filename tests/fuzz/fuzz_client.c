@@ -3,6 +3,8 @@
  *
  * - each change of state begins where the one before it ended, and follows an arrow of the machine;
  * - what is sent is a request, then masked frames that the gateway's own reader takes;
+ * - each request of tidegate.v1 is answered once, at the latest by the end of its line;
+ * - a new line is asked for the rooms that are wanted before anything else;
  * - a login at rest wants nothing, and one that waits for a time is not late for it;
  * - bytes one by one lead to what the pieces lead to. */
 #include <assert.h>
@@ -13,6 +15,8 @@
 #include "../../proto/bytes.h"
 #include "../../proto/frame.h"
 #include "../../proto/message.h"
+#include "../../proto/packet.h"
+#include "../../proto/room_packets.h"
 #include "../../tools/client/clock.h"
 #include "../../tools/client/orders.h"
 #include "../../tools/client/wire.h"
@@ -38,12 +42,21 @@ enum action {
 	ACT_TAKE,   /* a part of what is to be sent */
 	ACT_INSIDE, /* what is to be done inside of the next callback */
 	ACT_HALT,
+	ACT_SAY, /* of tidegate.v1 */
+	ACT_JOIN,
+	ACT_LEAVE,
+	ACT_LIST,
+	ACT_PACKET, /* of the gateway */
 	ACT_COUNT,
 };
 
 struct script {
 	const uint8_t *data;
 	size_t len;
+};
+
+enum {
+	IDS_MAX = 4096, /* that are followed */
 };
 
 /* One run of a script. */
@@ -57,6 +70,10 @@ struct run {
 	enum tg_state state; /* as told */
 	uint8_t inside;      /* an action and one more than it; 0: none */
 	uint64_t digest;     /* of all that was told and sent */
+	bool takes_v1;       /* the gateway does, if it is offered */
+	bool waits[IDS_MAX]; /* for the answer to the request of that id */
+	uint32_t waiting;
+	size_t joins_due; /* messages of the line that have to be joins */
 
 	/* What the line in `reading` has sent. */
 	uint32_t reading;
@@ -111,13 +128,67 @@ static void login(struct run *run)
 	orders_log_in(&run->login, &run->options, "/?user=a", "b", run->now_ms);
 }
 
+static void begin_request(struct run *run, enum tg_status status, uint32_t id)
+{
+	if (status == TG_OK && id != 0 && id < IDS_MAX) {
+		assert(!run->waits[id]);
+		run->waits[id] = true;
+		run->waiting++;
+	}
+}
+
+static void end_request(struct run *run, uint32_t id)
+{
+	if (id != 0 && id < IDS_MAX) {
+		assert(run->waits[id]);
+		run->waits[id] = false;
+		run->waiting--;
+	}
+}
+
+/* One letter: of few rooms, so that they meet. */
+static void room_of(uint8_t byte, char ret_room[2])
+{
+	ret_room[0] = (char)('a' + byte % 8);
+	ret_room[1] = '\0';
+}
+
+static void say(struct run *run, const char *audience, const void *text, size_t len)
+{
+	uint32_t id = 0;
+	begin_request(run, orders_say(&run->login, audience, text, len, &id), id);
+}
+
+static void join(struct run *run, uint8_t byte)
+{
+	char room[2];
+	room_of(byte, room);
+	orders_join(&run->login, room, byte & 8, NULL);
+}
+
+static void leave(struct run *run, uint8_t byte)
+{
+	char room[2];
+	uint32_t id = 0;
+	room_of(byte, room);
+	begin_request(run, orders_leave(&run->login, room, &id), id);
+}
+
+static void list(struct run *run, uint8_t byte)
+{
+	char room[2];
+	uint32_t id = 0;
+	room_of(byte, room);
+	begin_request(run, orders_list(&run->login, room, "", &id), id);
+}
+
 static void act_inside(struct run *run)
 {
 	const uint8_t inside = run->inside;
 
 	assert(!run->is_halted);
 	run->inside = 0;
-	switch (inside % 8) {
+	switch (inside % 12) {
 	case 1:
 		orders_log_out(&run->login, run->now_ms);
 		break;
@@ -143,6 +214,18 @@ static void act_inside(struct run *run)
 	case 7:
 		run->is_halted = true;
 		notices_halt(&run->login.notices);
+		break;
+	case 8:
+		say(run, "#a", "inside", 6);
+		break;
+	case 9:
+		join(run, inside / 12);
+		break;
+	case 10:
+		leave(run, inside / 12);
+		break;
+	case 11:
+		list(run, inside / 12);
 		break;
 	}
 }
@@ -171,6 +254,10 @@ static void on_state(void *data, const struct tg_state_change *change)
 	struct run *run = data;
 	assert(change->from == run->state);
 	assert(is_arrow(change->from, change->to));
+	assert(run->waiting == 0 || change->to == TG_STATE_CLOSING);
+	if (change->to == TG_STATE_CONNECTED && login_speaks_v1(&run->login)) {
+		run->joins_due = run->login.rooms.count;
+	}
 	run->state = change->to;
 	digest_number(run, change->to);
 	digest_number(run, change->status);
@@ -187,6 +274,53 @@ static void on_message(void *data, const struct tg_message *message)
 	assert(message->text_len <= message->len);
 	digest(run, message->data, message->len);
 	digest_number(run, message->text_len);
+	digest(run, message->audience, message->audience_len);
+	digest_number(run, message->sent_ms);
+}
+
+static void digest_name(struct run *run, struct tg_name name)
+{
+	digest(run, name.data, name.len);
+}
+
+static void on_session(void *data, const struct tg_session *session)
+{
+	struct run *run = data;
+	digest_number(run, session->seconds_left);
+	digest_name(run, session->user);
+	digest_name(run, session->device);
+	act_inside(run);
+}
+
+static void on_answer(void *data, const struct tg_answer *answer)
+{
+	struct run *run = data;
+	end_request(run, answer->id);
+	digest_number(run, answer->id);
+	digest_number(run, answer->status);
+	digest_name(run, answer->room);
+	act_inside(run);
+}
+
+static void on_members(void *data, const struct tg_members *members)
+{
+	struct run *run = data;
+	assert(members->change <= TG_MEMBERS_TAKEN_OUT);
+	digest_name(run, members->room);
+	digest_name(run, members->user);
+	digest_number(run, members->count);
+	act_inside(run);
+}
+
+static void on_page(void *data, const struct tg_page *page)
+{
+	struct run *run = data;
+	end_request(run, page->id);
+	assert(page->count <= PAGE_USERS_MAX);
+	for (size_t i = 0; i < page->count; i++) {
+		digest_name(run, page->users[i]);
+	}
+	act_inside(run);
 }
 
 static void on_error(void *data, const struct tg_error *error)
@@ -241,6 +375,12 @@ static void read_frames(struct run *run, const uint8_t *data, size_t len)
 		assert(kind != MESSAGE_BROKEN);
 		digest_number(run, kind);
 		digest(run, message.data, message.len);
+		if (run->joins_due > 0 && kind == MESSAGE_BINARY) {
+			assert(load_be16(message.data) == PACKET_JOIN);
+			run->joins_due--;
+		} else {
+			assert(run->joins_due == 0 || kind != MESSAGE_TEXT);
+		}
 	}
 	free(copy);
 }
@@ -255,6 +395,7 @@ static void read_sent(struct run *run, const uint8_t *data, size_t len)
 		run->reading = line;
 		run->head_len = 0;
 		run->has_head = false;
+		run->joins_due = 0;
 	}
 	while (!run->has_head && len > 0) {
 		assert(run->head_len < sizeof(run->head));
@@ -302,7 +443,7 @@ static void answer(struct run *run)
 	static const char field[] = "Sec-WebSocket-Key: ";
 	static const char start[] = "HTTP/1.1 101 X\r\nUpgrade: websocket\r\n"
 				    "Connection: Upgrade\r\nSec-WebSocket-Accept: ";
-	char text[sizeof(start) + ACCEPT_LEN + 4];
+	char text[sizeof(start) + ACCEPT_LEN + 64];
 	char accept[ACCEPT_LEN + 1];
 
 	take_sent(run, SIZE_MAX);
@@ -314,7 +455,11 @@ static void answer(struct run *run)
 	accept_of_key(key + sizeof(field) - 1, accept);
 	char *end = mempcpy(text, start, sizeof(start) - 1);
 	end = mempcpy(end, accept, ACCEPT_LEN);
-	end = mempcpy(end, "\r\n\r\n", 4);
+	end = stpcpy(end, "\r\n");
+	if (run->takes_v1) {
+		end = stpcpy(end, "Sec-WebSocket-Protocol: tidegate.v1\r\n");
+	}
+	end = stpcpy(end, "\r\n");
 	feed(run, (const uint8_t *)text, (size_t)(end - text));
 }
 
@@ -328,6 +473,28 @@ static void feed_frame(struct run *run, struct script *script)
 	memcpy(frame + header_len, script->data, len);
 	drop(script, len);
 	feed(run, frame, header_len + len);
+}
+
+static void feed_packet(struct run *run, struct script *script)
+{
+	uint8_t frame[FRAME_HEADER_MAX + PACKET_HEADER_LEN + 255];
+	const uint16_t command = (uint16_t)(100 + take(script) % 32);
+	const size_t len = take_len(script);
+	const size_t header_len =
+		frame_header_write(frame, FRAME_BINARY, PACKET_HEADER_LEN + len, NULL);
+	uint8_t *packet = frame + header_len;
+	packet_header_write(packet, command, (uint32_t)len);
+	memcpy(packet + PACKET_HEADER_LEN, script->data, len);
+	drop(script, len);
+	feed(run, frame, header_len + PACKET_HEADER_LEN + len);
+}
+
+static void say_as_told(struct run *run, struct script *script)
+{
+	char audience[2 + 1] = {"@# "[take(script) % 3], 'a', '\0'};
+	const size_t len = take_len(script);
+	say(run, audience, script->data, len);
+	drop(script, len);
 }
 
 /* --- the script ------------------------------------------------------------------------------ */
@@ -442,6 +609,21 @@ static void step(struct run *run, struct script *script)
 	case ACT_INSIDE:
 		run->inside = take(script);
 		break;
+	case ACT_SAY:
+		say_as_told(run, script);
+		break;
+	case ACT_JOIN:
+		join(run, take(script));
+		break;
+	case ACT_LEAVE:
+		leave(run, take(script));
+		break;
+	case ACT_LIST:
+		list(run, take(script));
+		break;
+	case ACT_PACKET:
+		feed_packet(run, script);
+		break;
 	default:
 		if (take(script) == 0xff) {
 			run->is_halted = true;
@@ -498,13 +680,26 @@ static uint64_t play(const uint8_t *data, size_t len, bool is_byte_by_byte)
 		.digest = UINT64_C(14695981039346656037),
 	};
 	const struct listener listener = {
-		on_state, on_message, on_error, on_event, on_writable, on_auth, &run};
+		.state = on_state,
+		.message = on_message,
+		.session = on_session,
+		.answer = on_answer,
+		.members = on_members,
+		.page = on_page,
+		.error = on_error,
+		.event = on_event,
+		.writable = on_writable,
+		.auth = on_auth,
+		.data = &run,
+	};
 	const uint8_t flags = take(&script);
 
 	run.options.retry_login = flags & 1;
 	run.options.close_timeout_ms = flags & 2 ? 0 : 1500;
 	run.options.reconnect_attempts = flags & 4 ? -1 : 3;
 	run.options.heartbeat_ms = flags & 8 ? 0 : 50000;
+	run.options.offers = flags & 16 ? SUBPROTOCOL_V1 : SUBPROTOCOL_NONE;
+	run.takes_v1 = (flags & 16) && !(flags & 32);
 	login_init(&run.login, &listener);
 	run.login.entropy.fetch = fetch;
 	run.login.entropy.data = &run;

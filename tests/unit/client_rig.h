@@ -19,6 +19,7 @@
 #include "../../proto/close_reason.h"
 #include "../../proto/frame.h"
 #include "../../proto/message.h"
+#include "../../proto/packet.h"
 #include "../../tools/client/clock.h"
 #include "../../tools/client/orders.h"
 #include "../../tools/client/wire.h"
@@ -51,7 +52,12 @@ struct rig {
 	uint32_t random; /* state of the numbers the login draws */
 	char key[ACCEPT_KEY_LEN + 1];
 
-	/* "STATE:status" for a state, "error:status", "event:NAME=value", "<text>" for a message.
+	bool takes_v1; /* the gateway takes tidegate.v1, if that is offered */
+
+	/* "STATE:status" for a state, "error:status", "event:NAME=value", "<text>" for a message;
+	 * of tidegate.v1 "<audience from: text>", "session:user/device", "id=status/count" for an
+	 * answer, with " room" behind that of a join, "room:count+user" for members, and
+	 * "id:user,user..." for a page, with "..." where others follow. Ids of joins are "joinN".
 	 */
 	char diary[RIG_DIARY_MAX];
 	size_t diary_len;
@@ -115,6 +121,16 @@ static inline const char *rig_status_name(enum tg_status status)
 		return "overloaded";
 	case TG_ERR_SERVER:
 		return "server";
+	case TG_ERR_NOT_SPOKEN:
+		return "not-spoken";
+	case TG_ERR_NOBODY_THERE:
+		return "nobody";
+	case TG_ERR_TOO_MANY_ROOMS:
+		return "too-many";
+	case TG_ERR_BUSY:
+		return "busy";
+	case TG_ERR_UNKNOWN:
+		return "unknown";
 	default:
 		return tg_status_text(status);
 	}
@@ -150,8 +166,54 @@ static inline void rig_on_state(void *data, const struct tg_state_change *change
 static inline void rig_on_message(void *data, const struct tg_message *message)
 {
 	struct rig *rig = data;
-	rig_note(rig, "<%.*s> ", (int)message->len, message->data);
+	if (message->audience) {
+		rig_note(rig, "<%.*s %.*s: ", (int)message->audience_len, message->audience,
+			(int)message->from_len, message->from);
+	} else {
+		rig_note(rig, "<");
+	}
+	rig_note(rig, "%.*s> ", (int)message->len, message->data);
 	rig_inside(rig, NOTICE_MESSAGE, message);
+}
+
+static inline void rig_on_session(void *data, const struct tg_session *session)
+{
+	struct rig *rig = data;
+	rig_note(rig, "session:%.*s/%.*s ", (int)session->user.len, session->user.data,
+		(int)session->device.len, session->device.data);
+	rig_inside(rig, NOTICE_SESSION, session);
+}
+
+static inline void rig_on_answer(void *data, const struct tg_answer *answer)
+{
+	struct rig *rig = data;
+	const bool is_join = answer->id >= ROOMS_ID_MIN;
+	rig_note(rig, "%s%u=%s/%u ", is_join ? "join" : "",
+		is_join ? answer->id - ROOMS_ID_MIN : answer->id, rig_status_name(answer->status),
+		answer->count);
+	if (answer->room.len > 0) {
+		rig_note(rig, "%.*s ", (int)answer->room.len, answer->room.data);
+	}
+	rig_inside(rig, NOTICE_ANSWER, answer);
+}
+
+static inline void rig_on_members(void *data, const struct tg_members *members)
+{
+	struct rig *rig = data;
+	rig_note(rig, "%.*s:%u%c%.*s ", (int)members->room.len, members->room.data, members->count,
+		"=+-!"[members->change], (int)members -> user.len, members->user.data);
+	rig_inside(rig, NOTICE_MEMBERS, members);
+}
+
+static inline void rig_on_page(void *data, const struct tg_page *page)
+{
+	struct rig *rig = data;
+	rig_note(rig, "%u:", page->id);
+	for (size_t i = 0; i < page->count; i++) {
+		rig_note(rig, "%.*s,", (int)page->users[i].len, page->users[i].data);
+	}
+	rig_note(rig, "%s ", page->is_last ? "" : "...");
+	rig_inside(rig, NOTICE_PAGE, page);
 }
 
 static inline void rig_on_error(void *data, const struct tg_error *error)
@@ -206,8 +268,20 @@ static inline void rig_begin(struct rig *rig)
 
 	*rig = (struct rig){
 		.options = rig_defaults,
-		.listener = {rig_on_state, rig_on_message, rig_on_error, rig_on_event,
-			rig_on_writable, rig_on_auth, rig},
+		.listener =
+			{
+				.state = rig_on_state,
+				.message = rig_on_message,
+				.session = rig_on_session,
+				.answer = rig_on_answer,
+				.members = rig_on_members,
+				.page = rig_on_page,
+				.error = rig_on_error,
+				.event = rig_on_event,
+				.writable = rig_on_writable,
+				.auth = rig_on_auth,
+				.data = rig,
+			},
 		.now_ms = RIG_START_MS,
 		.random = 1,
 		.sent = malloc(RIG_SENT_MAX),
@@ -300,8 +374,11 @@ static inline size_t rig_answer(const struct rig *rig, char *ret_answer, size_t 
 	accept_of_key(rig->key, accept);
 	return (size_t)snprintf(ret_answer, size,
 		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-		"Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
-		accept);
+		"Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s\r\n",
+		accept,
+		rig->takes_v1 && rig->options.offers == SUBPROTOCOL_V1
+			? "Sec-WebSocket-Protocol: tidegate.v1\r\n"
+			: "");
 }
 
 /* The gateway answers the request. */
@@ -329,6 +406,26 @@ static inline void rig_begin_connected(struct rig *rig)
 	rig_forget(rig);
 }
 
+/* Likewise, that speaks tidegate.v1. */
+static inline void rig_begin_talking(struct rig *rig)
+{
+	rig_begin(rig);
+	rig->options.offers = SUBPROTOCOL_V1;
+	rig->takes_v1 = true;
+	rig_login(rig);
+	rig_open(rig);
+	rig_forget(rig);
+}
+
+/* The line is lost, and the next one stands. */
+static inline void rig_open_anew(struct rig *rig)
+{
+	wire_ended(&rig->login, wire_wanted_line(&rig->login), rig->now_ms);
+	rig->now_ms += rig->delay_ms;
+	clock_tick(&rig->login, rig->now_ms);
+	rig_open(rig);
+}
+
 /* Writes a frame of the gateway. Returns its length. */
 static inline size_t rig_write_frame(
 	uint8_t *ret_frame, uint8_t opcode, const void *payload, size_t len)
@@ -346,6 +443,17 @@ static inline void rig_frame(struct rig *rig, uint8_t opcode, const void *payloa
 	assert_non_null(frame);
 	rig_feed(rig, frame, rig_write_frame(frame, opcode, payload, len));
 	free(frame);
+}
+
+/* A packet of the gateway; `len` at most 1024. */
+static inline void rig_packet(struct rig *rig, uint16_t command, const uint8_t *payload, size_t len)
+{
+	uint8_t packet[PACKET_HEADER_LEN + 1024];
+
+	assert_true(len <= 1024);
+	packet_header_write(packet, command, (uint32_t)len);
+	memcpy(packet + PACKET_HEADER_LEN, payload, len);
+	rig_frame(rig, FRAME_BINARY, packet, PACKET_HEADER_LEN + len);
 }
 
 static inline void rig_text(struct rig *rig, const char *text)

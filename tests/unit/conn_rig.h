@@ -36,7 +36,8 @@
 #include "../../server/node/serving.h"
 
 enum {
-	RIG_WORKERS = 3,
+	RIG_WORKERS = 4,
+	RIG_DEVICES = 4, /* of a user */
 	RIG_CLIENTS = 1200,
 	RIG_START_TICK = 100000,
 	RIG_ROUNDS_MAX = 100000, /* a run that is not quiet by then never will be */
@@ -112,7 +113,7 @@ static inline void rig_init(struct rig *rig, uint32_t worker_count)
 	assert_int_equal(node_init(&rig->node, worker_count, SERVING_MAIL_FANOUT), 0);
 	rig->node.fanout.backlog_limit = 1 << 20;
 	user_table_thread_begin();
-	assert_int_equal(user_table_create(16, &rig->node.users), 0);
+	assert_int_equal(node_make_tables(&rig->node, 16, RIG_DEVICES), 0);
 	for (uint32_t i = 0; i < worker_count; i++) {
 		rig_init_worker(rig, i);
 	}
@@ -301,13 +302,19 @@ static inline void client_write(struct client *client, const void *data, size_t 
 	}
 }
 
-/* A request for `target`, in `ret_request`, of 512 bytes. Returns its length. */
-static inline size_t make_request(const char *target, char *ret_request)
+/* A request for `target` with some lines more, in `ret_request`, of 512 bytes. Returns its length.
+ */
+static inline size_t make_request_with(const char *target, const char *lines, char *ret_request)
 {
 	return (size_t)snprintf(ret_request, 512,
 		"GET %s HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
-		target);
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%s\r\n",
+		target, lines);
+}
+
+static inline size_t make_request(const char *target, char *ret_request)
+{
+	return make_request_with(target, "", ret_request);
 }
 
 static inline void client_request(struct client *client, const char *target)
@@ -548,7 +555,6 @@ static inline void rig_finish(struct rig *rig)
 	rig_expect_no_memory(&rig->node.budget);
 	assert_int_equal(rig->node.fanout.backlog, 0);
 	assert_int_equal(user_table_count(rig->node.users), 0);
-	user_table_destroy(&rig->node.users);
 	node_finish(&rig->node);
 	user_table_thread_end();
 	free(rig->workers);

@@ -88,7 +88,7 @@ static int setup(void **state)
 	rig->node.fanout.backlog_limit = 1 << 20;
 	waits = 0;
 	user_table_thread_begin();
-	assert_int_equal(user_table_create(64, &rig->node.users), 0);
+	assert_int_equal(node_make_tables(&rig->node, 64, 1), 0);
 	assert_int_equal(listeners_open(&rig->listeners, &rig->config, error), 0);
 	getsockname(listeners_fd(&rig->listeners, 0, 0), (struct sockaddr *)&rig->address, &len);
 	for (uint8_t i = 0; i < WORKERS; i++) {
@@ -122,7 +122,6 @@ static int teardown(void **state)
 	for (int i = 0; i < WORKERS; i++) {
 		worker_destroy(&rig->node.workers[i]);
 	}
-	user_table_destroy(&rig->node.users);
 	listeners_close(&rig->listeners);
 	assert_int_equal(budget_used(&rig->node.budget), 0);
 	node_finish(&rig->node);

@@ -41,11 +41,32 @@ static void test_what_is_no_cursor(void **state)
 	}
 }
 
+static void test_of_a_walk(void **state)
+{
+	static const struct rooms_walk walks[] = {
+		{0, 0}, {1, 0}, {77, 3}, {ROOMS_WALK_POSITION_MAX, UINT32_MAX}};
+	static const char *const bad[] = {
+		"", "1", "1.", ".1", "1.1.1", "-1.0", "4294967297.0", "0.4294967296", "0x1.0"};
+	struct rooms_walk walk;
+	(void)state;
+	for (size_t i = 0; i < sizeof(walks) / sizeof(walks[0]); i++) {
+		char cursor[ADMIN_CURSOR_MAX];
+		admin_cursor_write_walk(&walks[i], cursor);
+		assert_int_equal(admin_cursor_read_walk(cursor, &walk), 0);
+		assert_int_equal(walk.position, walks[i].position);
+		assert_int_equal(walk.skip, walks[i].skip);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(admin_cursor_read_walk(bad[i], &walk), -EINVAL);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_there_and_back),
 		cmocka_unit_test(test_what_is_no_cursor),
+		cmocka_unit_test(test_of_a_walk),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

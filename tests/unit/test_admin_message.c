@@ -136,6 +136,52 @@ static void test_flags(void **state)
 	}
 }
 
+static int read_words(const char *body, size_t most, struct admin_words *ret_words)
+{
+	fault[0] = '\0';
+	return admin_message_read_words(
+		(const uint8_t *)body, strlen(body), most, ret_words, fault);
+}
+
+static void test_words(void **state)
+{
+	static const struct {
+		const char *body;
+		struct slice text;
+		struct slice from;
+	} rows[] = {
+		{"{\"text\":\"hi\"}", {"hi", 2}, {"", 0}},
+		{"{\"from\":\"x\",\"text\":\"a\\u0000b\"}", {"a\0b", 3}, {"x", 1}},
+		{"{\"text\":\"\",\"from\":\"\xe4\xb8\xad\"}", {"", 0}, {"\xe4\xb8\xad", 3}},
+	};
+	static const struct {
+		const char *body;
+		const char *fault;
+	} bad[] = {
+		{"{}", "\"text\" is needed"},
+		{"{\"text\":\"x\",\"packet\":{\"command\":102}}", "not a \"packet\""},
+		{"{\"text\":1}", "must be a string"},
+		{"{\"text\":\"x\",\"from\":\"\"}", "\"from\" is not a name"},
+		{"{\"text\":\"x\",\"to\":\"y\"}", "\"to\" is unknown"},
+		{"[]", "an object is needed"},
+	};
+	struct admin_words words;
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(read_words(rows[i].body, 3, &words), 0);
+		assert_true(slice_equals(
+			(struct slice){(const char *)words.text, words.text_len}, rows[i].text));
+		assert_true(slice_equals(words.from, rows[i].from));
+		free(words.text);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(read_words(bad[i].body, 3, &words), -EINVAL);
+		assert_non_null(strstr(fault, bad[i].fault));
+	}
+	/* The name does not count. */
+	assert_int_equal(read_words("{\"text\":\"four\",\"from\":\"x\"}", 3, &words), -EMSGSIZE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -145,6 +191,7 @@ int main(void)
 		cmocka_unit_test(test_many_parts),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

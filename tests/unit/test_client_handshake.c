@@ -83,7 +83,7 @@ static void answers_are_judged(void **state)
 		const size_t len = strlen(rows[i].head);
 		char *head = split_copy(rows[i].head, len);
 
-		client_handshake_judge((struct slice){head, len}, key, &answer);
+		client_handshake_judge((struct slice){head, len}, key, SUBPROTOCOL_NONE, &answer);
 		free(head);
 		if (answer.fault != rows[i].fault) {
 			print_error("%s: %s\n", rows[i].head,
@@ -125,7 +125,7 @@ static void a_head_may_have_16_kib_and_no_more(void **state)
 		}
 		assert_int_equal(
 			http_head_scan(&scan, data, len, limit, &head), HTTP_HEAD_COMPLETE);
-		client_handshake_judge(head, key, &answer);
+		client_handshake_judge(head, key, SUBPROTOCOL_NONE, &answer);
 		assert_int_equal(answer.fault, CLIENT_HANDSHAKE_NO_UPGRADE);
 	}
 	free(data);
@@ -140,15 +140,16 @@ static void the_gateway_takes_the_request(void **state)
 	struct client_handshake_answer judged;
 
 	const size_t len = client_handshake_request(
-		"/chat?user=b%20b", "[::1]:8000", key, request, sizeof(request));
+		"/chat?user=b%20b", "[::1]:8000", key, SUBPROTOCOL_NONE, request, sizeof(request));
 	assert_true(len < sizeof(request));
-	assert_int_equal(
-		client_handshake_request("/chat?user=b%20b", "[::1]:8000", key, NULL, 0), len);
+	assert_int_equal(client_handshake_request(
+				 "/chat?user=b%20b", "[::1]:8000", key, SUBPROTOCOL_NONE, NULL, 0),
+		len);
 	handshake_judge((struct slice){request, len}, &asked);
 	assert_int_equal(asked.status, 101);
 	assert_string_equal(asked.user, "b b");
 	const size_t answer_len = handshake_answer(&asked, answer);
-	client_handshake_judge((struct slice){answer, answer_len}, key, &judged);
+	client_handshake_judge((struct slice){answer, answer_len}, key, SUBPROTOCOL_NONE, &judged);
 	assert_int_equal(judged.fault, CLIENT_HANDSHAKE_OPEN);
 
 	struct http_head_scan scan = {.state = HTTP_HEAD_ANSWER};
@@ -157,10 +158,56 @@ static void the_gateway_takes_the_request(void **state)
 	assert_int_equal(
 		http_head_scan(&scan, answer, refusal_len, CLIENT_HANDSHAKE_HEAD_MAX, &head),
 		HTTP_HEAD_COMPLETE);
-	client_handshake_judge(head, key, &judged);
+	client_handshake_judge(head, key, SUBPROTOCOL_NONE, &judged);
 	assert_int_equal(judged.fault, CLIENT_HANDSHAKE_STATUS);
 	assert_int_equal(judged.status, 503);
 	assert_int_equal(judged.retry_after_s, 9);
+}
+
+/* What is offered is asked for, and taken when it is named once; a gateway of before names nothing.
+ */
+static void what_is_offered_is_taken_or_not(void **state)
+{
+	static const struct {
+		const char *fields;
+		enum client_handshake_fault fault;
+		enum subprotocol taken;
+	} answers[] = {
+		{"", CLIENT_HANDSHAKE_OPEN, SUBPROTOCOL_NONE},
+		{"sec-websocket-protocol:  tidegate.v1 \r\n", CLIENT_HANDSHAKE_OPEN,
+			SUBPROTOCOL_V1},
+		{"Sec-WebSocket-Protocol: tidegate.v0\r\n", CLIENT_HANDSHAKE_SUBPROTOCOL,
+			SUBPROTOCOL_V1},
+		{"Sec-WebSocket-Protocol: TIDEGATE.V1\r\n", CLIENT_HANDSHAKE_SUBPROTOCOL,
+			SUBPROTOCOL_V1},
+		{"Sec-WebSocket-Protocol:\r\n", CLIENT_HANDSHAKE_SUBPROTOCOL, SUBPROTOCOL_V1},
+		{"Sec-WebSocket-Protocol: tidegate.v1\r\nSec-WebSocket-Protocol: "
+		 "tidegate.v1\r\n",
+			CLIENT_HANDSHAKE_SUBPROTOCOL, SUBPROTOCOL_V1},
+	};
+	char text[512];
+	struct handshake_request asked;
+	struct client_handshake_answer judged;
+
+	const size_t request_len = client_handshake_request(
+		"/?user=bob", "gate", key, SUBPROTOCOL_V1, text, sizeof(text));
+	handshake_judge((struct slice){text, request_len}, &asked);
+	assert_int_equal(asked.subprotocol, SUBPROTOCOL_V1);
+	const size_t answer_len = handshake_answer(&asked, text);
+	client_handshake_judge((struct slice){text, answer_len}, key, SUBPROTOCOL_V1, &judged);
+	assert_int_equal(judged.fault, CLIENT_HANDSHAKE_OPEN);
+	assert_int_equal(judged.subprotocol, SUBPROTOCOL_V1);
+
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		const int len = snprintf(text, sizeof(text),
+			"HTTP/1.1 101 X\r\n" UPGRADE ACCEPT "%s\r\n", answers[i].fields);
+		client_handshake_judge(
+			(struct slice){text, (size_t)len}, key, SUBPROTOCOL_V1, &judged);
+		assert_int_equal(judged.fault, answers[i].fault);
+		if (judged.fault == CLIENT_HANDSHAKE_OPEN) {
+			assert_int_equal(judged.subprotocol, answers[i].taken);
+		}
+	}
 }
 
 static void names_of_users(void **state)
@@ -198,6 +245,7 @@ int main(void)
 		cmocka_unit_test(heads_are_found_however_they_are_cut),
 		cmocka_unit_test(a_head_may_have_16_kib_and_no_more),
 		cmocka_unit_test(the_gateway_takes_the_request),
+		cmocka_unit_test(what_is_offered_is_taken_or_not),
 		cmocka_unit_test(names_of_users),
 		cmocka_unit_test(every_fault_has_a_text),
 	};

@@ -120,8 +120,8 @@ static const struct wrong wrongs[] = {
 	WRONG("a text not UTF-8", "\x81\x02\xc0\xaf", 1007),
 	WRONG("a text that ends inside a character", "\x81\x02\xe4\xb8", 1007),
 	WRONG("a text cut and not UTF-8", "\x01\x02\xe4\xb8\x80\x01\xff", 1007),
-	WRONG("a message over the limit", "\x81\x7f\0\0\0\0\0\1\0\x81", 1009),
-	WRONG("fragments over the limit", "\x01\x01x\x80\x7f\0\0\0\0\0\1\0\x80", 1009),
+	WRONG("a message over the limit", "\x81\x7f\0\0\0\0\0\1\1\1", 1009),
+	WRONG("fragments over the limit", "\x01\x01x\x80\x7f\0\0\0\0\0\1\1\0", 1009),
 	WRONG("a packet that is none", "\x82\x03xyz", 4002),
 	WRONG("a packet with a text not UTF-8", "\x82\x07\0\x66\0\0\0\1\xff", 4002),
 };
@@ -163,7 +163,7 @@ static void wrong_frames_fail_the_line(void **state)
 
 static void a_message_at_the_limit_is_taken(void **state)
 {
-	const size_t len = 65536 + 128;
+	const size_t len = 65536 + 256;
 	struct stream stream = {.len = 0};
 	struct rig rig;
 	char *text = malloc(len);

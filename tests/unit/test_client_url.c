@@ -91,24 +91,26 @@ static void lengths_are_bounded(void **state)
 static void targets_are_joined(void **state)
 {
 	static const struct {
-		const char *target, *user, *token, *joined;
+		const char *target;
+		struct url_login login;
+		const char *joined;
 	} rows[] = {
-		{"", NULL, NULL, "/"},
-		{"/x", NULL, NULL, "/x"},
-		{"", "bob", NULL, "/?user=bob"},
-		{"/x?y=z", "bob", NULL, "/x?y=z&user=bob"},
-		{"?y=z", "bob", "t", "/?y=z&user=bob&token=t"},
-		{"", NULL, "a/b+c=", "/?token=a%2Fb%2Bc%3D"},
-		{"", "a-._~9Z", NULL, "/?user=a-._~9Z"},
-		{"", " %+&\"", NULL, "/?user=%20%25%2B%26%22"},
-		{"/?a&&b=c&", NULL, NULL, "/?a&b=c"},
-		{"/?", "bob", NULL, "/?user=bob"},
+		{"", {0}, "/"},
+		{"/x", {0}, "/x"},
+		{"", {.user = "bob"}, "/?user=bob"},
+		{"/x?y=z", {.user = "bob"}, "/x?y=z&user=bob"},
+		{"?y=z", {.user = "bob", .token = "t"}, "/?y=z&user=bob&token=t"},
+		{"", {.token = "a/b+c="}, "/?token=a%2Fb%2Bc%3D"},
+		{"", {.user = "a-._~9Z"}, "/?user=a-._~9Z"},
+		{"", {.user = " %+&\""}, "/?user=%20%25%2B%26%22"},
+		{"/?a&&b=c&", {0}, "/?a&b=c"},
+		{"/?", {.user = "bob"}, "/?user=bob"},
+		{"?y=z", {"bob", "my phone", "t"}, "/?y=z&user=bob&device=my%20phone&token=t"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char *joined;
-		assert_int_equal(
-			url_target(rows[i].target, rows[i].user, rows[i].token, &joined), 0);
+		assert_int_equal(url_target(rows[i].target, &rows[i].login, &joined), 0);
 		assert_string_equal(joined, rows[i].joined);
 		free(joined);
 	}
@@ -118,25 +120,28 @@ static void targets_are_joined(void **state)
 static void user_and_token_are_replaced(void **state)
 {
 	static const struct {
-		const char *target, *user, *token, *joined;
+		const char *target;
+		struct url_login login;
+		const char *joined;
 	} rows[] = {
-		{"/?user=eve", "bob", NULL, "/?user=bob"},
-		{"/x?a=b&user=eve&c", "bob", NULL, "/x?a=b&c&user=bob"},
-		{"?%75ser=eve&us%65r=eve&user", "bob", NULL, "/?user=bob"},
-		{"?%75%73%65%72=eve&%74oken=old", "bob", "new", "/?user=bob&token=new"},
-		{"?token=old", NULL, "new", "/?token=new"},
+		{"/?user=eve", {.user = "bob"}, "/?user=bob"},
+		{"/x?a=b&user=eve&c", {.user = "bob"}, "/x?a=b&c&user=bob"},
+		{"?%75ser=eve&us%65r=eve&user", {.user = "bob"}, "/?user=bob"},
+		{"?%75%73%65%72=eve&%74oken=old", {.user = "bob", .token = "new"},
+			"/?user=bob&token=new"},
+		{"?token=old", {.token = "new"}, "/?token=new"},
+		{"?d%65vice=old&user=eve", {.device = "new"}, "/?user=eve&device=new"},
 		/* Others, and what is no spelling of the key. */
-		{"?users=1&User=2&u=user&us+er&%7ser&user%00=3&a=user=4", "bob", NULL,
+		{"?users=1&User=2&u=user&us+er&%7ser&user%00=3&a=user=4", {.user = "bob"},
 			"/?users=1&User=2&u=user&us+er&%7ser&user%00=3&a=user=4&user=bob"},
 		/* Nobody was set: the URL's own stand. */
-		{"?user=eve&token=old", NULL, NULL, "/?user=eve&token=old"},
-		{"?user=eve&token=old", NULL, "new", "/?user=eve&token=new"},
+		{"?user=eve&token=old", {0}, "/?user=eve&token=old"},
+		{"?user=eve&token=old", {.token = "new"}, "/?user=eve&token=new"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char *joined;
-		assert_int_equal(
-			url_target(rows[i].target, rows[i].user, rows[i].token, &joined), 0);
+		assert_int_equal(url_target(rows[i].target, &rows[i].login, &joined), 0);
 		assert_string_equal(joined, rows[i].joined);
 		free(joined);
 	}
@@ -152,7 +157,8 @@ static void users_arrive_whole(void **state)
 		char head[1024];
 		char *target;
 
-		assert_int_equal(url_target("/", users[i], NULL, &target), 0);
+		assert_int_equal(
+			url_target("/", &(struct url_login){.user = users[i]}, &target), 0);
 		const int len = snprintf(head, sizeof(head),
 			"GET %s HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
 			"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"

@@ -115,6 +115,187 @@ static void packets_are_sent(void **state)
 	}
 }
 
+/* --- packets of tidegate.v1 ------------------------------------------------------------------ */
+
+/* A member of what a packet says; of a string the length may be told too. */
+static const char *said_text(json_t *said, const char *key, size_t *ret_len)
+{
+	json_t *text = json_object_get(said, key);
+	*ret_len = json_string_length(text);
+	return vectors_text(said, key);
+}
+
+static void assert_name(struct tg_name name, json_t *said, const char *key)
+{
+	size_t len;
+	const char *text = said_text(said, key, &len);
+	assert_int_equal(name.len, len);
+	assert_memory_equal(name.data, text, len);
+}
+
+static json_t *said_now;
+static unsigned compared;
+
+static void compare_said(struct rig *rig, enum notice_kind kind, const void *told)
+{
+	json_t *users = json_object_get(said_now, "users");
+
+	if (kind == NOTICE_SESSION) {
+		const struct tg_session *session = told;
+		assert_int_equal(session->status, TG_OK);
+		assert_int_equal(vectors_number(said_now, "result"), 0);
+		assert_int_equal(session->seconds_left, vectors_number(said_now, "seconds"));
+		assert_name(session->user, said_now, "user");
+		assert_name(session->device, said_now, "device");
+	} else if (kind == NOTICE_ANSWER) {
+		const struct tg_answer *answer = told;
+		const int64_t result = vectors_number(said_now, "result");
+		assert_int_equal(answer->id, vectors_number(said_now, "id"));
+		assert_int_equal(answer->status, result == 0 ? 0 : 50 + result);
+		assert_int_equal(answer->count, users ? 0 : vectors_number(said_now, "count"));
+	} else if (kind == NOTICE_MESSAGE) {
+		const struct tg_message *message = told;
+		assert_name((struct tg_name){message->from, message->from_len}, said_now, "from");
+		assert_name((struct tg_name){message->audience, message->audience_len}, said_now,
+			"audience");
+		assert_name((struct tg_name){message->data, message->len}, said_now, "text");
+		assert_int_equal(message->text_len, message->len);
+		assert_int_equal(message->sent_ms, vectors_number(said_now, "ms"));
+		assert_int_equal(message->command, 112);
+	} else if (kind == NOTICE_MEMBERS) {
+		const struct tg_members *members = told;
+		assert_name(members->room, said_now, "room");
+		assert_int_equal(members->count, vectors_number(said_now, "count"));
+		assert_int_equal(members->change, vectors_number(said_now, "change"));
+		assert_name(members->user, said_now, "user");
+	} else if (kind == NOTICE_PAGE) {
+		const struct tg_page *page = told;
+		assert_int_equal(page->id, vectors_number(said_now, "id"));
+		assert_int_equal(page->is_last, vectors_number(said_now, "last"));
+		assert_int_equal(page->count, json_array_size(users));
+		for (size_t i = 0; i < page->count; i++) {
+			const char *user = json_string_value(json_array_get(users, i));
+			assert_int_equal(page->users[i].len, strlen(user));
+			assert_memory_equal(page->users[i].data, user, strlen(user));
+		}
+	} else {
+		return;
+	}
+	compared++;
+}
+
+static bool comes_from_gateway(int64_t command)
+{
+	return command == 104 || command == 111 || command == 112 || command == 122 ||
+	       command == 124;
+}
+
+static void packets_of_v1_are_taken(void **state)
+{
+	size_t index;
+	json_t *row;
+	unsigned bad = 0;
+
+	compared = 0;
+	json_array_foreach(vectors_section("packets"), index, row)
+	{
+		struct rig rig;
+		uint8_t bytes[256];
+		json_t *said = json_object_get(row, "v1");
+
+		if (!said || !comes_from_gateway(vectors_number(row, "command"))) {
+			continue;
+		}
+		const size_t len = vectors_bytes(row, "hex", bytes);
+		const unsigned before = compared;
+		json_t *id = json_object_get(said, "id");
+		rig_begin_talking(&rig);
+		if (id) {
+			rig.login.requests =
+				(struct requests){.newest = (uint32_t)json_integer_value(id) - 1};
+			requests_begin(&rig.login.requests, (uint32_t)json_integer_value(id));
+		}
+		said_now = said;
+		rig.inside = compare_said;
+		rig_frame(&rig, FRAME_BINARY, bytes, len);
+		if (json_is_null(said)) {
+			rig_expect(&rig, "error:packet CLOSED:packet");
+			rig_expect_sent_close(&rig, 4002);
+			bad++;
+		} else {
+			assert_int_equal(compared, before + 1);
+			assert_int_equal(rig.login.state, TG_STATE_CONNECTED);
+		}
+		rig_end(&rig);
+	}
+	assert_true(compared >= 5 && bad >= 5);
+}
+
+/* Sends what a row says, if the library ever says that. */
+static bool send_said(struct rig *rig, int64_t command, json_t *said)
+{
+	json_t *flags = json_object_get(said, "flags");
+	const int64_t id = vectors_number(said, "id");
+	uint32_t got;
+	uint32_t *ret_id = id ? &got : NULL;
+	enum tg_status status;
+
+	rig->login.requests.newest = (uint32_t)id - 1;
+	rig->login.rooms.id_last = (uint32_t)id - 1;
+	if (command == 110) {
+		size_t len;
+		const char *text = said_text(said, "text", &len);
+		if (json_integer_value(flags) != 0) {
+			return false;
+		}
+		status = orders_say(&rig->login, vectors_text(said, "audience"), text, len, ret_id);
+	} else if (command == 120) {
+		status = orders_join(&rig->login, vectors_text(said, "room"),
+			json_integer_value(flags) & 1, ret_id);
+	} else if (command == 121) {
+		status = orders_leave(&rig->login, vectors_text(said, "room"), ret_id);
+	} else {
+		assert_int_equal(command, 123);
+		status = orders_list(&rig->login, vectors_text(said, "room"),
+			vectors_text(said, "after"), ret_id);
+	}
+	assert_int_equal(status, TG_OK);
+	assert_true(!ret_id || got == id);
+	return true;
+}
+
+static void packets_of_v1_are_sent(void **state)
+{
+	size_t index;
+	json_t *row;
+	unsigned sent = 0;
+
+	json_array_foreach(vectors_section("packets"), index, row)
+	{
+		struct rig rig;
+		struct message message;
+		uint8_t bytes[256];
+		json_t *said = json_object_get(row, "v1");
+
+		if (!said || json_is_null(said) ||
+			comes_from_gateway(vectors_number(row, "command"))) {
+			continue;
+		}
+		const size_t len = vectors_bytes(row, "hex", bytes);
+		rig_begin_talking(&rig);
+		if (send_said(&rig, vectors_number(row, "command"), said)) {
+			assert_int_equal(rig_sent(&rig, &message), MESSAGE_BINARY);
+			assert_int_equal(message.len, len);
+			assert_memory_equal(message.data, bytes, len);
+			sent++;
+		}
+		rig_end(&rig);
+	}
+	assert_true(sent >= 5);
+}
+
+/* --- senders --------------------------------------------------------------------------------- */
+
 static json_t *from_row;
 
 static void compare_from(struct rig *rig, enum notice_kind kind, const void *told)
@@ -278,7 +459,8 @@ static void retry_after_is_read(void **state)
 		const int len = snprintf(head, sizeof(head),
 			"HTTP/1.1 503 Service Unavailable\r\nRetry-After: %s\r\n\r\n",
 			vectors_text(row, "value"));
-		client_handshake_judge((struct slice){head, (size_t)len}, "", &answer);
+		client_handshake_judge(
+			(struct slice){head, (size_t)len}, "", SUBPROTOCOL_NONE, &answer);
 		assert_int_equal(answer.status, 503);
 		assert_int_equal(
 			backoff_retry_ms_of_seconds(answer.retry_after_s), retry_of(row, "ms"));
@@ -483,6 +665,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(packets_are_taken),
 		cmocka_unit_test(packets_are_sent),
+		cmocka_unit_test(packets_of_v1_are_taken),
+		cmocka_unit_test(packets_of_v1_are_sent),
 		cmocka_unit_test(senders_are_found),
 		cmocka_unit_test(close_codes_mean_what_they_should),
 		cmocka_unit_test(the_gateway_closes_as_the_client_expects),

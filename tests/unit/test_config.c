@@ -384,6 +384,7 @@ static const char *const values[][3] = {
 	{"log_sessions", "false", "no"},
 	{"log_sessions", "auto", "auto"},
 	{"echo", "on", "true"},
+	{"client_broadcast", "no", "false"},
 	{"demo", "0", "false"},
 	{"admin", ":8001", "127.0.0.1:8001"},
 	{"admin", "*:8001", "*:8001"},

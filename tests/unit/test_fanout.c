@@ -550,7 +550,7 @@ static void test_batches_are_no_larger_than_what_is_in_them(void **state)
 		client_text(a, "17 bytes, or some");
 		rig_turn(rig, 1);
 	}
-	assert_in_range(budget_used(&rig->node.budget) - before, 1, 100 * 1600 + 8000);
+	assert_in_range(budget_used(&rig->node.budget) - before, 1, 100 * 1800 + 8000);
 	rig_run(rig);
 	for (int i = 0; i < 100; i++) {
 		expect_from(b, "17 bytes, or some", "a");

@@ -452,6 +452,91 @@ static void expect_slice(struct slice slice, const char *text)
 	assert_memory_equal(slice.data, text, slice.len);
 }
 
+static struct handshake_request parse_target(const char *target)
+{
+	char head[512];
+	snprintf(head, sizeof head, "GET %s HTTP/1.1\r\n" REST, target);
+	return parse(head);
+}
+
+static void assert_device(const char *target, const char *device)
+{
+	const struct handshake_request request = parse_target(target);
+	assert_true(request.user_valid);
+	assert_string_equal(request.device, device);
+	assert_int_equal(request.device_len, strlen(device));
+}
+
+/* One that has no name is a device too; a name is under the rule of users, but shorter. */
+static void devices(void **state)
+{
+	static const char *const none[] = {
+		"/?user=a&device=%20b",
+		"/?user=a&device=b&device=c",
+		"/?user=a&device=%",
+		"/?user=a&device=%ff",
+		"/?user=a&device=012345678901234567890123456789012",
+	};
+	assert_device("/?user=a", "");
+	assert_device("/?user=a&device=", "");
+	assert_device("/?device=phone&user=a", "phone");
+	assert_device("/?user=a&%64evice=%e4%b8%ad", "\xe4\xb8\xad");
+	assert_device("/?user=a&device=01234567890123456789012345678901",
+		"01234567890123456789012345678901");
+	for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+		const struct handshake_request request = parse_target(none[i]);
+		assert_int_equal(request.status, 101);
+		assert_false(request.user_valid);
+	}
+}
+
+static struct handshake_request parse_offer(const char *lines)
+{
+	char head[512];
+	snprintf(head, sizeof head, "GET /?user=a HTTP/1.1\r\n%s" REST, lines);
+	return parse(head);
+}
+
+static void the_best_subprotocol_is_taken(void **state)
+{
+	static const struct {
+		const char *lines;
+		enum subprotocol taken;
+	} offers[] = {
+		{"", SUBPROTOCOL_NONE},
+		{"Sec-WebSocket-Protocol: chat\r\n", SUBPROTOCOL_NONE},
+		{"Sec-WebSocket-Protocol: \r\n", SUBPROTOCOL_NONE},
+		{"Sec-WebSocket-Protocol: tidegate.v0\r\n", SUBPROTOCOL_V0},
+		{"Sec-WebSocket-Protocol: tidegate.v1\r\n", SUBPROTOCOL_V1},
+		{"Sec-WebSocket-Protocol: tidegate.v0, tidegate.v1\r\n", SUBPROTOCOL_V1},
+		{"Sec-WebSocket-Protocol: tidegate.v1,tidegate.v0\r\n", SUBPROTOCOL_V1},
+		{"Sec-WebSocket-Protocol: chat ,\ttidegate.v1 , tidegate.token.x\r\n",
+			SUBPROTOCOL_V1},
+		{"Sec-WebSocket-Protocol: tidegate.v1\r\nSec-WebSocket-Protocol: chat\r\n",
+			SUBPROTOCOL_V1},
+		{"sec-websocket-protocol: tidegate.v0\r\nSEC-WEBSOCKET-PROTOCOL: tidegate.v1\r\n",
+			SUBPROTOCOL_V1},
+		{"Sec-WebSocket-Protocol: Tidegate.V1\r\n", SUBPROTOCOL_NONE},
+		{"Sec-WebSocket-Protocol: tidegate.v10, xtidegate.v1\r\n", SUBPROTOCOL_NONE},
+	};
+	for (size_t i = 0; i < sizeof offers / sizeof offers[0]; i++) {
+		const struct handshake_request request = parse_offer(offers[i].lines);
+		assert_int_equal(request.status, 101);
+		assert_int_equal(request.subprotocol, offers[i].taken);
+	}
+}
+
+static void the_answer_names_what_was_taken(void **state)
+{
+	struct handshake_request request =
+		parse_offer("Sec-WebSocket-Protocol: a, tidegate.v1\r\n");
+	assert_has_line(answer_to(&request), "Sec-WebSocket-Protocol: tidegate.v1");
+	request = parse_offer("Sec-WebSocket-Protocol: tidegate.v0\r\n");
+	assert_has_line(answer_to(&request), "Sec-WebSocket-Protocol: tidegate.v0");
+	request = parse_offer("Sec-WebSocket-Protocol: a\r\n");
+	assert_null(strstr(answer_to(&request), "WebSocket-Protocol"));
+}
+
 static void a_request_knows_what_stands_in_it(void **state)
 {
 	static const char head[] =
@@ -724,6 +809,9 @@ int main(void)
 		cmocka_unit_test(forms_of_targets),
 		cmocka_unit_test(users_are_decoded),
 		cmocka_unit_test(users_that_are_no_names),
+		cmocka_unit_test(devices),
+		cmocka_unit_test(the_best_subprotocol_is_taken),
+		cmocka_unit_test(the_answer_names_what_was_taken),
 		cmocka_unit_test(a_request_knows_what_stands_in_it),
 		cmocka_unit_test(a_refused_request_knows_it_too),
 		cmocka_unit_test(a_head_gets_no_body),

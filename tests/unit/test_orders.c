@@ -1,6 +1,5 @@
-#include "conn_rig.h"
-
 #include "../../server/session/orders.h"
+#include "talk_rig.h"
 
 enum {
 	RIG_MAIL_BACK = 77,
@@ -29,7 +28,10 @@ static struct order order_for(struct rig *rig, enum order_action action, const c
 		.name_len = strlen(user),
 	};
 	if (*user) {
-		user_table_find(rig->node.users, user, strlen(user), &order.handle);
+		struct user_session found[USER_SESSIONS_MAX];
+		if (user_table_find(rig->node.users, user, strlen(user), found) > 0) {
+			order.handle = found[0].handle;
+		}
 	}
 	return order;
 }
@@ -342,6 +344,221 @@ static void test_a_cut(void **state)
 	assert_true(a->at_end);
 }
 
+/* --- rooms -------------------------------------------------------------------------------------
+ */
+
+static enum order_result say(
+	struct rig *rig, struct order *order, const char *room, const char *from, const char *text)
+{
+	order->room = slice_of(room);
+	order->from = slice_of(from);
+	return push(rig, 0, order, text);
+}
+
+static void test_a_room_hears_a_backend(void **state)
+{
+	struct rig *rig = *state;
+	struct client *a = v1_login(rig, 0, "a");
+	struct client *b = v1_login(rig, 1, "b");
+	struct client *b2 = v1_login_device(rig, 0, "b", "phone");
+	struct client *other = v1_login(rig, 1, "other");
+	struct stats *stats = &rig->workers[0].stats;
+	v1_join(rig, a, "room", 1);
+	v1_join(rig, b, "room", 2);
+	v1_join(rig, b2, "room", 2);
+	v1_join(rig, other, "elsewhere", 1);
+	struct order order = order_for(rig, ORDER_SAY, "");
+	v1_say(a, 0, "#room", "before");
+	rig_events(rig, 0);
+	assert_int_equal(say(rig, &order, "room", "shop", "open"), ORDER_DONE);
+	assert_int_equal(order.receivers, 3);
+	assert_int_equal(order.room_users, 2);
+	/* Whose name it is does not matter: he hears it too. Without one it is nobody's. */
+	assert_int_equal(say(rig, &order, "room", "a", "in a's name"), ORDER_DONE);
+	assert_int_equal(say(rig, &order, "room", "", "in no name"), ORDER_DONE);
+	rig_run(rig);
+	struct client *members[] = {a, b, b2};
+	for (int i = 0; i < 3; i++) {
+		if (members[i] != a) {
+			v1_expect_message(members[i], "a", "#room", "before");
+		}
+		v1_expect_message(members[i], "shop", "#room", "open");
+		v1_expect_message(members[i], "a", "#room", "in a's name");
+		v1_expect_message(members[i], "", "#room", "in no name");
+		expect_nothing(members[i]);
+	}
+	expect_nothing(other);
+	assert_int_equal(stats_read(&stats->said_to_room), 4);
+	assert_int_equal(stats_read(&stats->said_to_all), 0);
+	assert_int_equal(stats_read(&stats->fanout_receivers.sum), 0);
+}
+
+static void test_a_room_is_promised_nothing(void **state)
+{
+	struct rig *rig = *state;
+	struct client *a = v1_login(rig, 0, "a");
+	struct order order = order_for(rig, ORDER_SAY, "");
+	assert_int_equal(say(rig, &order, "room", "shop", "?"), ORDER_NO_ROOM);
+	v1_join(rig, a, "room", 1);
+	rig->node.fanout.backlog_limit = 100;
+	rig->node.fanout.backlog = 101;
+	assert_int_equal(say(rig, &order, "room", "shop", "?"), ORDER_OVERFLOW);
+	rig->node.fanout.backlog = 0;
+	size_t limit = rig->node.budget.limit;
+	rig->node.budget.limit = budget_used(&rig->node.budget);
+	assert_int_equal(say(rig, &order, "room", "shop", "?"), ORDER_OVERFLOW);
+	rig->node.budget.limit = limit;
+	assert_int_equal(say(rig, &order, "room", "shop", "!"), ORDER_DONE);
+	rig_run(rig);
+	v1_expect_message(a, "shop", "#room", "!");
+	expect_nothing(a);
+	v1_ask_to_leave(a, 1, "room");
+	rig_run(rig);
+	v1_expect_answer(a, 1, PACKET_DONE, 0);
+	assert_int_equal(say(rig, &order, "room", "shop", "?"), ORDER_NO_ROOM);
+}
+
+/* He is told, and so is who has asked to be; what is said from then on he hears. */
+static void test_put_in_and_taken_out(void **state)
+{
+	struct rig *rig = *state;
+	struct client *a = v1_login(rig, 0, "a");
+	struct client *b = v1_login(rig, 1, "b");
+	struct client *old = rig_login(rig, 1, "old");
+	v1_join_as(rig, a, JOIN_TELL_MEMBERS, "room", 1);
+	struct order order = order_for(rig, ORDER_TAKE_OUT, "b");
+	order.room = slice_of("room");
+	assert_int_equal(carry_out(rig, 1, &order), ORDER_NOT_IN);
+	v1_say(a, 0, "#room", "before");
+	order.action = ORDER_PUT_IN;
+	assert_int_equal(carry_out(rig, 1, &order), ORDER_DONE);
+	assert_int_equal(order.room_users, 2);
+	rig_run(rig);
+	v1_expect_members(a, "room", 2, MEMBERS_CAME, "b");
+	v1_expect_members(b, "room", 2, MEMBERS_CAME, "b");
+	v1_say(a, 0, "#room", "hello");
+	rig_run(rig);
+	/* What was on its way when he came is for him as well. */
+	v1_expect_message(b, "a", "#room", "before");
+	v1_expect_message(b, "a", "#room", "hello");
+	/* Once more is once. */
+	assert_int_equal(carry_out(rig, 1, &order), ORDER_DONE);
+	assert_int_equal(order.room_users, 2);
+	rig_run(rig);
+	expect_nothing(a);
+	expect_nothing(b);
+	/* He may be in so many rooms. */
+	rig->workers[1].sessions.rooms_max = 1;
+	order.room = slice_of("another");
+	assert_int_equal(carry_out(rig, 1, &order), ORDER_FULL);
+	order.room = slice_of("room");
+	v1_say(a, 0, "#room", "last words");
+	rig_events(rig, 0);
+	fanout_publish(rig->workers[0].fanout);
+	rig_mail(rig, 1);
+	order.action = ORDER_TAKE_OUT;
+	assert_int_equal(carry_out(rig, 1, &order), ORDER_DONE);
+	assert_int_equal(order.room_users, 1);
+	v1_say(a, 3, "#room", "alone");
+	rig_run(rig);
+	v1_expect_message(b, "a", "#room", "last words");
+	v1_expect_members(b, "room", 1, MEMBERS_TAKEN_OUT, "");
+	v1_expect_answer(a, 3, PACKET_NOBODY_THERE, 0);
+	v1_expect_members(a, "room", 1, MEMBERS_WENT, "b");
+	expect_nothing(b);
+	/* Who does not speak it gets none of this. */
+	struct order for_old = order_for(rig, ORDER_PUT_IN, "old");
+	for_old.room = slice_of("room");
+	assert_int_equal(carry_out(rig, 1, &for_old), ORDER_CLASSIC);
+	for_old.action = ORDER_TAKE_OUT;
+	assert_int_equal(carry_out(rig, 1, &for_old), ORDER_CLASSIC);
+	rig_run(rig);
+	expect_nothing(old);
+}
+
+static uint64_t rooms_up_to(const struct rig *rig, uint32_t users)
+{
+	uint64_t count = 0;
+	for (uint32_t i = 0; i < rig->worker_count; i++) {
+		count += stats_read(&rig->workers[i].stats.room_users.counts[stats_bucket(users)]);
+	}
+	return count;
+}
+
+/* Whichever workers see them grow and shrink. */
+static void test_sizes_of_rooms_are_counted(void **state)
+{
+	struct rig *rig = *state;
+	struct client *clients[5];
+	struct client *again = v1_login_device(rig, 1, "a", "phone");
+	for (uint32_t i = 0; i < 5; i++) {
+		char name[2] = {(char)('a' + i), '\0'};
+		clients[i] = v1_login(rig, i % 2, name);
+		v1_join(rig, clients[i], "room", i + 1);
+		assert_int_equal(rooms_up_to(rig, i + 1), 1);
+		/* Of none and of one, of three and of four is the same. */
+		assert_int_equal(rooms_up_to(rig, i), i == 0 || i == 3);
+	}
+	v1_join(rig, again, "room", 5);
+	v1_join(rig, again, "another", 1);
+	assert_int_equal(rooms_up_to(rig, 1), 1);
+	for (uint32_t i = 0; i < 5; i++) {
+		client_leave(clients[i]);
+		rig_run(rig);
+	}
+	/* That user is in it still. */
+	assert_int_equal(rooms_up_to(rig, 1), 2);
+	client_leave(again);
+	rig_run(rig);
+	for (uint32_t users = 1; users < 6; users++) {
+		assert_int_equal(rooms_up_to(rig, users), 0);
+	}
+	assert_int_equal(
+		rig->workers[0].stats.room_users.sum + rig->workers[1].stats.room_users.sum, 0);
+}
+
+/* --- sessions of a user ------------------------------------------------------------------------
+ */
+
+static void test_sessions_are_shown(void **state)
+{
+	struct rig *rig = *state;
+	struct client *desk = v1_login_device(rig, 0, "a", "desk");
+	rig_login(rig, 1, "b");
+	struct user_device devices[USER_SESSIONS_MAX];
+	v1_login_device(rig, 1, "a", "phone");
+	v1_join(rig, desk, "one", 1);
+	v1_join(rig, desk, "two", 1);
+	assert_int_equal(user_table_devices(rig->node.users, "a", 1, devices), 2);
+	assert_int_equal(user_table_devices(rig->node.users, "c", 1, devices), 0);
+	struct order order = order_for(rig, ORDER_SHOW, "a");
+	for (uint32_t i = 0; i < 2; i++) {
+		order.handle = devices[i].handle;
+		assert_int_equal(carry_out(rig, i, &order), ORDER_DONE);
+	}
+	order = order_for(rig, ORDER_SHOW, "b");
+	order.count = 2;
+	assert_int_equal(carry_out(rig, 1, &order), ORDER_DONE);
+	assert_int_equal(order.count, 3);
+	static const struct {
+		const char *device;
+		uint16_t rooms;
+		uint8_t worker;
+		bool speaks_v1;
+	} wanted[] = {{"desk", 2, 0, true}, {"phone", 0, 1, true}, {"", 0, 1, false}};
+	for (int i = 0; i < 3; i++) {
+		const struct order_user *user = &giver.users[i];
+		assert_slice((struct slice){user->device, user->device_len}, wanted[i].device);
+		assert_int_equal(user->rooms, wanted[i].rooms);
+		assert_int_equal(user->worker, wanted[i].worker);
+		assert_int_equal(user->speaks_v1, wanted[i].speaks_v1);
+	}
+	/* There is place for no more. */
+	order.capacity = 3;
+	assert_int_equal(carry_out(rig, 1, &order), ORDER_DONE);
+	assert_int_equal(order.count, 3);
+}
+
 static int setup(void **state)
 {
 	memset(&giver, 0, sizeof(giver));
@@ -372,6 +589,11 @@ int main(void)
 		TEST(test_normal_ends),
 		TEST(test_a_mute),
 		TEST(test_a_cut),
+		TEST(test_a_room_hears_a_backend),
+		TEST(test_a_room_is_promised_nothing),
+		TEST(test_put_in_and_taken_out),
+		TEST(test_sizes_of_rooms_are_counted),
+		TEST(test_sessions_are_shown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,8 +3,8 @@
 
 static handle_t whereabouts(struct rig *rig, const char *user)
 {
-	handle_t handle = 0;
-	return user_table_find(rig->node.users, user, strlen(user), &handle) ? 0 : handle;
+	struct user_session found[USER_SESSIONS_MAX];
+	return user_table_find(rig->node.users, user, strlen(user), found) ? found[0].handle : 0;
 }
 
 /* Sends the request without letting anybody work. */

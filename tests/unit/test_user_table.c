@@ -22,19 +22,33 @@ enum {
 	NAMES = 8,
 	STEPS = 20000, /* of each thread */
 	SLOTS = 64,    /* sessions of each thread */
+	DEVICES = 5,
+	DEVICES_MAX = 3,
 	KICK = 3,
 	LIMIT = 20, /* kicks */
 	ROUNDS = 2000,
 	REPLACEMENTS = 200000, /* of each thread */
 };
 
+static struct user_entry *make_device(struct user_table *table, const char *name,
+	const char *device, handle_t handle, uint64_t epoch)
+{
+	const struct user_identity identity = {
+		.name = name,
+		.device = device,
+		.name_len = (uint8_t)strlen(name),
+		.device_len = (uint8_t)strlen(device),
+	};
+	struct user_entry *entry;
+	assert_int_equal(user_entry_create(table, &identity, handle, epoch, &entry), 0);
+	return entry;
+}
+
 /* An entry whose connection was accepted at `epoch`. */
 static struct user_entry *make_at(
 	struct user_table *table, const char *name, handle_t handle, uint64_t epoch)
 {
-	struct user_entry *entry;
-	assert_int_equal(user_entry_create(table, name, strlen(name), handle, epoch, &entry), 0);
-	return entry;
+	return make_device(table, name, "", handle, epoch);
 }
 
 static struct user_entry *make(struct user_table *table, const char *name, handle_t handle)
@@ -53,16 +67,20 @@ static struct user_entry *log_in(struct user_table *table, struct user_entry *en
 
 static handle_t find(struct user_table *table, const char *name)
 {
-	handle_t handle = 0;
-	int err = user_table_find(table, name, strlen(name), &handle);
-	assert_true(err == 0 || err == -ENOENT);
-	return err ? 0 : handle;
+	struct user_session found[USER_SESSIONS_MAX];
+	return user_table_find(table, name, strlen(name), found) ? found[0].handle : 0;
 }
 
 static int setup(void **state)
 {
 	user_table_thread_begin();
-	return user_table_create(0, (struct user_table **)state);
+	return user_table_create(0, 1, (struct user_table **)state);
+}
+
+static int setup_for_devices(void **state)
+{
+	user_table_thread_begin();
+	return user_table_create(0, DEVICES_MAX, (struct user_table **)state);
 }
 
 static int teardown(void **state)
@@ -110,13 +128,14 @@ static void test_names_of_every_length_and_byte(void **state)
 	char name[64];
 	memset(name, 0, sizeof(name)); /* no string: NULs are bytes like others */
 	for (size_t len = 1; len <= 64; len++) {
-		assert_int_equal(user_entry_create(table, name, len, len, 1, &entries[len - 1]), 0);
+		const struct user_identity identity = {.name = name, .name_len = (uint8_t)len};
+		assert_int_equal(user_entry_create(table, &identity, len, 1, &entries[len - 1]), 0);
 		assert_null(log_in(table, entries[len - 1]));
 	}
 	for (size_t len = 1; len <= 64; len++) {
-		handle_t handle;
-		assert_int_equal(user_table_find(table, name, len, &handle), 0);
-		assert_int_equal(handle, len);
+		struct user_session found[USER_SESSIONS_MAX];
+		assert_int_equal(user_table_find(table, name, len, found), 1);
+		assert_int_equal(found[0].handle, len);
 	}
 	for (size_t len = 1; len <= 64; len++) {
 		assert_true(user_table_logout(table, &entries[len - 1]));
@@ -273,6 +292,152 @@ static void test_without_a_limit(void **state)
 	assert_true(user_table_logout(table, &in));
 }
 
+/* --- devices -----------------------------------------------------------------------------------
+ */
+
+/* Whether these are the sessions of "a", in this order; handles are single digits. */
+static void assert_sessions(struct user_table *table, const char *handles)
+{
+	struct user_session found[USER_SESSIONS_MAX];
+	assert_int_equal(user_table_find(table, "a", 1, found), strlen(handles));
+	for (size_t i = 0; handles[i]; i++) {
+		assert_int_equal(found[i].handle, handles[i] - '0');
+	}
+	assert_int_equal(user_table_count(table), handles[0] != '\0');
+}
+
+/* With the handle as the epoch. */
+static struct user_entry *log_in_device(
+	struct user_table *table, const char *device, handle_t handle, struct user_entry *expected)
+{
+	struct user_entry *entry = make_device(table, "a", device, handle, handle);
+	assert_ptr_equal(log_in(table, entry), expected);
+	return entry;
+}
+
+static void test_each_device_has_a_session(void **state)
+{
+	struct user_table *table = *state;
+	size_t len;
+	struct user_entry *first = log_in_device(table, "", 1, NULL);
+	struct user_entry *second = log_in_device(table, "phone", 2, NULL);
+	struct user_entry *third = log_in_device(table, "desk", 3, NULL);
+	assert_sessions(table, "123");
+	assert_memory_equal(user_entry_device(second, &len), "phone", 5);
+	assert_int_equal(len, 5);
+	user_entry_device(first, &len);
+	assert_int_equal(len, 0);
+	assert_true(user_table_logout(table, &second));
+	assert_sessions(table, "13");
+	second = log_in_device(table, "phone", 4, NULL);
+	assert_sessions(table, "134");
+	assert_true(user_table_logout(table, &first));
+	assert_true(user_table_logout(table, &second));
+	assert_true(user_table_logout(table, &third));
+	assert_sessions(table, "");
+}
+
+static void test_the_newest_of_a_device_wins(void **state)
+{
+	struct user_table *table = *state;
+	struct user_entry *alone = log_in_device(table, "phone", 2, NULL);
+	struct user_entry *phone = log_in_device(table, "phone", 3, alone);
+	struct user_entry *desk = log_in_device(table, "desk", 4, NULL);
+	struct user_entry *next = log_in_device(table, "phone", 5, phone);
+	assert_sessions(table, "45");
+	assert_false(user_table_has(table, phone));
+	assert_true(user_table_has(table, next));
+	/* One that was accepted before, and may not even replace. */
+	struct user_entry *late = make_device(table, "a", "phone", 1, 1);
+	assert_int_equal(user_table_login(table, late, 0, true).result, USER_LOGIN_SUPERSEDED);
+	user_entry_discard(&late);
+	struct user_entry *gone = make_device(table, "a", "desk", 6, 6);
+	assert_int_equal(user_table_login(table, gone, 0, false).result, USER_LOGIN_OCCUPIED);
+	user_entry_discard(&gone);
+	/* What was replaced ends without touching the others. */
+	struct user_entry *mine = phone;
+	assert_false(user_table_logout(table, &mine));
+	mine = alone;
+	assert_false(user_table_logout(table, &mine));
+	assert_sessions(table, "45");
+	user_entry_retire(table, &phone);
+	user_entry_retire(table, &alone);
+	assert_true(user_table_logout(table, &next));
+	assert_true(user_table_logout(table, &desk));
+}
+
+static void test_beyond_the_number_the_oldest_goes(void **state)
+{
+	struct user_table *table = *state;
+	struct user_entry *two = log_in_device(table, "b", 2, NULL);
+	struct user_entry *four = log_in_device(table, "d", 4, NULL);
+	struct user_entry *three = log_in_device(table, "c", 3, NULL);
+	/* Of four the first one: who is the oldest himself stays out. */
+	struct user_entry *one = make_device(table, "a", "a", 1, 1);
+	assert_int_equal(user_table_login(table, one, 0, true).result, USER_LOGIN_SUPERSEDED);
+	user_entry_discard(&one);
+	struct user_entry *five = log_in_device(table, "e", 5, two);
+	struct user_entry *six = log_in_device(table, "f", 6, three);
+	assert_sessions(table, "456");
+	user_entry_retire(table, &two);
+	user_entry_retire(table, &three);
+	assert_true(user_table_logout(table, &four));
+	assert_true(user_table_logout(table, &five));
+	assert_true(user_table_logout(table, &six));
+}
+
+static void test_sessions_leave_in_any_order(void **state)
+{
+	static const int orders[][3] = {
+		{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+	static const char *const devices[] = {"x", "y", "z"};
+	struct user_table *table = *state;
+	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+		struct user_entry *entries[3];
+		for (handle_t k = 0; k < 3; k++) {
+			entries[k] = log_in_device(table, devices[k], k + 1, NULL);
+		}
+		for (int k = 0; k < 3; k++) {
+			/* In between one comes back, to what is left of a group. */
+			struct user_entry **entry = &entries[orders[i][k]];
+			assert_true(user_table_logout(table, entry));
+			*entry = log_in_device(table, devices[orders[i][k]], 9, NULL);
+			assert_true(user_table_logout(table, entry));
+		}
+		assert_sessions(table, "");
+	}
+}
+
+/* Replacements count whatever their devices; who comes to a free device has to wait as well. */
+static void test_devices_share_the_brake(void **state)
+{
+	struct user_table *table = *state;
+	struct user_entry *phone = log_in_device(table, "phone", 1, NULL);
+	struct user_entry *desk = log_in_device(table, "desk", 2, NULL);
+	uint64_t epoch = 3;
+	user_table_set_kick_limit(table, LIMIT);
+	for (int i = 0; i < LIMIT; i++) {
+		struct user_entry **place = i % 2 ? &phone : &desk;
+		struct user_entry *entry =
+			make_device(table, "a", i % 2 ? "phone" : "desk", 1, epoch++);
+		struct user_login login = user_table_login(table, entry, 1000, true);
+		assert_int_equal(login.result, USER_LOGIN_IN);
+		assert_int_equal(login.is_duel, i == LIMIT - 1);
+		assert_ptr_equal(login.replaced, *place);
+		user_entry_retire(table, place);
+		*place = entry;
+	}
+	struct user_entry *third = make_device(table, "a", "tv", 1, epoch++);
+	assert_int_equal(user_table_login(table, third, 1000, true).result, USER_LOGIN_BRAKED);
+	user_entry_discard(&third);
+	/* What is left of the group still knows. */
+	assert_true(user_table_logout(table, &desk));
+	third = make_device(table, "a", "desk", 1, epoch++);
+	assert_int_equal(user_table_login(table, third, 1000, true).result, USER_LOGIN_BRAKED);
+	user_entry_discard(&third);
+	assert_true(user_table_logout(table, &phone));
+}
+
 /* --- races -------------------------------------------------------------------------------------
  */
 
@@ -379,9 +544,10 @@ static void *run_replacer(void *context)
 	struct racer *racer = context;
 	user_table_thread_begin();
 	pthread_barrier_wait(racer->start);
+	const struct user_identity identity = {.name = "a", .name_len = 1};
 	for (int i = 0; i < REPLACEMENTS; i++) {
 		struct user_entry *entry;
-		if (user_entry_create(racer->table, "a", 1, 1, 1, &entry) < 0) {
+		if (user_entry_create(racer->table, &identity, 1, 1, &entry) < 0) {
 			abort();
 		}
 		struct user_login login = user_table_login(racer->table, entry, 1000, true);
@@ -437,9 +603,10 @@ static void *run_visitor(void *context)
 	struct racer *racer = context;
 	user_table_thread_begin();
 	pthread_barrier_wait(racer->start);
+	const struct user_identity identity = {.name = "a", .name_len = 1};
 	for (int i = 0; i < REPLACEMENTS; i++) {
 		struct user_entry *entry;
-		if (user_entry_create(racer->table, "a", 1, 1, 1, &entry) < 0) {
+		if (user_entry_create(racer->table, &identity, 1, 1, &entry) < 0) {
 			abort();
 		}
 		struct user_login login = user_table_login(racer->table, entry, 1000, true);
@@ -519,10 +686,12 @@ struct slot {
 	struct user_entry *entry; /* NULL: free, unless a kick is awaited */
 	uint32_t generation;
 	int name;
+	int device;
 };
 
 struct torture {
 	struct user_table *table;
+	int devices;
 	struct mailbox *mailboxes[THREADS];
 	_Atomic uint64_t logins;
 	_Atomic uint64_t replaced;
@@ -580,12 +749,16 @@ static void log_in_at(struct hand *hand, struct slot *slot)
 {
 	struct torture *torture = hand->torture;
 	char name[8];
+	char device[2];
 	handle_t handle = handle_make(hand->id, (uint32_t)(slot - hand->slots), slot->generation);
 	slot->name = (int)(split_random(&hand->random) % NAMES);
+	slot->device = (int)(split_random(&hand->random) % (uint32_t)torture->devices);
 	snprintf(name, sizeof(name), "name%d", slot->name);
+	snprintf(device, sizeof(device), "%d", slot->device);
 	uint64_t epoch = ++torture->epoch - split_random(&hand->random) % 3;
-	if (user_entry_create(torture->table, name, strlen(name), handle, epoch, &slot->entry) <
-		0) {
+	const struct user_identity identity = {
+		.name = name, .device = device, .name_len = 5, .device_len = 1};
+	if (user_entry_create(torture->table, &identity, handle, epoch, &slot->entry) < 0) {
 		abort();
 	}
 	struct user_login login =
@@ -604,6 +777,23 @@ static void log_in_at(struct hand *hand, struct slot *slot)
 	}
 }
 
+/* What is found is whole: as many as there may be, each a worker and a slot that there are. */
+static void look_at(struct torture *torture, int number)
+{
+	struct user_session found[USER_SESSIONS_MAX];
+	char name[8];
+	snprintf(name, sizeof(name), "name%d", number);
+	uint32_t count = user_table_find(torture->table, name, strlen(name), found);
+	bool is_whole = count <= DEVICES_MAX;
+	for (uint32_t i = 0; i < count; i++) {
+		is_whole &= handle_worker(found[i].handle) < THREADS &&
+			    handle_index(found[i].handle) < SLOTS;
+	}
+	if (!is_whole) {
+		abort();
+	}
+}
+
 static void *run_hand(void *context)
 {
 	struct hand *hand = context;
@@ -616,15 +806,7 @@ static void *run_hand(void *context)
 		} else if (split_random(&hand->random) % 4 == 0) {
 			end_slot(hand, slot);
 		} else {
-			char name[8];
-			handle_t handle;
-			snprintf(name, sizeof(name), "name%d", slot->name);
-			/* What is found is whole: a worker and a slot that there are. */
-			if (user_table_find(torture->table, name, strlen(name), &handle) == 0 &&
-				(handle_worker(handle) >= THREADS ||
-					handle_index(handle) >= SLOTS)) {
-				abort();
-			}
+			look_at(torture, slot->name);
 		}
 		if (split_random(&hand->random) % 8 == 0) {
 			take_kicks(hand);
@@ -639,9 +821,24 @@ static void *run_hand(void *context)
 	return NULL;
 }
 
-static void test_torture(void **state)
+static bool is_found(struct user_table *table, int number, const struct user_entry *entry)
 {
-	struct torture torture = {.table = *state, .epoch = 1000};
+	struct user_session found[USER_SESSIONS_MAX];
+	char name[8];
+	snprintf(name, sizeof(name), "name%d", number);
+	uint32_t count = user_table_find(table, name, strlen(name), found);
+	for (uint32_t i = 0; i < count; i++) {
+		if (found[i].handle == user_entry_handle(entry)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Users of one device each, or of several. */
+static void torture_with(struct user_table *table, int devices, int devices_max)
+{
+	struct torture torture = {.table = table, .devices = devices, .epoch = 1000};
 	user_table_set_kick_limit(torture.table, LIMIT);
 	struct hand *hands = calloc(THREADS, sizeof(*hands));
 	for (int i = 0; i < THREADS; i++) {
@@ -661,29 +858,34 @@ static void test_torture(void **state)
 		pthread_join(hands[i].thread, NULL);
 	}
 	/* Who is still there is the one that the table names, and nobody else. */
-	int live[NAMES] = {0};
+	int live[NAMES][DEVICES] = {0};
 	uint64_t total = 0;
+	uint64_t users = 0;
 	for (int i = 0; i < THREADS; i++) {
 		for (int k = 0; k < SLOTS; k++) {
 			struct slot *slot = &hands[i].slots[k];
 			if (slot->entry) {
-				char name[8];
-				snprintf(name, sizeof(name), "name%d", slot->name);
-				assert_int_equal(
-					find(torture.table, name), user_entry_handle(slot->entry));
-				live[slot->name]++;
+				assert_true(is_found(table, slot->name, slot->entry));
+				assert_true(user_table_has(table, slot->entry));
+				live[slot->name][slot->device]++;
 				total++;
 			}
 		}
 	}
 	for (int name = 0; name < NAMES; name++) {
-		assert_in_range(live[name], 0, 1);
+		int count = 0;
+		for (int device = 0; device < devices; device++) {
+			assert_in_range(live[name][device], 0, 1);
+			count += live[name][device];
+		}
+		assert_in_range(count, 0, devices_max);
+		users += count > 0;
 	}
-	assert_int_equal(user_table_count(torture.table), total);
+	assert_int_equal(user_table_count(torture.table), users);
 	assert_int_equal(torture.kicks, torture.replaced);
 	assert_int_equal(torture.logins, torture.replaced + torture.logouts + total);
 	assert_true(torture.replaced > STEPS / 10);
-	assert_true(torture.superseded > STEPS / 100);
+	assert_true(torture.superseded > 0);
 	assert_true(torture.braked > 0);
 	assert_true(torture.logouts > STEPS / 100);
 	for (int i = 0; i < THREADS; i++) {
@@ -699,7 +901,18 @@ static void test_torture(void **state)
 	free(hands);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+static void test_torture(void **state)
+{
+	torture_with(*state, 1, 1);
+}
+
+static void test_torture_of_devices(void **state)
+{
+	torture_with(*state, DEVICES, DEVICES_MAX);
+}
+
+#define CASE(name)         cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define DEVICES_CASE(name) cmocka_unit_test_setup_teardown(name, setup_for_devices, teardown)
 
 int main(void)
 {
@@ -716,6 +929,12 @@ int main(void)
 		CASE(test_the_count_is_never_less_than_nothing),
 		CASE(test_housekeeping_keeps_everybody),
 		CASE(test_torture),
+		DEVICES_CASE(test_each_device_has_a_session),
+		DEVICES_CASE(test_the_newest_of_a_device_wins),
+		DEVICES_CASE(test_beyond_the_number_the_oldest_goes),
+		DEVICES_CASE(test_sessions_leave_in_any_order),
+		DEVICES_CASE(test_devices_share_the_brake),
+		DEVICES_CASE(test_torture_of_devices),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,8 @@
 
 #include "../../proto/close_reason.h"
 #include "../../proto/packet.h"
+#include "../../proto/room_packets.h"
+#include "../../proto/say_packets.h"
 #include "../../proto/user_name.h"
 #include "../../proto/utf8.h"
 #include "split.h"
@@ -89,11 +91,184 @@ static int rows_with(const char *section, const char *key, int number)
 
 static void every_packet_has_its_vectors(void **state)
 {
-#define PACKET(name, number, from, on, payload, meaning)                                           \
+#define PACKET(name, number, speaks, from, on, payload, meaning)                                   \
 	if (rows_with("packets", "command", number) == 0) {                                        \
 		fail_msg("tests/vectors.json has no packet %d", number);                           \
 	}
 #include "../../proto/packet.def"
+}
+
+/* --- tidegate.v1 -------------------------------------------------------------------------------
+ */
+
+static void says_number(json_t *said, const char *key, uint64_t number)
+{
+	json_t *value = json_object_get(said, key);
+	assert_true(json_is_integer(value));
+	assert_int_equal(json_integer_value(value), number);
+}
+
+static void says_string(json_t *said, const char *key, struct slice string)
+{
+	json_t *value = json_object_get(said, key);
+	assert_true(json_is_string(value));
+	assert_int_equal(json_string_length(value), string.len);
+	assert_memory_equal(json_string_value(value), string.data, string.len);
+}
+
+static int read_session(const uint8_t *payload, size_t len, json_t *said)
+{
+	struct session_packet session;
+	int err = session_packet_decode(payload, len, &session);
+	if (!err && !json_is_null(said)) {
+		says_number(said, "result", session.result);
+		says_number(said, "seconds", session.seconds_left);
+		says_string(said, "user", session.user);
+		says_string(said, "device", session.device);
+	}
+	return err;
+}
+
+static int read_say(const uint8_t *payload, size_t len, json_t *said)
+{
+	struct say_packet say;
+	int err = say_packet_decode(payload, len, &say);
+	if (!err && !json_is_null(said)) {
+		says_number(said, "id", say.id);
+		says_number(said, "flags", say.flags);
+		says_string(said, "audience", say.audience);
+		says_string(said, "text", say.text);
+	}
+	return err;
+}
+
+static int read_answer(const uint8_t *payload, size_t len, json_t *said)
+{
+	struct answer_packet answer;
+	int err = answer_packet_decode(payload, len, &answer);
+	if (!err && !json_is_null(said)) {
+		says_number(said, "id", answer.id);
+		says_number(said, "result", answer.result);
+		says_number(said, "count", answer.count);
+	}
+	return err;
+}
+
+static int read_message(const uint8_t *payload, size_t len, json_t *said)
+{
+	struct message_packet message;
+	int err = message_packet_decode(payload, len, &message);
+	if (!err && !json_is_null(said)) {
+		says_number(said, "flags", message.flags);
+		says_number(said, "ms", message.sent_ms);
+		says_string(said, "from", message.from);
+		says_string(said, "audience", message.audience);
+		says_string(said, "text", message.text);
+	}
+	return err;
+}
+
+static int read_join(const uint8_t *payload, size_t len, json_t *said)
+{
+	struct join_packet join;
+	int err = join_packet_decode(payload, len, &join);
+	if (!err && !json_is_null(said)) {
+		says_number(said, "id", join.id);
+		says_number(said, "flags", join.flags);
+		says_string(said, "room", join.room);
+	}
+	return err;
+}
+
+static int read_leave(const uint8_t *payload, size_t len, json_t *said)
+{
+	struct leave_packet leave;
+	int err = leave_packet_decode(payload, len, &leave);
+	if (!err && !json_is_null(said)) {
+		says_number(said, "id", leave.id);
+		says_string(said, "room", leave.room);
+	}
+	return err;
+}
+
+static int read_members(const uint8_t *payload, size_t len, json_t *said)
+{
+	struct members_packet members;
+	int err = members_packet_decode(payload, len, &members);
+	if (!err && !json_is_null(said)) {
+		says_string(said, "room", members.room);
+		says_number(said, "count", members.count);
+		says_number(said, "change", members.change);
+		says_string(said, "user", members.user);
+	}
+	return err;
+}
+
+static int read_list(const uint8_t *payload, size_t len, json_t *said)
+{
+	struct list_packet list;
+	int err = list_packet_decode(payload, len, &list);
+	if (!err && !json_is_null(said)) {
+		says_number(said, "id", list.id);
+		says_string(said, "room", list.room);
+		says_string(said, "after", list.after);
+	}
+	return err;
+}
+
+static int read_page(const uint8_t *payload, size_t len, json_t *said)
+{
+	struct page_packet page;
+	struct slice users[PAGE_USERS_MAX];
+	int err = page_packet_decode(payload, len, &page, users);
+	if (!err && !json_is_null(said)) {
+		json_t *names = json_object_get(said, "users");
+		says_number(said, "id", page.id);
+		says_number(said, "result", page.result);
+		says_number(said, "last", page.is_last);
+		assert_int_equal(json_array_size(names), page.count);
+		for (uint16_t i = 0; i < page.count; i++) {
+			const char *name = json_string_value(json_array_get(names, i));
+			assert_int_equal(strlen(name), users[i].len);
+			assert_memory_equal(name, users[i].data, users[i].len);
+		}
+	}
+	return err;
+}
+
+/* Each says what its row says, or does not fit its packet. */
+static void packets_of_v1_are_read(void **state)
+{
+	static int (*const readers[])(const uint8_t *payload, size_t len, json_t *said) = {
+		[PACKET_SESSION] = read_session,
+		[PACKET_SAY] = read_say,
+		[PACKET_ANSWER] = read_answer,
+		[PACKET_MESSAGE] = read_message,
+		[PACKET_JOIN] = read_join,
+		[PACKET_LEAVE] = read_leave,
+		[PACKET_MEMBERS] = read_members,
+		[PACKET_LIST] = read_list,
+		[PACKET_PAGE] = read_page,
+	};
+	size_t index;
+	json_t *row;
+	int count = 0;
+
+	json_array_foreach(vectors_section("packets"), index, row)
+	{
+		uint8_t payload[MESSAGE_MAX];
+		json_t *said = json_object_get(row, "v1");
+		if (!said) {
+			continue;
+		}
+		const size_t len = vectors_bytes(row, "payload", payload);
+		const int err = readers[vectors_number(row, "command")](payload, len, said);
+		if (err != (json_is_null(said) ? -EBADMSG : 0)) {
+			fail_msg("\"%s\": %d", vectors_text(row, "name"), err);
+		}
+		count++;
+	}
+	assert_true(count > 20);
 }
 
 static void expect_code(int code)
@@ -217,6 +392,7 @@ int main(void)
 		cmocka_unit_test(packets_are_read),
 		cmocka_unit_test(packets_are_written),
 		cmocka_unit_test(every_packet_has_its_vectors),
+		cmocka_unit_test(packets_of_v1_are_read),
 		cmocka_unit_test(names_are_judged),
 		cmocka_unit_test(every_close_code_has_its_vector),
 		cmocka_unit_test(texts_are_utf8),

@@ -11,9 +11,11 @@
 
 #include "../../proto/close_reason.h"
 #include "chat_delivery.h"
+#include "chat_exit.h"
 #include "chat_input.h"
 #include "chat_show.h"
 #include "chat_signals.h"
+#include "chat_speaker.h"
 #include "chat_typing.h"
 
 /* What is waited for, in the order of the poll set. */
@@ -37,6 +39,7 @@ struct chat {
 	const struct chat_options *options;
 	struct show show;
 	struct input *input;
+	struct speaker speaker;
 	struct delivery delivery;
 	struct typing *typing; /* NULL: nobody types */
 	int signal_fd;
@@ -139,6 +142,24 @@ static void on_message(struct tg_client *client, const struct tg_message *messag
 	show_message(&chat->show, message);
 }
 
+static void on_answer(struct tg_client *client, const struct tg_answer *answer, void *data)
+{
+	struct chat *chat = data;
+	delivery_on_finding(&chat->delivery, speaker_on_answer(&chat->speaker, answer));
+}
+
+static void on_page(struct tg_client *client, const struct tg_page *page, void *data)
+{
+	struct chat *chat = data;
+	delivery_on_finding(&chat->delivery, speaker_on_page(&chat->speaker, page));
+}
+
+static void on_members(struct tg_client *client, const struct tg_members *members, void *data)
+{
+	struct chat *chat = data;
+	speaker_on_members(&chat->speaker, members);
+}
+
 static void show_verbose(struct chat *chat, const char *text)
 {
 	if (chat->options->is_verbose) {
@@ -149,8 +170,10 @@ static void show_verbose(struct chat *chat, const char *text)
 static void show_connected(struct chat *chat)
 {
 	const bool is_manned = chat->input->is_tty && chat->show.err.is_tty;
+	const bool is_v1 = tg_client_protocol(chat->client) == TG_PROTOCOL_V1;
 
-	show_state(&chat->show, "connected%s", is_manned ? "; Ctrl-D logs out" : "");
+	show_state(&chat->show, "connected%s%s", is_manned ? "; Ctrl-D logs out" : "",
+		is_manned && is_v1 ? ", /help shows commands" : "");
 	show_verbose(chat, "readloop started");
 	if (chat->options->has_heartbeat) {
 		show_verbose(chat, "heartbeatloop started");
@@ -209,6 +232,10 @@ static void on_error(struct tg_client *client, const struct tg_error *error, voi
 	struct chat *chat = data;
 	const char *text = tg_status_text(error->status);
 
+	/* Whoever only happens to be at a terminal hears of it when he gives a command. */
+	if (error->status == TG_ERR_NOT_SPOKEN && chat->options->protocol != CHAT_PROTOCOL_V1) {
+		return;
+	}
 	if (*error->detail && strcmp(error->detail, text) != 0) {
 		show_error(&chat->show, "%s (%s)", text, error->detail);
 	} else {
@@ -253,47 +280,15 @@ static void follow(struct chat *chat)
 {
 	tg_client_set_user_data(chat->client, chat);
 	tg_client_on_message(chat->client, on_message);
+	tg_client_on_answer(chat->client, on_answer);
+	tg_client_on_page(chat->client, on_page);
+	tg_client_on_members(chat->client, on_members);
 	tg_client_on_state(chat->client, on_state);
 	tg_client_on_error(chat->client, on_error);
 	tg_client_on_event(chat->client, on_event);
 }
 
 /* --- running --------------------------------------------------------------------------------- */
-
-static enum chat_exit exit_of(enum tg_status status)
-{
-	switch (status) {
-	case TG_OK:
-	case TG_ERR_ABORTED:
-		return CHAT_EXIT_OK;
-	case TG_ERR_KICKED:
-		return CHAT_EXIT_KICKED;
-	case TG_ERR_REFUSED:
-	case TG_ERR_POLICY:
-	case TG_ERR_AUTH:
-	case TG_ERR_BAD_LOGIN:
-		return CHAT_EXIT_REFUSED;
-	case TG_ERR_RESOLVE:
-	case TG_ERR_UNREACHABLE:
-	case TG_ERR_CONNECT_TIMEOUT:
-		return CHAT_EXIT_UNREACHABLE;
-	case TG_ERR_IO_TIMEOUT:
-		return CHAT_EXIT_TIMEOUT;
-	case TG_ERR_LOST:
-	case TG_ERR_CLOSED:
-	case TG_ERR_RESTART:
-	case TG_ERR_OVERLOADED:
-	case TG_ERR_SERVER:
-		return CHAT_EXIT_LOST;
-	case TG_ERR_HANDSHAKE:
-	case TG_ERR_PROTOCOL:
-	case TG_ERR_PACKET:
-	case TG_ERR_BLAMED:
-		return CHAT_EXIT_PROTOCOL;
-	default:
-		return CHAT_EXIT_LOCAL;
-	}
-}
 
 /* Logged out or lost for good, the last Close answered or given up, and everything shown. */
 static bool is_over(const struct chat *chat)
@@ -388,9 +383,32 @@ static int open_input(size_t line_max, struct input **ret_input)
 	return 0;
 }
 
+/* A script keeps what it has: lines that begin with a slash are texts, and none is marked. */
+static void prepare(struct chat *chat)
+{
+	const struct chat_options *options = chat->options;
+	const bool is_v1 = options->protocol == CHAT_PROTOCOL_V1 ||
+			   (options->protocol == CHAT_PROTOCOL_BY_INPUT && chat->input->is_tty);
+
+	tg_client_set_protocol(chat->client, is_v1 ? TG_PROTOCOL_V1 : TG_PROTOCOL_CLASSIC);
+	chat->show.marks_audiences = is_v1;
+	chat->speaker = (struct speaker){
+		.client = chat->client,
+		.show = &chat->show,
+		.takes_commands = is_v1,
+		.uses_packets = options->uses_packets,
+	};
+	chat->delivery = (struct delivery){
+		.client = chat->client,
+		.input = chat->input,
+		.show = &chat->show,
+		.speaker = &chat->speaker,
+	};
+}
+
 static enum chat_exit judge(struct chat *chat)
 {
-	enum chat_exit code = exit_of(tg_client_status(chat->client));
+	enum chat_exit code = chat_exit_of(tg_client_status(chat->client));
 	const bool is_unsent = delivery_finish(&chat->delivery);
 
 	if (chat->input->error) {
@@ -431,12 +449,7 @@ enum chat_exit chat_run(struct tg_client *client, const struct chat_options *opt
 	if (err < 0) {
 		goto fail;
 	}
-	chat.delivery = (struct delivery){
-		.client = client,
-		.input = chat.input,
-		.show = &chat.show,
-		.uses_packets = options->uses_packets,
-	};
+	prepare(&chat);
 	follow(&chat);
 	take_terminal(&chat);
 	const enum tg_status status = tg_client_connect(client);

@@ -5,19 +5,16 @@
 
 static enum tg_status hand_over(struct delivery *delivery, const struct input_line *line)
 {
-	if (line->is_too_long) {
-		return TG_ERR_TOO_BIG;
-	}
-	return delivery->uses_packets
-		       ? tg_client_send_packet(delivery->client, PACKET_TEXT, line->data, line->len)
-		       : tg_client_send_text(delivery->client, line->data, line->len);
+	return line->is_too_long ? TG_ERR_TOO_BIG : speaker_say(delivery->speaker, line);
 }
 
 /* Says why, and goes on with the next. */
 static void refuse_line(
 	struct delivery *delivery, const struct input_line *line, enum tg_status status)
 {
-	if (status == TG_ERR_TOO_BIG) {
+	if (status == TG_ERR_ARGUMENT) {
+		/* It was shown. */
+	} else if (line->is_too_long) {
 		show_error(delivery->show,
 			"line %" PRIu64 " is not sent: it has more than %zu bytes", line->number,
 			delivery->input->line_max);
@@ -26,6 +23,7 @@ static void refuse_line(
 			tg_status_text(status));
 	}
 	delivery->was_refused = true;
+	speaker_forget(delivery->speaker);
 	input_drop(delivery->input);
 }
 
@@ -38,26 +36,32 @@ static void send_line(struct delivery *delivery, const struct input_line *line)
 	/* Before the call, in whose course the line to the gateway may be lost. */
 	delivery->is_in_flight = true;
 	const enum tg_status status = hand_over(delivery, line);
-	if (status == TG_OK) {
+	if (status == TG_OK && delivery->speaker->waits != SPEAKER_NOTHING) {
 		return;
 	}
 	delivery->is_in_flight = false;
+	if (status == TG_OK) {
+		input_drop(delivery->input); /* a command that is carried out here */
+		return;
+	}
 	if (status != TG_ERR_WOULD_BLOCK && status != TG_ERR_NOT_CONNECTED) {
 		refuse_line(delivery, line, status);
 	}
 }
 
-/* The kernel has the line that was in flight. */
+/* The kernel, or the gateway, has the line that was in flight. */
 static void finish_line(struct delivery *delivery)
 {
 	delivery->is_in_flight = false;
+	speaker_forget(delivery->speaker);
 	delivery->sent++;
 	input_drop(delivery->input);
 }
 
 static void finish_line_if_taken(struct delivery *delivery)
 {
-	if (delivery->is_in_flight && tg_client_queued_len(delivery->client) == 0) {
+	if (delivery->is_in_flight && delivery->speaker->waits == SPEAKER_KERNEL &&
+		tg_client_queued_len(delivery->client) == 0) {
 		finish_line(delivery);
 	}
 }
@@ -96,11 +100,55 @@ void delivery_on_farewell(struct delivery *delivery)
 	delivery->confirmed = delivery->sent;
 }
 
+void delivery_on_finding(struct delivery *delivery, enum speaker_finding finding)
+{
+	struct input_line line;
+
+	switch (finding) {
+	case SPEAKER_GOES_ON:
+		break;
+	case SPEAKER_DONE:
+		finish_line(delivery);
+		delivery->confirmed = delivery->sent;
+		break;
+	case SPEAKER_REFUSED:
+		delivery->is_in_flight = false;
+		if (input_peek(delivery->input, &line)) {
+			refuse_line(delivery, &line, delivery->speaker->refusal);
+		}
+		break;
+	case SPEAKER_REFUSED_ANOTHER:
+		delivery->was_refused = true;
+		break;
+	}
+}
+
+/* What the line to the gateway took with it. A list is asked for again; nobody is in a room that he
+ * was to leave. */
+static void settle_line(struct delivery *delivery, size_t unsent_len)
+{
+	switch (delivery->speaker->waits) {
+	case SPEAKER_NOTHING:
+	case SPEAKER_PAGES:
+		break;
+	case SPEAKER_LEAVE:
+		input_drop(delivery->input);
+		break;
+	case SPEAKER_KERNEL:
+	case SPEAKER_ANSWER:
+		if (unsent_len == 0) {
+			finish_line(delivery);
+		}
+		break;
+	}
+}
+
 void delivery_on_end(struct delivery *delivery, size_t unsent_len)
 {
-	if (delivery->is_in_flight && unsent_len == 0) {
-		finish_line(delivery);
+	if (delivery->is_in_flight) {
+		settle_line(delivery, unsent_len);
 	}
+	speaker_forget(delivery->speaker);
 	delivery->is_in_flight = false;
 	const uint64_t doubtful = delivery->sent - delivery->confirmed;
 	if (doubtful > 0) {

@@ -1,8 +1,9 @@
 /* What is said, line by line, and what became of it.
  *
- * Lines wait in the input; one at a time is in the client's queue, and it leaves the input when the
- * kernel has it. So what a lost line to the gateway has not taken is said again on the next one. Of
- * what the kernel had taken nobody knows, unless the gateway answered something sent behind it. */
+ * Lines wait in the input; one at a time is in the client's queue. It leaves the input when the
+ * gateway has answered it, or, where it does not, when the kernel has it. So what a lost line to
+ * the gateway has not taken is said again on the next one. Of what the kernel had taken nobody
+ * knows, unless the gateway answered that or something sent behind it. */
 #ifndef TIDEGATE_CHAT_DELIVERY_H
 #define TIDEGATE_CHAT_DELIVERY_H
 
@@ -13,6 +14,7 @@
 #include "../../proto/packet.h"
 #include "chat_input.h"
 #include "chat_show.h"
+#include "chat_speaker.h"
 #include "tidegate-client.h"
 
 enum {
@@ -26,9 +28,9 @@ struct delivery {
 	struct tg_client *client;
 	struct input *input;
 	struct show *show;
-	bool uses_packets;
+	struct speaker *speaker;
 
-	bool is_in_flight; /* the first line of the input is in the client's queue */
+	bool is_in_flight; /* the first line of the input waits for what `speaker` says */
 	bool was_refused;  /* a line could not be sent for what it is */
 
 	/* Of the line to the gateway that stands: lines of text the kernel has taken, those of them
@@ -45,6 +47,9 @@ bool delivery_advance(struct delivery *delivery);
 /* A Ping goes out, and its Pong came. */
 void delivery_on_ping(struct delivery *delivery);
 void delivery_on_pong(struct delivery *delivery);
+
+/* An answer has come, and may be that to the line in flight. */
+void delivery_on_finding(struct delivery *delivery, enum speaker_finding finding);
 
 /* The gateway has answered our Close. */
 void delivery_on_farewell(struct delivery *delivery);

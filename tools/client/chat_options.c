@@ -18,6 +18,9 @@ enum {
 	KEY_ONCE,
 	KEY_PACKET,
 	KEY_STAY,
+	KEY_DEVICE,
+	KEY_V1,
+	KEY_CLASSIC,
 };
 
 enum {
@@ -36,6 +39,10 @@ static const struct argp_option options_table[] = {
 		"ws://127.0.0.1:8000)",
 		GROUP_WHO},
 	{"user", 'u', "NAME", 0, "log in as NAME, 1 to 64 bytes; required", GROUP_WHO},
+	{"device", KEY_DEVICE, "NAME", 0,
+		"which of the user's devices this is, 1 to 32 bytes; a login ends that of the same "
+		"device only, where the gateway allows several",
+		GROUP_WHO},
 
 	{.doc = "The line, S in seconds such as 50 or 0.5:", .group = GROUP_LINE},
 	{"heartbeat", KEY_HEARTBEAT, "S", 0,
@@ -51,6 +58,13 @@ static const struct argp_option options_table[] = {
 	{"once", KEY_ONCE, NULL, 0, "the same as --reconnect=never", GROUP_LINE},
 
 	{.doc = "What is said and shown:", .group = GROUP_TEXT},
+	{"v1", KEY_V1, NULL, 0,
+		"speak tidegate.v1: lines that begin with a slash are commands, /help shows them "
+		"(default on a terminal)",
+		GROUP_TEXT},
+	{"classic", KEY_CLASSIC, NULL, 0,
+		"texts to everybody and no commands (default where the input is no terminal)",
+		GROUP_TEXT},
 	{"packet", KEY_PACKET, NULL, 0, "send packets 102 instead of text messages", GROUP_TEXT},
 	{"stay", KEY_STAY, NULL, 0, "stay logged in when the input ends; Ctrl-C logs out",
 		GROUP_TEXT},
@@ -70,12 +84,13 @@ static const char doc[] =
 	"Examples:\n"
 	"  tidegate-chat -a ws://127.0.0.1:8000 -u alice\n"
 	"  echo hello | tidegate-chat -u bot\n"
+	"  echo '/to @alice done' | tidegate-chat -u bot --v1\n"
 	"  tidegate-chat -a unix:/run/tidegate/socket -u bob\n"
 	"  tidegate-chat -u log --stay --quiet </dev/null >chat.log\n"
 	"\n"
 	"Exit status:\n"
 	"  0  logged out, and the gateway has everything that was said\n"
-	"  1  something failed here: a line that cannot be sent, the output, memory\n"
+	"  1  something failed here: a line that cannot be sent or was refused, the output, memory\n"
 	"  2  the command line is wrong\n"
 	"  3  kicked: the same user logged in elsewhere\n"
 	"  4  refused: by HTTP status, bad login, or a rule of the gateway\n"
@@ -163,6 +178,25 @@ static void set_user(struct argp_state *state, struct parse *parse, const char *
 	parse->options->user = user;
 }
 
+static void set_device(struct argp_state *state, struct parse *parse, const char *device)
+{
+	const enum tg_status status = tg_client_set_device(parse->client, device);
+
+	if (status == TG_ERR_ARGUMENT) {
+		argp_error(state, "--device: a name has 1 to 32 bytes of UTF-8 " USER_NAME_RULE);
+	}
+	parse->status = status;
+}
+
+static void set_protocol(struct argp_state *state, struct parse *parse, enum chat_protocol protocol)
+{
+	if (parse->options->protocol != CHAT_PROTOCOL_BY_INPUT &&
+		parse->options->protocol != protocol) {
+		argp_error(state, "--v1 and --classic exclude each other");
+	}
+	parse->options->protocol = protocol;
+}
+
 /* --- what argp finds ------------------------------------------------------------------------- */
 
 /* What can be judged only when all options are known. */
@@ -198,6 +232,15 @@ static error_t parse_key(int key, char *argument, struct argp_state *state)
 		break;
 	case 'u':
 		set_user(state, parse, argument);
+		break;
+	case KEY_DEVICE:
+		set_device(state, parse, argument);
+		break;
+	case KEY_V1:
+		set_protocol(state, parse, CHAT_PROTOCOL_V1);
+		break;
+	case KEY_CLASSIC:
+		set_protocol(state, parse, CHAT_PROTOCOL_CLASSIC);
 		break;
 	case KEY_HEARTBEAT:
 		parse->heartbeat_s = read_seconds(state, "heartbeat", argument);

@@ -4,19 +4,13 @@
 
 #include <stdbool.h>
 
+#include "chat_exit.h"
 #include "tidegate-client.h"
 
-/* How the command ends. A signal that comes while it logs out ends it as that signal does. */
-enum chat_exit {
-	CHAT_EXIT_OK = 0,          /* logged out, and all that was said has arrived */
-	CHAT_EXIT_LOCAL = 1,       /* something failed here */
-	CHAT_EXIT_USAGE = 2,       /* the command line is wrong */
-	CHAT_EXIT_KICKED = 3,      /* the user logged in elsewhere */
-	CHAT_EXIT_REFUSED = 4,     /* the gateway does not let this user in */
-	CHAT_EXIT_UNREACHABLE = 5, /* there is no gateway */
-	CHAT_EXIT_TIMEOUT = 6,     /* i/o timeout */
-	CHAT_EXIT_LOST = 7,        /* the line was lost, or the gateway ended it */
-	CHAT_EXIT_PROTOCOL = 8,    /* one of both broke the protocol */
+enum chat_protocol {
+	CHAT_PROTOCOL_BY_INPUT, /* V1 where somebody types */
+	CHAT_PROTOCOL_V1,
+	CHAT_PROTOCOL_CLASSIC,
 };
 
 /* What is not an option of the client.
@@ -26,6 +20,7 @@ struct chat_options {
 	const char *user;
 	int attempts;       /* to get a line back; TG_ATTEMPTS_INFINITE */
 	bool has_heartbeat; /* not 0 */
+	enum chat_protocol protocol;
 	bool uses_packets;
 	bool stays; /* logged in when the input ends */
 	bool is_quiet;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../../proto/slice.h"
+#include "../../proto/suffix.h"
 #include "chat_glyph.h"
 
 #define COLOUR_ERROR "\033[31m"
@@ -82,16 +84,64 @@ static void put_colour(struct output *output, const char *colour)
 	}
 }
 
+/* A name may have the bracket that ends it here. */
+static void put_audience(struct output *out, const struct tg_message *message)
+{
+	struct slice rest = {message->audience, message->audience_len};
+
+	put_colour(out, COLOUR_FROM);
+	output_text(out, "[");
+	while (rest.len > 0) {
+		const struct slice part = slice_cut(&rest, ']');
+		const bool has_bracket =
+			part.data + part.len < message->audience + message->audience_len;
+		put_escaped(out, part.data, part.len);
+		output_text(out, has_bracket ? "\\x5d" : "");
+	}
+	output_text(out, "]");
+	put_colour(out, COLOUR_OFF);
+	output_text(out, " ");
+}
+
+/* Returns how much of a text for everybody was written: its first letter, where it would begin like
+ * one that is not. */
+static size_t put_unmarked(struct output *out, const struct tg_message *message)
+{
+	const struct slice text = {message->data, message->text_len};
+
+	if (!slice_begins(text, SLICE("[#")) && !slice_begins(text, SLICE("[@"))) {
+		return 0;
+	}
+	output_text(out, "\\x5b");
+	return 1;
+}
+
+static void put_from(struct output *out, const struct tg_message *message)
+{
+	put_colour(out, COLOUR_FROM);
+	if (message->audience) {
+		output_text(out, SUFFIX_MARK);
+		put_escaped(out, message->from, message->from_len);
+	} else {
+		put_escaped(
+			out, message->data + message->text_len, message->len - message->text_len);
+	}
+	put_colour(out, COLOUR_OFF);
+}
+
 void show_message(struct show *show, const struct tg_message *message)
 {
 	struct output *out = begin_line(show, &show->out);
+	size_t written = 0;
 
-	put_escaped(out, message->data, message->text_len);
-	if (message->text_len < message->len) {
-		put_colour(out, COLOUR_FROM);
-		put_escaped(
-			out, message->data + message->text_len, message->len - message->text_len);
-		put_colour(out, COLOUR_OFF);
+	if (message->audience) {
+		put_audience(out, message);
+	} else if (show->marks_audiences) {
+		written = put_unmarked(out, message);
+	}
+	put_escaped(out, message->data + written, message->text_len - written);
+	if (message->from) {
+		put_from(out, message);
 	}
 	output_text(out, "\n");
 }
@@ -122,6 +172,15 @@ void show_state(struct show *show, const char *format, ...)
 	if (show->is_quiet) {
 		return;
 	}
+	va_start(arguments, format);
+	put_line(show, COLOUR_STATE, "* ", format, arguments);
+	va_end(arguments);
+}
+
+void show_reply(struct show *show, const char *format, ...)
+{
+	va_list arguments;
+
 	va_start(arguments, format);
 	put_line(show, COLOUR_STATE, "* ", format, arguments);
 	va_end(arguments);

@@ -32,67 +32,6 @@ static uint64_t clock_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* --- from the login to the application ------------------------------------------------------- */
-
-static void tell_state(void *data, const struct tg_state_change *change)
-{
-	struct tg_client *client = data;
-	if (client->on_state) {
-		client->on_state(client, change, client->user_data);
-	}
-}
-
-static void tell_message(void *data, const struct tg_message *message)
-{
-	struct tg_client *client = data;
-	if (client->on_message) {
-		client->on_message(client, message, client->user_data);
-	}
-}
-
-static void tell_error(void *data, const struct tg_error *error)
-{
-	struct tg_client *client = data;
-	if (client->on_error) {
-		client->on_error(client, error, client->user_data);
-	}
-}
-
-static void tell_event(void *data, const struct tg_event *event)
-{
-	struct tg_client *client = data;
-	if (client->on_event) {
-		client->on_event(client, event, client->user_data);
-	}
-}
-
-static void tell_writable(void *data)
-{
-	struct tg_client *client = data;
-	if (client->on_writable) {
-		client->on_writable(client, client->user_data);
-	}
-}
-
-static int join_target(const struct tg_client *client, char **ret_target)
-{
-	return url_target(client->transport.url.target, client->user, client->token, ret_target);
-}
-
-static bool ask_auth(void *data)
-{
-	struct tg_client *client = data;
-	char *target = NULL;
-
-	if (!client->on_auth || !client->on_auth(client, client->user_data) || client->is_doomed ||
-		join_target(client, &target) < 0) {
-		return false;
-	}
-	const int err = login_set_request(&client->login, target, NULL);
-	free(target);
-	return err == 0;
-}
-
 /* --- life ------------------------------------------------------------------------------------ */
 
 static void free_client(struct tg_client *client)
@@ -113,6 +52,7 @@ static void free_client(struct tg_client *client)
 	}
 	free(client->url);
 	free(client->user);
+	free(client->device);
 	free(client->token);
 	free(client->connected_url);
 	free(client);
@@ -138,8 +78,7 @@ enum tg_status tg_client_create(struct tg_client **ret_client)
 		return TG_ERR_NO_MEMORY;
 	}
 	*client = (struct tg_client){
-		.listener = {tell_state, tell_message, tell_error, tell_event, tell_writable,
-			ask_auth, client},
+		.listener = client_listener,
 		.epoll_fd = -1,
 		.timer_fd = -1,
 		.timer_at = MOMENT_NEVER,
@@ -159,6 +98,7 @@ enum tg_status tg_client_create(struct tg_client **ret_client)
 		.io = socket_io,
 	};
 	client->io_data = &client->sockets;
+	client->listener.data = client;
 	login_init(&client->login, &client->listener);
 	enum tg_status status = open_descriptors(client);
 	if (status != TG_OK) {
@@ -216,7 +156,7 @@ static void set_timer(struct tg_client *client, uint64_t at, uint64_t now_ms)
 	client->timer_at = at;
 }
 
-static void begin_call(struct tg_client *client)
+void client_begin_call(struct tg_client *client)
 {
 	client->depth++;
 }
@@ -262,6 +202,12 @@ static enum tg_status finish_call(struct tg_client *client, enum tg_status statu
 }
 
 /* --- orders ---------------------------------------------------------------------------------- */
+
+int client_target(const struct tg_client *client, const char *target, char **ret_target)
+{
+	const struct url_login login = {client->user, client->device, client->token};
+	return url_target(target, &login, ret_target);
+}
 
 /* Whether the user that the URL itself names may be one; without any, a token may hold it. */
 static bool has_fit_user(const struct url *url)
@@ -309,7 +255,7 @@ static enum tg_status connect_client(struct tg_client *client, uint64_t now_ms)
 		goto fail;
 	}
 	status = TG_ERR_NO_MEMORY;
-	if (url_target(url.target, client->user, client->token, &target) < 0) {
+	if (client_target(client, url.target, &target) < 0) {
 		goto fail;
 	}
 	if (options.read_deadline_ms == 0) {
@@ -333,14 +279,14 @@ fail:
 enum tg_status tg_client_connect(struct tg_client *client)
 {
 	const uint64_t now_ms = clock_ms();
-	begin_call(client);
+	client_begin_call(client);
 	return finish_call(client, connect_client(client, now_ms), now_ms);
 }
 
 enum tg_status tg_client_logout(struct tg_client *client)
 {
 	const uint64_t now_ms = clock_ms();
-	begin_call(client);
+	client_begin_call(client);
 	orders_log_out(&client->login, now_ms);
 	return finish_call(client, TG_OK, now_ms);
 }
@@ -348,13 +294,12 @@ enum tg_status tg_client_logout(struct tg_client *client)
 enum tg_status tg_client_probe(struct tg_client *client)
 {
 	const uint64_t now_ms = clock_ms();
-	begin_call(client);
+	client_begin_call(client);
 	orders_probe(&client->login, now_ms);
 	return finish_call(client, TG_OK, now_ms);
 }
 
-/* Whoever is held back is told later, not before he knows: nothing is sent now. */
-static enum tg_status finish_send(struct tg_client *client, enum tg_status status)
+enum tg_status client_finish_send(struct tg_client *client, enum tg_status status)
 {
 	return status == TG_ERR_WOULD_BLOCK ? end_call(client, status)
 					    : finish_call(client, status, clock_ms());
@@ -362,22 +307,23 @@ static enum tg_status finish_send(struct tg_client *client, enum tg_status statu
 
 enum tg_status tg_client_send_text(struct tg_client *client, const char *text, size_t len)
 {
-	begin_call(client);
-	return finish_send(client, orders_send_text(&client->login, text, len));
+	client_begin_call(client);
+	return client_finish_send(client, orders_send_text(&client->login, text, len));
 }
 
 enum tg_status tg_client_send_packet(
 	struct tg_client *client, uint16_t command, const void *payload, size_t len)
 {
-	begin_call(client);
-	return finish_send(client, orders_send_packet(&client->login, command, payload, len));
+	client_begin_call(client);
+	return client_finish_send(
+		client, orders_send_packet(&client->login, command, payload, len));
 }
 
 /* --- running --------------------------------------------------------------------------------- */
 
 enum tg_status tg_client_process(struct tg_client *client)
 {
-	begin_call(client);
+	client_begin_call(client);
 	if (is_outermost(client)) {
 		carry_out(client, true, clock_ms());
 	}

@@ -26,6 +26,7 @@ struct tg_client {
 	/* Options, as they are to be copied at the next connect. */
 	char *url;
 	char *user;
+	char *device;
 	char *token;
 	struct login_options options;
 	struct tg_io io;
@@ -37,6 +38,10 @@ struct tg_client {
 
 	tg_state_fn *on_state;
 	tg_message_fn *on_message;
+	tg_session_fn *on_session;
+	tg_answer_fn *on_answer;
+	tg_members_fn *on_members;
+	tg_page_fn *on_page;
 	tg_error_fn *on_error;
 	tg_event_fn *on_event;
 	tg_writable_fn *on_writable;
@@ -47,5 +52,18 @@ struct tg_client {
 /* TG_ERR_ARGUMENT, with the words for tg_client_detail(). They hold nothing of what was given: a
  * URL may hold a token. */
 enum tg_status client_refuse(struct tg_client *client, const char *detail);
+
+/* Tells the application; its data is the client. */
+extern const struct listener client_listener;
+
+/* The target of the request for that of a URL, with who logs in; the caller's to free.
+ * Errors: -ENOMEM. */
+int client_target(const struct tg_client *client, const char *target, char **ret_target);
+
+/* Around what a function of the public header does with the login: the outermost call carries out
+ * what came of it. Whoever is held back is told later, not before he knows: with
+ * TG_ERR_WOULD_BLOCK nothing is sent now. Returns what that function does. */
+void client_begin_call(struct tg_client *client);
+enum tg_status client_finish_send(struct tg_client *client, enum tg_status status);
 
 #endif

@@ -48,6 +48,28 @@ enum tg_status tg_client_set_token(struct tg_client *client, const char *token)
 	return replace(&client->token, token);
 }
 
+enum tg_status tg_client_set_device(struct tg_client *client, const char *device)
+{
+	if (device &&
+		(strlen(device) > DEVICE_NAME_MAX || !user_name_is_valid(device, strlen(device)))) {
+		return client_refuse(client, "a device has 1 to 32 bytes of UTF-8 " USER_NAME_RULE);
+	}
+	return replace(&client->device, device);
+}
+
+enum tg_status tg_client_set_protocol(struct tg_client *client, enum tg_protocol protocol)
+{
+	switch (protocol) {
+	case TG_PROTOCOL_CLASSIC:
+		client->options.offers = SUBPROTOCOL_NONE;
+		return TG_OK;
+	case TG_PROTOCOL_V1:
+		client->options.offers = SUBPROTOCOL_V1;
+		return TG_OK;
+	}
+	return client_refuse(client, "the protocol is TG_PROTOCOL_CLASSIC or TG_PROTOCOL_V1");
+}
+
 enum tg_status tg_client_set_heartbeat_ms(struct tg_client *client, uint32_t heartbeat_ms)
 {
 	client->options.heartbeat_ms = heartbeat_ms;
@@ -162,6 +184,26 @@ void tg_client_on_state(struct tg_client *client, tg_state_fn *fn)
 void tg_client_on_message(struct tg_client *client, tg_message_fn *fn)
 {
 	client->on_message = fn;
+}
+
+void tg_client_on_session(struct tg_client *client, tg_session_fn *fn)
+{
+	client->on_session = fn;
+}
+
+void tg_client_on_answer(struct tg_client *client, tg_answer_fn *fn)
+{
+	client->on_answer = fn;
+}
+
+void tg_client_on_members(struct tg_client *client, tg_members_fn *fn)
+{
+	client->on_members = fn;
+}
+
+void tg_client_on_page(struct tg_client *client, tg_page_fn *fn)
+{
+	client->on_page = fn;
 }
 
 void tg_client_on_error(struct tg_client *client, tg_error_fn *fn)

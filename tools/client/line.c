@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../proto/assert.h"
 #include "../../proto/bytes.h"
 #include "../../proto/client_handshake.h"
 #include "../../proto/close_reason.h"
@@ -29,6 +30,7 @@ enum line_phase {
 struct line {
 	struct entropy *entropy;
 	enum line_phase phase;
+	enum subprotocol subprotocol; /* offered; from PHASE_FRAMES on: taken */
 	struct send_queue queue;
 	struct message_reader *reader;
 	uint32_t ping_count;
@@ -52,19 +54,20 @@ static const struct message_rules rules = {
 
 static int queue_request(struct line *line, const char *target, const char *authority)
 {
-	const size_t len = client_handshake_request(target, authority, line->key, NULL, 0);
+	const size_t len =
+		client_handshake_request(target, authority, line->key, line->subprotocol, NULL, 0);
 	char *request = malloc(len + 1);
 	if (!request) {
 		return -ENOMEM;
 	}
-	client_handshake_request(target, authority, line->key, request, len + 1);
+	client_handshake_request(target, authority, line->key, line->subprotocol, request, len + 1);
 	const int err = send_queue_put_request(&line->queue, (const uint8_t *)request, len);
 	free(request);
 	return err;
 }
 
 int line_create(struct entropy *entropy, const char *target, const char *authority,
-	size_t send_queue_limit, struct line **ret_line)
+	enum subprotocol offers, size_t send_queue_limit, struct line **ret_line)
 {
 	uint8_t nonce[CLIENT_HANDSHAKE_NONCE_LEN];
 	struct line *line = calloc(1, sizeof(*line));
@@ -72,6 +75,7 @@ int line_create(struct entropy *entropy, const char *target, const char *authori
 		return -ENOMEM;
 	}
 	line->entropy = entropy;
+	line->subprotocol = offers;
 	line->scan.state = HTTP_HEAD_ANSWER;
 	line->queue.limit = send_queue_limit;
 
@@ -122,17 +126,27 @@ int line_send_text(struct line *line, const uint8_t *text, size_t len)
 		       : send_queue_put_message(&line->queue, FRAME_TEXT, NULL, 0, text, len, mask);
 }
 
-int line_send_packet(struct line *line, uint16_t command, const uint8_t *payload, size_t len)
+int line_send_packet_of(struct line *line, uint16_t command, const uint8_t *head, size_t head_len,
+	const uint8_t *rest, size_t rest_len)
 {
-	uint8_t header[PACKET_HEADER_LEN];
+	uint8_t prefix[PACKET_HEADER_LEN + LINE_PACKET_HEAD_MAX];
 	uint8_t mask[4];
+	ASSERT(head_len <= LINE_PACKET_HEAD_MAX);
 	const int err = entropy_take(line->entropy, mask, sizeof(mask));
 	if (err < 0) {
 		return err;
 	}
-	packet_header_write(header, command, (uint32_t)len);
-	return send_queue_put_message(
-		&line->queue, FRAME_BINARY, header, sizeof(header), payload, len, mask);
+	packet_header_write(prefix, command, (uint32_t)(head_len + rest_len));
+	if (head_len > 0) {
+		memcpy(prefix + PACKET_HEADER_LEN, head, head_len);
+	}
+	return send_queue_put_message(&line->queue, FRAME_BINARY, prefix,
+		PACKET_HEADER_LEN + head_len, rest, rest_len, mask);
+}
+
+int line_send_packet(struct line *line, uint16_t command, const uint8_t *payload, size_t len)
+{
+	return line_send_packet_of(line, command, NULL, 0, payload, len);
 }
 
 static int put_urgent(struct line *line, enum urgent_kind kind, const uint8_t *payload, size_t len)
@@ -226,7 +240,7 @@ static bool take_answer(struct line *line, struct slice head, struct line_event 
 {
 	struct client_handshake_answer answer;
 
-	client_handshake_judge(head, line->key, &answer);
+	client_handshake_judge(head, line->key, line->subprotocol, &answer);
 	if (answer.fault == CLIENT_HANDSHAKE_STATUS) {
 		fail_opening(line, TG_ERR_REFUSED, "", ret_event);
 		ret_event->http_status = answer.status;
@@ -240,6 +254,7 @@ static bool take_answer(struct line *line, struct slice head, struct line_event 
 	free(line->head);
 	line->head = NULL;
 	line->phase = PHASE_FRAMES;
+	line->subprotocol = answer.subprotocol;
 	message_reader_feed(line->reader, line->fed, line->fed_len);
 	*ret_event = (struct line_event){.kind = LINE_OPEN};
 	return true;
@@ -379,6 +394,17 @@ enum line_event_kind line_next(struct line *line, struct line_event *ret_event)
 		}
 	}
 	return ret_event->kind;
+}
+
+void line_reject_packet(struct line *line, struct line_event *ret_event)
+{
+	fail(line, TG_ERR_PACKET, CLOSE_REASON_BAD_PACKET, ret_event);
+}
+
+enum subprotocol line_subprotocol(const struct line *line)
+{
+	const bool is_answered = !line->head;
+	return is_answered ? line->subprotocol : SUBPROTOCOL_NONE;
 }
 
 bool line_is_open(const struct line *line)

@@ -8,12 +8,14 @@
 #include <stdint.h>
 
 #include "../../proto/close_reason.h"
+#include "../../proto/subprotocol.h"
 #include "entropy.h"
 #include "tidegate-client.h"
 
 enum {
 	LINE_MESSAGE_MAX = 65536,                             /* bytes of a message sent */
-	LINE_INBOUND_MAX = 65536 + 128,                       /* and received: PROTOCOL section 2 */
+	LINE_INBOUND_MAX = 65536 + 256,                       /* and received: PROTOCOL section 2 */
+	LINE_PACKET_HEAD_MAX = 255,                           /* bytes */
 	LINE_REASON_MAX = CLOSE_PAYLOAD_MAX - CLOSE_CODE_LEN, /* bytes of the text of a Close */
 };
 
@@ -44,10 +46,10 @@ struct line_event {
 
 struct line;
 
-/* A line whose request for `target` at `authority` is queued. `entropy` is borrowed for its life;
- * the texts are copied. Errors: -ENOMEM, or of getrandom(2). */
+/* A line whose request for `target` at `authority` is queued, with `offers`. `entropy` is borrowed
+ * for its life; the texts are copied. Errors: -ENOMEM, or of getrandom(2). */
 int line_create(struct entropy *entropy, const char *target, const char *authority,
-	size_t send_queue_limit, struct line **ret_line);
+	enum subprotocol offers, size_t send_queue_limit, struct line **ret_line);
 
 /* Frees a line and nulls the giver's pointer. *line may be NULL. */
 void line_destroy(struct line **line);
@@ -60,6 +62,13 @@ void line_feed(struct line *line, uint8_t *data, size_t len);
  * on the way. `kind` of *ret_event is also the return value. */
 enum line_event_kind line_next(struct line *line, struct line_event *ret_event);
 
+/* What was taken of the offer, once the answer was right. */
+enum subprotocol line_subprotocol(const struct line *line);
+
+/* The PACKET just told of is none for who has looked into it: fails the line, as if *ret_event had
+ * been told instead. */
+void line_reject_packet(struct line *line, struct line_event *ret_event);
+
 /* Whether messages can be sent: the answer was right, and no Close has come or gone. */
 bool line_is_open(const struct line *line);
 
@@ -69,6 +78,11 @@ bool line_take_heard(struct line *line);
 /* Queue a message for an open line. Errors: -EAGAIN: over the limit; -ENOMEM; of getrandom(2). */
 int line_send_text(struct line *line, const uint8_t *text, size_t len);
 int line_send_packet(struct line *line, uint16_t command, const uint8_t *payload, size_t len);
+
+/* Likewise, a packet whose payload lies in two pieces, of which the first has at most
+ * LINE_PACKET_HEAD_MAX bytes. */
+int line_send_packet_of(struct line *line, uint16_t command, const uint8_t *head, size_t head_len,
+	const uint8_t *rest, size_t rest_len);
 
 /* Queues a Ping, ahead of all messages. Errors: of getrandom(2). */
 int line_ping(struct line *line);

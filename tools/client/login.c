@@ -6,6 +6,7 @@
 
 #include "../../proto/assert.h"
 #include "backoff.h"
+#include "joins.h"
 #include "text.h"
 
 enum {
@@ -27,6 +28,7 @@ void login_finish(struct login *login)
 	line_destroy(&login->line);
 	free(login->target);
 	free(login->authority);
+	rooms_finish(&login->rooms);
 }
 
 /* --- looking --------------------------------------------------------------------------------- */
@@ -45,6 +47,11 @@ bool login_is_under_way(const struct login *login)
 bool login_is_live(const struct login *login)
 {
 	return login->state == TG_STATE_CONNECTED && login->line && line_is_open(login->line);
+}
+
+bool login_speaks_v1(const struct login *login)
+{
+	return login_is_live(login) && line_subprotocol(login->line) == SUBPROTOCOL_V1;
 }
 
 size_t login_unsent_len(const struct login *login)
@@ -68,8 +75,16 @@ static void enter(struct login *login, struct tg_state_change change)
 	notices_put_state(&login->notices, &change);
 }
 
+/* Nothing that waits is answered any more. */
+static void give_up_requests(struct login *login)
+{
+	notices_put_unanswered(&login->notices, &login->requests);
+	requests_clear(&login->requests);
+}
+
 void login_finish_logout(struct login *login)
 {
+	give_up_requests(login);
 	enter(login, (struct tg_state_change){
 			     .to = TG_STATE_CLOSED,
 			     .unsent_len = login_unsent_len(login),
@@ -123,7 +138,7 @@ void login_dial(struct login *login, uint64_t now_ms)
 	login->stats.dials++;
 	notices_put_event(&login->notices, TG_EVENT_DIAL, login->stats.attempt);
 	const int err = line_create(&login->entropy, login->target, login->authority,
-		login->options.send_queue_limit, &login->line);
+		login->options.offers, login->options.send_queue_limit, &login->line);
 	if (err < 0) {
 		struct ending ending = login_ending_of(
 			err == -ENOMEM ? TG_ERR_NO_MEMORY : TG_ERR_SYSTEM, "no line was made");
@@ -154,9 +169,18 @@ void login_await_answer(struct login *login, uint64_t now_ms)
 	login->is_transport_open = true;
 }
 
+static void put_not_spoken(struct login *login)
+{
+	notices_put_error(&login->notices, &(struct tg_error){
+						   .status = TG_ERR_NOT_SPOKEN,
+						   .detail = "the answer names no subprotocol",
+					   });
+}
+
 void login_stand(struct login *login, uint64_t now_ms)
 {
 	const struct login_options *options = &login->options;
+	const bool is_v1 = line_subprotocol(login->line) == SUBPROTOCOL_V1;
 
 	login->line_by = MOMENT_NEVER;
 	login->connect_at = now_ms;
@@ -164,7 +188,16 @@ void login_stand(struct login *login, uint64_t now_ms)
 	login->ping_count = 0;
 	login->stats.lines++;
 	login->detail[0] = '\0';
+	if (options->offers == SUBPROTOCOL_V1 && !is_v1) {
+		put_not_spoken(login);
+	}
 	enter(login, (struct tg_state_change){.to = TG_STATE_CONNECTED});
+	const int err = is_v1 ? joins_ask_for_all(&login->rooms, login->line) : 0;
+	if (err < 0) {
+		const struct ending ending = login_ending_of(
+			err == -ENOMEM ? TG_ERR_NO_MEMORY : TG_ERR_SYSTEM, "no room was asked for");
+		login_end_line(login, &ending, now_ms);
+	}
 }
 
 void login_ping(struct login *login, uint64_t now_ms)
@@ -225,6 +258,7 @@ void login_leave(struct login *login, uint64_t now_ms)
 		return;
 	}
 	const size_t unsent = from == TG_STATE_CONNECTED ? login_unsent_len(login) : 0;
+	give_up_requests(login);
 	hang_up(login);
 	enter(login, (struct tg_state_change){
 			     .to = TG_STATE_CLOSED,
@@ -350,6 +384,7 @@ static void lose_line(struct login *login, const struct ending *ending, uint64_t
 
 	count_success(login, now_ms);
 	put_error(login, ending);
+	give_up_requests(login);
 	release_line(login, ending, now_ms);
 	if (may_retry(login, &ending->verdict)) {
 		retry(login, ending, unsent, now_ms);

@@ -15,11 +15,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../../proto/room_packets.h"
 #include "entropy.h"
 #include "line.h"
 #include "liveness.h"
 #include "moment.h"
 #include "notices.h"
+#include "requests.h"
+#include "rooms.h"
 #include "tidegate-client.h"
 #include "verdict.h"
 
@@ -36,6 +39,7 @@ struct login_options {
 	uint32_t min_uptime_ms;
 	bool retry_login;
 	size_t send_queue_limit;
+	enum subprotocol offers;
 };
 
 /* Owner:  a client.
@@ -71,6 +75,11 @@ struct login {
 	struct liveness liveness;
 	uint64_t ping_at; /* when the newest Ping was queued */
 	uint64_t ping_count;
+
+	/* Of tidegate.v1. */
+	struct requests requests; /* of the line */
+	struct rooms rooms;
+	struct tg_name page_users[PAGE_USERS_MAX]; /* what the page told of points to */
 };
 
 /* Why a line, or an attempt to get one, ends without having been asked to. The texts are copied by
@@ -102,6 +111,9 @@ bool login_is_under_way(const struct login *login);
 
 /* Whether messages can be sent. */
 bool login_is_live(const struct login *login);
+
+/* Whether they may be of tidegate.v1. */
+bool login_speaks_v1(const struct login *login);
 
 /* Bytes of messages that the transport has not taken. */
 size_t login_unsent_len(const struct login *login);
@@ -138,7 +150,7 @@ void login_give_up_address(struct login *login);
 /* The transport is open: the time for the answer to the request begins. */
 void login_await_answer(struct login *login, uint64_t now_ms);
 
-/* CONNECTING or RECONNECTING to CONNECTED. */
+/* CONNECTING or RECONNECTING to CONNECTED. Before anything else its rooms are asked for. */
 void login_stand(struct login *login, uint64_t now_ms);
 
 /* Of a live line. */

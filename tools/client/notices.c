@@ -6,7 +6,7 @@
 #include "../../proto/assert.h"
 
 enum {
-	LOGIN_RESERVE = 12, /* notices of a login and of the logout that may follow */
+	LOGIN_RESERVE = 14, /* notices of a login and of the logout that may follow */
 	EVENT_RESERVE = 8,  /* notices kept free for what is more than an event */
 };
 
@@ -41,6 +41,46 @@ void notices_put_message(struct notices *notices, const struct tg_message *messa
 	}
 }
 
+void notices_put_session(struct notices *notices, const struct tg_session *session)
+{
+	if (!notices->is_halted) {
+		add(notices, NOTICE_SESSION, "")->session = *session;
+	}
+}
+
+void notices_put_members(struct notices *notices, const struct tg_members *members)
+{
+	if (!notices->is_halted) {
+		add(notices, NOTICE_MEMBERS, "")->members = *members;
+	}
+}
+
+void notices_put_page(struct notices *notices, const struct tg_page *page)
+{
+	if (!notices->is_halted) {
+		add(notices, NOTICE_PAGE, "")->page = *page;
+	}
+}
+
+void notices_put_answer(struct notices *notices, const struct tg_answer *answer)
+{
+	if (!notices->is_halted) {
+		struct notice *notice = add(notices, NOTICE_ANSWER, "");
+		notice->answer = *answer;
+		notice->answer.room.data = notice->text;
+		if (answer->room.len > 0) {
+			memcpy(notice->text, answer->room.data, answer->room.len);
+		}
+	}
+}
+
+void notices_put_unanswered(struct notices *notices, const struct requests *requests)
+{
+	if (!notices->is_halted && requests->count > 0) {
+		add(notices, NOTICE_UNANSWERED, "")->unanswered = *requests;
+	}
+}
+
 void notices_put_error(struct notices *notices, const struct tg_error *error)
 {
 	if (!notices->is_halted) {
@@ -69,8 +109,22 @@ bool notices_have_space(const struct notices *notices)
 	return space(notices) >= LOGIN_RESERVE;
 }
 
-static void hand_out(const struct listener *to, const struct notice *notice)
+/* The application may halt it all on the way. */
+static void hand_out_unanswered(const struct notices *notices, struct requests requests)
 {
+	const struct listener *to = notices->listener;
+	struct tg_answer answer = {.status = TG_ERR_UNKNOWN};
+
+	while (to->answer && !notices->is_halted &&
+		(answer.id = requests_give_up(&requests)) != 0) {
+		to->answer(to->data, &answer);
+	}
+}
+
+static void hand_out(const struct notices *notices, const struct notice *notice)
+{
+	const struct listener *to = notices->listener;
+
 	switch (notice->kind) {
 	case NOTICE_STATE:
 		if (to->state) {
@@ -80,6 +134,29 @@ static void hand_out(const struct listener *to, const struct notice *notice)
 	case NOTICE_MESSAGE:
 		if (to->message) {
 			to->message(to->data, &notice->message);
+		}
+		break;
+	case NOTICE_SESSION:
+		if (to->session) {
+			to->session(to->data, &notice->session);
+		}
+		break;
+	case NOTICE_ANSWER:
+		if (to->answer) {
+			to->answer(to->data, &notice->answer);
+		}
+		break;
+	case NOTICE_UNANSWERED:
+		hand_out_unanswered(notices, notice->unanswered);
+		break;
+	case NOTICE_MEMBERS:
+		if (to->members) {
+			to->members(to->data, &notice->members);
+		}
+		break;
+	case NOTICE_PAGE:
+		if (to->page) {
+			to->page(to->data, &notice->page);
 		}
 		break;
 	case NOTICE_ERROR:
@@ -108,7 +185,7 @@ void notices_deliver(struct notices *notices)
 	notices->is_delivering = true;
 	while (notices->count > 0) {
 		/* It stays in its place, which is not used again, until it has been read. */
-		hand_out(notices->listener, &notices->ring[notices->first]);
+		hand_out(notices, &notices->ring[notices->first]);
 		if (notices->count > 0) {
 			notices->first = (notices->first + 1) % NOTICES_MAX;
 			notices->count--;

@@ -7,10 +7,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "requests.h"
 #include "tidegate-client.h"
 
 enum {
-	NOTICES_MAX = 24,
+	NOTICES_MAX = 26,
 	NOTICE_TEXT_MAX = 160, /* bytes of a reason or a detail, with the NUL */
 };
 
@@ -18,6 +19,10 @@ enum {
 struct listener {
 	void (*state)(void *data, const struct tg_state_change *change);
 	void (*message)(void *data, const struct tg_message *message);
+	void (*session)(void *data, const struct tg_session *session);
+	void (*answer)(void *data, const struct tg_answer *answer);
+	void (*members)(void *data, const struct tg_members *members);
+	void (*page)(void *data, const struct tg_page *page);
 	void (*error)(void *data, const struct tg_error *error);
 	void (*event)(void *data, const struct tg_event *event);
 	void (*writable)(void *data);
@@ -28,6 +33,11 @@ struct listener {
 enum notice_kind {
 	NOTICE_STATE,
 	NOTICE_MESSAGE,
+	NOTICE_SESSION,
+	NOTICE_ANSWER,
+	NOTICE_UNANSWERED, /* an answer for each */
+	NOTICE_MEMBERS,
+	NOTICE_PAGE,
 	NOTICE_ERROR,
 	NOTICE_EVENT,
 	NOTICE_WRITABLE,
@@ -37,7 +47,13 @@ struct notice {
 	enum notice_kind kind;
 	union {
 		struct tg_state_change state;
-		struct tg_message message; /* its data is borrowed: delivered before it is gone */
+		/* What these point to is borrowed: delivered before it is gone. */
+		struct tg_message message;
+		struct tg_session session;
+		struct tg_members members;
+		struct tg_page page;
+		struct tg_answer answer;
+		struct requests unanswered;
 		struct tg_error error;
 		struct tg_event event;
 	};
@@ -59,6 +75,16 @@ struct notices {
  * notices_have_space() is true; events alone are dropped where there is little. */
 void notices_put_state(struct notices *notices, const struct tg_state_change *change);
 void notices_put_message(struct notices *notices, const struct tg_message *message);
+void notices_put_session(struct notices *notices, const struct tg_session *session);
+void notices_put_members(struct notices *notices, const struct tg_members *members);
+void notices_put_page(struct notices *notices, const struct tg_page *page);
+
+/* The name of its room is copied. */
+void notices_put_answer(struct notices *notices, const struct tg_answer *answer);
+
+/* The line is gone: each that waits is answered by TG_ERR_UNKNOWN. Nothing for none. */
+void notices_put_unanswered(struct notices *notices, const struct requests *requests);
+
 void notices_put_error(struct notices *notices, const struct tg_error *error);
 void notices_put_event(struct notices *notices, enum tg_event_kind kind, uint64_t value);
 void notices_put_writable(struct notices *notices);

@@ -1,9 +1,14 @@
 #include "orders.h"
 
 #include <errno.h>
+#include <string.h>
 
+#include "../../proto/audience.h"
 #include "../../proto/packet.h"
+#include "../../proto/room_packets.h"
+#include "../../proto/say_packets.h"
 #include "../../proto/utf8.h"
+#include "joins.h"
 
 enum tg_status orders_log_in(struct login *login, const struct login_options *options,
 	const char *target, const char *authority, uint64_t now_ms)
@@ -42,11 +47,10 @@ void orders_probe(struct login *login, uint64_t now_ms)
 	notices_deliver(&login->notices);
 }
 
-static enum tg_status status_of_send(struct login *login, int err)
+static enum tg_status status_of(int err)
 {
 	switch (err) {
 	case 0:
-		login->stats.messages_sent++;
 		return TG_OK;
 	case -EAGAIN:
 		return TG_ERR_WOULD_BLOCK;
@@ -55,6 +59,12 @@ static enum tg_status status_of_send(struct login *login, int err)
 	default:
 		return TG_ERR_SYSTEM;
 	}
+}
+
+static enum tg_status count_sent(struct login *login, enum tg_status status)
+{
+	login->stats.messages_sent += status == TG_OK;
+	return status;
 }
 
 enum tg_status orders_send_text(struct login *login, const char *text, size_t len)
@@ -68,7 +78,8 @@ enum tg_status orders_send_text(struct login *login, const char *text, size_t le
 	if (!utf8_valid((const uint8_t *)text, len)) {
 		return TG_ERR_UTF8;
 	}
-	return status_of_send(login, line_send_text(login->line, (const uint8_t *)text, len));
+	return count_sent(
+		login, status_of(line_send_text(login->line, (const uint8_t *)text, len)));
 }
 
 enum tg_status orders_send_packet(
@@ -83,5 +94,157 @@ enum tg_status orders_send_packet(
 	if (command == PACKET_TEXT && !utf8_valid(payload, len)) {
 		return TG_ERR_UTF8;
 	}
-	return status_of_send(login, line_send_packet(login->line, command, payload, len));
+	return count_sent(login, status_of(line_send_packet(login->line, command, payload, len)));
+}
+
+/* --- tidegate.v1 ----------------------------------------------------------------------------- */
+
+static bool is_name(const char *name)
+{
+	return user_name_is_valid(name, strlen(name));
+}
+
+static struct slice slice_of(const char *text)
+{
+	return (struct slice){text, strlen(text)};
+}
+
+/* Finds the id of the next request, 0 where nobody asks for one. */
+static enum tg_status begin_request(struct login *login, const uint32_t *wanted, uint32_t *ret_id)
+{
+	if (!login_is_live(login)) {
+		return TG_ERR_NOT_CONNECTED;
+	}
+	if (!login_speaks_v1(login)) {
+		return TG_ERR_NOT_SPOKEN;
+	}
+	*ret_id = wanted ? requests_next(&login->requests) : 0;
+	return wanted && *ret_id == 0 ? TG_ERR_WOULD_BLOCK : TG_OK;
+}
+
+/* It was queued, or was not. */
+static enum tg_status end_request(struct login *login, int err, uint32_t id, uint32_t *ret_id)
+{
+	if (err == 0 && id != 0) {
+		requests_begin(&login->requests, id);
+		*ret_id = id;
+	}
+	return status_of(err);
+}
+
+enum tg_status orders_say(
+	struct login *login, const char *audience, const char *text, size_t len, uint32_t *ret_id)
+{
+	uint8_t head[4 + 1 + 1 + AUDIENCE_MAX];
+	struct say_packet say = {.audience = slice_of(audience), .text = SLICE("")};
+	enum tg_status status = begin_request(login, ret_id, &say.id);
+
+	if (status != TG_OK) {
+		return status;
+	}
+	if (audience_of(say.audience).kind == AUDIENCE_INVALID) {
+		return TG_ERR_BAD_NAME;
+	}
+	const size_t head_len = say_packet_len(&say);
+	if (len > LINE_MESSAGE_MAX - PACKET_HEADER_LEN - head_len) {
+		return TG_ERR_TOO_BIG;
+	}
+	if (!utf8_valid((const uint8_t *)text, len)) {
+		return TG_ERR_UTF8;
+	}
+	say_packet_write(head, &say);
+	const int err = line_send_packet_of(
+		login->line, PACKET_SAY, head, head_len, (const uint8_t *)text, len);
+	return count_sent(login, end_request(login, err, say.id, ret_id));
+}
+
+/* A room that could not be asked for is not wanted, unless it was before. */
+static enum tg_status ask_for(struct login *login, struct wanted_room *room, bool is_new)
+{
+	const enum tg_status status =
+		login_speaks_v1(login) ? status_of(joins_ask_for(room, login->line)) : TG_OK;
+	if (status != TG_OK && is_new) {
+		rooms_remove(&login->rooms, room);
+	}
+	return status;
+}
+
+enum tg_status orders_join(struct login *login, const char *name, bool is_told, uint32_t *ret_id)
+{
+	if (!is_name(name)) {
+		return TG_ERR_BAD_NAME;
+	}
+	if (login_is_live(login) && !login_speaks_v1(login)) {
+		return TG_ERR_NOT_SPOKEN;
+	}
+	struct wanted_room *room = rooms_find(&login->rooms, slice_of(name));
+	const bool is_new = !room;
+	const int err = is_new ? rooms_add(&login->rooms, slice_of(name), &room) : 0;
+	if (err < 0) {
+		return err == -ENOSPC ? TG_ERR_TOO_MANY_ROOMS : TG_ERR_NO_MEMORY;
+	}
+	const bool was_told = room->is_told;
+	room->is_told = is_told;
+	const uint32_t id = room->id;
+	const enum tg_status status = ask_for(login, room, is_new);
+	if (status == TG_OK && ret_id) {
+		*ret_id = id;
+	}
+	if (status != TG_OK && !is_new) {
+		room->is_told = was_told;
+	}
+	return status;
+}
+
+static enum tg_status send_leave(struct login *login, struct slice room, uint32_t *ret_id)
+{
+	uint8_t payload[4 + 1 + USER_NAME_MAX];
+	struct leave_packet leave = {.room = room};
+	const enum tg_status status = begin_request(login, ret_id, &leave.id);
+
+	if (status != TG_OK) {
+		return status;
+	}
+	const uint8_t *end = leave_packet_write(payload, &leave);
+	const int err =
+		line_send_packet(login->line, PACKET_LEAVE, payload, (size_t)(end - payload));
+	return end_request(login, err, leave.id, ret_id);
+}
+
+enum tg_status orders_leave(struct login *login, const char *name, uint32_t *ret_id)
+{
+	enum tg_status status = TG_OK;
+
+	if (!is_name(name)) {
+		return TG_ERR_BAD_NAME;
+	}
+	if (login_speaks_v1(login)) {
+		status = send_leave(login, slice_of(name), ret_id);
+	} else if (ret_id) {
+		*ret_id = 0;
+	}
+	struct wanted_room *room = rooms_find(&login->rooms, slice_of(name));
+	if (room && status == TG_OK) {
+		rooms_remove(&login->rooms, room);
+	}
+	return status;
+}
+
+enum tg_status orders_list(
+	struct login *login, const char *room, const char *after, uint32_t *ret_id)
+{
+	uint8_t payload[4 + 2 * (1 + USER_NAME_MAX)];
+	struct list_packet list = {.room = slice_of(room), .after = slice_of(after)};
+	const enum tg_status status = begin_request(login, ret_id, &list.id);
+
+	if (status != TG_OK) {
+		return status;
+	}
+	if (!is_name(room) || (*after && !is_name(after))) {
+		return TG_ERR_BAD_NAME;
+	}
+	const uint8_t *end = list_packet_write(payload, &list);
+	const int err =
+		line_send_packet(login->line, PACKET_LIST, payload, (size_t)(end - payload));
+	return end_request(login, err, list.id, ret_id);
 }

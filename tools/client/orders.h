@@ -17,4 +17,12 @@ enum tg_status orders_send_text(struct login *login, const char *text, size_t le
 enum tg_status orders_send_packet(
 	struct login *login, uint16_t command, const void *payload, size_t len);
 
+/* Of tidegate.v1. */
+enum tg_status orders_say(
+	struct login *login, const char *audience, const char *text, size_t len, uint32_t *ret_id);
+enum tg_status orders_join(struct login *login, const char *room, bool is_told, uint32_t *ret_id);
+enum tg_status orders_leave(struct login *login, const char *room, uint32_t *ret_id);
+enum tg_status orders_list(
+	struct login *login, const char *room, const char *after, uint32_t *ret_id);
+
 #endif

@@ -25,6 +25,8 @@ const char *tg_status_text(enum tg_status status)
 		return "interrupted by a signal";
 	case TG_ERR_DESTROYED:
 		return "the client was destroyed in a callback";
+	case TG_ERR_NOT_SPOKEN:
+		return "the gateway does not speak tidegate.v1";
 	case TG_ERR_ABORTED:
 		return "logged out before the login was done";
 	case TG_ERR_RESOLVE:
@@ -63,6 +65,22 @@ const char *tg_status_text(enum tg_status status)
 		return "the gateway is overloaded, or this client reads too slowly";
 	case TG_ERR_SERVER:
 		return "the gateway ended the session";
+	case TG_ERR_NOBODY_THERE:
+		return "nobody is there";
+	case TG_ERR_NOT_ALLOWED:
+		return "not allowed";
+	case TG_ERR_BUSY:
+		return "the gateway is busy";
+	case TG_ERR_NOT_A_MEMBER:
+		return "not in that room";
+	case TG_ERR_BAD_NAME:
+		return "nobody can be called that";
+	case TG_ERR_TOO_MANY_ROOMS:
+		return "in too many rooms";
+	case TG_ERR_NODE:
+		return "that node of the gateway cannot be asked now";
+	case TG_ERR_UNKNOWN:
+		return "no answer: it may have arrived";
 	}
 	return "unknown status";
 }

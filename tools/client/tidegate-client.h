@@ -55,8 +55,9 @@
  * Blocking: only tg_client_run() and tg_client_wait() wait.
  *
  * Callbacks are called from inside tg_client_connect(), _logout(), _probe(), _process(), _wait(),
- * _run() and the tg_client_send_ functions. Every function may be called from them,
- * tg_client_destroy() too; what it orders is told when the callback has returned, in order. */
+ * _run(), _say(), _join(), _leave(), _list() and the tg_client_send_ functions. Every function may
+ * be called from them, tg_client_destroy() too; what it orders is told when the callback has
+ * returned, in order. */
 #ifndef TIDEGATE_CLIENT_H
 #define TIDEGATE_CLIENT_H
 
@@ -92,6 +93,7 @@ enum tg_status {
 	TG_ERR_SYSTEM = 8,      /* the kernel refused something; tg_client_detail() has the words */
 	TG_ERR_INTERRUPTED = 9, /* a signal came while waiting; go on by calling again */
 	TG_ERR_DESTROYED = 10,  /* a callback destroyed the client, which is gone */
+	TG_ERR_NOT_SPOKEN = 11, /* the gateway does not speak tidegate.v1, or it was not offered */
 
 	/* Why there is no line. */
 	TG_ERR_ABORTED = 20,         /* logged out before the first line stood */
@@ -116,6 +118,17 @@ enum tg_status {
 	TG_ERR_RESTART = 40,    /* the gateway restarts or drains (1001, 1012) */
 	TG_ERR_OVERLOADED = 41, /* the gateway is overloaded, or we read too slowly (1013) */
 	TG_ERR_SERVER = 42, /* an internal error of the gateway (1011), or another code, or none */
+
+	/* What a request of tidegate.v1 came to, beside TG_OK. */
+	TG_ERR_NOBODY_THERE = 51, /* no session was there to get it */
+	TG_ERR_NOT_ALLOWED = 52,
+	TG_ERR_BUSY = 53, /* a limit of the gateway; nothing was done */
+	TG_ERR_NOT_A_MEMBER = 54,
+	TG_ERR_BAD_NAME = 55, /* of a user or a room */
+	TG_ERR_TOO_MANY_ROOMS = 56,
+	TG_ERR_NODE = 57,    /* another node of the gateway cannot be asked now */
+	TG_ERR_UNKNOWN = 58, /* the line ended first, or the answer says no more: it may have been
+			      * done */
 };
 
 /* One line for people, in lower case, without a full stop. Never NULL, whatever the number.
@@ -154,15 +167,22 @@ struct tg_state_change {
 				* tg_client_send_...() that were dropped with the line */
 };
 
-/* A text, checked to be UTF-8. The gateway ends what it delivers in ` -- FROM user`. */
+/* A text, checked to be UTF-8. What is for everybody the gateway ends in ` -- FROM user`; what is
+ * for a user or a room comes with its `audience` (tidegate.v1). */
 struct tg_message {
 	const char *data; /* as it arrived; not NUL-terminated */
 	size_t len;       /* bytes */
 	size_t text_len;  /* bytes of it before the last ` -- FROM `; len where there is none */
-	const char
-		*from;   /* what stands behind that; NULL where there is none. Not NUL-terminated */
-	size_t from_len; /* bytes */
-	uint16_t command; /* of the packet it came in (102); 0 when it came as a text message */
+	const char *from; /* what stands behind that, or who said it; NULL: nobody is named. Not
+			   * NUL-terminated */
+	size_t from_len;  /* bytes */
+	uint16_t command; /* of the packet it came in (102, 112); 0: a text message */
+
+	/* Of tidegate.v1. */
+	const char *audience; /* `@user` or `#room`, not NUL-terminated; NULL: everybody. From one's
+			       * own user it is what another device of his said, to that audience */
+	size_t audience_len;  /* bytes */
+	uint64_t sent_ms;     /* by the gateway's clock, since 1970; 0 where audience is NULL */
 };
 
 /* One thing that went wrong: a dial, a handshake, a line, a frame. Whether the client goes on is
@@ -191,6 +211,53 @@ enum tg_event_kind {
 struct tg_event {
 	enum tg_event_kind kind;
 	uint64_t value;
+};
+
+/* A name, not NUL-terminated. */
+struct tg_name {
+	const char *data;
+	size_t len; /* bytes */
+};
+
+#define TG_SESSION_WITHOUT_END UINT32_MAX
+
+/* Who the gateway takes the client for. tidegate.v1. */
+struct tg_session {
+	enum tg_status status; /* of the token */
+	uint32_t seconds_left; /* of the session, at least 1; TG_SESSION_WITHOUT_END */
+	struct tg_name user;
+	struct tg_name device; /* empty: the one without a name */
+};
+
+/* What became of a request. tidegate.v1. */
+struct tg_answer {
+	uint32_t id; /* of the request; 0: one that was sent without, and refused */
+	enum tg_status status;
+	uint32_t count;      /* sessions that it was handed to, or users in the room */
+	struct tg_name room; /* of a join; else empty */
+};
+
+enum tg_members_change {
+	TG_MEMBERS_COUNTED = 0, /* only the number is told */
+	TG_MEMBERS_CAME = 1,    /* one's own user: a backend put the client in, for this line */
+	TG_MEMBERS_WENT = 2,
+	TG_MEMBERS_TAKEN_OUT = 3, /* the client itself, by the backend: it does not join again */
+};
+
+/* Who came to a room, or went. tidegate.v1. */
+struct tg_members {
+	struct tg_name room;
+	uint32_t count; /* users that are there now */
+	enum tg_members_change change;
+	struct tg_name user; /* who came or went; else empty */
+};
+
+/* A part of those who are in a room, in the order of their bytes. tidegate.v1. */
+struct tg_page {
+	uint32_t id; /* of the request */
+	bool is_last;
+	size_t count;                /* users */
+	const struct tg_name *users; /* at most 256 */
 };
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -225,6 +292,21 @@ TG_API enum tg_status tg_client_set_user(struct tg_client *client, const char *u
 /* Sent as `token` in the query, percent-encoded, in the place of the URL's; 1 to 2,048 bytes. NULL
  * (the default): the URL's stands. */
 TG_API enum tg_status tg_client_set_token(struct tg_client *client, const char *token);
+
+/* Which of the user's devices this is: 1 to 32 bytes, otherwise like a user. A login ends that of
+ * the same device only, where the gateway allows several (`max_devices`). Sent as `device` in the
+ * query, percent-encoded, in the place of the URL's. NULL (the default): the URL's stands. */
+TG_API enum tg_status tg_client_set_device(struct tg_client *client, const char *device);
+
+enum tg_protocol {
+	TG_PROTOCOL_CLASSIC = 0, /* texts to everybody */
+	TG_PROTOCOL_V1 = 1,      /* tidegate.v1: to users and to rooms as well */
+};
+
+/* What to offer the gateway. Where it does not take tidegate.v1 the line is classic: on_error has
+ * TG_ERR_NOT_SPOKEN before it is CONNECTED, tg_client_protocol() tells which it is, and what needs
+ * tidegate.v1 returns TG_ERR_NOT_SPOKEN. Default TG_PROTOCOL_CLASSIC. */
+TG_API enum tg_status tg_client_set_protocol(struct tg_client *client, enum tg_protocol protocol);
 
 /* A protocol Ping is sent when this long has passed since the last. Default 50,000; 0: never. */
 TG_API enum tg_status tg_client_set_heartbeat_ms(struct tg_client *client, uint32_t heartbeat_ms);
@@ -306,9 +388,29 @@ TG_API void tg_client_on_error(struct tg_client *client, tg_error_fn *fn);
 typedef void tg_event_fn(struct tg_client *client, const struct tg_event *event, void *data);
 TG_API void tg_client_on_event(struct tg_client *client, tg_event_fn *fn);
 
-/* When the send queue has fallen to half its limit after a TG_ERR_WOULD_BLOCK. */
+/* When the send queue, or the number of requests without an answer, has fallen to half its limit
+ * after a TG_ERR_WOULD_BLOCK. */
 typedef void tg_writable_fn(struct tg_client *client, void *data);
 TG_API void tg_client_on_writable(struct tg_client *client, tg_writable_fn *fn);
+
+/* tidegate.v1: first of all on each line, and whenever the session is another. */
+typedef void tg_session_fn(struct tg_client *client, const struct tg_session *session, void *data);
+TG_API void tg_client_on_session(struct tg_client *client, tg_session_fn *fn);
+
+/* tidegate.v1: once for each request that has an id, but for a list that is answered by a page. It
+ * comes before the change of state that ends the line: with TG_ERR_UNKNOWN, when the gateway has
+ * not answered by then. A join is answered on each line anew, and not where there is none. For a
+ * request without an id, when it is refused. */
+typedef void tg_answer_fn(struct tg_client *client, const struct tg_answer *answer, void *data);
+TG_API void tg_client_on_answer(struct tg_client *client, tg_answer_fn *fn);
+
+/* tidegate.v1: for what happens in the rooms that were joined to be told. */
+typedef void tg_members_fn(struct tg_client *client, const struct tg_members *members, void *data);
+TG_API void tg_client_on_members(struct tg_client *client, tg_members_fn *fn);
+
+/* tidegate.v1: for each list. */
+typedef void tg_page_fn(struct tg_client *client, const struct tg_page *page, void *data);
+TG_API void tg_client_on_page(struct tg_client *client, tg_page_fn *fn);
 
 /* When the gateway asks for a new token (Close 3000), once until a line has stood for the minimum
  * uptime. It may call tg_client_set_token(), which then counts at once. Returns whether to try
@@ -348,6 +450,42 @@ TG_API enum tg_status tg_client_send_text(struct tg_client *client, const char *
 TG_API enum tg_status tg_client_send_packet(
 	struct tg_client *client, uint16_t command, const void *payload, size_t len);
 
+/* --- users and rooms ------------------------------------------------------------------------- */
+
+/* Requests of tidegate.v1. Each has an id, which *ret_id is set to before any callback is called
+ * and which its answer has; ids are never 0. `ret_id` NULL: no id, and only a refusal is told.
+ * Errors of all: TG_ERR_NOT_CONNECTED, TG_ERR_NOT_SPOKEN; TG_ERR_WOULD_BLOCK: the send queue is
+ * full, or 1,023 requests wait for their answer; TG_ERR_BAD_NAME, TG_ERR_NO_MEMORY: nothing was
+ * queued. TG_ERR_DESTROYED. */
+
+/* Sends a text to `audience`: "" for everybody, "@NAME" for a user, "#ROOM" for those in a room
+ * that the client is in. Copied, and in order with what was sent before. Also TG_ERR_TOO_BIG: text
+ * and audience together have more than 65,524 bytes; TG_ERR_UTF8. */
+TG_API enum tg_status tg_client_say(struct tg_client *client, const char *audience,
+	const char *text, size_t len, uint32_t *ret_id);
+
+enum {
+	TG_ROOMS_MAX = 512,
+};
+
+/* Is in a room from now on, on each line: it is joined anew when another one stands, before
+ * anything that is said on that. So it may be called in any state, where no line stands without
+ * being sent yet. `is_told`: on_members is called for that room; another call in the same room may
+ * change it and has the same id, which a join has in any case. Refused by the gateway, on whichever
+ * line, it is over: on_answer tells. Also TG_ERR_TOO_MANY_ROOMS: there are TG_ROOMS_MAX. Not
+ * TG_ERR_NOT_CONNECTED. */
+TG_API enum tg_status tg_client_join(
+	struct tg_client *client, const char *room, bool is_told, uint32_t *ret_id);
+
+/* Leaves a room, and does not join it on the next line. Where no line stands that is all, *ret_id
+ * is 0 and nothing is answered. Not TG_ERR_NOT_CONNECTED. */
+TG_API enum tg_status tg_client_leave(struct tg_client *client, const char *room, uint32_t *ret_id);
+
+/* Asks who is in a room that the client is in: on_page has the first 256 users behind `after`; NULL
+ * or "": from the beginning. */
+TG_API enum tg_status tg_client_list(
+	struct tg_client *client, const char *room, const char *after, uint32_t *ret_id);
+
 /* --- running --------------------------------------------------------------------------------- */
 
 /* Logs in if the client is INIT, and runs it until it is CLOSED and its last line is gone. From
@@ -385,6 +523,9 @@ TG_API enum tg_state tg_client_state(const struct tg_client *client);
 
 /* Why the client is CLOSED or RECONNECTING; TG_OK in the other states. */
 TG_API enum tg_status tg_client_status(const struct tg_client *client);
+
+/* What the line that stands speaks; TG_PROTOCOL_CLASSIC too where none does. */
+TG_API enum tg_protocol tg_client_protocol(const struct tg_client *client);
 
 /* What exactly went wrong last, with an option, an order or a line; NUL-terminated, "" for nothing.
  * For a dial, whom it was for and why: "gate.example:80: Connection refused". Valid until the next

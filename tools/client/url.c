@@ -165,16 +165,26 @@ int url_parse(const char *text, struct url *ret_url)
 	return 0;
 }
 
+enum {
+	FIELD_COUNT = 3,
+};
+
+/* A field of the query; a value that is NULL leaves the target's alone. */
+struct field {
+	struct slice key;
+	const char *value;
+};
+
 /* Writes `&key=value` or `?key=value`; returns the new end. */
-static char *append_field(char *end, bool *has_query, const char *key, const char *value)
+static char *append_field(char *end, bool *has_query, const struct field *field)
 {
 	static const char digits[] = "0123456789ABCDEF";
 
 	*end++ = *has_query ? '&' : '?';
 	*has_query = true;
-	end = stpcpy(end, key);
+	end = mempcpy(end, field->key.data, field->key.len);
 	*end++ = '=';
-	for (; *value; value++) {
+	for (const char *value = field->value; *value; value++) {
 		if (is_unreserved(*value)) {
 			*end++ = *value;
 		} else {
@@ -188,22 +198,27 @@ static char *append_field(char *end, bool *has_query, const char *key, const cha
 	return end;
 }
 
-/* Whether a field of a query has that key, in whatever spelling: the gateway's own comparison. */
-static bool has_key(struct slice field, struct slice key)
+/* Whether one of `fields` takes the place of that of the target, whose key may be in any spelling:
+ * the gateway's own comparison. */
+static bool is_replaced(struct slice of_target, const struct field fields[FIELD_COUNT])
 {
 	char value[1];
-	return query_find(field, key, value, 0) != -ENOENT;
+	for (size_t i = 0; i < FIELD_COUNT; i++) {
+		if (fields[i].value && query_find(of_target, fields[i].key, value, 0) != -ENOENT) {
+			return true;
+		}
+	}
+	return false;
 }
 
-/* Writes the fields of `query` that neither `user` nor `token` replaces, as they stand; returns the
- * new end. */
+/* Writes the fields of `query` that none of `fields` replaces, as they stand; returns the new end.
+ */
 static char *append_others(
-	char *end, bool *has_query, struct slice query, const char *user, const char *token)
+	char *end, bool *has_query, struct slice query, const struct field fields[FIELD_COUNT])
 {
 	while (query.len > 0) {
 		const struct slice field = slice_cut(&query, '&');
-		if (field.len == 0 || (user && has_key(field, SLICE("user"))) ||
-			(token && has_key(field, SLICE("token")))) {
+		if (field.len == 0 || is_replaced(field, fields)) {
 			continue;
 		}
 		*end++ = *has_query ? '&' : '?';
@@ -214,16 +229,28 @@ static char *append_others(
 	return end;
 }
 
-int url_target(const char *target, const char *user, const char *token, char **ret_target)
+static size_t encoded_len_max(const struct field *field)
 {
+	return field->value ? 1 + field->key.len + 1 + 3 * strlen(field->value) : 0;
+}
+
+int url_target(const char *target, const struct url_login *login, char **ret_target)
+{
+	const struct field fields[FIELD_COUNT] = {
+		{SLICE("user"), login->user},
+		{SLICE("device"), login->device},
+		{SLICE("token"), login->token},
+	};
 	const size_t path_len = strcspn(target, "?");
-	const size_t size = 1 + strlen(target) + (user ? sizeof("&user=") + 3 * strlen(user) : 0) +
-			    (token ? sizeof("&token=") + 3 * strlen(token) : 0) + 1;
+	size_t size = 1 + strlen(target) + 1;
 	struct slice query = {target + path_len, strlen(target + path_len)};
 	bool has_query = false;
+
+	for (size_t i = 0; i < FIELD_COUNT; i++) {
+		size += encoded_len_max(&fields[i]);
+	}
 	char *joined = malloc(size);
 	char *end = joined;
-
 	if (!joined) {
 		return -ENOMEM;
 	}
@@ -234,12 +261,11 @@ int url_target(const char *target, const char *user, const char *token, char **r
 	if (query.len > 0) {
 		slice_drop(&query, 1);
 	}
-	end = append_others(end, &has_query, query, user, token);
-	if (user) {
-		end = append_field(end, &has_query, "user", user);
-	}
-	if (token) {
-		end = append_field(end, &has_query, "token", token);
+	end = append_others(end, &has_query, query, fields);
+	for (size_t i = 0; i < FIELD_COUNT; i++) {
+		if (fields[i].value) {
+			end = append_field(end, &has_query, &fields[i]);
+		}
 	}
 	*ret_target = joined;
 	return 0;

@@ -27,10 +27,17 @@ struct url {
  * have no place in a request. Any scheme is let through. */
 int url_parse(const char *text, struct url *ret_url);
 
-/* Joins target, `user` and `token` (each may be NULL), percent-encoded, into the target of a
- * request: begins with a slash. Each takes the place of what the target has under its key, in any
- * spelling, so that the gateway never finds two. `ret_target` is the caller's to free.
+/* Who asks. Each may be NULL. */
+struct url_login {
+	const char *user;
+	const char *device;
+	const char *token;
+};
+
+/* Joins target and `login`, percent-encoded, into the target of a request: begins with a slash.
+ * What `login` has takes the place of what the target has under its key, in any spelling, so that
+ * the gateway never finds two. `ret_target` is the caller's to free.
  * Thread: any. Errors: -ENOMEM. */
-int url_target(const char *target, const char *user, const char *token, char **ret_target);
+int url_target(const char *target, const struct url_login *login, char **ret_target);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "../../proto/suffix.h"
 #include "backoff.h"
+#include "talk.h"
 
 /* Callbacks of one event may end the line. */
 static bool is_listened_to(const struct login *login, uint32_t line)
@@ -128,6 +129,23 @@ static void on_broken(struct login *login, const struct line_event *event, uint6
 
 /* --- bytes ----------------------------------------------------------------------------------- */
 
+static void on_packet(struct login *login, const struct line_event *event, uint64_t now_ms)
+{
+	struct line_event broken;
+
+	switch (talk_hear(login, event->command, event->data, event->len)) {
+	case TALK_HEARD:
+		break;
+	case TALK_PASSED_OVER:
+		notices_put_event(&login->notices, TG_EVENT_PACKET, event->command);
+		break;
+	case TALK_BAD_PACKET:
+		line_reject_packet(login->line, &broken);
+		on_broken(login, &broken, now_ms);
+		break;
+	}
+}
+
 static void on_event(struct login *login, const struct line_event *event, uint64_t now_ms)
 {
 	switch (event->kind) {
@@ -138,7 +156,7 @@ static void on_event(struct login *login, const struct line_event *event, uint64
 		on_text(login, event);
 		break;
 	case LINE_PACKET:
-		notices_put_event(&login->notices, TG_EVENT_PACKET, event->command);
+		on_packet(login, event, now_ms);
 		break;
 	case LINE_PONG:
 		on_pong(login, now_ms);

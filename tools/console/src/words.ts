@@ -41,6 +41,7 @@ export const ENDS: Readonly<Record<string, string>> = {
   slow_reader: 'queue limit',
   write_timeout: 'write deadline',
   read_timeout: 'read deadline',
+  not_allowed: 'may not say that',
   bad_login: 'bad login',
   kicked: 'kicked by a newer login',
   superseded: 'lost a race of logins',

@@ -1,0 +1,147 @@
+#include "recipients.h"
+
+#include <string.h>
+
+#include "memberships.h"
+
+enum {
+	PIECE = 2 * USER_SESSIONS_MAX, /* sessions that are looked up at once */
+};
+
+/* --- whom to look at ---------------------------------------------------------------------------
+ */
+
+void recipients_begin(struct recipients *walk)
+{
+	walk->session_count = 0;
+	walk->session_at = 0;
+	walk->has_looked = false;
+	walk->place = 0;
+}
+
+static void look_at_room(struct recipients *walk, const struct fanout_node *node, uint8_t worker,
+	struct slice name, uint32_t hash)
+{
+	const struct room_part *part = rooms_part_of(node->rooms, name, hash, worker);
+	if (!part) {
+		return;
+	}
+	if (walk->version != part->version) {
+		walk->restarts += walk->place > 0;
+		walk->place = 0;
+		walk->version = part->version;
+	}
+	while (walk->place < room_part_places(part) && walk->session_count < PIECE) {
+		const struct user_entry *entry = part->places[walk->place++];
+		if (entry) {
+			walk->sessions[walk->session_count++] = user_entry_handle(entry);
+		}
+	}
+}
+
+static void look_at_user(struct recipients *walk, const struct fanout_node *node, uint8_t worker,
+	const char *name, size_t name_len)
+{
+	struct user_session found[USER_SESSIONS_MAX];
+	uint32_t count = user_table_find(node->users, name, name_len, found);
+	for (uint32_t i = 0; i < count; i++) {
+		if (handle_worker(found[i].handle) == worker) {
+			walk->sessions[walk->session_count++] = found[i].handle;
+		}
+	}
+}
+
+/* Takes the next piece; an empty one is the end. */
+static void look(struct recipients *walk, const struct fanout_node *node, uint8_t worker,
+	const struct batch *batch, uint32_t message)
+{
+	const struct batch_target *target = &batch->targets[message];
+	const struct batch_user sender = batch_sender(batch, message);
+	const struct slice name = batch_target_name(batch, message);
+	walk->session_count = 0;
+	walk->session_at = 0;
+	switch ((enum batch_aim)target->aim) {
+	case BATCH_TO_USER:
+		/* Who logs in later is owed nothing. */
+		if (!walk->has_looked) {
+			look_at_user(walk, node, worker, name.data, name.len);
+			if (target->is_shown) {
+				look_at_user(walk, node, worker, sender.name, sender.name_len);
+			}
+			walk->has_looked = true;
+		}
+		break;
+	case BATCH_TO_ROOM:
+	case BATCH_TO_TOLD:
+		look_at_room(walk, node, worker, name, target->hash);
+		break;
+	case BATCH_TO_ALL:
+		break;
+	}
+}
+
+struct conn *recipients_next(struct recipients *walk, const struct fanout_node *node,
+	const struct conns *conns, uint8_t worker, const struct batch *batch, uint32_t message)
+{
+	for (;;) {
+		while (walk->session_at < walk->session_count) {
+			const handle_t handle = walk->sessions[walk->session_at++];
+			struct conn *conn = conn_table_find(conns->table, handle);
+			if (conn) {
+				return conn;
+			}
+		}
+		look(walk, node, worker, batch, message);
+		if (walk->session_count == 0) {
+			return NULL;
+		}
+	}
+}
+
+struct batch_set recipients_candidates(const struct batch *batch, struct conn *conn)
+{
+	const struct memberships *list = *conn_rooms(conn);
+	struct batch_set set = batch_for_all(batch);
+	batch_collect(batch, conn->user_hash, &set);
+	for (uint32_t i = 0; list && i < list->count; i++) {
+		batch_collect(batch, room_hash(memberships_rooms(list)[i]), &set);
+	}
+	return set;
+}
+
+/* --- whom it is for ----------------------------------------------------------------------------
+ */
+
+/* The session that has sent it, or what has replaced that. */
+static bool is_senders(
+	const struct fanout_node *node, const struct batch_target *target, const struct conn *conn)
+{
+	return user_entry_device_hash(node->users, conn->user) == target->device;
+}
+
+bool recipients_has(const struct fanout_node *node, const struct batch *batch, uint32_t message,
+	struct conn *conn, const struct batch_user *user)
+{
+	const struct batch_target *target = &batch->targets[message];
+	const struct slice name = batch_target_name(batch, message);
+	const bool is_from = batch_is_from(batch, message, user);
+	const bool speaks_v1 = conn->flags & CONN_V1;
+	switch ((enum batch_aim)target->aim) {
+	case BATCH_TO_ALL:
+		return !is_from;
+	case BATCH_TO_USER:
+		if (target->is_classic == speaks_v1 ||
+			(is_from && is_senders(node, target, conn))) {
+			return false;
+		}
+		return (is_from && speaks_v1 && target->is_shown) ||
+		       (target->hash == user->hash && name.len == user->name_len &&
+			       memcmp(name.data, user->name, name.len) == 0);
+	case BATCH_TO_ROOM:
+	case BATCH_TO_TOLD:
+		return memberships_hears(conn, target->hash, target->serial, target->number,
+			       target->aim == BATCH_TO_TOLD) &&
+		       !(is_from && is_senders(node, target, conn));
+	}
+	return false;
+}

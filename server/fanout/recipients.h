@@ -1,0 +1,41 @@
+/* Who gets a message that is not for everybody: on the side of those who hand out, whom to look at,
+ * and whether what stands in a batch is for somebody. */
+#ifndef TIDEGATE_RECIPIENTS_H
+#define TIDEGATE_RECIPIENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../conn/conns.h"
+#include "batch.h"
+#include "fanout_node.h"
+
+/* A walk over those of one worker that a message is for, or may be: slice by slice, whoever comes
+ * and goes in between. All zero at first. */
+struct recipients {
+	/* A piece of them, by their handles, as places and orders change meanwhile. */
+	handle_t sessions[2 * USER_SESSIONS_MAX];
+	uint8_t session_count;
+	uint8_t session_at; /* the next one */
+	bool has_looked;    /* of a user and a sender that piece is all */
+	uint16_t version;   /* of a room's part: with another one all is looked at once more */
+	uint32_t place;     /* of that part, where the next piece begins */
+	uint32_t restarts;  /* of all messages so far, as sessions had changed places */
+};
+
+/* Goes on with another message. */
+void recipients_begin(struct recipients *walk);
+
+/* The next connection of this worker's that message `message` may be for, or NULL. Some come twice.
+ * Thread: the worker, registered. */
+struct conn *recipients_next(struct recipients *walk, const struct fanout_node *node,
+	const struct conns *conns, uint8_t worker, const struct batch *batch, uint32_t message);
+
+/* Those messages of a shared batch with chains that may be for a connection. */
+struct batch_set recipients_candidates(const struct batch *batch, struct conn *conn);
+
+/* Whether message `message` is for a connection, whose user is `user`. */
+bool recipients_has(const struct fanout_node *node, const struct batch *batch, uint32_t message,
+	struct conn *conn, const struct batch_user *user);
+
+#endif

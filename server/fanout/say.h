@@ -1,0 +1,57 @@
+/* What users say to less than everybody: to a user, to a room; and who comes to a room and goes.
+ * PROTOCOL section 6.
+ *
+ * All of it goes the way of what is for everybody: into the batch of this turn, which is why one
+ * sender's messages keep their order whatever their audiences. */
+#ifndef TIDEGATE_SAY_H
+#define TIDEGATE_SAY_H
+
+#include "fanout.h"
+#include "rooms.h"
+
+/* What one worker's users say, and the rooms whose number of members is to be told.
+ * Owner:  one worker.
+ * Shared: never. */
+struct say {
+	struct fanout *fanout;
+	struct say_due_room *due;
+	uint32_t due_count;
+	uint32_t due_capacity;
+	uint32_t due_tick; /* of the last look at them */
+};
+
+void say_finish(struct say *say);
+
+/* To the sessions of a user: packet 112, or the text message to those that are classic; and to the
+ * sender's other sessions that speak tidegate.v1, so that they show it too. Tells how many of the
+ * user's sessions it goes to; with 0 of them nothing is sent. Errors: -ENOMEM. */
+int say_to_user(struct say *say, struct conn *sender, struct slice user, struct slice text,
+	uint32_t *ret_sessions);
+
+/* To all other sessions in a room that the sender is in. Tells how many. Errors: -ENOMEM. */
+int say_to_room(struct say *say, struct conn *sender, struct room *room, struct slice text,
+	uint32_t *ret_sessions);
+
+/* What a backend's message to a room has come to. */
+struct say_reached {
+	uint32_t users;
+	uint32_t sessions;
+};
+
+/* To all sessions in a room, on a backend's behalf and under the name that it gives, or none; on
+ * its way at once, behind what was said before. Errors: -ENOENT: there is no such room; -ENOMEM;
+ * -ENOBUFS over the node's memory limit or while senders are held back: nothing was sent, nobody is
+ * cut off for it. */
+int say_announce(struct say *say, struct slice room, struct slice from, struct slice text,
+	struct say_reached *ret_reached);
+
+/* The user of `sender` has come to a room, or gone from it: told to those in it who have asked for
+ * that. In a room of many only their number is told, and at most once a second, by say_counts; and
+ * a second after two workers have told something at the same time.
+ * `change` is one of enum members_change. What there is no memory for is not told. */
+void say_who_came(struct say *say, struct conn *sender, struct room *room, uint8_t change);
+
+/* Tells the numbers that are due. Once a turn. */
+void say_counts(struct say *say);
+
+#endif

@@ -1,0 +1,192 @@
+#include "join.h"
+
+#include <string.h>
+
+#include "../../proto/room_packets.h"
+#include "../fanout/memberships.h"
+
+enum {
+	MEMBERS_LEN_MAX = PACKET_HEADER_LEN + 1 + USER_NAME_MAX + 4 + 1 + 1 + USER_NAME_MAX,
+};
+
+static struct rooms *rooms_of(const struct sessions *sessions)
+{
+	return fanout_node(sessions->fanout)->rooms;
+}
+
+static uint16_t membership_in(const struct sessions *sessions, struct conn *conn, struct slice room)
+{
+	return memberships_find(conn, room, rooms_hash(rooms_of(sessions), room));
+}
+
+static struct room *room_at(struct conn *conn, uint16_t at)
+{
+	return memberships_rooms(*conn_rooms(conn))[at];
+}
+
+static uint8_t worker_of(const struct sessions *sessions, const struct conn *conn)
+{
+	return handle_worker(sessions_id(sessions, conn));
+}
+
+/* A room of so many users has become one of so many. */
+static void note_size(struct stats *stats, uint32_t before, uint32_t after)
+{
+	if (before > 0) {
+		stats_take_back(&stats->room_users, before);
+	}
+	if (after > 0) {
+		stats_note(&stats->room_users, after, 1);
+	}
+}
+
+/* --- coming ------------------------------------------------------------------------------------
+ */
+
+/* One that is in already may ask to be told, or not to be. */
+static enum packet_result enter_again(
+	struct conn *conn, uint16_t at, bool is_told, uint32_t *ret_users)
+{
+	struct membership *mark = &(*conn_rooms(conn))->marks[at];
+	if (mark->is_told != is_told) {
+		mark->is_told = is_told;
+		*ret_users = room_set_told(room_at(conn, at), is_told);
+	} else {
+		*ret_users = room_users(room_at(conn, at));
+	}
+	return PACKET_DONE;
+}
+
+static enum packet_result enter_new(struct sessions *sessions, struct conn *conn, struct slice name,
+	bool is_told, uint32_t *ret_users)
+{
+	const uint8_t worker = worker_of(sessions, conn);
+	struct room *room;
+	struct room_change change;
+	if (memberships_count(conn) >= sessions->rooms_max) {
+		return PACKET_TOO_MANY_ROOMS;
+	}
+	if (room_enter(rooms_of(sessions), name, worker, conn->user, &room, &change) < 0) {
+		return PACKET_BUSY;
+	}
+	struct membership mark = {.since = change.said & 0x7fffffff, .is_told = is_told};
+	if (memberships_add(conn, room, mark) < 0) {
+		room_leave(rooms_of(sessions), room, worker, conn->user);
+		return PACKET_BUSY;
+	}
+	stats_add(&sessions->conns->stats->memberships, 1);
+	*ret_users = is_told ? room_set_told(room, true) : change.users;
+	if (change.is_of_a_user) {
+		note_size(sessions->conns->stats, change.users - 1, change.users);
+		say_who_came(&sessions->say, conn, room, MEMBERS_CAME);
+	}
+	return PACKET_DONE;
+}
+
+enum packet_result join_enter(struct sessions *sessions, struct conn *conn, struct slice room,
+	bool is_told, uint32_t *ret_users)
+{
+	uint16_t at = membership_in(sessions, conn, room);
+	return at != MEMBERSHIPS_NONE ? enter_again(conn, at, is_told, ret_users)
+				      : enter_new(sessions, conn, room, is_told, ret_users);
+}
+
+/* --- going -------------------------------------------------------------------------------------
+ */
+
+/* Those who are left are told, if there are any. */
+static void tell_who_went(struct sessions *sessions, struct conn *conn, struct slice name,
+	uint32_t hash, uint32_t serial)
+{
+	struct room *room = rooms_find_begin(rooms_of(sessions), name, hash);
+	if (room && room_serial(room) == serial) {
+		say_who_came(&sessions->say, conn, room, MEMBERS_WENT);
+	}
+	rooms_find_end(rooms_of(sessions));
+}
+
+/* Returns how many users are left. The room may be gone behind it. */
+static uint32_t leave(struct sessions *sessions, struct conn *conn, uint16_t at)
+{
+	struct room *room = room_at(conn, at);
+	const uint32_t hash = room_hash(room);
+	const uint32_t serial = room_serial(room);
+	struct slice name = room_name(room);
+	char kept[USER_NAME_MAX];
+	memcpy(kept, name.data, name.len);
+	name.data = kept;
+	if ((*conn_rooms(conn))->marks[at].is_told) {
+		room_set_told(room, false);
+	}
+	memberships_remove(conn, at);
+	struct room_change change =
+		room_leave(rooms_of(sessions), room, worker_of(sessions, conn), conn->user);
+	stats_sub(&sessions->conns->stats->memberships, 1);
+	if (change.is_of_a_user) {
+		note_size(sessions->conns->stats, change.users + 1, change.users);
+	}
+	/* With a whole node on its way out nobody wants to hear of each. */
+	if (change.is_of_a_user && change.users > 0 && !sessions->conns->refuse_all) {
+		tell_who_went(sessions, conn, name, hash, serial);
+	}
+	return change.users;
+}
+
+enum packet_result join_leave(
+	struct sessions *sessions, struct conn *conn, struct slice room, uint32_t *ret_users)
+{
+	uint16_t at = membership_in(sessions, conn, room);
+	if (at == MEMBERSHIPS_NONE) {
+		return PACKET_NOT_A_MEMBER;
+	}
+	*ret_users = leave(sessions, conn, at);
+	return PACKET_DONE;
+}
+
+void join_leave_all(struct sessions *sessions, struct conn *conn)
+{
+	while (memberships_count(conn) > 0) {
+		leave(sessions, conn, (uint16_t)(memberships_count(conn) - 1));
+	}
+}
+
+/* --- by a backend's hand -----------------------------------------------------------------------
+ */
+
+static void tell_it(struct sessions *sessions, struct conn *conn, struct slice room, uint32_t users,
+	enum members_change change)
+{
+	uint8_t packet[MEMBERS_LEN_MAX];
+	struct members_packet members = {
+		.room = room, .count = users, .change = (uint8_t)change, .user = {"", 0}};
+	if (change == MEMBERS_CAME) {
+		members.user.data = user_entry_name(conn->user, &members.user.len);
+	}
+	sessions_send_packet(sessions, conn, PACKET_MEMBERS, packet,
+		members_packet_write(packet + PACKET_HEADER_LEN, &members));
+}
+
+enum packet_result join_put_in(
+	struct sessions *sessions, struct conn *conn, struct slice room, uint32_t *ret_users)
+{
+	uint16_t at = membership_in(sessions, conn, room);
+	if (at != MEMBERSHIPS_NONE) {
+		*ret_users = room_users(room_at(conn, at));
+		return PACKET_DONE;
+	}
+	enum packet_result result = enter_new(sessions, conn, room, false, ret_users);
+	if (result == PACKET_DONE) {
+		tell_it(sessions, conn, room, *ret_users, MEMBERS_CAME);
+	}
+	return result;
+}
+
+enum packet_result join_take_out(
+	struct sessions *sessions, struct conn *conn, struct slice room, uint32_t *ret_users)
+{
+	enum packet_result result = join_leave(sessions, conn, room, ret_users);
+	if (result == PACKET_DONE) {
+		tell_it(sessions, conn, room, *ret_users, MEMBERS_TAKEN_OUT);
+	}
+	return result;
+}

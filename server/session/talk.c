@@ -1,0 +1,237 @@
+#include "talk.h"
+
+#include <string.h>
+
+#include "../../proto/audience.h"
+#include "../../proto/room_packets.h"
+#include "../../proto/say_packets.h"
+#include "../../proto/utf8.h"
+#include "../fanout/memberships.h"
+#include "join.h"
+
+enum {
+	/* Members of rooms that a worker looks at for lists, in a tick. */
+	LISTED_MAX = 65536,
+	PAGE_LEN_MAX =
+		PACKET_HEADER_LEN + PAGE_PACKET_HEAD_LEN + PAGE_USERS_MAX * (1 + USER_NAME_MAX),
+};
+
+/* --- answers -----------------------------------------------------------------------------------
+ */
+
+/* With 0 as its id a client wants to hear of refusals only. */
+static void answer(struct sessions *sessions, struct conn *conn, uint32_t id,
+	enum packet_result result, uint32_t count)
+{
+	const struct answer_packet its = {.id = id, .result = (uint8_t)result, .count = count};
+	uint8_t packet[PACKET_HEADER_LEN + ANSWER_PACKET_LEN];
+	if (id != 0 || result != PACKET_DONE) {
+		sessions_send_packet(sessions, conn, PACKET_ANSWER, packet,
+			answer_packet_write(packet + PACKET_HEADER_LEN, &its));
+	}
+}
+
+static void end_for_bad_packet(struct sessions *sessions, struct conn *conn)
+{
+	conn_close(sessions->conns, conn, CLOSE_REASON_BAD_PACKET, 0);
+}
+
+void talk_greet(struct sessions *sessions, struct conn *conn)
+{
+	uint8_t packet[PACKET_HEADER_LEN + 1 + 4 + 1 + USER_NAME_MAX + 1 + DEVICE_NAME_MAX];
+	struct session_packet session = {
+		.result = PACKET_DONE, .seconds_left = SESSION_WITHOUT_END};
+	session.user.data = user_entry_name(conn->user, &session.user.len);
+	session.device.data = user_entry_device(conn->user, &session.device.len);
+	sessions_send_packet(sessions, conn, PACKET_SESSION, packet,
+		session_packet_write(packet + PACKET_HEADER_LEN, &session));
+}
+
+static struct rooms *rooms_of(const struct sessions *sessions)
+{
+	return fanout_node(sessions->fanout)->rooms;
+}
+
+static uint16_t membership_in(const struct sessions *sessions, struct conn *conn, struct slice room)
+{
+	return memberships_find(conn, room, rooms_hash(rooms_of(sessions), room));
+}
+
+static struct room *room_at(struct conn *conn, uint16_t at)
+{
+	return memberships_rooms(*conn_rooms(conn))[at];
+}
+
+/* --- say ---------------------------------------------------------------------------------------
+ */
+
+/* As far as it is known by now, without his own sessions. */
+static uint32_t others_of(const struct sessions *sessions, const struct conn *conn)
+{
+	struct user_session own[USER_SESSIONS_MAX];
+	size_t len;
+	const char *name = user_entry_name(conn->user, &len);
+	const uint32_t all = fanout_others(sessions->fanout) + 1;
+	const uint32_t his = user_table_find(sessions->users, name, len, own);
+	return all > his ? all - his : 0;
+}
+
+static enum packet_result say_to_all(struct sessions *sessions, struct conn *conn,
+	const struct say_packet *say, uint32_t *ret_count)
+{
+	if (!sessions->may_broadcast) {
+		return PACKET_NOT_ALLOWED;
+	}
+	*ret_count = others_of(sessions, conn);
+	return fanout_post(sessions->fanout, 0, conn, (const uint8_t *)say->text.data,
+		       say->text.len) < 0
+		       ? PACKET_BUSY
+		       : PACKET_DONE;
+}
+
+static enum packet_result say_in_room(struct sessions *sessions, struct conn *conn,
+	struct slice room, const struct say_packet *say, uint32_t *ret_count)
+{
+	uint16_t at = membership_in(sessions, conn, room);
+	if (at == MEMBERSHIPS_NONE) {
+		return PACKET_NOT_A_MEMBER;
+	}
+	return say_to_room(&sessions->say, conn, room_at(conn, at), say->text, ret_count) < 0
+		       ? PACKET_BUSY
+		       : PACKET_DONE;
+}
+
+static enum packet_result say_it(struct sessions *sessions, struct conn *conn,
+	const struct say_packet *say, uint32_t *ret_count)
+{
+	const struct audience audience = audience_of(say->audience);
+	if (say->flags != 0) {
+		return PACKET_NOT_ALLOWED;
+	}
+	switch (audience.kind) {
+	case AUDIENCE_EVERYBODY:
+		return say_to_all(sessions, conn, say, ret_count);
+	case AUDIENCE_USER:
+		return say_to_user(&sessions->say, conn, audience.name, say->text, ret_count) < 0
+			       ? PACKET_BUSY
+			       : PACKET_DONE;
+	case AUDIENCE_ROOM:
+		return say_in_room(sessions, conn, audience.name, say, ret_count);
+	case AUDIENCE_INVALID:
+		break;
+	}
+	return PACKET_BAD_NAME;
+}
+
+void talk_on_say(struct sessions *sessions, struct conn *conn, const struct message *message,
+	const struct packet *packet)
+{
+	struct say_packet say;
+	uint32_t count = 0;
+	if (say_packet_decode(packet->payload, packet->payload_len, &say) < 0 ||
+		!utf8_valid((const uint8_t *)say.text.data, say.text.len)) {
+		end_for_bad_packet(sessions, conn);
+		return;
+	}
+	enum packet_result result = say_it(sessions, conn, &say, &count);
+	if (result == PACKET_DONE && count == 0) {
+		result = PACKET_NOBODY_THERE;
+	}
+	answer(sessions, conn, say.id, result, result == PACKET_DONE ? count : 0);
+}
+
+/* --- join --------------------------------------------------------------------------------------
+ */
+
+void talk_on_join(struct sessions *sessions, struct conn *conn, const struct message *message,
+	const struct packet *packet)
+{
+	struct join_packet join;
+	uint32_t count = 0;
+	enum packet_result result;
+	if (join_packet_decode(packet->payload, packet->payload_len, &join) < 0) {
+		end_for_bad_packet(sessions, conn);
+		return;
+	}
+	const bool is_told = join.flags & JOIN_TELL_MEMBERS;
+	if (join.flags & ~JOIN_TELL_MEMBERS) {
+		result = PACKET_NOT_ALLOWED;
+	} else if (!user_name_is_valid(join.room.data, join.room.len)) {
+		result = PACKET_BAD_NAME;
+	} else {
+		result = join_enter(sessions, conn, join.room, is_told, &count);
+	}
+	answer(sessions, conn, join.id, result, count);
+}
+
+/* --- leave -------------------------------------------------------------------------------------
+ */
+
+void talk_on_leave(struct sessions *sessions, struct conn *conn, const struct message *message,
+	const struct packet *packet)
+{
+	struct leave_packet its;
+	if (leave_packet_decode(packet->payload, packet->payload_len, &its) < 0) {
+		end_for_bad_packet(sessions, conn);
+		return;
+	}
+	uint32_t left = 0;
+	enum packet_result result = join_leave(sessions, conn, its.room, &left);
+	answer(sessions, conn, its.id, result, left);
+}
+
+/* --- list --------------------------------------------------------------------------------------
+ */
+
+/* A page costs a look at each member: of large rooms there are few in a tick. */
+static bool may_list(struct sessions *sessions, const struct room *room)
+{
+	const uint32_t cost = room_sessions(room);
+	if (sessions->list_tick != sessions->conns->loop->now_tick) {
+		sessions->list_tick = sessions->conns->loop->now_tick;
+		sessions->list_left = LISTED_MAX;
+	}
+	if (sessions->list_left == 0) {
+		return false;
+	}
+	sessions->list_left -= cost < sessions->list_left ? cost : sessions->list_left;
+	return true;
+}
+
+struct page_writer {
+	uint8_t *at;
+	uint16_t count;
+};
+
+static void write_user(void *context, struct slice user)
+{
+	struct page_writer *writer = context;
+	writer->at = fields_put_str(writer->at, user);
+	writer->count++;
+}
+
+void talk_on_list(struct sessions *sessions, struct conn *conn, const struct message *message,
+	const struct packet *packet)
+{
+	uint8_t whole[PAGE_LEN_MAX];
+	struct page_writer writer = {.at = whole + PACKET_HEADER_LEN + PAGE_PACKET_HEAD_LEN};
+	struct list_packet list;
+	struct page_packet page = {.result = PACKET_DONE, .is_last = true};
+	if (list_packet_decode(packet->payload, packet->payload_len, &list) < 0) {
+		end_for_bad_packet(sessions, conn);
+		return;
+	}
+	uint16_t at = membership_in(sessions, conn, list.room);
+	if (at == MEMBERSHIPS_NONE) {
+		page.result = PACKET_NOT_A_MEMBER;
+	} else if (!may_list(sessions, room_at(conn, at))) {
+		page.result = PACKET_BUSY;
+	} else {
+		page.is_last = room_list(rooms_of(sessions), room_at(conn, at), list.after,
+			PAGE_USERS_MAX, write_user, &writer);
+	}
+	page.id = list.id;
+	page.count = writer.count;
+	page_packet_write_head(whole + PACKET_HEADER_LEN, &page);
+	sessions_send_packet(sessions, conn, PACKET_PAGE, whole, writer.at);
+}

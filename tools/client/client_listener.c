@@ -1,0 +1,103 @@
+/* From the login to the application: each callback is that of the same name, if there is one. */
+#include <stdlib.h>
+
+#include "client.h"
+
+static void tell_state(void *data, const struct tg_state_change *change)
+{
+	struct tg_client *client = data;
+	if (client->on_state) {
+		client->on_state(client, change, client->user_data);
+	}
+}
+
+static void tell_message(void *data, const struct tg_message *message)
+{
+	struct tg_client *client = data;
+	if (client->on_message) {
+		client->on_message(client, message, client->user_data);
+	}
+}
+
+static void tell_session(void *data, const struct tg_session *session)
+{
+	struct tg_client *client = data;
+	if (client->on_session) {
+		client->on_session(client, session, client->user_data);
+	}
+}
+
+static void tell_answer(void *data, const struct tg_answer *answer)
+{
+	struct tg_client *client = data;
+	if (client->on_answer) {
+		client->on_answer(client, answer, client->user_data);
+	}
+}
+
+static void tell_members(void *data, const struct tg_members *members)
+{
+	struct tg_client *client = data;
+	if (client->on_members) {
+		client->on_members(client, members, client->user_data);
+	}
+}
+
+static void tell_page(void *data, const struct tg_page *page)
+{
+	struct tg_client *client = data;
+	if (client->on_page) {
+		client->on_page(client, page, client->user_data);
+	}
+}
+
+static void tell_error(void *data, const struct tg_error *error)
+{
+	struct tg_client *client = data;
+	if (client->on_error) {
+		client->on_error(client, error, client->user_data);
+	}
+}
+
+static void tell_event(void *data, const struct tg_event *event)
+{
+	struct tg_client *client = data;
+	if (client->on_event) {
+		client->on_event(client, event, client->user_data);
+	}
+}
+
+static void tell_writable(void *data)
+{
+	struct tg_client *client = data;
+	if (client->on_writable) {
+		client->on_writable(client, client->user_data);
+	}
+}
+
+static bool ask_auth(void *data)
+{
+	struct tg_client *client = data;
+	char *target = NULL;
+
+	if (!client->on_auth || !client->on_auth(client, client->user_data) || client->is_doomed ||
+		client_target(client, client->transport.url.target, &target) < 0) {
+		return false;
+	}
+	const int err = login_set_request(&client->login, target, NULL);
+	free(target);
+	return err == 0;
+}
+
+const struct listener client_listener = {
+	.state = tell_state,
+	.message = tell_message,
+	.session = tell_session,
+	.answer = tell_answer,
+	.members = tell_members,
+	.page = tell_page,
+	.error = tell_error,
+	.event = tell_event,
+	.writable = tell_writable,
+	.auth = ask_auth,
+};
