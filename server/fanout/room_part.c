@@ -6,19 +6,27 @@
 
 #include "../../proto/assert.h"
 
-enum {
-	BITS_MIN = 1,
-};
-
-/* Three quarters. */
-static uint32_t load_max(uint8_t bits)
+/* Sessions that fit into so many places: three quarters. */
+static uint32_t load_max(uint32_t places)
 {
-	return (UINT32_C(3) << bits) / 4;
+	return (uint32_t)(UINT64_C(3) * places / 4);
 }
 
-static uint32_t mask_of(const struct room_part *part)
+/* Where a search for a session begins. */
+static uint32_t home_of(const struct user_entry *entry, uint32_t places)
 {
-	return room_part_places(part) - 1;
+	return (uint32_t)((uint64_t)user_entry_hash(entry) * places >> 32);
+}
+
+static uint32_t next_of(uint32_t at, uint32_t places)
+{
+	return at + 1 < places ? at + 1 : 0;
+}
+
+/* Steps from one place on to another. */
+static uint32_t steps(uint32_t from, uint32_t to, uint32_t places)
+{
+	return to >= from ? to - from : to + places - from;
 }
 
 static uint32_t count_of(const struct room_part *part)
@@ -28,17 +36,15 @@ static uint32_t count_of(const struct room_part *part)
 
 int room_part_create(uint8_t worker, uint32_t count, struct room_part **ret_part)
 {
-	uint8_t bits = BITS_MIN;
-	while (load_max(bits) < count) {
-		bits++;
+	struct room_part wanted = {.size = 0};
+	while (load_max(room_part_places(&wanted)) < count) {
+		wanted.size++;
 	}
-	size_t places = (size_t)1 << bits;
-	struct room_part *part =
-		calloc(1, offsetof(struct room_part, places) + places * sizeof(part->places[0]));
+	struct room_part *part = calloc(1, room_part_bytes(wanted.size));
 	if (!part) {
 		return -ENOMEM;
 	}
-	part->capacity_bits = bits;
+	part->size = wanted.size;
 	part->worker = worker;
 	*ret_part = part;
 	return 0;
@@ -46,19 +52,20 @@ int room_part_create(uint8_t worker, uint32_t count, struct room_part **ret_part
 
 bool room_part_is_full(const struct room_part *part)
 {
-	return count_of(part) + 1 > load_max(part->capacity_bits);
+	return count_of(part) + 1 > load_max(room_part_places(part));
 }
 
 bool room_part_is_roomy(const struct room_part *part)
 {
-	return part->capacity_bits > BITS_MIN && count_of(part) * 6 < room_part_places(part);
+	return part->size > 0 && count_of(part) * 6 < room_part_places(part);
 }
 
 static void put(struct room_part *part, struct user_entry *entry)
 {
-	uint32_t at = user_entry_hash(entry) & mask_of(part);
+	const uint32_t places = room_part_places(part);
+	uint32_t at = home_of(entry, places);
 	while (part->places[at]) {
-		at = (at + 1) & mask_of(part);
+		at = next_of(at, places);
 	}
 	part->places[at] = entry;
 }
@@ -84,10 +91,10 @@ void room_part_add(struct room_part *part, struct user_entry *entry)
  * Programming, volume 3, section 6.4, algorithm R. */
 static void close_gap(struct room_part *part, uint32_t gap)
 {
-	const uint32_t mask = mask_of(part);
-	for (uint32_t at = (gap + 1) & mask; part->places[at]; at = (at + 1) & mask) {
-		uint32_t home = user_entry_hash(part->places[at]) & mask;
-		if (((at - home) & mask) >= ((at - gap) & mask)) {
+	const uint32_t places = room_part_places(part);
+	for (uint32_t at = next_of(gap, places); part->places[at]; at = next_of(at, places)) {
+		uint32_t home = home_of(part->places[at], places);
+		if (steps(home, at, places) >= steps(gap, at, places)) {
 			part->places[gap] = part->places[at];
 			gap = at;
 		}
@@ -97,10 +104,11 @@ static void close_gap(struct room_part *part, uint32_t gap)
 
 void room_part_remove(struct room_part *part, const struct user_entry *entry)
 {
-	uint32_t at = user_entry_hash(entry) & mask_of(part);
+	const uint32_t places = room_part_places(part);
+	uint32_t at = home_of(entry, places);
 	while (part->places[at] != entry) {
 		ASSERT(part->places[at]);
-		at = (at + 1) & mask_of(part);
+		at = next_of(at, places);
 	}
 	close_gap(part, at);
 	part->version++;
@@ -119,8 +127,8 @@ static bool is_same_user(const struct user_entry *a, const struct user_entry *b)
 
 bool room_part_has_user(const struct room_part *part, const struct user_entry *entry)
 {
-	uint32_t at = user_entry_hash(entry) & mask_of(part);
-	for (; part->places[at]; at = (at + 1) & mask_of(part)) {
+	const uint32_t places = room_part_places(part);
+	for (uint32_t at = home_of(entry, places); part->places[at]; at = next_of(at, places)) {
 		if (is_same_user(part->places[at], entry)) {
 			return true;
 		}

@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "build_config.h"
@@ -26,10 +27,14 @@
 struct room_part {
 	struct room_part *_Atomic next; /* another worker's */
 	_Atomic uint32_t count;
-	uint8_t capacity_bits; /* of places */
+	uint8_t size; /* of the place in memory, see room_part_places */
 	uint8_t worker;
 	uint16_t version;            /* another one when sessions have changed places */
-	struct user_entry *places[]; /* NULL: free; there are 1 << capacity_bits */
+	struct user_entry *places[]; /* NULL: free */
+};
+
+enum {
+	ROOM_PART_SMALLEST = 32, /* bytes; then 48, 64, 80, 96, 112, 128, 160, 192, 224, 256 ... */
 };
 
 /* Where the places were, on its way out: there are two at least. */
@@ -39,9 +44,19 @@ static inline struct rcu_head *room_part_rcu(struct room_part *part)
 	return (struct rcu_head *)part->places;
 }
 
+/* Bytes of a part of that size: an allocator's own, of which there are four from one power of two
+ * to the next, so that nothing is lost to rounding. */
+static inline size_t room_part_bytes(uint8_t size)
+{
+	const uint32_t from_64 = size - 2U;
+	return size < 2 ? ROOM_PART_SMALLEST + 16U * size
+			: (size_t)(64 + 16 * (from_64 % 4)) << from_64 / 4;
+}
+
 static inline uint32_t room_part_places(const struct room_part *part)
 {
-	return UINT32_C(1) << part->capacity_bits;
+	return (uint32_t)((room_part_bytes(part->size) - offsetof(struct room_part, places)) /
+			  sizeof(part->places[0]));
 }
 
 /* An empty one with room for `count` sessions. Errors: -ENOMEM. */
