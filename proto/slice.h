@@ -16,12 +16,14 @@ struct slice {
 
 static inline bool slice_equals(struct slice slice, struct slice other)
 {
-	return slice.len == other.len && memcmp(slice.data, other.data, other.len) == 0;
+	return slice.len == other.len &&
+	       (other.len == 0 || memcmp(slice.data, other.data, other.len) == 0);
 }
 
 static inline bool slice_equals_nocase(struct slice slice, struct slice other)
 {
-	return slice.len == other.len && strncasecmp(slice.data, other.data, other.len) == 0;
+	return slice.len == other.len &&
+	       (other.len == 0 || strncasecmp(slice.data, other.data, other.len) == 0);
 }
 
 static inline bool slice_begins(struct slice slice, struct slice start)

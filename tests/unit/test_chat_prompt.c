@@ -41,9 +41,11 @@ static void expect_shown(struct prompt *prompt, const char *expected)
 {
 	prompt->is_stale = true;
 	prompt_show(prompt);
-	char shown[256];
-	snprintf(shown, sizeof(shown), "%.*s", (int)output_len(prompt->output),
-		prompt->output->data + prompt->output->begin);
+	char shown[256] = "";
+	if (output_len(prompt->output) > 0) {
+		snprintf(shown, sizeof(shown), "%.*s", (int)output_len(prompt->output),
+			prompt->output->data + prompt->output->begin);
+	}
 	assert_string_equal(shown, expected);
 	prompt->output->begin = prompt->output->end = 0;
 }

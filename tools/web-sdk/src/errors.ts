@@ -24,5 +24,5 @@ export class IMError extends Error {
 }
 
 export function aborted(): IMError {
-  return new IMError('aborted', 'logged out or aborted')
+  return new IMError('aborted', 'by logout or signal')
 }

@@ -23,7 +23,7 @@ export function outbox({ maxMessages, maxBytes, ttlMs }: QueueOptions): Outbox {
       const size = utf8Length(text)
       return new Promise<void>((resolve, reject) => {
         if (waiting.size >= maxMessages || bytes + size > maxBytes) {
-          throw new IMError('network', 'queue is full')
+          throw new IMError('network', 'queue full')
         }
         const done: Done = (error) => {
           clearTimeout(timer)
