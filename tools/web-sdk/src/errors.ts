@@ -24,5 +24,5 @@ export class IMError extends Error {
 }
 
 export function aborted(): IMError {
-  return new IMError('aborted', 'by logout or signal')
+  return new IMError('aborted', 'logout or abort')
 }
