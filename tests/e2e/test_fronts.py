@@ -232,7 +232,7 @@ def test_a_chat(front, served):
             again.round_trip()
         bob.close(1000)
         bob.expect_close(1000, end=False)
-        gateway.wait_for_line("user böb out:")
+        gateway.wait_for_line(r"user \"böb\" out:")
 
 
 def test_the_gateway_tells_why(front, served):

@@ -209,7 +209,8 @@ def test_a_ping_allocates_nothing(counted, request_, answer):
 @pytest.mark.parametrize("kind", ["text", "packet"])
 def test_a_text_to_others_allocates_nothing(counted, kind):
     alice = counted.gateway.login("alice")
-    readers = [counted.gateway.login(f"reader{number}") for number in range(4)]
+    # Some at each worker: one whom nobody waits for may fall behind on a busy machine, and keep its batches.
+    readers = [counted.gateway.login(f"reader{number}") for number in range(12)]
 
     def say(count):
         for _ in range(count):
@@ -220,8 +221,8 @@ def test_a_text_to_others_allocates_nothing(counted, kind):
             for reader in readers:
                 assert reader.message()[1].endswith(b"hello -- FROM alice")
 
-    say(1000)
-    assert counted.during(lambda: say(3000)) <= ALLOWED
+    say(500)
+    assert counted.during(lambda: say(1500)) <= ALLOWED
 
 
 def test_an_echo_allocates_nothing(start, counter, tmp_path):
