@@ -82,7 +82,7 @@ ROWS = [
     Row("rooms", "1,000 rooms of 18, 8 x 8 in flight", rooms_words(IDLE_USERS, IDLE_USERS // 18, 18, 8, 8),
         {"per_cpu_s": (0.95, True)}, floor=talk_floor(IDLE_USERS // 18, 18)),
     Row("direct", "direct among 1,000, 500 x 1 in flight", direct_words(1000, 500, 1),
-        {"per_cpu_s": (0.95, True)}, floor=talk_floor(500, 2)),
+        {"per_cpu_s": (0.85, True)}, floor=talk_floor(500, 2)),
     # What one text to a room costs, by three that are direct: as many are under way in both.
     Row("rooms-4", f"a room of 4 among {IDLE_USERS:,}", rooms_words(IDLE_USERS, 1, 4, 1, 1),
         {"cost": (1.1, False), "per_cpu_s": (None, True)}, beside={"direct": direct_words(IDLE_USERS, 3, 1)}),

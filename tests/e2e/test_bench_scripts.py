@@ -132,14 +132,35 @@ def test_compare_measures_memory_as_idle_does(tmp_path):
     assert line["figure"] == "rss" and 150 < line["gateway"] < 400
 
 
+@needs_two_cores
+def test_a_room_is_measured_by_direct_messages(tmp_path):
+    """The same gateway under another load, in place of a peer."""
+    compare, loads = load_script("compare"), load_script("loads.py")
+    row = loads.Row("rooms-4", "a room of 4 among 100", loads.rooms_words(100, 1, 4, 1, 1), {"cost": (1.1, False)},
+                    beside={"direct": loads.direct_words(100, 3, 1)})
+    assert compare.others_of(row, ["floor"]) == ["direct"] and compare.others_of(row, ["old"]) == ["old"]
+    rounds = [{"gateway": {"cost": cost}, "direct": {"cost": 100}} for cost in (90, 100, 105)]
+    [line] = compare.judge(row, "direct", rounds)
+    assert (line["low"], line["ratio"], line["high"], line["verdict"]) == (0.9, 1.0, 1.05, "pass")
+    assert next(compare.judge(row, "direct", [{"gateway": {"cost": 120}, "direct": {"cost": 100}}]))["verdict"] == "miss"
+    said, measured = run_judged("compare", "--rows", "direct", "--rounds", 1, "--seconds", 0.3, "--warmup", 0.1,
+                                "--json", tmp_path / "json")
+    [line] = measured["lines"]
+    assert line["peer"] == "floor" and line["gateway"] > 0 and line["other"] > 0, said
+
+
 def test_scale_runs_every_phase(tmp_path):
     """The gateway's code without sockets: a call on a connection that has no stand-in would reach the kernel."""
     path = tmp_path / "scale.json"
-    done = subprocess.run([BUILD / "bench/scale/tidegate-scale", "--sessions", "5000", "--json", path],
+    done = subprocess.run([BUILD / "bench/scale/tidegate-scale", "--sessions", "5000", "--members", "7", "--json", path],
                           capture_output=True, text=True, timeout=TIMEOUT + 60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    rows = {row["name"] for row in json.loads(path.read_text(encoding="utf-8"))["phases"]}
-    assert {"herd of logins", "heartbeat, packet 100", "broadcast", "kick storm", "drain"} <= rows
+    result = json.loads(path.read_text(encoding="utf-8"))
+    rows = {row["name"]: row["count"] for row in result["phases"]}
+    assert {"herd of logins", "heartbeat, packet 100", "broadcast", "kick storm", "drain"} <= set(rows)
+    assert (result["rooms"], result["members"]) == (5000 // 7, 7)
+    assert rows["join"] == rows["leave"] == 5000 // 7 * 7 and rows["a text to each room"] == 5000 // 7 * 6
+    assert result["bytes_per_room"] > 7 * 16, "what a session keeps of a room"
 
 
 # --- what is made of it ---------------------------------------------------------------------------
