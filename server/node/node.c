@@ -4,6 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+	/* Provided for at the start: a herd makes many before the table grows. */
+	ROOMS_AT_ONCE = 4096,
+};
+
 int node_init(struct node *node, uint32_t worker_count, uint32_t fanout_mail_kind)
 {
 	*node = (struct node){
@@ -31,7 +36,7 @@ int node_make_tables(struct node *node, size_t expected, uint32_t devices_max)
 {
 	int err = user_table_create(expected, devices_max, &node->users);
 	if (!err) {
-		err = rooms_create(0, &node->fanout.rooms);
+		err = rooms_create(ROOMS_AT_ONCE, &node->fanout.rooms);
 	}
 	node->fanout.users = node->users;
 	return err;
