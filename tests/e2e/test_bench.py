@@ -238,8 +238,8 @@ ECHO = "echo -c 3 -r 300 -t 0.5 --warmup 0 --timeout 1".split()
 ECHO_CLOSED = "echo --closed -c 3 -d 4 -t 0.5 --warmup 0 --timeout 1".split()
 FANOUT = "fanout -c 3 -r 100 -t 0.5 --warmup 0 --timeout 1".split()
 
-ROOMS = "rooms -c 6 --rooms 2 --senders 2 -p 40 -r 100 -t 0.5 --warmup 0 --timeout 1".split()
-DIRECT = "direct -c 4 -p 40 -r 100 -t 0.5 --warmup 0 --timeout 1".split()
+ROOMS = "rooms -c 6 --rooms 2 --senders 2 -p 40 -r 100 -t 2 --warmup 0 --timeout 1".split()
+DIRECT = "direct -c 4 -p 40 -r 100 -t 2 --warmup 0 --timeout 1".split()
 
 FAULTS = [
     (lambda: faulty.drop, "lost"),

@@ -212,6 +212,19 @@ def test_a_build_that_fails(tree, run):
     assert "build/start.log" in begun.said
 
 
+def test_two_builds_at_once(tree, run):
+    """The second one waits for the first, whose files they would share."""
+    first = run(*FREE)
+    first.wait_for("building a release")
+    wait_until(lambda: tree.was_configured, "the first one builds")
+    second = run(*FREE)
+    second.wait_for("start: another one builds there: waiting for it")
+    tree.tell("go", "fail\n")
+    assert first.end() == 1
+    tree.tell("go", "fail\n")
+    assert second.end() == 1
+
+
 # --- Ctrl-C -------------------------------------------------------------------------------------
 
 
