@@ -37,10 +37,16 @@ static int find(const struct admin_request *request, const char *name, char *ret
 	return len;
 }
 
-bool admin_request_has(const struct admin_request *request, const char *name)
+/* Looks for one, whatever its value. Errors: as query_find. */
+static int look_for(const struct admin_request *request, const char *name)
 {
 	char nothing[1];
-	return find(request, name, nothing, 0) != -ENOENT;
+	return query_find(slice_of(request->head.query), slice_of(name), nothing, 0);
+}
+
+bool admin_request_has(const struct admin_request *request, const char *name)
+{
+	return look_for(request, name) != -ENOENT;
 }
 
 /* The one of `names`, which ends with NULL, that a parameter's encoded name stands for; or NULL. */
@@ -74,7 +80,6 @@ bool admin_request_check_query(struct admin_request *request, const char *const 
 	static const char *const stands_for_room[] = {ADMIN_REQUEST_ROOM, NULL};
 	struct slice rest = slice_of(request->head.query);
 	while (rest.len > 0) {
-		char nothing[1];
 		struct slice part = slice_cut(&rest, '&');
 		bool has_value = part.len > 0 && memchr(part.data, '=', part.len);
 		struct slice name = slice_cut(&part, '=');
@@ -91,7 +96,7 @@ bool admin_request_check_query(struct admin_request *request, const char *const 
 		if (!has_value) {
 			return fail(request, name, "has no value");
 		}
-		if (find(request, known, nothing, 0) == -EEXIST) {
+		if (look_for(request, known) == -EEXIST) {
 			return fail(request, name, "comes twice");
 		}
 	}

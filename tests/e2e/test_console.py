@@ -388,8 +388,9 @@ def test_a_story_is_shown_to_its_newest_line(console):
             wait_for_state(page, "alice", state)
     page.wait(at_the_end(story))
     # Who reads what was is left there, whatever befalls the line.
-    page.run(f"({place}.scrollTop = 10, null)")
-    page.wait(f"{place}.scrollTop === 10")
+    page.run(f"({place}.addEventListener('scroll', () => (window.hasScrolled = true), {{ once: true }}), "
+             f"{place}.scrollTop = 10, null)")  # fmt: skip
+    page.wait(f"window.hasScrolled === true && {place}.scrollTop === 10")
     episodes = count(page, f"{story} .episode")
     ask(console, "DELETE", f"/v1/users/{name_on(page, 'alice')}?code=1008")
     wait_for_step(page, "alice", "It stays closed")
