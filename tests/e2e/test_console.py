@@ -668,8 +668,11 @@ def test_who_left_is_chosen_and_sorted(console):
 
 def test_whoever_opens_the_page_sees_what_was_before(console):
     """No page was open when it happened."""
-    console.gateway.login("ann")
-    console.gateway.login("ann").close_socket()
+    console.gateway.login("ann").round_trip()
+    with console.gateway.login("ann") as again:
+        again.round_trip()
+        again.end_writing()
+        again.read_to_end()
 
     def newest(since=0):
         return json.loads(get(console.admin, f"/v1/history?since={since}")[1])
