@@ -14,6 +14,11 @@ struct slice {
 
 #define SLICE(literal) ((struct slice){literal, sizeof(literal) - 1})
 
+static inline struct slice slice_of(const char *text)
+{
+	return (struct slice){text, strlen(text)};
+}
+
 static inline bool slice_equals(struct slice slice, struct slice other)
 {
 	return slice.len == other.len &&

@@ -20,11 +20,6 @@ const char *admin_request_header(const struct admin_request *request, const char
 /* --- query parameters --------------------------------------------------------------------------
  */
 
-static struct slice slice_of(const char *text)
-{
-	return (struct slice){text, strlen(text)};
-}
-
 /* Finds one and decodes it, with a NUL. Returns its length. Errors: as query_find; -EBADMSG: a NUL
  * is in it, behind which nobody would look. */
 static int find(const struct admin_request *request, const char *name, char *ret_text, size_t max)

@@ -41,6 +41,11 @@ static inline uint16_t memberships_count(struct conn *conn)
 	return list ? list->count : 0;
 }
 
+static inline struct room *memberships_room(struct conn *conn, uint16_t at)
+{
+	return memberships_rooms(*conn_rooms(conn))[at];
+}
+
 /* Where a room stands in the list, by its name and hash, or MEMBERSHIPS_NONE. */
 uint16_t memberships_find(struct conn *conn, struct slice name, uint32_t hash);
 

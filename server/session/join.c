@@ -9,19 +9,9 @@ enum {
 	MEMBERS_LEN_MAX = PACKET_HEADER_LEN + 1 + USER_NAME_MAX + 4 + 1 + 1 + USER_NAME_MAX,
 };
 
-static struct rooms *rooms_of(const struct sessions *sessions)
+uint16_t join_membership(const struct sessions *sessions, struct conn *conn, struct slice room)
 {
-	return fanout_node(sessions->fanout)->rooms;
-}
-
-static uint16_t membership_in(const struct sessions *sessions, struct conn *conn, struct slice room)
-{
-	return memberships_find(conn, room, rooms_hash(rooms_of(sessions), room));
-}
-
-static struct room *room_at(struct conn *conn, uint16_t at)
-{
-	return memberships_rooms(*conn_rooms(conn))[at];
+	return memberships_find(conn, room, rooms_hash(sessions_rooms(sessions), room));
 }
 
 static uint8_t worker_of(const struct sessions *sessions, const struct conn *conn)
@@ -50,9 +40,9 @@ static enum packet_result enter_again(
 	struct membership *mark = &(*conn_rooms(conn))->marks[at];
 	if (mark->is_told != is_told) {
 		mark->is_told = is_told;
-		*ret_users = room_set_told(room_at(conn, at), is_told);
+		*ret_users = room_set_told(memberships_room(conn, at), is_told);
 	} else {
-		*ret_users = room_users(room_at(conn, at));
+		*ret_users = room_users(memberships_room(conn, at));
 	}
 	return PACKET_DONE;
 }
@@ -66,12 +56,12 @@ static enum packet_result enter_new(struct sessions *sessions, struct conn *conn
 	if (memberships_count(conn) >= sessions->rooms_max) {
 		return PACKET_TOO_MANY_ROOMS;
 	}
-	if (room_enter(rooms_of(sessions), name, worker, conn->user, &room, &change) < 0) {
+	if (room_enter(sessions_rooms(sessions), name, worker, conn->user, &room, &change) < 0) {
 		return PACKET_BUSY;
 	}
 	struct membership mark = {.since = change.said & 0x7fffffff, .is_told = is_told};
 	if (memberships_add(conn, room, mark) < 0) {
-		room_leave(rooms_of(sessions), room, worker, conn->user);
+		room_leave(sessions_rooms(sessions), room, worker, conn->user);
 		return PACKET_BUSY;
 	}
 	stats_add(&sessions->conns->stats->memberships, 1);
@@ -86,7 +76,7 @@ static enum packet_result enter_new(struct sessions *sessions, struct conn *conn
 enum packet_result join_enter(struct sessions *sessions, struct conn *conn, struct slice room,
 	bool is_told, uint32_t *ret_users)
 {
-	uint16_t at = membership_in(sessions, conn, room);
+	uint16_t at = join_membership(sessions, conn, room);
 	return at != MEMBERSHIPS_NONE ? enter_again(conn, at, is_told, ret_users)
 				      : enter_new(sessions, conn, room, is_told, ret_users);
 }
@@ -98,17 +88,17 @@ enum packet_result join_enter(struct sessions *sessions, struct conn *conn, stru
 static void tell_who_went(struct sessions *sessions, struct conn *conn, struct slice name,
 	uint32_t hash, uint32_t serial)
 {
-	struct room *room = rooms_find_begin(rooms_of(sessions), name, hash);
+	struct room *room = rooms_find_begin(sessions_rooms(sessions), name, hash);
 	if (room && room_serial(room) == serial) {
 		say_who_came(&sessions->say, conn, room, MEMBERS_WENT);
 	}
-	rooms_find_end(rooms_of(sessions));
+	rooms_find_end(sessions_rooms(sessions));
 }
 
 /* Returns how many users are left. The room may be gone behind it. */
 static uint32_t leave(struct sessions *sessions, struct conn *conn, uint16_t at)
 {
-	struct room *room = room_at(conn, at);
+	struct room *room = memberships_room(conn, at);
 	const uint32_t hash = room_hash(room);
 	const uint32_t serial = room_serial(room);
 	struct slice name = room_name(room);
@@ -120,7 +110,7 @@ static uint32_t leave(struct sessions *sessions, struct conn *conn, uint16_t at)
 	}
 	memberships_remove(conn, at);
 	struct room_change change =
-		room_leave(rooms_of(sessions), room, worker_of(sessions, conn), conn->user);
+		room_leave(sessions_rooms(sessions), room, worker_of(sessions, conn), conn->user);
 	stats_sub(&sessions->conns->stats->memberships, 1);
 	if (change.is_of_a_user) {
 		note_size(sessions->conns->stats, change.users + 1, change.users);
@@ -135,7 +125,7 @@ static uint32_t leave(struct sessions *sessions, struct conn *conn, uint16_t at)
 enum packet_result join_leave(
 	struct sessions *sessions, struct conn *conn, struct slice room, uint32_t *ret_users)
 {
-	uint16_t at = membership_in(sessions, conn, room);
+	uint16_t at = join_membership(sessions, conn, room);
 	if (at == MEMBERSHIPS_NONE) {
 		return PACKET_NOT_A_MEMBER;
 	}
@@ -169,9 +159,9 @@ static void tell_it(struct sessions *sessions, struct conn *conn, struct slice r
 enum packet_result join_put_in(
 	struct sessions *sessions, struct conn *conn, struct slice room, uint32_t *ret_users)
 {
-	uint16_t at = membership_in(sessions, conn, room);
+	uint16_t at = join_membership(sessions, conn, room);
 	if (at != MEMBERSHIPS_NONE) {
-		*ret_users = room_users(room_at(conn, at));
+		*ret_users = room_users(memberships_room(conn, at));
 		return PACKET_DONE;
 	}
 	enum packet_result result = enter_new(sessions, conn, room, false, ret_users);

@@ -12,6 +12,9 @@
  * for it are told. Room names must be valid. `*ret_users` is how many are in the room then.
  * Thread: the owner of the connection. */
 
+/* Where the room stands among the session's memberships, or MEMBERSHIPS_NONE. */
+uint16_t join_membership(const struct sessions *sessions, struct conn *conn, struct slice room);
+
 /* The session joins, or is in already: then only `is_told` may change, whether it is told who comes
  * and goes. Returns PACKET_DONE, PACKET_TOO_MANY_ROOMS, or PACKET_BUSY without memory. */
 enum packet_result join_enter(struct sessions *sessions, struct conn *conn, struct slice room,

@@ -33,6 +33,11 @@ struct sessions {
 	uint32_t list_left;         /* members that may still be looked at for lists in it */
 };
 
+static inline struct rooms *sessions_rooms(const struct sessions *sessions)
+{
+	return fanout_node(sessions->fanout)->rooms;
+}
+
 static inline uint64_t sessions_id(const struct sessions *sessions, const struct conn *conn)
 {
 	return conn_table_handle(sessions->conns->table, conn);

@@ -47,21 +47,6 @@ void talk_greet(struct sessions *sessions, struct conn *conn)
 		session_packet_write(packet + PACKET_HEADER_LEN, &session));
 }
 
-static struct rooms *rooms_of(const struct sessions *sessions)
-{
-	return fanout_node(sessions->fanout)->rooms;
-}
-
-static uint16_t membership_in(const struct sessions *sessions, struct conn *conn, struct slice room)
-{
-	return memberships_find(conn, room, rooms_hash(rooms_of(sessions), room));
-}
-
-static struct room *room_at(struct conn *conn, uint16_t at)
-{
-	return memberships_rooms(*conn_rooms(conn))[at];
-}
-
 /* --- say ---------------------------------------------------------------------------------------
  */
 
@@ -92,11 +77,12 @@ static enum packet_result say_to_all(struct sessions *sessions, struct conn *con
 static enum packet_result say_in_room(struct sessions *sessions, struct conn *conn,
 	struct slice room, const struct say_packet *say, uint32_t *ret_count)
 {
-	uint16_t at = membership_in(sessions, conn, room);
+	uint16_t at = join_membership(sessions, conn, room);
 	if (at == MEMBERSHIPS_NONE) {
 		return PACKET_NOT_A_MEMBER;
 	}
-	return say_to_room(&sessions->say, conn, room_at(conn, at), say->text, ret_count) < 0
+	return say_to_room(&sessions->say, conn, memberships_room(conn, at), say->text, ret_count) <
+			       0
 		       ? PACKET_BUSY
 		       : PACKET_DONE;
 }
@@ -221,14 +207,14 @@ void talk_on_list(struct sessions *sessions, struct conn *conn, const struct mes
 		end_for_bad_packet(sessions, conn);
 		return;
 	}
-	uint16_t at = membership_in(sessions, conn, list.room);
+	uint16_t at = join_membership(sessions, conn, list.room);
 	if (at == MEMBERSHIPS_NONE) {
 		page.result = PACKET_NOT_A_MEMBER;
-	} else if (!may_list(sessions, room_at(conn, at))) {
+	} else if (!may_list(sessions, memberships_room(conn, at))) {
 		page.result = PACKET_BUSY;
 	} else {
-		page.is_last = room_list(rooms_of(sessions), room_at(conn, at), list.after,
-			PAGE_USERS_MAX, write_user, &writer);
+		page.is_last = room_list(sessions_rooms(sessions), memberships_room(conn, at),
+			list.after, PAGE_USERS_MAX, write_user, &writer);
 	}
 	page.id = list.id;
 	page.count = writer.count;

@@ -44,16 +44,9 @@ static int add_those_of(struct user_group *group, struct user_node *before,
 	return 0;
 }
 
-static struct duel duel_of(struct user_node *before)
-{
-	return user_node_is_group(before)
-		       ? user_group_of(before)->duel
-		       : atomic_load_explicit(
-				 &user_node_entry(before, 0)->standing.duel, memory_order_acquire);
-}
-
 int user_group_create(struct user_node *before, const struct user_entry *without,
-	struct user_entry *newcomer, uint32_t members_max, struct user_group **ret_group)
+	struct user_entry *newcomer, struct duel duel, uint32_t members_max,
+	struct user_group **ret_group)
 {
 	struct user_group *group = allocate(user_node_count(before) + 1);
 	struct user_member last = {.entry = newcomer, .spare = allocate(members_max)};
@@ -62,7 +55,7 @@ int user_group_create(struct user_node *before, const struct user_entry *without
 		free(last.spare);
 		return -ENOMEM;
 	}
-	begin(group, newcomer->in_table.hash, duel_of(before));
+	begin(group, newcomer->in_table.hash, duel);
 	int err = add_those_of(group, before, without, members_max);
 	add(group, last);
 	if (err) {

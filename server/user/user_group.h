@@ -6,10 +6,11 @@
 #include "user_node.h"
 
 /* Makes the group that is to take the place of `before`: its sessions but for `without` (NULL:
- * all), and the newcomer. `members_max` is the most that a group will ever have. Thread: under RCU.
- * Errors: -ENOMEM. */
+ * all), and the newcomer. `duel` is its user's from then on, `members_max` the most that a group
+ * will ever have. Thread: under RCU. Errors: -ENOMEM. */
 int user_group_create(struct user_node *before, const struct user_entry *without,
-	struct user_entry *newcomer, uint32_t members_max, struct user_group **ret_group);
+	struct user_entry *newcomer, struct duel duel, uint32_t members_max,
+	struct user_group **ret_group);
 
 /* Frees a group that has not come into the place of `before`, and nulls the giver's pointer. */
 void user_group_discard(struct user_group **group, const struct user_node *before);

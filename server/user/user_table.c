@@ -298,12 +298,11 @@ static bool change_group(const struct attempt *attempt, struct cds_lfht_iter *fo
 	struct user_node *before = user_node_of(cds_lfht_iter_get_node(found));
 	struct user_group *group;
 	attempt->entry->in_table.came_alone = false;
-	if (user_group_create(before, old, attempt->entry, attempt->table->devices_max, &group) <
-		0) {
+	if (user_group_create(
+		    before, old, attempt->entry, duel, attempt->table->devices_max, &group) < 0) {
 		*ret_result = USER_LOGIN_NO_MEMORY;
 		return true;
 	}
-	group->duel = duel;
 	if (!swap(attempt->table, &attempt->key, found, &group->in_table)) {
 		user_group_discard(&group, before);
 		return false;

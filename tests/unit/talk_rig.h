@@ -6,11 +6,6 @@
 #include "../../proto/say_packets.h"
 #include "conn_rig.h"
 
-static inline struct slice slice_of(const char *text)
-{
-	return (struct slice){text, strlen(text)};
-}
-
 static inline void assert_slice(struct slice slice, const char *expected)
 {
 	if (!slice_equals(slice, slice_of(expected))) {

@@ -15,11 +15,6 @@ enum {
 	MANY = 1000,
 };
 
-static struct slice slice_of(const char *text)
-{
-	return (struct slice){text, strlen(text)};
-}
-
 static void assert_names(const struct first_names *first, const char *const *names)
 {
 	uint32_t i = 0;

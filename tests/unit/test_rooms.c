@@ -58,11 +58,6 @@ static struct user_entry *make(struct world *world, const char *name)
 	return entry;
 }
 
-static struct slice slice_of(const char *text)
-{
-	return (struct slice){text, strlen(text)};
-}
-
 static struct room *enter(struct world *world, const char *name, uint8_t worker,
 	struct user_entry *entry, uint32_t users, bool is_of_a_user)
 {

@@ -104,11 +104,6 @@ static bool is_name(const char *name)
 	return user_name_is_valid(name, strlen(name));
 }
 
-static struct slice slice_of(const char *text)
-{
-	return (struct slice){text, strlen(text)};
-}
-
 /* Finds the id of the next request, 0 where nobody asks for one. */
 static enum tg_status begin_request(struct login *login, const uint32_t *wanted, uint32_t *ret_id)
 {
