@@ -47,13 +47,6 @@ struct fanout {
 	uint32_t *receivers; /* indexes of connections */
 };
 
-static struct batch_user user_of(const struct conn *conn)
-{
-	size_t name_len;
-	const char *name = user_entry_name(conn->user, &name_len);
-	return (struct batch_user){name, (uint8_t)name_len, conn->user_hash};
-}
-
 /* --- the log -----------------------------------------------------------------------------------
  */
 
@@ -147,7 +140,7 @@ uint8_t fanout_worker(const struct fanout *fanout)
 int fanout_post(struct fanout *fanout, uint16_t command, struct conn *sender, const uint8_t *text,
 	size_t text_len)
 {
-	struct batch_user user = user_of(sender);
+	struct batch_user user = fanout_user(sender);
 	size_t frame_len = batch_text_frame_len(command, text_len, user.name_len);
 	struct batch *batch;
 	int err = fanout_take_batch(fanout, frame_len, &batch);
@@ -246,7 +239,7 @@ void fanout_dispose(struct fanout_node *node, uint8_t worker, struct mail *mail)
  * session would come back to its successor. */
 static void append_from_others(struct fanout *fanout, struct conn *conn, struct batch *batch)
 {
-	struct batch_user user = user_of(conn);
+	struct batch_user user = fanout_user(conn);
 	struct batch_span span;
 	uint32_t at = 0;
 	uint64_t delivered = 0;
@@ -274,7 +267,7 @@ static uint32_t append_message(struct fanout *fanout, struct conn *conn,
 /* Each message for itself, as not all are for everybody. */
 static void append_aimed(struct fanout *fanout, struct conn *conn, struct batch *batch)
 {
-	const struct batch_user user = user_of(conn);
+	const struct batch_user user = fanout_user(conn);
 	uint32_t delivered = 0;
 	if (!batch_has_chains(batch)) {
 		for (uint32_t i = 0; i < batch->count; i++) {

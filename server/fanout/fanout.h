@@ -24,6 +24,7 @@
 
 #include "../base/mailbox.h"
 #include "../conn/conns.h"
+#include "../user/user_table.h"
 #include "batch.h"
 #include "fanout_node.h"
 
@@ -59,6 +60,14 @@ int fanout_announce(struct fanout *fanout, uint8_t opcode, const uint8_t *payloa
 	size_t payload_len, uint64_t *ret_receivers);
 
 /* --- for say.c --- */
+
+/* A connection's user, as batches know users. */
+static inline struct batch_user fanout_user(const struct conn *conn)
+{
+	size_t name_len;
+	const char *name = user_entry_name(conn->user, &name_len);
+	return (struct batch_user){name, (uint8_t)name_len, conn->user_hash};
+}
 
 /* The batch of this turn, with room for a frame of `frame_len` bytes more. Errors: -ENOMEM. */
 int fanout_take_batch(struct fanout *fanout, size_t frame_len, struct batch **ret_batch);

@@ -27,13 +27,6 @@ struct say_due_room {
 	char name[USER_NAME_MAX];
 };
 
-static struct batch_user user_of(const struct conn *conn)
-{
-	size_t len;
-	const char *name = user_entry_name(conn->user, &len);
-	return (struct batch_user){name, (uint8_t)len, conn->user_hash};
-}
-
 static uint32_t device_of(const struct fanout_node *node, const struct conn *conn)
 {
 	return user_entry_device_hash(node->users, conn->user);
@@ -74,7 +67,7 @@ static struct batch *put_message(struct fanout *fanout, const struct batch_user 
 static struct batch *put_said(struct fanout *fanout, struct conn *sender,
 	struct batch_target target, struct slice audience, struct slice text)
 {
-	const struct batch_user from = user_of(sender);
+	const struct batch_user from = fanout_user(sender);
 	const struct message_packet message =
 		message_of((struct slice){from.name, from.name_len}, audience, text);
 	struct batch *batch = put_message(fanout, &from, target, &message);
@@ -88,7 +81,7 @@ static struct batch *put_said(struct fanout *fanout, struct conn *sender,
 static struct batch *put_classic(struct fanout *fanout, struct conn *sender,
 	struct batch_target target, struct slice name, struct slice text)
 {
-	const struct batch_user from = user_of(sender);
+	const struct batch_user from = fanout_user(sender);
 	const size_t frame_len = batch_text_frame_len(0, text.len, from.name_len) + name.len;
 	struct batch *batch;
 	if (fanout_take_batch(fanout, frame_len, &batch) < 0) {
@@ -150,7 +143,7 @@ int say_to_user(struct say *say, struct conn *sender, struct slice user, struct 
 	uint32_t *ret_sessions)
 {
 	struct fanout *fanout = say->fanout;
-	const struct batch_user from = user_of(sender);
+	const struct batch_user from = fanout_user(sender);
 	const struct sessions_of theirs = find(fanout, sender, user.data, user.len);
 	const struct sessions_of own = find(fanout, sender, from.name, from.name_len);
 	struct batch_target target = {
@@ -290,7 +283,8 @@ static void put_members(struct say *say, struct conn *sender, struct room *room,
 {
 	struct fanout *fanout = say->fanout;
 	const uint32_t now_tick = fanout_now_tick(fanout);
-	const struct batch_user from = sender ? user_of(sender) : (struct batch_user){.name = ""};
+	const struct batch_user from =
+		sender ? fanout_user(sender) : (struct batch_user){.name = ""};
 	const struct slice name = room_name(room);
 	const struct members_packet members = {
 		.room = name,

@@ -5,13 +5,7 @@
 #include "../../proto/room_packets.h"
 #include "../../proto/say_packets.h"
 #include "conn_rig.h"
-
-static inline void assert_slice(struct slice slice, const char *expected)
-{
-	if (!slice_equals(slice, slice_of(expected))) {
-		fail_msg("\"%.*s\" is not \"%s\"", (int)slice.len, slice.data, expected);
-	}
-}
+#include "payloads.h"
 
 /* The next frame, which is a packet of that command. */
 static inline struct packet expect_packet(struct client *client, uint16_t command)

@@ -7,13 +7,7 @@
 #include <cmocka.h>
 
 #include "../../proto/room_packets.h"
-#include "split.h"
-
-static void assert_slice(struct slice slice, const char *expected)
-{
-	assert_int_equal(slice.len, strlen(expected));
-	assert_memory_equal(slice.data, expected, slice.len);
-}
+#include "payloads.h"
 
 static void join_both_ways(void **state)
 {
@@ -119,14 +113,6 @@ static void a_page_has_so_many_users(void **state)
 	store_be16(wire + 6, PAGE_USERS_MAX + 1);
 	assert_int_equal(page_packet_decode(wire, sizeof wire, &read, users), -EBADMSG);
 }
-
-#define ASSERT_REFUSES_BEGINNINGS(decode, wire, whole)                                             \
-	for (size_t len = 0; len < (whole); len++) {                                               \
-		uint8_t *piece = split_copy(wire, len);                                            \
-		assert_int_equal(decode(piece, len, &read), -EBADMSG);                             \
-		free(piece);                                                                       \
-	}                                                                                          \
-	assert_int_equal(decode(wire, whole, &read), 0);
 
 static void what_is_too_short_is_refused(void **state)
 {

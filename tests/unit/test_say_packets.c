@@ -7,13 +7,7 @@
 #include <cmocka.h>
 
 #include "../../proto/say_packets.h"
-#include "split.h"
-
-static void assert_slice(struct slice slice, const char *expected)
-{
-	assert_int_equal(slice.len, strlen(expected));
-	assert_memory_equal(slice.data, expected, slice.len);
-}
+#include "payloads.h"
 
 static void session_both_ways(void **state)
 {
@@ -99,14 +93,6 @@ static void message_both_ways(void **state)
 	assert_slice(read.audience, "@b");
 	assert_slice(read.text, "hi");
 }
-
-/* Whether a payload is refused at each length under `whole`, read in memory of its very size. */
-#define ASSERT_REFUSES_BEGINNINGS(decode, wire, whole)                                             \
-	for (size_t len = 0; len < (whole); len++) {                                               \
-		uint8_t *piece = split_copy(wire, len);                                            \
-		assert_int_equal(decode(piece, len, &read), -EBADMSG);                             \
-		free(piece);                                                                       \
-	}
 
 static void what_is_too_short_is_refused(void **state)
 {
