@@ -10,22 +10,11 @@
 #include <urcu/rculfhash.h>
 
 #include "../../proto/assert.h"
+#include "../user/rcu_table.h"
 #include "first_names.h"
 
-#if HAVE_THREAD_SANITIZER
-#include <sanitizer/tsan_interface.h>
-/* Where a reader's last look and the freeing meet, as ThreadSanitizer is to see it. */
+/* For ThreadSanitizer: see rcu_table.h. */
 static char grace_period;
-#define PUBLISH(rooms) __tsan_release(rooms)
-#define OBSERVE(rooms) __tsan_acquire(rooms)
-#define GRACE_BEGINS() __tsan_release(&grace_period)
-#define GRACE_ENDS()   __tsan_acquire(&grace_period)
-#else
-#define PUBLISH(rooms) ((void)(rooms))
-#define OBSERVE(rooms) ((void)(rooms))
-#define GRACE_BEGINS() ((void)0)
-#define GRACE_ENDS()   ((void)0)
-#endif
 
 enum {
 	BUCKETS_MIN = 64,
@@ -75,10 +64,7 @@ struct key {
 
 uint32_t rooms_hash(const struct rooms *rooms, struct slice name)
 {
-	uint64_t hash;
-	crypto_shorthash(
-		(unsigned char *)&hash, (const unsigned char *)name.data, name.len, rooms->key);
-	return (uint32_t)(hash ^ hash >> 32);
+	return rcu_table_hash(rooms->key, name.data, name.len);
 }
 
 static int match(struct cds_lfht_node *node, const void *wanted)
@@ -95,7 +81,7 @@ static void read_begin(void)
 
 static void read_end(void)
 {
-	GRACE_BEGINS();
+	GRACE_BEGINS(&grace_period);
 	urcu_memb_read_unlock();
 }
 
@@ -109,15 +95,6 @@ static struct room *look_up(struct rooms *rooms, struct slice name, uint32_t has
 	return node ? caa_container_of(node, struct room, node) : NULL;
 }
 
-static size_t buckets_for(size_t count)
-{
-	size_t buckets = BUCKETS_MIN;
-	while (buckets < count && buckets < BUCKETS_MAX) {
-		buckets *= 2;
-	}
-	return buckets;
-}
-
 int rooms_create(size_t expected, struct rooms **ret_rooms)
 {
 	if (sodium_init() < 0) {
@@ -127,7 +104,7 @@ int rooms_create(size_t expected, struct rooms **ret_rooms)
 	if (!rooms) {
 		return -ENOMEM;
 	}
-	rooms->buckets = buckets_for(expected);
+	rooms->buckets = rcu_table_buckets(expected, BUCKETS_MIN, BUCKETS_MAX);
 	/* Without CDS_LFHT_AUTO_RESIZE, as for users. */
 	rooms->hash_table = cds_lfht_new_flavor(
 		rooms->buckets, BUCKETS_MIN, BUCKETS_MAX, 0, &urcu_memb_flavor, NULL);
@@ -160,7 +137,7 @@ void rooms_destroy(struct rooms **rooms)
 
 void rooms_housekeep(struct rooms *rooms)
 {
-	size_t wanted = buckets_for(rooms_count(rooms));
+	size_t wanted = rcu_table_buckets(rooms_count(rooms), BUCKETS_MIN, BUCKETS_MAX);
 	if (wanted > rooms->buckets) {
 		cds_lfht_resize(rooms->hash_table, wanted);
 		rooms->buckets = wanted;
@@ -177,7 +154,7 @@ size_t rooms_count(const struct rooms *rooms)
 
 static void free_part(struct rcu_head *head)
 {
-	GRACE_ENDS();
+	GRACE_ENDS(&grace_period);
 	free((uint8_t *)head - offsetof(struct room_part, places));
 }
 
@@ -210,7 +187,7 @@ static int resize_part(struct room_part *_Atomic *link, uint8_t worker, uint32_t
 	}
 	atomic_store_explicit(link, part, memory_order_release);
 	if (old) {
-		GRACE_BEGINS();
+		GRACE_BEGINS(&grace_period);
 		urcu_memb_call_rcu(room_part_rcu(old), free_part);
 	}
 	return 0;
@@ -287,7 +264,7 @@ static int make_room(struct rooms *rooms, struct slice name, uint32_t hash, stru
 
 static void free_room(struct rcu_head *head)
 {
-	GRACE_ENDS();
+	GRACE_ENDS(&grace_period);
 	struct room *room = caa_container_of(head, struct room, rcu);
 	struct room_part *part = atomic_load_explicit(&room->parts, memory_order_relaxed);
 	while (part) {
@@ -309,7 +286,7 @@ static void retire(struct rooms *rooms, struct room *room)
 {
 	ASSERT(cds_lfht_del(rooms->hash_table, &room->node) == 0);
 	atomic_fetch_sub_explicit(&rooms->count, 1, memory_order_relaxed);
-	GRACE_BEGINS();
+	GRACE_BEGINS(&grace_period);
 	urcu_memb_call_rcu(&room->rcu, free_room);
 }
 
@@ -559,7 +536,7 @@ static int seek(struct rooms *rooms, const struct rooms_walk *walk, struct cds_l
 	cds_lfht_lookup(rooms->hash_table, place, is_mark, &mark->node, ret_iter);
 	cds_lfht_next(rooms->hash_table, ret_iter);
 	ASSERT(cds_lfht_del(rooms->hash_table, &mark->node) == 0);
-	GRACE_BEGINS();
+	GRACE_BEGINS(&grace_period);
 	urcu_memb_call_rcu(&mark->rcu, free_room);
 	return 0;
 }

@@ -9,16 +9,11 @@
 #include <sodium.h>
 
 #include "../../proto/assert.h"
+#include "rcu_table.h"
 #include "user_group.h"
 
-#if HAVE_THREAD_SANITIZER
-#include <sanitizer/tsan_interface.h>
-#define PUBLISH(table) __tsan_release(table)
-#define OBSERVE(table) __tsan_acquire(table)
-#else
-#define PUBLISH(table) ((void)(table))
-#define OBSERVE(table) ((void)(table))
-#endif
+/* For ThreadSanitizer: see rcu_table.h. */
+static char grace_period;
 
 enum {
 	BUCKETS_MIN = 1024,
@@ -36,11 +31,6 @@ struct user_table {
 	unsigned char key[crypto_shorthash_KEYBYTES];
 };
 
-#if HAVE_THREAD_SANITIZER
-/* Where a reader's last look and the freeing meet, as ThreadSanitizer is to see it. */
-static char grace_period;
-#endif
-
 struct key {
 	const char *name;
 	size_t name_len;
@@ -49,10 +39,7 @@ struct key {
 
 static uint32_t hash_name(const struct user_table *table, const char *name, size_t name_len)
 {
-	uint64_t hash;
-	_Static_assert(sizeof(hash) == crypto_shorthash_BYTES, "the whole hash fits");
-	crypto_shorthash((unsigned char *)&hash, (const unsigned char *)name, name_len, table->key);
-	return (uint32_t)(hash ^ hash >> 32);
+	return rcu_table_hash(table->key, name, name_len);
 }
 
 static int match(struct cds_lfht_node *node, const void *wanted)
@@ -71,51 +58,32 @@ static void read_begin(void)
 
 static void read_end(void)
 {
-#if HAVE_THREAD_SANITIZER
-	__tsan_release(&grace_period);
-#endif
+	GRACE_BEGINS(&grace_period);
 	urcu_memb_read_unlock();
 }
 
 static void free_entry(struct rcu_head *head)
 {
-#if HAVE_THREAD_SANITIZER
-	__tsan_acquire(&grace_period);
-#endif
+	GRACE_ENDS(&grace_period);
 	free(caa_container_of(head, struct user_entry, rcu));
 }
 
 static void free_later(struct user_entry *entry)
 {
-#if HAVE_THREAD_SANITIZER
-	__tsan_release(&grace_period);
-#endif
+	GRACE_BEGINS(&grace_period);
 	urcu_memb_call_rcu(&entry->rcu, free_entry);
 }
 
 static void free_group(struct rcu_head *head)
 {
-#if HAVE_THREAD_SANITIZER
-	__tsan_acquire(&grace_period);
-#endif
+	GRACE_ENDS(&grace_period);
 	free(caa_container_of(head, struct user_group, rcu));
 }
 
 static void free_group_later(struct user_group *group)
 {
-#if HAVE_THREAD_SANITIZER
-	__tsan_release(&grace_period);
-#endif
+	GRACE_BEGINS(&grace_period);
 	urcu_memb_call_rcu(&group->rcu, free_group);
-}
-
-static size_t buckets_for(size_t users)
-{
-	size_t buckets = BUCKETS_MIN;
-	while (buckets < users && buckets < BUCKETS_MAX) {
-		buckets *= 2;
-	}
-	return buckets;
 }
 
 int user_table_create(size_t expected, uint32_t devices_max, struct user_table **ret_table)
@@ -128,7 +96,7 @@ int user_table_create(size_t expected, uint32_t devices_max, struct user_table *
 	if (!table) {
 		return -ENOMEM;
 	}
-	table->buckets = buckets_for(expected);
+	table->buckets = rcu_table_buckets(expected, BUCKETS_MIN, BUCKETS_MAX);
 	table->devices_max = devices_max;
 	/* Without CDS_LFHT_AUTO_RESIZE: in liburcu 0.13 it races and can stop growing for good. */
 	table->hash_table = cds_lfht_new_flavor(
@@ -539,7 +507,7 @@ size_t user_table_count(const struct user_table *table)
 
 void user_table_housekeep(struct user_table *table)
 {
-	size_t wanted = buckets_for(user_table_count(table));
+	size_t wanted = rcu_table_buckets(user_table_count(table), BUCKETS_MIN, BUCKETS_MAX);
 	/* Growing only: after a restart of half the clients the other half is on its way back. */
 	if (wanted > table->buckets) {
 		cds_lfht_resize(table->hash_table, wanted);
