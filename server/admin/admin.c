@@ -220,6 +220,10 @@ int admin_create(
 int admin_start(struct admin *admin)
 {
 	admin->context.files_base = machine_used_files();
+	/* What the history counts from: before anybody is told that he may come, and not whenever
+	 * the thread gets to it. */
+	loop_look(&admin->loop);
+	admin_recorder_run(&admin->context, admin->loop.now_ms);
 	int err = pthread_create(&admin->thread, NULL, run, admin);
 	if (err) {
 		return -err;
