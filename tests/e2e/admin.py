@@ -81,6 +81,9 @@ def check(method, target, reply):
         ), reply
         return None
     responses = DESCRIPTION["paths"][path][method]["responses"]
+    if reply.is_problem and reply.problem == "no-memory":
+        assert reply.status == 503 and "retry-after" in reply.headers, reply
+        return None  # of every operation, says the description's head
     if (
         reply.is_problem
         and reply.problem == "not-found"

@@ -145,13 +145,15 @@ def test_every_answer_is_reached(start, tmp_path):
         gateway.login(f"slow{number}", receive_buffer=4 * KIB)
     with gateway.raw() as raw:
         Talker(raw, "alice").join("room")
-        # Whoever holds the most is closed by and by, and makes room for a moment.
-        reply = None
-        while reply is None or reply.status == 202:
-            while admin.post("/v1/broadcast", {"text": "x" * 16 * KIB}).status == 202:
-                raw.buffer.clear()
-            reply = admin.post("/v1/rooms/room/messages", {"text": "x" * 16 * KIB})
-        assert reply.problem == "overflow"
+        # Whoever holds the most is closed by and by, and makes room for a moment; and at times there is
+        # no room for as much as the body, which is another problem.
+        problems = set()
+        while problems < {"broadcast", "room"}:
+            for name, path in (("broadcast", "/v1/broadcast"), ("room", "/v1/rooms/room/messages")):
+                reply = admin.post(path, {"text": "x" * 16 * KIB})
+                if reply.status != 202 and reply.problem == "overflow":
+                    problems.add(name)
+            raw.buffer.clear()
     gateway.close_clients()
 
     gateway, admin = with_admin(drain=600)
