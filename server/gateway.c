@@ -101,6 +101,7 @@ static struct limits set_limits(struct gateway *gateway, const struct limits_sup
 	node->places.refusals_max = limits.refusals;
 	node->budget.limit = limits.memory;
 	node->fanout.backlog_limit = limits.backlog;
+	rooms_set_limit(node->fanout.rooms, limits.rooms);
 	user_table_set_kick_limit(node->users, (uint32_t)gateway->config.kick_limit);
 	return limits;
 }

@@ -37,6 +37,8 @@ enum conn_flag {
 	CONN_HEAD_KEPT = 1 << 10, /* `opening` holds what has come of its request */
 	CONN_LAYERED = 1 << 11,   /* its bytes go through extra->transport */
 	CONN_V1 = 1 << 12,        /* session: speaks tidegate.v1 */
+	CONN_LAGS = 1 << 13,      /* it is waited for, and the floor above knows; see tx_queue.h */
+	CONN_FEEDS_LAG = 1 << 14, /* fan-out: a flood, whose last read was for some who may lag */
 };
 
 struct memberships;

@@ -1,6 +1,7 @@
 #include "memberships.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,14 @@ bool memberships_hears(
 	return is_later && (!is_telling || mark.is_told);
 }
 
+void memberships_note_lag(struct conn *conn, bool lags)
+{
+	const struct memberships *list = *conn_rooms(conn);
+	for (uint16_t i = 0; list && i < list->count; i++) {
+		room_note_lag(memberships_rooms(list)[i], lags);
+	}
+}
+
 static struct memberships *grow(const struct memberships *old)
 {
 	uint16_t capacity = old ? (uint16_t)(old->capacity * 2 + 1) : 1;
@@ -66,7 +75,17 @@ static struct memberships *grow(const struct memberships *old)
 	return list;
 }
 
-int memberships_add(struct conn *conn, struct room *room, struct membership mark)
+/* Puts a list in the place of the one that is there; either may be NULL. */
+static void replace(struct rooms *rooms, struct memberships **place, struct memberships *list)
+{
+	rooms_charge(
+		rooms, (ptrdiff_t)malloc_usable_size(list) - (ptrdiff_t)malloc_usable_size(*place));
+	free(*place);
+	*place = list;
+}
+
+int memberships_add(
+	struct rooms *rooms, struct conn *conn, struct room *room, struct membership mark)
 {
 	struct memberships **place = conn_rooms(conn);
 	if (!*place || (*place)->count == (*place)->capacity) {
@@ -74,24 +93,28 @@ int memberships_add(struct conn *conn, struct room *room, struct membership mark
 		if (!grown) {
 			return -ENOMEM;
 		}
-		free(*place);
-		*place = grown;
+		replace(rooms, place, grown);
 	}
 	struct memberships *list = *place;
 	list->marks[list->count] = mark;
 	memberships_rooms(list)[list->count++] = room;
+	if (conn->flags & CONN_LAGS) {
+		room_note_lag(room, true);
+	}
 	return 0;
 }
 
-void memberships_remove(struct conn *conn, uint16_t at)
+void memberships_remove(struct rooms *rooms, struct conn *conn, uint16_t at)
 {
 	struct memberships **place = conn_rooms(conn);
 	struct memberships *list = *place;
 	uint16_t last = --list->count;
+	if (conn->flags & CONN_LAGS) {
+		room_note_lag(memberships_rooms(list)[at], false);
+	}
 	list->marks[at] = list->marks[last];
 	memberships_rooms(list)[at] = memberships_rooms(list)[last];
 	if (last == 0) {
-		free(list);
-		*place = NULL;
+		replace(rooms, place, NULL);
 	}
 }

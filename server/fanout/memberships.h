@@ -54,10 +54,15 @@ uint16_t memberships_find(struct conn *conn, struct slice name, uint32_t hash);
 bool memberships_hears(
 	struct conn *conn, uint32_t hash, uint32_t serial, uint32_t number, bool is_telling);
 
-/* Errors: -ENOMEM; then the list is as before. */
-int memberships_add(struct conn *conn, struct room *room, struct membership mark);
+/* The session lags from now on, or no more: all its rooms know; those that it comes to, or goes
+ * from, too. */
+void memberships_note_lag(struct conn *conn, bool lags);
+
+/* What the list holds is charged to the rooms. Errors: -ENOMEM; then it is as before. */
+int memberships_add(
+	struct rooms *rooms, struct conn *conn, struct room *room, struct membership mark);
 
 /* Others change their places. */
-void memberships_remove(struct conn *conn, uint16_t at);
+void memberships_remove(struct rooms *rooms, struct conn *conn, uint16_t at);
 
 #endif
