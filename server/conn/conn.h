@@ -41,7 +41,6 @@ enum conn_flag {
 	CONN_FEEDS_LAG = 1 << 14, /* fan-out: a flood, whose last read was for some who may lag */
 };
 
-struct memberships;
 struct message_reader;
 struct opening;
 struct transport_ops;
@@ -54,7 +53,7 @@ struct user_entry;
 struct conn_extra {
 	const struct transport_ops *transport; /* NULL: plain */
 	void *transport_state;
-	struct memberships *rooms;
+	uint64_t rooms;
 };
 
 /* Owner:  the worker whose table it is in.
@@ -80,7 +79,7 @@ struct conn {
 	};
 	union {
 		struct conn_extra *extra;  /* with CONN_LAYERED */
-		struct memberships *rooms; /* without; see conn_rooms. NULL for most */
+		uint64_t rooms;           /* without; see conn_rooms. 0 for most */
 	};
 	struct tx_queue *tx;   /* what the peer has not taken; NULL while it keeps up */
 	uint32_t holder;       /* its slot among the worker's holders of memory */
@@ -98,8 +97,8 @@ struct conn {
 	struct remote remote;
 };
 
-/* Where the fan-out keeps the rooms that a session is in. */
-static inline struct memberships **conn_rooms(struct conn *conn)
+/* Where the fan-out keeps the rooms that a session is in; 0: none. */
+static inline uint64_t *conn_rooms(struct conn *conn)
 {
 	return conn->flags & CONN_LAYERED ? &conn->extra->rooms : &conn->rooms;
 }

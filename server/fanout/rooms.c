@@ -21,6 +21,9 @@ enum {
 	BUCKETS_MIN = 64,
 	BUCKETS_MAX = 1 << 24,
 	LOCKS = 64,
+	/* Bytes that a room is charged beside its own: the table grows for it, by a bucket or two.
+	 * It stays that large when the room is gone. */
+	PLACE = 2 * sizeof(struct cds_lfht_node),
 };
 
 /* Owner:  the gateway.
@@ -30,8 +33,7 @@ struct rooms {
 	struct budget *budget;
 	_Atomic size_t limit; /* bytes of BUDGET_ROOMS */
 	_Atomic size_t count;
-	size_t buckets;       /* housekeeper's own: the size last asked for */
-	size_t first_buckets; /* that it began with */
+	size_t buckets; /* housekeeper's own: the size last asked for */
 	unsigned char key[crypto_shorthash_KEYBYTES];
 	pthread_mutex_t locks[LOCKS]; /* by hash: of who comes and goes */
 	uint32_t made[LOCKS];         /* rooms so far, each under its lock */
@@ -47,7 +49,7 @@ struct room {
 	_Atomic uint32_t sessions;
 	_Atomic uint32_t users;
 	_Atomic uint32_t told; /* sessions that are told who comes and goes */
-	_Atomic uint32_t said;
+	_Atomic uint32_t said; /* the next number of what is said */
 	uint32_t hash;
 	uint32_t serial;               /* another one for each room of that hash */
 	/* Which worker has told something last: its id, and the tick << 8. */
@@ -113,7 +115,6 @@ int rooms_create(size_t expected, struct budget *budget, struct rooms **ret_room
 	rooms->budget = budget;
 	rooms->limit = SIZE_MAX;
 	rooms->buckets = rcu_table_buckets(expected, BUCKETS_MIN, BUCKETS_MAX);
-	rooms->first_buckets = rooms->buckets;
 	/* Without CDS_LFHT_AUTO_RESIZE, as for users. */
 	rooms->hash_table = cds_lfht_new_flavor(
 		rooms->buckets, BUCKETS_MIN, BUCKETS_MAX, 0, &urcu_memb_flavor, NULL);
@@ -129,13 +130,6 @@ int rooms_create(size_t expected, struct budget *budget, struct rooms **ret_room
 	return 0;
 }
 
-/* The table has so many from now on. */
-static void charge_buckets(struct rooms *rooms, size_t buckets)
-{
-	rooms_charge(rooms, (ptrdiff_t)((buckets - rooms->buckets) * sizeof(struct cds_lfht_node)));
-	rooms->buckets = buckets;
-}
-
 void rooms_destroy(struct rooms **rooms)
 {
 	struct rooms *given = *rooms;
@@ -145,7 +139,6 @@ void rooms_destroy(struct rooms **rooms)
 	*rooms = NULL;
 	urcu_memb_barrier();
 	ASSERT(cds_lfht_destroy(given->hash_table, NULL) == 0);
-	charge_buckets(given, given->first_buckets);
 	for (int i = 0; i < LOCKS; i++) {
 		pthread_mutex_destroy(&given->locks[i]);
 	}
@@ -157,7 +150,7 @@ void rooms_housekeep(struct rooms *rooms)
 	size_t wanted = rcu_table_buckets(rooms_count(rooms), BUCKETS_MIN, BUCKETS_MAX);
 	if (wanted > rooms->buckets) {
 		cds_lfht_resize(rooms->hash_table, wanted);
-		charge_buckets(rooms, wanted);
+		rooms->buckets = wanted;
 	}
 }
 
@@ -326,7 +319,7 @@ static void publish(struct rooms *rooms, struct room *room)
 	PUBLISH(rooms);
 	cds_lfht_add(rooms->hash_table, room->hash, &room->node);
 	atomic_fetch_add_explicit(&rooms->count, 1, memory_order_relaxed);
-	rooms_charge(rooms, size_of(room));
+	rooms_charge(rooms, size_of(room) + PLACE);
 }
 
 static ptrdiff_t size_of_parts(struct room *room)
@@ -343,18 +336,21 @@ static void retire(struct rooms *rooms, struct room *room)
 {
 	ASSERT(cds_lfht_del(rooms->hash_table, &room->node) == 0);
 	atomic_fetch_sub_explicit(&rooms->count, 1, memory_order_relaxed);
-	rooms_charge(rooms, -(size_of(room) + size_of_parts(room)));
+	rooms_charge(rooms, -(size_of(room) + PLACE + size_of_parts(room)));
 	GRACE_BEGINS(&grace_period);
 	urcu_memb_call_rcu(&room->rcu, free_room);
 }
 
-static struct room_change change_of(struct room *room, bool is_of_a_user)
+/* Returns the step of what is said from now on. */
+static uint32_t begin_step(struct room *room)
 {
-	return (struct room_change){
-		.users = room_users(room),
-		.said = atomic_load_explicit(&room->said, memory_order_acquire),
-		.is_of_a_user = is_of_a_user,
-	};
+	uint32_t said = atomic_load_explicit(&room->said, memory_order_acquire);
+	uint32_t next;
+	do {
+		next = said + (0 - said) % ROOM_STEP;
+	} while (!atomic_compare_exchange_weak_explicit(
+		&room->said, &said, next, memory_order_acq_rel, memory_order_acquire));
+	return next / ROOM_STEP;
 }
 
 /* Under the lock, and RCU. */
@@ -377,7 +373,11 @@ static int enter(struct rooms *rooms, struct slice name, uint32_t hash, uint8_t 
 	}
 	atomic_fetch_add_explicit(&room->sessions, 1, memory_order_relaxed);
 	atomic_fetch_add(&room->users, is_first);
-	*ret_change = change_of(room, is_first);
+	*ret_change = (struct room_change){
+		.users = room_users(room),
+		.since = begin_step(room),
+		.is_of_a_user = is_first,
+	};
 	*ret_room = room;
 	if (is_new) {
 		publish(rooms, room);
@@ -410,7 +410,7 @@ struct room_change room_leave(
 	remove_member(rooms, room, worker, entry);
 	bool is_last = !has_user(room, entry);
 	atomic_fetch_sub(&room->users, is_last);
-	struct room_change change = change_of(room, is_last);
+	const struct room_change change = {.users = room_users(room), .is_of_a_user = is_last};
 	if (atomic_fetch_sub_explicit(&room->sessions, 1, memory_order_relaxed) == 1) {
 		retire(rooms, room);
 	}
@@ -505,7 +505,7 @@ bool room_note_telling(struct room *room, uint8_t worker, uint32_t now_tick, uin
 
 uint32_t room_say(struct room *room)
 {
-	return atomic_fetch_add_explicit(&room->said, 1, memory_order_acq_rel) + 1;
+	return atomic_fetch_add_explicit(&room->said, 1, memory_order_acq_rel);
 }
 
 void room_mark_workers(struct room *room, uint64_t workers[4])

@@ -22,8 +22,8 @@
 struct rooms;
 struct room;
 
-/* `expected` rooms are provided for at once; more need rooms_housekeep. The budget is charged with
- * all but that. No limit. Errors: -ENOMEM. */
+/* `expected` rooms are provided for at once; more need rooms_housekeep. The budget is charged for
+ * each room that there is. No limit. Errors: -ENOMEM. */
 int rooms_create(size_t expected, struct budget *budget, struct rooms **ret_rooms);
 
 /* Frees the table and nulls the giver's pointer; all rooms must be empty. Waits for those on their
@@ -52,7 +52,7 @@ uint32_t rooms_hash(const struct rooms *rooms, struct slice name);
 /* What a coming or going has changed. */
 struct room_change {
 	uint32_t users;    /* in the room now */
-	uint32_t said;     /* the number of what was said last */
+	uint32_t since;    /* what is said from this step on is for the session */
 	bool is_of_a_user; /* the first session of its user, or the last */
 };
 
@@ -106,7 +106,12 @@ bool room_tell_count(struct room *room, uint32_t now_tick, uint32_t every_ticks)
  * `ticks` ago: receivers may get what the two tell in either order. */
 bool room_note_telling(struct room *room, uint8_t worker, uint32_t now_tick, uint32_t ticks);
 
-/* The number of something that is said now. Thread: any. */
+enum {
+	ROOM_STEP = 64, /* numbers of what is said, so that who comes need not keep all their bits */
+};
+
+/* The number of something that is said now; they go up by one. Who comes to the room begins a step:
+ * the next number is a multiple of ROOM_STEP. Thread: any. */
 uint32_t room_say(struct room *room);
 
 /* Marks those workers in a set of 256 that have members. Thread: registered. */

@@ -38,9 +38,8 @@ static void note_size(struct stats *stats, uint32_t before, uint32_t after)
 static enum packet_result enter_again(
 	struct conn *conn, uint16_t at, bool is_told, uint32_t *ret_users)
 {
-	struct membership *mark = &(*conn_rooms(conn))->marks[at];
-	if (mark->is_told != is_told) {
-		mark->is_told = is_told;
+	if (memberships_is_told(conn, at) != is_told) {
+		memberships_set_told(conn, at, is_told);
 		*ret_users = room_set_told(memberships_room(conn, at), is_told);
 	} else {
 		*ret_users = room_users(memberships_room(conn, at));
@@ -72,8 +71,7 @@ static enum packet_result enter_new(struct sessions *sessions, struct conn *conn
 	if (room_enter(sessions_rooms(sessions), name, worker, conn->user, &room, &change) < 0) {
 		return refuse_as_busy(sessions, conn);
 	}
-	struct membership mark = {.since = change.said & 0x7fffffff, .is_told = is_told};
-	if (memberships_add(sessions_rooms(sessions), conn, room, mark) < 0) {
+	if (memberships_add(sessions_rooms(sessions), conn, room, change.since, is_told) < 0) {
 		room_leave(sessions_rooms(sessions), room, worker, conn->user);
 		return refuse_as_busy(sessions, conn);
 	}
@@ -118,7 +116,7 @@ static uint32_t leave(struct sessions *sessions, struct conn *conn, uint16_t at)
 	char kept[USER_NAME_MAX];
 	memcpy(kept, name.data, name.len);
 	name.data = kept;
-	if ((*conn_rooms(conn))->marks[at].is_told) {
+	if (memberships_is_told(conn, at)) {
 		room_set_told(room, false);
 	}
 	memberships_remove(sessions_rooms(sessions), conn, at);
