@@ -55,9 +55,9 @@ struct conn_extra {
 	const struct transport_ops *transport; /* with CONN_LAYERED */
 	void *transport_state;
 	struct memberships *rooms;
-	const struct rights *rights; /* session: what its token allows; NULL: everything */
-	uint32_t ends_tick;          /* when it is over, whatever it does; 0: never */
-	uint32_t token_tick;         /* session: when a packet 103 was last judged; 0: never */
+	struct rights *rights; /* session: what its token allows; NULL: everything */
+	uint32_t ends_tick;    /* when it is over, whatever it does; 0: never */
+	uint32_t token_tick;   /* session: when a packet 103 was last judged; 0: never */
 };
 
 _Static_assert(sizeof(struct conn_extra) <= 48, "what a session with a token may cost more");
