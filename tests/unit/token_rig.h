@@ -124,7 +124,7 @@ static struct keys *rig_keys_of(struct key *const *keys, size_t count)
 	return loaded;
 }
 
-static struct keys *rig_keys(struct key *key)
+static inline struct keys *rig_keys(struct key *key)
 {
 	return rig_keys_of(&key, 1);
 }
