@@ -21,17 +21,21 @@ static void tell(void *user, enum finding kind, const char *line)
 	}
 }
 
+/* What is told once is also taken back. */
 static void say_news(struct node *node, enum key_news news, const char *text)
 {
+	const bool was_stale = node->keys_are_stale;
+	node->keys_are_stale = key_store_is_at_fault(node->keys);
 	switch (news) {
 	case KEY_NEWS_NONE:
+		if (was_stale && !node->keys_are_stale) {
+			log_info(0, "auth_keys: the file is good again, with the keys in force");
+		}
 		break;
 	case KEY_NEWS_CHANGED:
-		node->keys_are_stale = false;
 		log_info(0, "auth_keys: %s", text);
 		break;
 	case KEY_NEWS_FAULT:
-		node->keys_are_stale = true;
 		log_error(0, "auth_keys: going on with the keys of before");
 		break;
 	}
@@ -48,11 +52,7 @@ void auth_keys_reload(struct node *node, const struct config *config)
 		log_warn(0, "auth_keys: none are named; going on with the keys of before");
 		return;
 	}
-	enum key_news news = key_store_reload(node->keys, config->auth_keys, &findings, text);
-	if (news == KEY_NEWS_NONE) {
-		node->keys_are_stale = false; /* what is in the file is in force */
-	}
-	say_news(node, news, text);
+	say_news(node, key_store_reload(node->keys, config->auth_keys, &findings, text), text);
 }
 
 void auth_keys_look(struct node *node)
