@@ -24,9 +24,9 @@
 
 #define BILBO_RSA                                                                                  \
 	"{\"kty\":\"RSA\",\"kid\":\"bilbo.baggins@hobbiton.example\",\"use\":\"sig\",\"n\":"       \
-	"\"n4EPtAOCc9AlkeQHPzHStgAbgs7bTZLwUBZdR8_KuKPEHLd4rHVTeT-O-XV2jRojdNhxJWTDvNd7nqQ0VEiZQ" \
-	"Hz_AJmSCpMaJMRBSFKrKb2wqVwGU_NsYOYL-QtiWN2lbzcEe6XC0dApr5ydQLrHqkHHig3RBordaZ6Aj-oBHqFE" \
-	"HYpPe7Tpe-OfVfHd1E6cS6M1FZcD1NNLYD5lFHpPI9bTwJlsde3uhGqC0ZCuEHg8lhzwOHrtIQbS0FVbb9k3-tV" \
+	"\"n4EPtAOCc9AlkeQHPzHStgAbgs7bTZLwUBZdR8_KuKPEHLd4rHVTeT-O-XV2jRojdNhxJWTDvNd7nqQ0VEiZQ"  \
+	"Hz_AJmSCpMaJMRBSFKrKb2wqVwGU_NsYOYL-QtiWN2lbzcEe6XC0dApr5ydQLrHqkHHig3RBordaZ6Aj-oBHqFE"  \
+	"HYpPe7Tpe-OfVfHd1E6cS6M1FZcD1NNLYD5lFHpPI9bTwJlsde3uhGqC0ZCuEHg8lhzwOHrtIQbS0FVbb9k3-tV"  \
 	"TU4fg_3L_vniUFAKwuCLqKnS2BYwdq_mzSnbLY7h_qixoR7jig3__kRhuaxwUkRz5iaiQkqgc5gHdrNP5zw\","   \
 	"\"e\":\"AQAB\"}"
 
@@ -125,15 +125,15 @@ static void test_vectors(void **state)
 					 sizeof(signature), &len),
 			0);
 		const struct slice kid = kid_of(vector->kid);
-		if (!keys_verify(keys, vector->algorithm, kid, slice_of(vector->text), signature,
-			    len)) {
+		if (!keys_verify(
+			    keys, vector->algorithm, kid, slice_of(vector->text), signature, len)) {
 			fail_msg("%s: not verified", vector->name);
 		}
 		/* Of another length, another text, another algorithm, another key's id. */
-		assert_false(keys_verify(keys, vector->algorithm, kid, slice_of(vector->text),
-			signature, len - 1));
-		assert_false(keys_verify(keys, vector->algorithm, kid, slice_of(vector->text + 1),
-			signature, len));
+		assert_false(keys_verify(
+			keys, vector->algorithm, kid, slice_of(vector->text), signature, len - 1));
+		assert_false(keys_verify(
+			keys, vector->algorithm, kid, slice_of(vector->text + 1), signature, len));
 		for (int other = 0; other < ALGORITHM_COUNT; other++) {
 			if (other != (int)vector->algorithm) {
 				assert_false(keys_verify(keys, (enum algorithm)other, kid,
@@ -244,8 +244,8 @@ static char *pem_of(struct key *const *keys, size_t count, bool is_private)
 	char *text;
 	for (size_t i = 0; i < count; i++) {
 		if (is_private) {
-			assert_int_equal(PEM_write_bio_PrivateKey(out, keys[i]->pair, NULL, NULL, 0,
-						 NULL, NULL),
+			assert_int_equal(PEM_write_bio_PrivateKey(
+						 out, keys[i]->pair, NULL, NULL, 0, NULL, NULL),
 				1);
 		} else {
 			assert_int_equal(PEM_write_bio_PUBKEY(out, keys[i]->pair), 1);
@@ -259,8 +259,8 @@ static char *pem_of(struct key *const *keys, size_t count, bool is_private)
 
 static void test_pem(void **state)
 {
-	static const enum algorithm algorithms[] = {
-		ALGORITHM_RS256, ALGORITHM_ES256, ALGORITHM_ES384, ALGORITHM_ES512, ALGORITHM_EDDSA};
+	static const enum algorithm algorithms[] = {ALGORITHM_RS256, ALGORITHM_ES256,
+		ALGORITHM_ES384, ALGORITHM_ES512, ALGORITHM_EDDSA};
 	enum {
 		COUNT = sizeof(algorithms) / sizeof(algorithms[0]),
 	};
@@ -370,8 +370,8 @@ static void test_a_secret_is_long_enough(void **state)
 	} rows[] = {{32, 1}, {47, 1}, {48, 3}, {63, 3}, {64, 7}};
 	struct key *key = NULL;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		assert_int_equal(key_of_secret(secret, rows[i].len, SLICE(""), ALGORITHM_NONE, &key,
-					 fault),
+		assert_int_equal(
+			key_of_secret(secret, rows[i].len, SLICE(""), ALGORITHM_NONE, &key, fault),
 			0);
 		assert_int_equal(key->algorithms, rows[i].algorithms);
 		key_destroy(&key);
@@ -389,7 +389,7 @@ static void test_a_secret_is_long_enough(void **state)
 
 /* Of which nothing may be shown. */
 #define SECRET "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U"
-#define POINT                                                                                      \
+#define POINT                                                                                       \
 	"\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\",\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6" \
 	"pCyStikYjKIWI5a0\""
 
@@ -415,13 +415,15 @@ static void test_faults(void **state)
 		{"{\"kty\":\"oct\",\"k\":\"" SECRET "=\"}", "its \"k\" is no base64url"},
 		{"{\"kty\":\"oct\",\"k\":\"" SECRET "\\n\"}", "its \"k\" is no base64url"},
 		{"{\"kty\":\"oct\",\"k\":\"c2VjcmV0\"}", "a secret of 6 bytes: HS256 takes"},
-		{"{\"kty\":\"oct\",\"alg\":\"HS512\",\"k\":\"" SECRET "\"}", "HS512 takes at least 64"},
+		{"{\"kty\":\"oct\",\"alg\":\"HS512\",\"k\":\"" SECRET "\"}",
+			"HS512 takes at least 64"},
 		{"{\"kty\":\"oct\",\"alg\":\"ES256\",\"k\":\"" SECRET "\"}",
 			"its \"alg\" is ES256, which takes another kind"},
 		{"{\"kty\":\"oct\",\"alg\":7,\"k\":\"" SECRET "\"}", "its \"alg\" is no string"},
 		{"{\"kty\":\"oct\",\"kid\":7,\"k\":\"" SECRET "\"}", "its \"kid\" is no string"},
 		{"{\"kty\":\"oct\",\"alg\":\"none\",\"k\":\"" SECRET "\"}", "holds no key"},
-		{"{\"kty\":\"oct\",\"alg\":\"A128KW\",\"k\":\"" SECRET "\"}", "signs no tokens here"},
+		{"{\"kty\":\"oct\",\"alg\":\"A128KW\",\"k\":\"" SECRET "\"}",
+			"signs no tokens here"},
 		{"{\"kty\":\"oct\",\"use\":\"enc\",\"k\":\"" SECRET "\"}", "holds no key"},
 		{"{\"kty\":\"oct\",\"key_ops\":[\"sign\"],\"k\":\"" SECRET "\"}",
 			"\"key_ops\" are without \"verify\""},
@@ -435,11 +437,13 @@ static void test_faults(void **state)
 		{"{\"kty\":\"EC\",\"crv\":\"P-256\",\"y\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvR"
 		 "VEU\",\"x\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}",
 			"its numbers are no key"},
-		{"{\"kty\":\"EC\",\"crv\":\"P-256\"," POINT ",\"d\":\"" SECRET "\"}", "a private key"},
+		{"{\"kty\":\"EC\",\"crv\":\"P-256\"," POINT ",\"d\":\"" SECRET "\"}",
+			"a private key"},
 		{"{\"kty\":\"RSA\",\"e\":\"AQAB\"}", "without a \"n\""},
-		{"{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"" SECRET "\"}", "no key"},
+		{"{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"" SECRET "\"}", "255 bits: 2048"},
 		{"{\"kty\":\"RSA\",\"e\":\"AQABAQABAQAB\",\"n\":\"" SECRET "\"}", "its \"e\""},
-		{"{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"" SECRET "\",\"p\":\"\"}", "a private key"},
+		{"{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"" SECRET "\",\"p\":\"\"}",
+			"a private key"},
 		{"{\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"" SECRET "\"}", "its \"crv\" is not"},
 		{"{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AAAA\"}", "3 bytes instead of 32"},
 		{"{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"" SECRET "\",\"d\":\"" SECRET "\"}",
@@ -472,12 +476,12 @@ static void test_a_short_rsa_key(void **state)
 {
 	char fault[KEY_FAULT_MAX] = "";
 	struct key *key = NULL;
-	assert_int_equal(key_of_pair(EVP_RSA_gen(1024u), SLICE(""), ALGORITHM_NONE, &key, fault),
-		-EINVAL);
-	assert_string_equal(fault,
-		"an RSA key of 1024 bits: 2048 to 8192 are taken (RFC 7518 section 3.3)");
-	assert_int_equal(key_of_pair(EVP_EC_gen("secp256k1"), SLICE(""), ALGORITHM_NONE, &key,
-				 fault),
+	assert_int_equal(
+		key_of_pair(EVP_RSA_gen(1024u), SLICE(""), ALGORITHM_NONE, &key, fault), -EINVAL);
+	assert_string_equal(
+		fault, "an RSA key of 1024 bits: 2048 to 8192 are taken (RFC 7518 section 3.3)");
+	assert_int_equal(
+		key_of_pair(EVP_EC_gen("secp256k1"), SLICE(""), ALGORITHM_NONE, &key, fault),
 		-EINVAL);
 	assert_non_null(strstr(fault, "signs no tokens"));
 }
@@ -486,8 +490,7 @@ static void test_files(void **state)
 {
 	struct keys *keys = NULL;
 	kept_findings_init(&rig_findings);
-	assert_int_equal(
-		keys_load("/nowhere/keys.jwk", &rig_findings.findings, &keys), -ENOENT);
+	assert_int_equal(keys_load("/nowhere/keys.jwk", &rig_findings.findings, &keys), -ENOENT);
 	assert_string_equal(rig_findings.text,
 		"/nowhere/keys.jwk: cannot read the keys: No such file or directory\n");
 	assert_int_equal(keys_load("/tmp", &rig_findings.findings, &keys), -EISDIR);

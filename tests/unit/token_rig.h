@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include <openssl/ec.h>
+#include <openssl/rsa.h>
 
 #include "../../server/session/identity/base64url.h"
 #include "../../server/session/identity/jwk.h"
+#include "../../server/session/identity/key_file.h"
 #include "../../server/session/identity/keys.h"
 #include "../../server/session/identity/mint.h"
 #include "kept_findings.h"
@@ -66,12 +68,10 @@ static struct key *rig_key(enum algorithm algorithm, const char *id)
 	switch (algorithm_row(algorithm)->kind) {
 	case KEY_SECRET:
 		memset(secret, id[0] ? id[0] : 'x', sizeof(secret));
-		err = key_of_secret(
-			secret, sizeof(secret), slice_of(id), algorithm, &key, fault);
+		err = key_of_secret(secret, sizeof(secret), slice_of(id), algorithm, &key, fault);
 		break;
 	case KEY_RSA:
-		err = key_of_pair(
-			EVP_RSA_gen(2048u), slice_of(id), algorithm, &key, fault);
+		err = key_of_pair(EVP_RSA_gen(2048u), slice_of(id), algorithm, &key, fault);
 		break;
 	case KEY_P256:
 		err = key_of_pair(EVP_EC_gen("P-256"), slice_of(id), algorithm, &key, fault);
@@ -83,8 +83,8 @@ static struct key *rig_key(enum algorithm algorithm, const char *id)
 		err = key_of_pair(EVP_EC_gen("P-521"), slice_of(id), algorithm, &key, fault);
 		break;
 	default:
-		err = key_of_pair(EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), slice_of(id),
-			algorithm, &key, fault);
+		err = key_of_pair(EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), slice_of(id), algorithm,
+			&key, fault);
 		break;
 	}
 	if (err) {
@@ -129,10 +129,10 @@ static inline struct keys *rig_keys(struct key *key)
 	return rig_keys_of(&key, 1);
 }
 
-static size_t rig_encode(char *at, const void *bytes, size_t len)
+/* There must be room for it. */
+static inline size_t rig_encode(char *at, const void *bytes, size_t len)
 {
-	assert_true(BASE64URL_ENCODED(len) <= RIG_TOKEN_MAX / 3);
-	return base64url_encode(bytes, len, at, RIG_TOKEN_MAX / 3);
+	return base64url_encode(bytes, len, at, BASE64URL_ENCODED(len));
 }
 
 /* A token with exactly this header and these claims, signed with the key, whatever they say. */
@@ -145,16 +145,16 @@ static const char *rig_sign(
 	size_t len = rig_encode(token, header, strlen(header));
 	token[len++] = '.';
 	len += rig_encode(token + len, claims, strlen(claims));
-	assert_int_equal(key_sign(key, algorithm, (struct slice){token, len}, signature,
-				 &signature_len),
-		0);
+	assert_int_equal(
+		key_sign(key, algorithm, (struct slice){token, len}, signature, &signature_len), 0);
 	token[len++] = '.';
 	rig_encode(token + len, signature, signature_len);
 	return token;
 }
 
 /* The same with the plain header of that algorithm. */
-static const char *rig_token(const struct key *key, enum algorithm algorithm, const char *claims)
+static inline const char *rig_token(
+	const struct key *key, enum algorithm algorithm, const char *claims)
 {
 	char header[128];
 	snprintf(header, sizeof(header), "{\"alg\":\"%s\"}", algorithm_row(algorithm)->name);

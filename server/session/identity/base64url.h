@@ -1,4 +1,4 @@
-/* Base64 as tokens and keys have it: RFC 7515 section 2. libsodium does the work. */
+/* Base64 as tokens and keys have it: RFC 7515 section 2. */
 #ifndef TIDEGATE_BASE64URL_H
 #define TIDEGATE_BASE64URL_H
 

@@ -140,7 +140,8 @@ static int check_half(const json_t *jwk, enum jwk_use use, char ret_fault[KEY_FA
 			"here: tidegate token --public --key=FILE");
 	}
 	if (use == JWK_TO_SIGN && !has(jwk, "d")) {
-		return fail(ret_fault, -EPERM, "a public key, which cannot sign; give its private half");
+		return fail(ret_fault, -EPERM,
+			"a public key, which cannot sign; give its private half");
 	}
 	return 0;
 }
@@ -169,8 +170,8 @@ static EVP_PKEY *make_pair(struct parts *parts, const char *type, bool is_privat
 	OSSL_PARAM *parameters = OSSL_PARAM_BLD_to_param(parts->build);
 	EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
 	if (!parameters || !maker || EVP_PKEY_fromdata_init(maker) != 1 ||
-		EVP_PKEY_fromdata(maker, &pair,
-			is_private ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY, parameters) != 1) {
+		EVP_PKEY_fromdata(maker, &pair, is_private ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY,
+			parameters) != 1) {
 		pair = NULL;
 	}
 	EVP_PKEY_CTX_free(maker);
@@ -202,8 +203,8 @@ static int check_pair(EVP_PKEY **pair, char ret_fault[KEY_FAULT_MAX])
 	return 0;
 }
 
-static int read_rsa(const json_t *jwk, bool is_private, EVP_PKEY **ret_pair,
-	char ret_fault[KEY_FAULT_MAX])
+static int read_rsa(
+	const json_t *jwk, bool is_private, EVP_PKEY **ret_pair, char ret_fault[KEY_FAULT_MAX])
 {
 	static const struct {
 		const char *name;
@@ -240,8 +241,8 @@ static int read_rsa(const json_t *jwk, bool is_private, EVP_PKEY **ret_pair,
 	return err;
 }
 
-static int read_ec(const json_t *jwk, bool is_private, EVP_PKEY **ret_pair,
-	char ret_fault[KEY_FAULT_MAX])
+static int read_ec(
+	const json_t *jwk, bool is_private, EVP_PKEY **ret_pair, char ret_fault[KEY_FAULT_MAX])
 {
 	static const struct {
 		const char *name;
@@ -283,8 +284,8 @@ static int read_ec(const json_t *jwk, bool is_private, EVP_PKEY **ret_pair,
 	return err;
 }
 
-static int read_ed25519(const json_t *jwk, bool is_private, EVP_PKEY **ret_pair,
-	char ret_fault[KEY_FAULT_MAX])
+static int read_ed25519(
+	const json_t *jwk, bool is_private, EVP_PKEY **ret_pair, char ret_fault[KEY_FAULT_MAX])
 {
 	const char *curve = text_of(jwk, "crv");
 	uint8_t bytes[ED25519_LEN];
@@ -349,8 +350,7 @@ int jwk_read(
 	}
 	if (strcmp(type, "oct") != 0 && strcmp(type, "RSA") != 0 && strcmp(type, "EC") != 0 &&
 		strcmp(type, "OKP") != 0) {
-		return fail(
-			ret_fault, -ENOTSUP, "its \"kty\" is none of RSA, EC, OKP and oct");
+		return fail(ret_fault, -ENOTSUP, "its \"kty\" is none of RSA, EC, OKP and oct");
 	}
 	if (id && !json_is_string(id)) {
 		return fail(ret_fault, -EINVAL, "its \"kid\" is no string");
@@ -414,8 +414,7 @@ static bool put_rsa(json_t *jwk, const EVP_PKEY *pair, bool is_private)
 	return is_put;
 }
 
-static bool put_ec(
-	json_t *jwk, const EVP_PKEY *pair, const char *curve, int len, bool is_private)
+static bool put_ec(json_t *jwk, const EVP_PKEY *pair, const char *curve, int len, bool is_private)
 {
 	return json_object_set_new(jwk, "kty", json_string("EC")) == 0 &&
 	       json_object_set_new(jwk, "crv", json_string(curve)) == 0 &&

@@ -18,8 +18,8 @@ enum jwk_use {
  * something else, or of a kind that is not known here, as RFC 7517 section 5 lets a set have them;
  * -EINVAL: it is broken, or too weak; -EPERM: it is the private half where a public one belongs, or
  * the other way round. What is said holds nothing of the key's material. */
-int jwk_read(const json_t *jwk, enum jwk_use use, struct key **ret_key,
-	char ret_fault[KEY_FAULT_MAX]);
+int jwk_read(
+	const json_t *jwk, enum jwk_use use, struct key **ret_key, char ret_fault[KEY_FAULT_MAX]);
 
 /* The key as JSON: a secret or a pair's private half where `is_private`, else a pair's public one.
  * The reference is the caller's. NULL: without memory, or the key has no such half. Thread: any. */

@@ -70,7 +70,8 @@ static uint32_t algorithms_of(const struct key *key, enum algorithm only)
 static int check_algorithm(enum key_kind kind, enum algorithm only, char ret_fault[KEY_FAULT_MAX])
 {
 	if (only != ALGORITHM_NONE && algorithm_row(only)->kind != kind) {
-		snprintf(ret_fault, KEY_FAULT_MAX, "its \"alg\" is %s, which takes another kind of key",
+		snprintf(ret_fault, KEY_FAULT_MAX,
+			"its \"alg\" is %s, which takes another kind of key",
 			algorithm_row(only)->name);
 		return -EINVAL;
 	}
@@ -278,9 +279,9 @@ static bool make_code(const struct key *key, enum algorithm algorithm, struct sl
 	uint8_t ret_code[CODE_MAX], size_t *ret_len)
 {
 	EVP_MAC_CTX *code = EVP_MAC_CTX_dup(key->codes[algorithm]);
-	const bool is_made =
-		code && EVP_MAC_update(code, (const uint8_t *)text.data, text.len) == 1 &&
-		EVP_MAC_final(code, ret_code, ret_len, CODE_MAX) == 1;
+	const bool is_made = code &&
+			     EVP_MAC_update(code, (const uint8_t *)text.data, text.len) == 1 &&
+			     EVP_MAC_final(code, ret_code, ret_len, CODE_MAX) == 1;
 	EVP_MAC_CTX_free(code);
 	return is_made;
 }
@@ -343,10 +344,10 @@ static bool verify_signature(const struct key *key, enum algorithm algorithm, st
 		signature = der;
 	}
 	EVP_MD_CTX *verifier = EVP_MD_CTX_new();
-	const bool is_good = verifier &&
-			     EVP_MD_CTX_copy_ex(verifier, key->verifiers[algorithm]) == 1 &&
-			     EVP_DigestVerify(verifier, signature, len,
-				     (const uint8_t *)text.data, text.len) == 1;
+	const bool is_good =
+		verifier && EVP_MD_CTX_copy_ex(verifier, key->verifiers[algorithm]) == 1 &&
+		EVP_DigestVerify(verifier, signature, len, (const uint8_t *)text.data, text.len) ==
+			1;
 	EVP_MD_CTX_free(verifier);
 	return is_good;
 }

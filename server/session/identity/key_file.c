@@ -78,6 +78,18 @@ void key_text_finish(struct key_text *text)
 	*text = (struct key_text){.data = NULL};
 }
 
+const char *key_file_fault(int err)
+{
+	switch (err) {
+	case -ENODEV:
+		return "this is no file";
+	case -EFBIG:
+		return "it is too long for a file of keys";
+	default:
+		return strerrordesc_np(-err);
+	}
+}
+
 /* --- JSON --------------------------------------------------------------------------------------
  */
 
@@ -138,10 +150,11 @@ static int no_passphrase(char *buffer, int size, int is_writing, void *user)
 static int read_private(BIO *in, EVP_PKEY **ret_pair, char ret_fault[KEY_FAULT_MAX])
 {
 	*ret_pair = PEM_read_bio_PrivateKey(in, NULL, no_passphrase, NULL);
-	return *ret_pair ? 0
-			 : fail(ret_fault, -EPERM,
-				   "no private key in PEM without a passphrase (openssl pkey -in FILE "
-				   "takes one off)");
+	return *ret_pair
+		       ? 0
+		       : fail(ret_fault, -EPERM,
+				 "no private key in PEM without a passphrase (openssl pkey -in FILE "
+				 "takes one off)");
 }
 
 static int read_public(BIO *in, EVP_PKEY **ret_pair, char ret_fault[KEY_FAULT_MAX])

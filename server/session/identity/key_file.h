@@ -27,6 +27,9 @@ int key_file_read(const char *path, struct key_text *ret_text);
 
 void key_text_finish(struct key_text *text);
 
+/* Why it could not be read, in words. Thread: any. */
+const char *key_file_fault(int err);
+
 /* Whether it is in PEM: RFC 7468. */
 bool key_text_is_pem(const struct key_text *text);
 

@@ -115,8 +115,7 @@ static size_t describe(const struct keys *keys, const struct keys *other, const 
 }
 
 /* Returns whether there is a difference. */
-static bool compare(
-	const struct keys *fresh, const struct keys *old, char ret_text[KEY_NEWS_MAX])
+static bool compare(const struct keys *fresh, const struct keys *old, char ret_text[KEY_NEWS_MAX])
 {
 	char came[KEY_NEWS_MAX / 2];
 	char went[KEY_NEWS_MAX / 2];
@@ -189,14 +188,15 @@ static enum key_news load(
 	}
 	if (!compare(fresh, store->keys, ret_text)) {
 		keys_unref(&fresh);
+		ret_text[0] = '\0';
 		return KEY_NEWS_NONE;
 	}
 	put(store, &fresh);
 	return KEY_NEWS_CHANGED;
 }
 
-enum key_news key_store_reload(struct key_store *store, const char *path,
-	struct findings *findings, char ret_text[KEY_NEWS_MAX])
+enum key_news key_store_reload(struct key_store *store, const char *path, struct findings *findings,
+	char ret_text[KEY_NEWS_MAX])
 {
 	if (strcmp(path, store->path) != 0) {
 		char *its_path = strdup(path);

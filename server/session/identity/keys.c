@@ -44,22 +44,8 @@ static int complain(const struct loader *loader, int err, const char *format, ..
 	va_start(arguments, format);
 	vsnprintf(what, sizeof(what), format, arguments);
 	va_end(arguments);
-	findings_add(
-		loader->findings, FINDING_FAULT, "%.*s: %s", WHERE_MAX, loader->path, what);
+	findings_add(loader->findings, FINDING_FAULT, "%.*s: %s", WHERE_MAX, loader->path, what);
 	return err;
-}
-
-static int complain_of_reading(const struct loader *loader, int err)
-{
-	switch (err) {
-	case -ENODEV:
-		return complain(loader, err, "no file, so no keys can be read from it");
-	case -EFBIG:
-		return complain(loader, err, "more than %d KiB: this is no file of keys",
-			KEY_FILE_MAX / 1024);
-	default:
-		return complain(loader, err, "cannot read the keys: %s", strerrordesc_np(-err));
-	}
 }
 
 /* What stands in the file about a key, as it is shown: `the key "2026-11"` or `key 3`. */
@@ -162,8 +148,8 @@ static int load_text(struct loader *loader, const struct key_text *text)
 	} else if (key_text_is_pem(text)) {
 		err = load_pem(loader, text);
 	} else {
-		return complain(loader, -EINVAL,
-			"neither a JWK or JWK set (JSON) nor a PUBLIC KEY in PEM");
+		return complain(
+			loader, -EINVAL, "neither a JWK or JWK set (JSON) nor a PUBLIC KEY in PEM");
 	}
 	if (!err && loader->keys->count == 0) {
 		err = complain(loader, -EINVAL, "holds no key that could verify a token");
@@ -196,11 +182,10 @@ int keys_load(const char *path, struct findings *findings, struct keys **ret_key
 	struct key_text text;
 	int err = key_file_read(path, &text);
 	if (err) {
-		return complain_of_reading(&loader, err);
+		return complain(&loader, err, "cannot read the keys: %s", key_file_fault(err));
 	}
 	loader.keys = create();
-	err = loader.keys ? load_text(&loader, &text)
-			  : complain(&loader, -ENOMEM, "out of memory");
+	err = loader.keys ? load_text(&loader, &text) : complain(&loader, -ENOMEM, "out of memory");
 	if (err) {
 		keys_unref(&loader.keys);
 	} else {
@@ -224,8 +209,7 @@ void keys_unref(struct keys **keys)
 {
 	struct keys *given = *keys;
 	*keys = NULL;
-	if (!given || atomic_fetch_sub_explicit(
-			      &given->references, 1, memory_order_acq_rel) > 1) {
+	if (!given || atomic_fetch_sub_explicit(&given->references, 1, memory_order_acq_rel) > 1) {
 		return;
 	}
 	for (size_t i = 0; i < given->count; i++) {

@@ -12,8 +12,8 @@
 #include "algorithm.h"
 
 enum {
-	KEYS_MAX = 256,              /* in one file */
-	KEYS_TRIES_MAX = 8,          /* keys that one token is tried with */
+	KEYS_MAX = 256,     /* in one file */
+	KEYS_TRIES_MAX = 8, /* keys that one token is tried with */
 };
 
 /* Owner:  whoever loaded them.

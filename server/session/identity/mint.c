@@ -92,7 +92,7 @@ int mint_read_key(const char *path, struct key **ret_key, char ret_fault[KEY_FAU
 	struct key_text text;
 	int err = key_file_read(path, &text);
 	if (err) {
-		return fail(ret_fault, err, strerrordesc_np(-err));
+		return fail(ret_fault, err, key_file_fault(err));
 	}
 	fail(ret_fault, 0, "out of memory");
 	err = read_text(&text, ret_key, ret_fault);
@@ -105,10 +105,9 @@ int mint_read_key(const char *path, struct key **ret_key, char ret_fault[KEY_FAU
 
 static json_t *make_header(const struct key *key, enum algorithm algorithm)
 {
-	json_t *header = json_pack(
-		"{s:s, s:s}", "alg", algorithm_row(algorithm)->name, "typ", "JWT");
-	if (header && key->id[0] &&
-		json_object_set_new(header, "kid", json_string(key->id)) < 0) {
+	json_t *header =
+		json_pack("{s:s, s:s}", "alg", algorithm_row(algorithm)->name, "typ", "JWT");
+	if (header && key->id[0] && json_object_set_new(header, "kid", json_string(key->id)) < 0) {
 		json_decref(header);
 		return NULL;
 	}

@@ -190,8 +190,8 @@ static uint32_t hash_of(const struct rights_table *table, const struct draft *dr
 	_Static_assert(sizeof(hash) == crypto_shorthash_BYTES, "the whole hash fits");
 	memcpy(text, counts, sizeof(counts));
 	memcpy(text + sizeof(counts), draft->stored, draft->head.stored_len);
-	crypto_shorthash((unsigned char *)&hash, text, sizeof(counts) + draft->head.stored_len,
-		table->key);
+	crypto_shorthash(
+		(unsigned char *)&hash, text, sizeof(counts) + draft->head.stored_len, table->key);
 	return (uint32_t)(hash ^ hash >> 32);
 }
 
@@ -249,8 +249,8 @@ void rights_unref(struct rights **rights)
 	}
 	struct shard *shard = shard_of(given->table, given->hash);
 	pthread_mutex_lock(&shard->lock);
-	const bool is_last = atomic_fetch_sub_explicit(
-				     &given->references, 1, memory_order_acq_rel) == 1;
+	const bool is_last =
+		atomic_fetch_sub_explicit(&given->references, 1, memory_order_acq_rel) == 1;
 	if (is_last) {
 		take_out(shard, given);
 	}
@@ -282,9 +282,8 @@ static bool ends_open(struct slice pattern)
 
 static bool can_fit_name(struct slice pattern)
 {
-	return ends_open(pattern)
-		       ? can_begin_name((struct slice){pattern.data, pattern.len - 1})
-		       : user_name_is_valid(pattern.data, pattern.len);
+	return ends_open(pattern) ? can_begin_name((struct slice){pattern.data, pattern.len - 1})
+				  : user_name_is_valid(pattern.data, pattern.len);
 }
 
 static bool can_fit_audience(struct slice pattern)
@@ -366,8 +365,8 @@ int rights_read(struct rights_table *table, const json_t *tg, struct rights **re
 	if (!json_is_object(tg) ||
 		read_patterns(&draft, json_object_get(tg, "say"), can_fit_audience,
 			&head->say_count) < 0 ||
-		read_patterns(&draft, json_object_get(tg, "join"), can_fit_name,
-			&head->join_count) < 0 ||
+		read_patterns(
+			&draft, json_object_get(tg, "join"), can_fit_name, &head->join_count) < 0 ||
 		read_flag(json_object_get(tg, "all"), &head->may_broadcast) < 0 ||
 		read_flag(json_object_get(tg, "request"), &head->may_request) < 0) {
 		return -EINVAL;

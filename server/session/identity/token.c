@@ -40,8 +40,8 @@ static bool take_apart(struct slice token, struct parts *ret_parts)
 	ret_parts->header = slice_cut(&rest, '.');
 	ret_parts->claims = slice_cut(&rest, '.');
 	ret_parts->signature = rest;
-	ret_parts->is_signed = (struct slice){
-		token.data, ret_parts->header.len + 1 + ret_parts->claims.len};
+	ret_parts->is_signed =
+		(struct slice){token.data, ret_parts->header.len + 1 + ret_parts->claims.len};
 	return ret_parts->header.len > 0 && ret_parts->claims.len > 0 &&
 	       ret_parts->signature.len > 0;
 }
@@ -74,8 +74,7 @@ static struct slice text_of(const json_t *json)
 
 /* Where a header says where keys are to be found (`jwk`, `jku`, `x5c`, `x5u`), nobody looks: those
  * of the file count. What it calls critical is nothing that is known here. RFC 7515 section 4. */
-static bool read_header(
-	const json_t *header, enum algorithm *ret_algorithm, struct slice *ret_kid)
+static bool read_header(const json_t *header, enum algorithm *ret_algorithm, struct slice *ret_kid)
 {
 	const json_t *kid = json_object_get(header, "kid");
 	const struct slice name = text_of(json_object_get(header, "alg"));
