@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../base/clock.h"
+#include "../conn/reader.h"
 #include "../fanout/memberships.h"
 #include "join.h"
 #include "session_token.h"
@@ -74,6 +75,7 @@ void refresh_on_token(struct sessions *sessions, struct conn *conn, const struct
 		return;
 	}
 	extra->token_tick = sessions->conns->loop->now_tick;
+	reader_note_work(sessions->conns);
 	if (identity_judge_token(&sessions->identity, token, now_ms / 1000, &claims) !=
 		TOKEN_GOOD) {
 		stats_add(&stats->refreshes_bad, 1);

@@ -4,6 +4,7 @@
 
 #include "../base/clock.h"
 #include "../base/log.h"
+#include "../conn/reader.h"
 #include "../conn/transport.h"
 #include "../user/duel.h"
 #include "commands.h"
@@ -161,6 +162,9 @@ static bool let_in(struct sessions *sessions, struct conn *conn,
 	enum close_reason refused =
 		identity_judge(&sessions->identity, request, now_ms / 1000, ret_login);
 	count_verdict(sessions->conns->stats, ret_login);
+	if (ret_login->has_judged) {
+		reader_note_work(sessions->conns);
+	}
 	if (refused == CLOSE_REASON_NONE &&
 		take_token(sessions, conn, ret_login, now_ms) < 0) {
 		refused = CLOSE_REASON_INTERNAL_ERROR;
