@@ -41,8 +41,8 @@ static void leave_rooms(struct sessions *sessions, struct conn *conn, const stru
 	}
 }
 
-static void renew(struct sessions *sessions, struct conn *conn, struct token_claims *claims,
-	uint64_t now_ms)
+static void renew(
+	struct sessions *sessions, struct conn *conn, struct token_claims *claims, uint64_t now_ms)
 {
 	struct rights *before;
 	if (session_token_take(sessions, conn, claims, now_ms, &before) < 0) {
