@@ -391,6 +391,7 @@ static const char *const values[][3] = {
 	{"admin", "none", "none"},
 	{"admin_token", "/etc/token", "/etc/token"},
 	{"admin_token", "none", "none"},
+	{"admin_plain", "yes", "true"},
 	{"read_deadline", "5m", "300"},
 	{"max_message", "65536", "64K"},
 	{"workers", "7", "7"},
