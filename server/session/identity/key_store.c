@@ -248,6 +248,11 @@ enum key_news key_store_look(
 	return KEY_NEWS_NONE;
 }
 
+bool key_store_is_at_fault(const struct key_store *store)
+{
+	return store->is_at_fault;
+}
+
 size_t key_store_count(struct key_store *store)
 {
 	pthread_mutex_lock(&store->lock);
