@@ -9,6 +9,7 @@
 #include "../../proto/assert.h"
 #include "../../proto/bytes.h"
 #include "../../proto/frame.h"
+#include "conn_extra.h"
 #include "transport.h"
 
 enum {
@@ -78,6 +79,16 @@ void conn_rearm(struct conns *conns, struct conn *conn)
 	}
 }
 
+int conn_set_end(struct conns *conns, struct conn *conn, uint32_t tick)
+{
+	int err = conn_extra_make(conn);
+	if (!err) {
+		conn->extra->ends_tick = tick;
+		conn_rearm(conns, conn);
+	}
+	return err;
+}
+
 /* --- the ways out ---------------------------------------------------------------------------- */
 
 static void give_reason(struct conns *conns, struct conn *conn, enum close_reason reason)
@@ -89,8 +100,7 @@ static void give_reason(struct conns *conns, struct conn *conn, enum close_reaso
 /* The floor above hears of it when that changes. */
 static void note_lag(struct conns *conns, struct conn *conn)
 {
-	const bool lags =
-		conn->tx && conn->tx->lag == TX_LAG_COUNTED && conn->state == CONN_LIVE;
+	const bool lags = conn->tx && conn->tx->lag == TX_LAG_COUNTED && conn->state == CONN_LIVE;
 	if (lags != ((conn->flags & CONN_LAGS) != 0)) {
 		conn->flags ^= CONN_LAGS;
 		conns->ops->lags(conns->owner, conn, lags);
@@ -443,8 +453,7 @@ static void release(struct conns *conns, struct conn *conn)
 	} else {
 		message_reader_destroy(&conn->rx);
 	}
-	free(conn->extra);
-	conn->extra = NULL;
+	conn_extra_free(conn);
 	if (conn->holder != HOLDER_NONE) {
 		conn_note_held(conns, conn);
 	}

@@ -7,7 +7,7 @@
 
 #include "../../proto/assert.h"
 
-#define IS_ONE	((membership_t)1)
+#define IS_ONE  ((membership_t)1)
 #define IS_TOLD ((membership_t)2)
 
 enum {
@@ -90,8 +90,8 @@ bool memberships_hears(
 		return false;
 	}
 	if (ahead > BEHIND) {
-		*membership = make(
-			membership_room(*membership), number / ROOM_STEP - BEHIND, is_told);
+		*membership =
+			make(membership_room(*membership), number / ROOM_STEP - BEHIND, is_told);
 	}
 	return !is_telling || is_told;
 }
@@ -145,8 +145,8 @@ static struct memberships *list_of(uint64_t place)
 static void replace(struct rooms *rooms, uint64_t *place, uint64_t next)
 {
 	struct memberships *old = list_of(*place);
-	rooms_charge(rooms, (ptrdiff_t)malloc_usable_size(list_of(next)) -
-				    (ptrdiff_t)malloc_usable_size(old));
+	rooms_charge(rooms,
+		(ptrdiff_t)malloc_usable_size(list_of(next)) - (ptrdiff_t)malloc_usable_size(old));
 	free(old);
 	*place = next;
 }

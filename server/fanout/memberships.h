@@ -13,9 +13,8 @@
 /* One membership:
  *
  *   44 bits  where the room is, in units of 16 bytes, as it is aligned
- *   18       from when on its talk is heard, in steps (see room_say), of which these are the last bits
- *    1       is told who comes and goes
- *    1       set: it is no pointer to a list
+ *   18       from when on its talk is heard, in steps (see room_say), of which these are the last
+ * bits 1       is told who comes and goes 1       set: it is no pointer to a list
  */
 typedef uint64_t membership_t;
 

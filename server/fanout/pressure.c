@@ -65,8 +65,7 @@ static __attribute__((noinline)) void note_flood(
 	}
 }
 
-void pressure_note_fed(
-	struct pressure *pressure, struct conn *feeder, size_t bytes, bool some_lag)
+void pressure_note_fed(struct pressure *pressure, struct conn *feeder, size_t bytes, bool some_lag)
 {
 	feeder->fed_bytes = sum_up(fed_lately(pressure, feeder), bytes);
 	feeder->flags |= CONN_FEEDER;
@@ -109,8 +108,7 @@ bool pressure_is_high(const struct pressure *pressure)
 
 static bool waits_for_lag(const struct pressure *pressure, const struct conn *flood)
 {
-	return pressure->is_lagging && flood->flags & CONN_FEEDS_LAG &&
-	       pressure->trickle_left == 0;
+	return pressure->is_lagging && flood->flags & CONN_FEEDS_LAG && pressure->trickle_left == 0;
 }
 
 static bool must_wait(struct pressure *pressure, const struct conn *feeder, uint32_t fed)
@@ -131,7 +129,7 @@ size_t pressure_may_read(struct pressure *pressure, struct conn *feeder)
 		return 0;
 	}
 	if (fed == 0) {
-		feeder->flags &= (uint16_t) ~(CONN_FEEDER | CONN_FEEDS_LAG);
+		feeder->flags &= (uint16_t)~(CONN_FEEDER | CONN_FEEDS_LAG);
 	}
 	pressure->let_read = feeder->index;
 	return pressure->is_lagging && fed > pressure->threshold ? TRICKLE_READ : FEED_READ;

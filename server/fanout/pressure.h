@@ -47,8 +47,7 @@ void pressure_init(
 
 /* A connection has given the fan-out `bytes` for each receiver: it feeds. With `some_lag` one of
  * them may lag, now or later. */
-void pressure_note_fed(
-	struct pressure *pressure, struct conn *feeder, size_t bytes, bool some_lag);
+void pressure_note_fed(struct pressure *pressure, struct conn *feeder, size_t bytes, bool some_lag);
 
 /* How many bytes may be read from a connection now that feeds, or may begin to; 0: none, until
  * paused connections are let go on. */

@@ -51,7 +51,7 @@ struct room {
 	_Atomic uint32_t told; /* sessions that are told who comes and goes */
 	_Atomic uint32_t said; /* the next number of what is said */
 	uint32_t hash;
-	uint32_t serial;               /* another one for each room of that hash */
+	uint32_t serial; /* another one for each room of that hash */
 	/* Which worker has told something last: its id, and the tick << 8. */
 	_Atomic uint32_t teller;
 	_Atomic uint16_t counted_tick; /* when the number of users was told: the low bits */
@@ -460,8 +460,7 @@ uint32_t room_told(const struct room *room)
 
 void room_note_lag(struct room *room, bool lags)
 {
-	atomic_fetch_add_explicit(
-		&room->lagging, lags ? 1 : UINT16_MAX, memory_order_relaxed);
+	atomic_fetch_add_explicit(&room->lagging, lags ? 1 : UINT16_MAX, memory_order_relaxed);
 }
 
 bool room_lags(const struct room *room)

@@ -107,7 +107,8 @@ bool room_tell_count(struct room *room, uint32_t now_tick, uint32_t every_ticks)
 bool room_note_telling(struct room *room, uint8_t worker, uint32_t now_tick, uint32_t ticks);
 
 enum {
-	ROOM_STEP = 64, /* numbers of what is said, so that who comes need not keep all their bits */
+	ROOM_STEP =
+		64, /* numbers of what is said, so that who comes need not keep all their bits */
 };
 
 /* The number of something that is said now; they go up by one. Who comes to the room begins a step:

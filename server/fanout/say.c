@@ -91,8 +91,8 @@ static struct batch *put_classic(struct fanout *fanout, struct conn *sender,
 	target.is_shown = false;
 	batch_put_text(batch, 0, &from, (const uint8_t *)text.data, text.len);
 	batch_aim(batch, target, name);
-	fanout_note_fed(fanout, sender, frame_len,
-		fanout_node_user_lags(fanout_node(fanout), target.hash));
+	fanout_note_fed(
+		fanout, sender, frame_len, fanout_node_user_lags(fanout_node(fanout), target.hash));
 	return batch;
 }
 

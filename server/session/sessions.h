@@ -14,6 +14,7 @@
 #include "../fanout/say.h"
 #include "../user/user_table.h"
 #include "ended.h"
+#include "identity/identity.h"
 
 enum {
 	LISTING_PLACES = 256,
@@ -24,8 +25,8 @@ enum {
  * Owner:  one worker. */
 struct listing {
 	uint32_t tick;
-	uint32_t left;       /* members that may be looked at, for anybody */
-	uint32_t left_fresh; /* for who has had no list lately */
+	uint32_t left;                 /* members that may be looked at, for anybody */
+	uint32_t left_fresh;           /* for who has had no list lately */
 	uint8_t ticks[LISTING_PLACES]; /* of the last list, by connection: the low bits */
 };
 
@@ -41,6 +42,7 @@ struct sessions {
 	uint32_t kick_kind;         /* of the mail that carries a kick */
 	bool logs_each;             /* logins and ends, one by one */
 	struct ended *ended;        /* where ends are kept; NULL: nowhere */
+	struct identity identity;   /* what tokens are held against */
 	uint32_t rooms_max;         /* that a session may be in */
 	bool may_broadcast;         /* users may send texts to everybody */
 	struct listing listing;

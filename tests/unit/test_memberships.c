@@ -73,9 +73,8 @@ static int teardown(void **state)
 
 static void add(struct world *world, int room, uint32_t since, bool is_told)
 {
-	assert_int_equal(memberships_add(world->rooms, &world->conn, world->all[room], since,
-				 is_told),
-		0);
+	assert_int_equal(
+		memberships_add(world->rooms, &world->conn, world->all[room], since, is_told), 0);
 }
 
 static bool hears(struct world *world, int room, uint32_t number)
@@ -119,8 +118,8 @@ static void test_against_a_model(void **state)
 		const int room = (int)(split_random(&random) % among);
 		char name[16];
 		name_room(name, room);
-		const uint16_t at = memberships_find(
-			&world->conn, slice_of(name), room_hash(world->all[room]));
+		const uint16_t at =
+			memberships_find(&world->conn, slice_of(name), room_hash(world->all[room]));
 		assert_int_equal(at != MEMBERSHIPS_NONE, is_in[room]);
 		if (!is_in[room]) {
 			is_told[room] = step % 2;

@@ -276,8 +276,7 @@ static void test_what_rooms_hold_is_limited(void **state)
 	struct user_entry *late = make(world, "late");
 	struct room *none = NULL;
 	assert_int_equal(room_enter(world->rooms, SLICE("r"), 0, late, &none, &change), -ENOBUFS);
-	assert_int_equal(
-		room_enter(world->rooms, SLICE("new"), 0, late, &none, &change), -ENOBUFS);
+	assert_int_equal(room_enter(world->rooms, SLICE("new"), 0, late, &none, &change), -ENOBUFS);
 	assert_null(none);
 	assert_int_equal(room_sessions(room), COUNT);
 	for (uint32_t i = 1; i < COUNT; i++) {
