@@ -133,6 +133,17 @@ static int take_string(
 /* --- packets -----------------------------------------------------------------------------------
  */
 
+/* libsodium 1.0.18 takes bytes beyond ASCII for characters of the alphabet. */
+static bool is_ascii(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)text[i] >= 0x80) {
+			return false;
+		}
+	}
+	return true;
+}
+
 static int decode_base64(struct wanted *wanted, const char *text, size_t len, char *ret_fault)
 {
 	size_t decoded_len;
@@ -140,8 +151,9 @@ static int decode_base64(struct wanted *wanted, const char *text, size_t len, ch
 	if (!wanted->decoded) {
 		return -ENOMEM;
 	}
-	if (sodium_base642bin((unsigned char *)wanted->decoded, len + 1, text, len, NULL,
-		    &decoded_len, NULL, sodium_base64_VARIANT_ORIGINAL) != 0) {
+	if (!is_ascii(text, len) ||
+		sodium_base642bin((unsigned char *)wanted->decoded, len + 1, text, len, NULL,
+			&decoded_len, NULL, sodium_base64_VARIANT_ORIGINAL) != 0) {
 		return fail(ret_fault, "\"payload_base64\" is not base64");
 	}
 	wanted->data = wanted->decoded;

@@ -78,6 +78,8 @@ static void test_faults(void **state)
 	expect_fault("{\"packet\":{\"command\":65536}}", "65535");
 	expect_fault("{\"packet\":{\"command\":99999999999999999999}}", "");
 	expect_fault("{\"packet\":{\"command\":1,\"payload_base64\":\"=\"}}", "base64");
+	expect_fault(
+		"{\"packet\":{\"command\":1,\"payload_base64\":\"\xc3\xa9\xc3\xa9\"}}", "base64");
 	expect_fault("{\"packet\":{\"command\":102,\"payload_base64\":\"/w==\"}}", "UTF-8");
 	expect_fault("{\"packet\":{\"command\":1,\"payload\":\"\",\"payload_base64\":\"\"}}",
 		"not both");
