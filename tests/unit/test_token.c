@@ -806,7 +806,7 @@ static void nest(char *at, size_t count, const char *open, const char *middle, c
 static void test_depth(void **state)
 {
 	static char inside[4096];
-	static char text[4096];
+	static char text[8192];
 	for (size_t depth = 1; depth < 500; depth += depth < 12 ? 1 : 97) {
 		for (int is_list = 0; is_list < 2; is_list++) {
 			nest(inside, depth, is_list ? "[" : "{\"a\":", "1", is_list ? "]" : "}");
