@@ -30,8 +30,8 @@ static void show_bytes(const uint8_t *data, size_t len, char *ret_text, size_t s
 /* How much of a message may be shown: of a packet that brings a token no more than what it is. */
 static size_t shown_len(const struct message *message)
 {
-	const bool is_token = message->len >= PACKET_HEADER_LEN &&
-			      load_be16(message->data) == PACKET_TOKEN;
+	const bool is_token =
+		message->len >= PACKET_HEADER_LEN && load_be16(message->data) == PACKET_TOKEN;
 	return is_token ? PACKET_HEADER_LEN : message->len;
 }
 
