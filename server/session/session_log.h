@@ -32,6 +32,9 @@ enum log_level session_log_end_level(enum close_reason reason);
  * hardly why. Thread: the owner. */
 void session_log_unknown_subprotocol(const struct sessions *sessions, const struct conn *conn);
 
+/* A session says more than its rates allow, and feels it from now on. Thread: the owner. */
+void session_log_over_rate(const struct sessions *sessions, const struct conn *conn);
+
 /* A user has logged in. Thread: the owner. */
 void session_log_login(const struct sessions *sessions, const struct conn *conn);
 
