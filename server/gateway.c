@@ -17,6 +17,7 @@
 #endif
 
 #include "admin/admin.h"
+#include "auth_keys.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/machine.h"
@@ -183,6 +184,14 @@ static int make_node(struct gateway *gateway)
 		return complain_about("start", -ENOMEM);
 	}
 	return 0;
+}
+
+/* Before the workers, which hold what they verify tokens with. */
+static int load_keys(struct gateway *gateway)
+{
+	struct findings findings = {.tell = findings_tell_terminal};
+	int err = auth_keys_load(&gateway->node, &gateway->config, &findings);
+	return err && findings.faults == 0 ? complain_about("load the keys", err) : err;
 }
 
 /* Where it says how many workers there are. */
@@ -367,6 +376,9 @@ static int start(struct gateway *gateway)
 		err = make_user_table(gateway);
 	}
 	if (!err) {
+		err = load_keys(gateway);
+	}
+	if (!err) {
 		err = make_threads(gateway);
 	}
 	if (!err) {
@@ -395,6 +407,7 @@ static int start(struct gateway *gateway)
 	}
 	if (!err) {
 		say_started(gateway);
+		auth_keys_warn_of_open_logins(&gateway->config, &gateway->listeners);
 		notify_ready(gateway);
 	}
 	return err;
@@ -456,6 +469,7 @@ static void reload(struct gateway *gateway)
 	changes_take(&changes, &gateway->config, &fresh);
 	log_set_level(gateway->config.log_level);
 	reset_limits(gateway);
+	auth_keys_reload(&gateway->node, &gateway->config);
 	tell_all(gateway, SERVING_MAIL_RELOAD, 0);
 	if (gateway->admin && admin_reload(gateway->admin, &gateway->config, error) < 0) {
 		log_error(0, "reload: %s; the admin port goes on as before", error);
@@ -488,6 +502,7 @@ static int serve(struct gateway *gateway)
 			reload(gateway);
 		}
 		node_housekeep(&gateway->node);
+		auth_keys_look(&gateway->node);
 		look_at_sessions(gateway, false);
 	}
 }

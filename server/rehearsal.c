@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "admin/origin.h"
+#include "auth_keys.h"
 #include "base/log.h"
 #include "base/machine.h"
 #include "config/config_check.h"
@@ -94,6 +95,7 @@ int rehearsal_run(const struct config *config, const struct sources *sources)
 	struct findings findings = {.tell = findings_tell_terminal};
 	config_check(config, sources, &findings);
 	check_admin(config, listener_check(config, sources, &findings), &findings);
+	auth_keys_check(config, &findings);
 	check_limits(config, &findings);
 	if (findings.faults) {
 		log_complain("the configuration has %zu fault%s", findings.faults,

@@ -120,6 +120,35 @@ static void check_meaning(const struct check *check)
 	}
 }
 
+static void check_auth(const struct check *check)
+{
+	const struct config *config = check->config;
+
+	if (config->auth == AUTH_TOKEN && config->auth_keys[0] == '\0') {
+		find(check, FINDING_FAULT, "auth",
+			"tokens need keys to be verified with: auth_keys = FILE");
+	}
+	if (config->auth == AUTH_TOKEN && config->echo) {
+		find(check, FINDING_FAULT, "auth",
+			"with echo there are no users, so nobody would be asked for a token");
+	}
+	if (config->auth == AUTH_TOKEN) {
+		return;
+	}
+	if (config->auth_keys[0] != '\0') {
+		warn(check, "auth_keys", "means nothing without auth = token: nobody is asked");
+	}
+	if (config->auth_audience[0] != '\0') {
+		warn(check, "auth_audience", "means nothing without auth = token");
+	}
+	if (config->auth_issuer[0] != '\0') {
+		warn(check, "auth_issuer", "means nothing without auth = token");
+	}
+	if (config->token_in_url) {
+		warn(check, "token_in_url", "means nothing without auth = token");
+	}
+}
+
 int config_check(
 	const struct config *config, const struct sources *sources, struct findings *findings)
 {
@@ -134,5 +163,6 @@ int config_check(
 	check_rates(&check);
 	check_deadlines(&check);
 	check_meaning(&check);
+	check_auth(&check);
 	return findings->faults > faults ? -EINVAL : 0;
 }

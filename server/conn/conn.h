@@ -70,10 +70,10 @@ struct conn_extra {
 	const struct transport_ops *transport; /* with CONN_LAYERED */
 	void *transport_state;
 	struct memberships *rooms;
-	struct pace *pace;           /* NULL: nothing it said has counted yet */
-	const struct rights *rights; /* session: what its token allows; NULL: everything */
-	uint32_t ends_tick;          /* when it is over, whatever it does; 0: never */
-	uint32_t token_tick;         /* session: when a packet 103 was last judged; 0: never */
+	struct pace *pace;     /* NULL: nothing it said has counted yet */
+	struct rights *rights; /* session: what its token allows; NULL: everything */
+	uint32_t ends_tick;    /* when it is over, whatever it does; 0: never */
+	uint32_t token_tick;   /* session: when a packet 103 was last judged; 0: never */
 };
 
 _Static_assert(sizeof(struct conn_extra) <= 48, "what a session with a token may cost more");

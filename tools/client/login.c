@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../../proto/assert.h"
+#include "../../proto/packet.h"
 #include "backoff.h"
 #include "joins.h"
 #include "text.h"
@@ -505,7 +506,7 @@ static void show_token(struct login *login, uint64_t now_ms)
 		tokens_put_off(&login->tokens, 0, now_ms);
 		return;
 	}
-	if (line_send_packet(login->line, TOKENS_PACKET, (const uint8_t *)token, strlen(token)) <
+	if (line_send_packet(login->line, PACKET_TOKEN, (const uint8_t *)token, strlen(token)) <
 		0) {
 		put_renewal_off(login, now_ms);
 		return;

@@ -12,7 +12,6 @@
 enum {
 	TOKENS_ANSWER_MS = 10000, /* that whoever is asked has */
 	TOKENS_APART_MS = 5500,   /* between two that a session shows: 5 s are asked for */
-	TOKENS_PACKET = 103,
 };
 
 /* Owner:  a login.

@@ -12,12 +12,8 @@
 #include "algorithm.h"
 
 enum {
-	KEYS_MAX = 256,              /* in one file */
-	KEYS_FILE_MAX = 256 * 1024,  /* bytes */
-	KEYS_KID_MAX = 128,          /* bytes of a key's id */
-	KEYS_TRIES_MAX = 8,          /* keys that one token is tried with */
-	KEYS_RSA_BITS_MIN = 2048,    /* RFC 7518 section 3.3 */
-	KEYS_RSA_BITS_MAX = 8192,
+	KEYS_MAX = 256,     /* in one file */
+	KEYS_TRIES_MAX = 8, /* keys that one token is tried with */
 };
 
 /* Owner:  whoever loaded them.

@@ -16,7 +16,7 @@
 #include "../../../proto/slice.h"
 
 enum {
-	RIGHTS_PATTERNS_MAX = 32,   /* of `say` and `join` together */
+	RIGHTS_PATTERNS_MAX = 32,    /* of `say` and `join` together */
 	RIGHTS_PATTERN_BYTES = 1024, /* likewise, as they are written */
 };
 

@@ -12,7 +12,7 @@
 #include "rights.h"
 
 enum {
-	TOKEN_MAX = 4096,     /* bytes */
+	TOKEN_MAX = 4096,    /* bytes */
 	TOKEN_LEEWAY_S = 30, /* that clocks may differ */
 };
 
