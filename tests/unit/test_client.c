@@ -1191,7 +1191,7 @@ static void every_status_and_state_has_a_text(void **state)
 				    strcmp(tg_status_text(status), tg_status_text(other)) != 0);
 		}
 	}
-	assert_int_equal(known, 12 + 6 + 13 + 8);
+	assert_int_equal(known, 12 + 7 + 13 + 8);
 	assert_string_equal(tg_state_name(TG_STATE_INIT), "INIT");
 	assert_string_equal(tg_state_name(TG_STATE_CLOSED), "CLOSED");
 	assert_string_equal(tg_state_name(6), "unknown");

@@ -212,6 +212,7 @@ static void what_is_offered_is_taken_or_not(void **state)
 
 static void a_token_has_a_header_of_its_own(void **state)
 {
+	static const char field[] = "\r\nAuthorization: Bearer a.b-c_d=\r\n";
 	char text[512];
 	struct handshake_request asked;
 
@@ -220,7 +221,7 @@ static void a_token_has_a_header_of_its_own(void **state)
 	assert_int_equal(client_handshake_request(
 				 "/?user=bob", "gate", key, SUBPROTOCOL_V1, "a.b-c_d=", NULL, 0),
 		len);
-	assert_non_null(memmem(text, len, "\r\nAuthorization: Bearer a.b-c_d=\r\n", 37));
+	assert_non_null(memmem(text, len, field, sizeof(field) - 1));
 	handshake_judge((struct slice){text, len}, &asked);
 	assert_int_equal(asked.status, 101);
 }

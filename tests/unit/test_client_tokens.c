@@ -60,17 +60,22 @@ static void begin_session(struct rig *rig, uint32_t seconds)
 	rig_forget(rig);
 }
 
+static enum message_kind sent_but_heartbeats(struct rig *rig, struct message *ret_message)
+{
+	enum message_kind kind;
+	do {
+		kind = rig_sent(rig, ret_message);
+	} while (kind == MESSAGE_PING || kind == MESSAGE_PONG);
+	return kind;
+}
+
 /* The next thing the client has sent is packet 103 with that token; NULL: nothing was sent but
  * Pings. */
 static void expect_shown(struct rig *rig, const char *token)
 {
 	struct message message;
 	struct packet packet;
-	enum message_kind kind;
-
-	while ((kind = rig_sent(rig, &message)) == MESSAGE_PING) {
-		/* heartbeats */
-	}
+	const enum message_kind kind = sent_but_heartbeats(rig, &message);
 	if (!token) {
 		assert_int_equal(kind, MESSAGE_MORE);
 		return;
@@ -80,6 +85,7 @@ static void expect_shown(struct rig *rig, const char *token)
 	assert_int_equal(packet.command, 103);
 	assert_int_equal(packet.payload_len, strlen(token));
 	assert_memory_equal(packet.payload, token, packet.payload_len);
+	assert_int_equal(sent_but_heartbeats(rig, &message), MESSAGE_MORE);
 }
 
 /* The gateway is heard now and then, so that the line is not given up. */
@@ -90,6 +96,15 @@ static void pass(struct rig *rig, uint64_t ms)
 		rig_pass(rig, step);
 		rig_frame(rig, FRAME_PING, NULL, 0);
 		ms -= step;
+	}
+}
+
+/* The time passes until a token is asked for, which must be within `ms`. */
+static void pass_until_asked(struct rig *rig, uint64_t ms)
+{
+	for (uint64_t passed = 0; !rig->login.tokens.is_asked; passed += 1000) {
+		assert_in_range(passed, 0, ms);
+		pass(rig, 1000);
 	}
 }
 
@@ -285,7 +300,7 @@ static void it_is_shown_anew_in_time(void **state)
 	begin_session(&rig, 100);
 	pass(&rig, 69000);
 	rig_expect(&rig, "");
-	pass(&rig, 21000);
+	pass_until_asked(&rig, 21000);
 	rig_expect(&rig, "token:session");
 	rig_forget_sent(&rig);
 	give(&rig, "two");
@@ -294,11 +309,11 @@ static void it_is_shown_anew_in_time(void **state)
 	rig_expect(&rig, "session:bob/");
 	pass(&rig, 139000);
 	rig_expect(&rig, "");
-	pass(&rig, 41000);
+	pass_until_asked(&rig, 41000);
 	rig_expect(&rig, "token:session");
 	/* A line that is lost meanwhile has the same answer. */
 	rig_eof(&rig);
-	rig_pass(&rig, 10000);
+	rig_pass(&rig, rig.delay_ms);
 	rig_expect(&rig, "error:lost RECONNECTING:lost");
 	give(&rig, "three");
 	connect_with(&rig, "three");
@@ -318,15 +333,15 @@ static void a_failure_is_told_and_tried_again_while_the_session_lasts(void **sta
 {
 	struct rig rig;
 	begin_session(&rig, 100);
-	pass(&rig, 90000);
+	pass_until_asked(&rig, 90000);
 	give(&rig, NULL);
 	rig_expect(&rig, "token:session error:no-token");
 	assert_int_equal(rig.login.state, TG_STATE_CONNECTED);
-	pass(&rig, 10000);
+	pass_until_asked(&rig, 10000);
 	rig_expect(&rig, "token:session");
 	pass(&rig, 10000); /* no answer */
 	rig_expect(&rig, "error:no-token");
-	pass(&rig, 12000);
+	pass_until_asked(&rig, 12000);
 	rig_expect(&rig, "token:session");
 	give(&rig, "two");
 	rig_forget_sent(&rig);
@@ -341,7 +356,7 @@ static void a_bad_one_is_told_and_not_shown_again(void **state)
 {
 	struct rig rig;
 	begin_session(&rig, 100);
-	pass(&rig, 90000);
+	pass_until_asked(&rig, 90000);
 	rig_forget_sent(&rig);
 	give(&rig, "bad");
 	expect_shown(&rig, "bad");
@@ -349,7 +364,7 @@ static void a_bad_one_is_told_and_not_shown_again(void **state)
 	rig_expect(&rig, "token:session session:bob/ error:auth");
 	pass(&rig, 5000);
 	rig_expect(&rig, "");
-	pass(&rig, 5000);
+	pass_until_asked(&rig, 6000);
 	rig_expect(&rig, "token:session");
 	give(&rig, "bad");
 	rig_expect(&rig, "error:no-token");

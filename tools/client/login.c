@@ -181,7 +181,7 @@ void login_dial(struct login *login, uint64_t now_ms)
 		return;
 	}
 	login->tokens.dial_waits = true;
-	ask(login, login->tokens.refused ? TG_TOKEN_REFUSED : TG_TOKEN_FOR_LOGIN, now_ms);
+	ask(login, login->status == TG_ERR_AUTH ? TG_TOKEN_REFUSED : TG_TOKEN_FOR_LOGIN, now_ms);
 }
 
 void login_await_transport(struct login *login, uint64_t now_ms)
@@ -323,7 +323,6 @@ static void count_success(struct login *login, uint64_t now_ms)
 		now_ms - login->connect_at >= login->options.min_uptime_ms) {
 		login->stats.attempt = 0;
 		login->has_refreshed = false;
-		text_replace(&login->tokens.refused, NULL);
 	}
 }
 
@@ -567,7 +566,10 @@ void login_plan_renewal(struct login *login, bool is_taken, bool is_too_soon, ui
 			tell_failed_renewal(login, TG_ERR_AUTH, "the new token was refused");
 		}
 		put_renewal_off(login, now_ms);
-	} else if (login->tokens.is_unshown) {
+		return;
+	}
+	tokens_accept(&login->tokens);
+	if (login->tokens.is_unshown) {
 		tokens_put_off(&login->tokens, 0, now_ms);
 	} else if (seconds_left != TG_SESSION_WITHOUT_END) {
 		tokens_plan(&login->tokens, seconds_left, draw(login), now_ms);

@@ -69,13 +69,18 @@ void tokens_show(struct tokens *tokens, uint64_t now_ms)
 	tokens->not_before = now_ms + TOKENS_APART_MS;
 }
 
+void tokens_accept(struct tokens *tokens)
+{
+	tokens->failures = 0;
+	text_replace(&tokens->refused, NULL);
+}
+
 void tokens_plan(struct tokens *tokens, uint32_t seconds_left, uint32_t random, uint64_t now_ms)
 {
 	const uint64_t part = DUE_FIRST + ((uint64_t)random * DUE_SPREAD >> 32);
-	tokens->failures = 0;
-	tokens->due_at = now_ms + seconds_left * part;
-	if (tokens->due_at < tokens->not_before) {
-		tokens->due_at = tokens->not_before;
+	tokens_put_off(tokens, 0, now_ms);
+	if (tokens->due_at < now_ms + seconds_left * part) {
+		tokens->due_at = now_ms + seconds_left * part;
 	}
 }
 

@@ -44,6 +44,9 @@ bool tokens_end_asking(struct tokens *tokens);
 /* The gateway did not take what it was shown. Without memory that is forgotten. */
 void tokens_refuse(struct tokens *tokens);
 
+/* The session has it by now. */
+void tokens_accept(struct tokens *tokens);
+
 /* A line stands, or is being opened, with `token`: nothing is due. */
 void tokens_show(struct tokens *tokens, uint64_t now_ms);
 
