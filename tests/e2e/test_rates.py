@@ -6,6 +6,7 @@ import struct
 
 import pytest
 
+from chatting import OK
 from raw import BINARY, PACKET_PING, PACKET_PONG, PING, TEXT, frame, packet
 from talking import BUSY, DONE, SAY, Talker, string
 from waiting import wait_until
@@ -112,3 +113,62 @@ def test_who_goes_on_and_on_is_sent_away(serve):
         alice.expect_close(1013, re.compile(r"retry_ms=\d+"), end=False)
         wait_until(lambda: admin.status()["ends"]["over_rate"] == 1, "it is counted")
         gateway.wait_for_line("user alice out: says more than it may")
+
+
+# --- our own client -------------------------------------------------------------------------------
+
+
+def ws(gateway):
+    return f"ws://127.0.0.1:{gateway.port}"
+
+
+def test_a_chat_says_again_what_a_busy_gateway_refused(serve, chat):
+    gateway, admin = serve("--message-rate", 10)
+    bob = Talker(gateway.raw(), "bob")
+    said = "".join(f"/to @bob {number}\n" for number in range(70))
+    alice = chat("--v1", address=ws(gateway), run=True, text=said.encode())
+    assert [bob.message().text for _ in range(70)] == [str(number) for number in range(70)]
+    alice.err.expect("the gateway is busy")
+    alice.assert_ends(OK)
+    assert total(admin, REFUSALS) > 0
+
+
+def test_a_chat_is_read_at_its_rate(serve, chat):
+    """Classic: nobody tells it anything, and all arrives."""
+    gateway, admin = serve("--message-rate", 40)
+    with gateway.login("bob") as bob:
+        said = "".join(f"{number}\n" for number in range(300))
+        alice = chat("--classic", address=ws(gateway), run=True, text=said.encode())
+        for number in range(300):
+            bob.expect_text(f"{number} -- FROM alice")
+        alice.assert_ends(OK)
+        assert total(admin, PAUSES) > 0
+
+
+def test_a_chat_sends_in_portions(server, chat):
+    """64 lines, or 16 KiB, and then nothing until they are read; of the last only when it is to leave."""
+    alice = chat("--classic", "--heartbeat=0", address=server.address)
+    peer = server.open()
+
+    def take(first, count, size):
+        for number in range(first, first + count):
+            peer.expect_text(f"{number:0{size}}")
+
+    def take_portion(first, count, size):
+        take(first, count, size)
+        peer.answer_ping(peer.frame())
+
+    for number in range(150):
+        alice.say(f"{number:010}")
+    take_portion(0, 64, 10)
+    take_portion(64, 64, 10)
+    take(128, 22, 10)
+    for number in range(10):
+        alice.say(f"{number:05000}")
+    take_portion(0, 4, 5000)
+    take_portion(4, 4, 5000)
+    take(8, 2, 5000)
+    alice.end_input()
+    peer.answer_ping(peer.frame())
+    peer.expect_logout()
+    alice.assert_ends(OK)

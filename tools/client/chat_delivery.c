@@ -87,6 +87,15 @@ static void end_portion(struct delivery *delivery)
 	}
 }
 
+static void ask(struct delivery *delivery)
+{
+	if (!delivery->is_asking) {
+		delivery->is_asking = true;
+		delivery->has_waited = true;
+		tg_client_ping(delivery->client);
+	}
+}
+
 /* Whether a portion is out and not read yet. */
 static bool has_to_wait(struct delivery *delivery)
 {
@@ -94,10 +103,18 @@ static bool has_to_wait(struct delivery *delivery)
 		(delivery->portion_len < PORTION_LEN || delivery->confirmed == delivery->sent)) {
 		return false;
 	}
-	if (!delivery->is_asking) {
-		delivery->is_asking = true;
-		tg_client_ping(delivery->client);
+	ask(delivery);
+	return true;
+}
+
+/* Whoever had to wait before waits for the last portion too: a log-out has little time. */
+static bool has_to_wait_at_last(struct delivery *delivery)
+{
+	if (!delivery->has_waited || !delivery->input->is_at_end ||
+		delivery->confirmed == delivery->sent) {
+		return false;
 	}
+	ask(delivery);
 	return true;
 }
 
@@ -132,7 +149,7 @@ bool delivery_advance(struct delivery *delivery, uint64_t now_ms)
 			return true;
 		}
 	}
-	return delivery->is_in_flight;
+	return delivery->is_in_flight || has_to_wait_at_last(delivery);
 }
 
 void delivery_on_ping(struct delivery *delivery)
@@ -230,6 +247,7 @@ void delivery_on_end(struct delivery *delivery, size_t unsent_len)
 	delivery->sent = 0;
 	delivery->pinged = 0;
 	delivery->confirmed = 0;
+	delivery->has_waited = false;
 	end_portion(delivery);
 }
 

@@ -46,6 +46,7 @@ struct delivery {
 
 	size_t portion_len; /* bytes of lines sent since the last of them was confirmed */
 	bool is_asking;     /* the Ping behind a portion is out */
+	bool has_waited;    /* for its Pong, on the line that stands */
 	bool is_busy;       /* the gateway has said so just now */
 	bool was_busy;      /* and it was shown */
 	uint64_t resume_at; /* ms: until then nothing is said, for that */
