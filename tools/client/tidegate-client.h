@@ -437,7 +437,8 @@ TG_API void tg_client_on_token(struct tg_client *client, tg_token_fn *fn);
 
 /* When the gateway asks for a new token (Close 3000), once until a line has stood for the minimum
  * uptime. It may call tg_client_set_token(), which then counts at once. Returns whether to try
- * again; without this callback the client closes with TG_ERR_AUTH. */
+ * again; without this callback the client closes with TG_ERR_AUTH. Not called where on_token is
+ * set. */
 typedef bool tg_auth_fn(struct tg_client *client, void *data);
 TG_API void tg_client_on_auth(struct tg_client *client, tg_auth_fn *fn);
 
