@@ -18,7 +18,7 @@ enum {
 	 * may be read. */
 	LOOK_READ = 256,
 	MESSAGE_READ = 16, /* for each message that is left */
-	REFUSE_READ = 4096,
+	REFUSE_READ = 1024,
 	/* Says that are refused at once in a second, each of these bytes at most, longer ones as
 	 * more. */
 	REFUSED_PER_S = 50,
@@ -75,7 +75,16 @@ static enum pace_finding take(struct conns *conns, struct pace *pace, size_t len
 enum pace_finding pace_count(struct conns *conns, struct conn *conn, size_t len)
 {
 	struct pace *pace = make(conns, conn);
-	return pace ? take(conns, pace, len) : PACE_NO_MEMORY;
+	if (!pace) {
+		return PACE_NO_MEMORY;
+	}
+	const enum pace_finding finding = take(conns, pace, len);
+	if (finding == PACE_BEYOND) {
+		/* It was read to be refused, and cannot be: no more is read for that for now. */
+		rate_take(&pace->refused, REFUSED_PER_S, 2 * RATE_BURST_S * REFUSED_PER_S,
+			conns->loop->now_us);
+	}
+	return finding;
 }
 
 enum pace_finding pace_ask(struct conns *conns, struct conn *conn, size_t len)

@@ -125,7 +125,9 @@ void talk_on_say(struct sessions *sessions, struct conn *conn, const struct mess
 		return;
 	}
 	if (measure_refuses(sessions, conn, message->len)) {
-		answer(sessions, conn, say.id, PACKET_BUSY, 0);
+		if (conn->state == CONN_LIVE) {
+			answer(sessions, conn, say.id, PACKET_BUSY, 0);
+		}
 		return;
 	}
 	enum packet_result result = say_it(sessions, conn, &say, &count);

@@ -276,6 +276,8 @@ static void test_rooms_are_not_refused(void **state)
 		v1_ask_to_join(a, id, 0, room);
 	}
 	rig_run(rig);
+	assert_true(client_conn(rig, a)->flags & CONN_PACED);
+	run_for(rig, 10 * SECOND);
 	for (uint32_t id = 1; id <= 20; id++) {
 		v1_expect_answer(a, id, PACKET_DONE, 1);
 	}
@@ -284,6 +286,24 @@ static void test_rooms_are_not_refused(void **state)
 	v1_say(a, 21, "#room1", "here");
 	rig_run(rig);
 	v1_expect_answer(a, 21, PACKET_BUSY, 0);
+}
+
+/* What cannot be refused is held back as it is for a classic session. */
+static void test_texts_of_v1_have_their_rate(void **state)
+{
+	struct rig *rig = *state;
+	struct client *a = v1_login(rig, 0, "a");
+	struct client *b = rig_login(rig, 0, "b");
+	unsigned next = 0;
+	limit(rig, 4, 0);
+	say_many(a, 0, 300);
+	rig_run(rig);
+	assert_in_range(hear(b, &next), 20, 20 + 1024 / FRAME + LOOKED_AT);
+	for (unsigned seconds = 1; seconds <= 20; seconds++) {
+		run_for(rig, SECOND);
+		hear(b, &next);
+		assert_in_range(next, 0, 20 + (4 + LOOKED_AT) * seconds + 1024 / FRAME + LOOKED_AT);
+	}
 }
 
 static void test_refusals_have_a_rate_too(void **state)
@@ -401,6 +421,7 @@ int main(void)
 		CASE(test_the_read_deadline_waits),
 		CASE(test_a_say_too_many_is_refused_at_once),
 		CASE(test_rooms_are_not_refused),
+		CASE(test_texts_of_v1_have_their_rate),
 		CASE(test_refusals_have_a_rate_too),
 		CASE(test_who_never_listens_is_sent_away),
 		CASE(test_who_stops_in_time_stays),
