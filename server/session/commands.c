@@ -31,8 +31,8 @@ static void show_bytes(const uint8_t *data, size_t len, char *ret_text, size_t s
 /* How much of a message may be shown: of a packet that brings a token no more than what it is. */
 static size_t shown_len(const struct message *message)
 {
-	const bool is_token = message->len >= PACKET_HEADER_LEN &&
-			      load_be16(message->data) == PACKET_TOKEN;
+	const bool is_token =
+		message->len >= PACKET_HEADER_LEN && load_be16(message->data) == PACKET_TOKEN;
 	return is_token ? PACKET_HEADER_LEN : message->len;
 }
 
@@ -52,10 +52,17 @@ static void log_message(
 	log_debug(sessions_id(sessions, conn), "recv message %s from %s", bytes, name);
 }
 
+/* Most have no token, and no call is made for them. */
+static bool may_speak_to_all(const struct sessions *sessions, const struct conn *conn)
+{
+	const struct rights *rights = session_rights(conn);
+	return sessions->may_broadcast && (!rights || rights_may_broadcast(rights));
+}
+
 static void post(struct sessions *sessions, struct conn *conn, uint16_t command,
 	const uint8_t *text, size_t len)
 {
-	if (!sessions->may_broadcast || !rights_may_broadcast(session_rights(conn))) {
+	if (!may_speak_to_all(sessions, conn)) {
 		conn_close(sessions->conns, conn, CLOSE_REASON_NOT_ALLOWED, 0);
 	} else if (fanout_post(sessions->fanout, command, conn, text, len) < 0) {
 		conn_overload(sessions->conns, conn, CLOSE_REASON_OVERLOADED);

@@ -38,6 +38,10 @@ void session_log_over_rate(const struct sessions *sessions, const struct conn *c
 /* A login is refused for its token, or for the lack of one; which check it failed is told to nobody.
  * Said here only where ends are not logged one by one. `has_one_in_url`: there is a token where it
  * is not looked for. Thread: the owner. */
+
+/* A login is refused for its token, or for the lack of one; which check it failed is told to
+ * nobody. Said here only where ends are not logged one by one. `has_one_in_url`: there is a token
+ * where it is not looked for. Thread: the owner. */
 void session_log_refusal(const struct sessions *sessions, const struct conn *conn,
 	enum close_reason reason, bool has_one_in_url);
 
