@@ -53,9 +53,11 @@ struct conn_ops {
 /* What may change while running. Plain data. */
 struct conns_limits {
 	struct deadlines deadlines;
-	uint32_t max_head;    /* bytes of an opening request; twice that fit the read buffer */
-	uint32_t max_message; /* bytes */
-	size_t queue_limit;   /* bytes that may be queued for one connection */
+	uint32_t max_head;     /* bytes of an opening request; twice that fit the read buffer */
+	uint32_t max_message;  /* bytes */
+	size_t queue_limit;    /* bytes that may be queued for one connection */
+	uint32_t message_rate; /* of a session, a second; 0: no limit */
+	uint32_t byte_rate;    /* likewise */
 };
 
 /* Connections in a row, linked by ready_next. */
@@ -159,8 +161,8 @@ void conn_close_with(struct conns *conns, struct conn *conn, enum close_reason r
 /* The same, for one that was too much for us; it is told a time to come back of its own. */
 void conn_overload(struct conns *conns, struct conn *conn, enum close_reason reason);
 
-/* From that tick of the loop on a live connection is over, whatever it does until then: it ends with
- * TOKEN_EXPIRED. 0: it has no such end. May be changed. Errors: -ENOMEM, the end as it was. */
+/* From that tick of the loop on a live connection is over, whatever it does until then: it ends
+ * with TOKEN_EXPIRED. 0: it has no such end. May be changed. Errors: -ENOMEM, the end as it was. */
 int conn_set_end(struct conns *conns, struct conn *conn, uint32_t tick);
 
 /* The peer's Close has come, with its payload: it is answered in kind. */

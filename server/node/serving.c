@@ -46,6 +46,8 @@ static void take_limits(struct serving *serving, const struct config *config)
 		.max_head = (uint32_t)config->max_head,
 		.max_message = (uint32_t)config->max_message,
 		.queue_limit = config->tx_queue_limit,
+		.message_rate = (uint32_t)config->message_rate,
+		.byte_rate = (uint32_t)config->byte_rate,
 	};
 	conns_set_limits(&serving->conns, &limits);
 	serving->sessions.logs_each = session_log_is_each(config);

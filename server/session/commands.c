@@ -8,6 +8,7 @@
 #include "../../proto/utf8.h"
 #include "../base/log.h"
 #include "../conn/send.h"
+#include "measure.h"
 #include "refresh.h"
 #include "session_log.h"
 #include "session_token.h"
@@ -110,6 +111,13 @@ static void ignore(struct sessions *sessions, struct conn *conn, const struct me
 /* --- messages ----------------------------------------------------------------------------------
  */
 
+/* Heartbeats and fresh tokens are free, and a say is counted where it can be refused. */
+static bool is_counted(const struct conn *conn, uint16_t command)
+{
+	return command != PACKET_PING && command != PACKET_TOKEN &&
+	       !(command == PACKET_SAY && conn->flags & CONN_V1);
+}
+
 static void on_packet(struct sessions *sessions, struct conn *conn, const struct message *message)
 {
 	struct packet packet;
@@ -119,6 +127,9 @@ static void on_packet(struct sessions *sessions, struct conn *conn, const struct
 	}
 	log_debug(sessions_id(sessions, conn), "command: %u payloadLen: %u", packet.command,
 		packet.payload_len);
+	if (is_counted(conn, packet.command) && !measure_count(sessions, conn, message->len)) {
+		return;
+	}
 	switch (packet.command) {
 #define CLASSIC true
 #define V1      (conn->flags & CONN_V1)
@@ -143,9 +154,9 @@ void commands_on_message(void *owner, struct conn *conn, const struct message *m
 	if (log_is_enabled(LOG_LEVEL_DEBUG)) {
 		log_message(sessions, conn, message);
 	}
-	if (message->kind == MESSAGE_TEXT) {
-		post(sessions, conn, 0, message->data, message->len);
-	} else {
+	if (message->kind != MESSAGE_TEXT) {
 		on_packet(sessions, conn, message);
+	} else if (measure_count(sessions, conn, message->len)) {
+		post(sessions, conn, 0, message->data, message->len);
 	}
 }

@@ -140,6 +140,16 @@ static void test_queue_too_small_for_a_message_is_refused(void **state)
 		       "least 69632 bytes are needed\n");
 }
 
+static void test_byte_rate_below_a_message_warns(void **state)
+{
+	set("byte_rate", "13108");
+	check(0, "");
+	set("byte_rate", "13107");
+	check(0,
+		"warning: --byte-rate=13107: a message of max_message (65536) costs a session more than "
+		"the 5 s that it may save up: it is not read from for as long as that takes\n");
+}
+
 static void test_no_listener_is_refused(void **state)
 {
 	config.listen_count = 0;
@@ -183,6 +193,7 @@ int main(void)
 		TEST(test_what_means_nothing_without_tokens),
 		TEST(test_small_memory_limit_warns),
 		TEST(test_queue_too_small_for_a_message_is_refused),
+		TEST(test_byte_rate_below_a_message_warns),
 		TEST(test_no_listener_is_refused),
 		TEST(test_the_place_in_the_file_is_named),
 		TEST(test_what_a_file_says_twice_warns),
