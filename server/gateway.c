@@ -284,6 +284,11 @@ static int start_admin(struct gateway *gateway)
 			strncmp(name, "unix:", 5) == 0 ? "owner and group of the socket"
 						       : "everybody on this machine");
 	}
+	if (admin_is_for_others(gateway->admin)) {
+		log_warn(0,
+			"requests to the admin port carry its token in clear (--admin-plain): who "
+			"listens on their way has it");
+	}
 	return 0;
 }
 
@@ -454,7 +459,6 @@ static void tell_of_reload(void *user, enum finding kind, const char *line)
 
 static void reload(struct gateway *gateway)
 {
-	char error[CONFIG_ERROR_MAX];
 	struct config fresh;
 	struct sources sources;
 	struct changes changes;
@@ -471,8 +475,8 @@ static void reload(struct gateway *gateway)
 	reset_limits(gateway);
 	auth_keys_reload(&gateway->node, &gateway->config);
 	tell_all(gateway, SERVING_MAIL_RELOAD, 0);
-	if (gateway->admin && admin_reload(gateway->admin, &gateway->config, error) < 0) {
-		log_error(0, "reload: %s; the admin port goes on as before", error);
+	if (gateway->admin) {
+		admin_reload(gateway->admin, &gateway->config);
 	}
 	changes_log(&changes);
 }
@@ -503,6 +507,9 @@ static int serve(struct gateway *gateway)
 		}
 		node_housekeep(&gateway->node);
 		auth_keys_look(&gateway->node);
+		if (gateway->admin) {
+			admin_housekeep(gateway->admin, &gateway->config);
+		}
 		look_at_sessions(gateway, false);
 	}
 }

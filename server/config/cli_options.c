@@ -104,7 +104,11 @@ static const struct argp_option fixed_options[] = {
 		"unix:PATH (default none)",
 		GROUP_ADMIN},
 	{"admin-token", CLI_KEY_ADMIN_TOKEN, "FILE", 0,
-		"ask for the token in FILE's first line; else only this machine is served (default none)",
+		"ask for a token that FILE holds in a line of its own, of one or two; else only this machine "
+		"is served (default none)",
+		GROUP_ADMIN},
+	{"admin-plain", CLI_KEY_ADMIN_PLAIN, NULL, 0,
+		"with a token, serve other machines too: it travels in clear, as there is no TLS here",
 		GROUP_ADMIN},
 	{"demo", CLI_KEY_DEMO, NULL, 0,
 		"show browsers from anywhere how to connect, and let the console play faults: cut lines, stop answers",
@@ -235,6 +239,8 @@ const char *cli_option_name(int key)
 		return "admin";
 	case CLI_KEY_ADMIN_TOKEN:
 		return "admin_token";
+	case CLI_KEY_ADMIN_PLAIN:
+		return "admin_plain";
 	case CLI_KEY_DEMO:
 		return "demo";
 	case CLI_KEY_LOG_FORMAT:

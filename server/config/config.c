@@ -334,6 +334,16 @@ static void write_demo(const struct config *config, size_t nth, char *ret_text)
 	write_flag(config->demo, ret_text);
 }
 
+static int set_admin_plain(struct config *config, const char *value, char *ret_error)
+{
+	return set_flag(value, &config->admin_plain, ret_error);
+}
+
+static void write_admin_plain(const struct config *config, size_t nth, char *ret_text)
+{
+	write_flag(config->admin_plain, ret_text);
+}
+
 static int set_client_broadcast(struct config *config, const char *value, char *ret_error)
 {
 	return set_flag(value, &config->client_broadcast, ret_error);
@@ -491,6 +501,7 @@ static const struct word words[] = {
 	{"token_in_url", set_token_in_url, write_token_in_url, true},
 	{"admin", set_admin, write_admin, false},
 	{"admin_token", set_admin_token, write_admin_token, false},
+	{"admin_plain", set_admin_plain, write_admin_plain, false},
 	{"demo", set_demo, write_demo, false},
 };
 

@@ -59,6 +59,7 @@ struct config {
 	const char *file;      /* as the command line names it, to which this points; NULL: none. A
 				* reload reads it again */
 	bool echo;             /* send every message back to its sender; no users, no fan-out */
+	bool admin_plain;      /* the admin port may be where others reach it, without TLS */
 	bool demo;             /* the admin port can play faults */
 	bool client_broadcast; /* clients may send texts to everybody */
 };

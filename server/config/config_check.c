@@ -101,6 +101,9 @@ static void check_meaning(const struct check *check)
 	if (config->admin[0] == '\0' && config->admin_token[0] != '\0') {
 		warn(check, "admin_token", "means nothing without admin");
 	}
+	if (config->admin_plain && (config->admin[0] == '\0' || address_is_unix(config->admin))) {
+		warn(check, "admin_plain", "means nothing without an address in admin");
+	}
 }
 
 static void check_auth(const struct check *check)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../base/clock.h"
+#include "../conn/reader.h"
 #include "../fanout/memberships.h"
 #include "join.h"
 #include "session_token.h"
@@ -40,8 +41,8 @@ static void leave_rooms(struct sessions *sessions, struct conn *conn, const stru
 	}
 }
 
-static void renew(struct sessions *sessions, struct conn *conn, struct token_claims *claims,
-	uint64_t now_ms)
+static void renew(
+	struct sessions *sessions, struct conn *conn, struct token_claims *claims, uint64_t now_ms)
 {
 	struct rights *before;
 	if (session_token_take(sessions, conn, claims, now_ms, &before) < 0) {
@@ -74,6 +75,7 @@ void refresh_on_token(struct sessions *sessions, struct conn *conn, const struct
 		return;
 	}
 	extra->token_tick = sessions->conns->loop->now_tick;
+	reader_note_work(sessions->conns);
 	if (identity_judge_token(&sessions->identity, token, now_ms / 1000, &claims) !=
 		TOKEN_GOOD) {
 		stats_add(&stats->refreshes_bad, 1);

@@ -4,6 +4,7 @@
 
 #include "../base/clock.h"
 #include "../base/log.h"
+#include "../conn/reader.h"
 #include "../conn/transport.h"
 #include "../user/duel.h"
 #include "commands.h"
@@ -148,9 +149,8 @@ static int take_token(
 	struct sessions *sessions, struct conn *conn, struct identity_login *login, uint64_t now_ms)
 {
 	struct rights *none;
-	return login->has_token
-		       ? session_token_take(sessions, conn, &login->claims, now_ms, &none)
-		       : 0;
+	return login->has_token ? session_token_take(sessions, conn, &login->claims, now_ms, &none)
+				: 0;
 }
 
 /* Whether it may come in as that; it has been told why otherwise. */
@@ -161,8 +161,10 @@ static bool let_in(struct sessions *sessions, struct conn *conn,
 	enum close_reason refused =
 		identity_judge(&sessions->identity, request, now_ms / 1000, ret_login);
 	count_verdict(sessions->conns->stats, ret_login);
-	if (refused == CLOSE_REASON_NONE &&
-		take_token(sessions, conn, ret_login, now_ms) < 0) {
+	if (ret_login->has_judged) {
+		reader_note_work(sessions->conns);
+	}
+	if (refused == CLOSE_REASON_NONE && take_token(sessions, conn, ret_login, now_ms) < 0) {
 		refused = CLOSE_REASON_INTERNAL_ERROR;
 	}
 	if (refused == CLOSE_REASON_NONE) {

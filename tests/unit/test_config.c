@@ -425,6 +425,7 @@ static const char *const values[][3] = {
 	{"admin", "none", "none"},
 	{"admin_token", "/etc/token", "/etc/token"},
 	{"admin_token", "none", "none"},
+	{"admin_plain", "yes", "true"},
 	{"auth", "token", "token"},
 	{"auth_keys", "/etc/keys", "/etc/keys"},
 	{"auth_keys", "none", "none"},

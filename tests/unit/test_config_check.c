@@ -82,6 +82,18 @@ static void test_what_means_nothing_without_admin(void **state)
 	check(0, "");
 }
 
+static void test_what_means_nothing_without_an_address(void **state)
+{
+	static const char warning[] =
+		"warning: --admin-plain=true: means nothing without an address in admin\n";
+	set("admin_plain", "true");
+	check(0, warning);
+	set("admin", "unix:/run/admin");
+	check(0, warning);
+	set("admin", ":0");
+	check(0, "");
+}
+
 static void test_tokens_need_keys(void **state)
 {
 	set("auth", "token");
@@ -170,6 +182,7 @@ int main(void)
 		TEST(test_late_ping_warns),
 		TEST(test_unix_mode_without_a_unix_socket_warns),
 		TEST(test_what_means_nothing_without_admin),
+		TEST(test_what_means_nothing_without_an_address),
 		TEST(test_tokens_need_keys),
 		TEST(test_what_means_nothing_without_tokens),
 		TEST(test_small_memory_limit_warns),

@@ -100,6 +100,7 @@ static void test_the_rest_stays(void **state)
 	fresh.unix_mode = 0600;
 	strcpy(fresh.admin, ":9001");
 	strcpy(fresh.admin_token, "/etc/token");
+	fresh.admin_plain = true;
 	fresh.demo = true;
 	fresh.auth = AUTH_TOKEN;
 	check(0, "!listen :8000 -> :9000, unix:/run/gate\n"
@@ -110,6 +111,7 @@ static void test_the_rest_stays(void **state)
 		 "!auth open -> token\n"
 		 "!admin none -> *:9001\n"
 		 "!admin_token none -> /etc/token\n"
+		 "!admin_plain false -> true\n"
 		 "!demo false -> true\n"
 		 "!workers 0 -> 3\n"
 		 "!acceptors 1 -> 3\n"

@@ -15,8 +15,8 @@ const TOKEN = 103
 
 /* Requests without an answer that the gateway bears. */
 const ASKED_MAX = 256
-/* 0 would be answered by refusals only. */
-const ID_MAX = 0xffffffff
+/* After that they begin anew; not with 0, which would be answered by refusals only. */
+const ID_MAX = 1e9
 /* Of a packet, in front of what stands behind its id. */
 const HEAD_LEN = 10
 const WITHOUT_END = 0xffffffff
@@ -24,6 +24,8 @@ const TELL_MEMBERS = 1
 
 const RESULTS = ['done', 'nobody there', 'not-allowed', 'busy', 'not-a-member', 'bad-name', 'too-many-rooms', 'unreachable']
 const CHANGES: Members['change'][] = ['counted', 'came', 'went', 'taken out']
+
+const nothing = () => {}
 
 interface Page {
   users: string[]
@@ -105,7 +107,7 @@ export function talk(session: Host, getToken: GetToken | undefined) {
         let room = rooms.get(name)
         if (!room) {
           rooms.set(name, (room = defer()))
-          room.promise.catch(() => {})
+          room.promise.catch(nothing)
           if (live) {
             enter(room, name)
           }
@@ -117,7 +119,7 @@ export function talk(session: Host, getToken: GetToken | undefined) {
         rooms.get(name)?.reject(aborted())
         rooms.delete(name)
         // Whatever the answer is, and without a line too, it is in no more.
-        return ask(LEAVE, field).catch(() => {}) as Promise<void>
+        return ask(LEAVE, field).then(nothing, nothing)
       },
 
       say: (text, options) => say('#' + name, text, options),

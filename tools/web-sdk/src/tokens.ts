@@ -60,7 +60,7 @@ export function tokens(getToken: GetToken, renew: (token: string) => void, faile
 
   async function refresh(): Promise<void> {
     // Until the gateway has taken one.
-    wait(backoffMs(AGAIN, ++attempt, Math.random(), undefined))
+    wait(backoffMs(AGAIN, ++attempt, Math.random()))
     try {
       const token = await get(attempt > 1)
       if (timer) {
