@@ -304,8 +304,9 @@ def test_without_rooms_they_say_why_and_whisper(open_console):
     page = console.open()
     for user, other in (("alice", "bob"), ("bob", "alice")):
         wait_for_state(page, user, "CONNECTED")
-        page.wait_for_text(f"{card(user)} .chat .fault", "this gateway lets a session into no more rooms (rooms_per_session)")
-        page.wait_for_text(f"{card(user)} .chat .fault", f"“Only to {name_on(page, other)}” works all the same.")
+        why = f"{card(user)} .chat .fault"
+        page.wait_for_text(why, "this gateway lets a session into no more rooms (rooms_per_session)")
+        page.wait_for_text(why, f"“Only to {name_on(page, other)}” works all the same.")
     wait_for_bubble(page, "bob", "can you hear me?")
     wait_for_bubble(page, "alice", "Loud and clear")
     assert page.axe() == []
@@ -450,7 +451,8 @@ def test_the_inspector_colours_a_packet(console):
     shown = page.run(f"""Array.from(document.querySelector("{say_row}").querySelectorAll('code'), (e) => e.title)""")
     assert shown == ["", "", "id", "flags", "audience", "text"]
     roles = ("id", "number", "name", "payload")
-    assert len({page.run(f"getComputedStyle(document.querySelector(\"{say_row} .role-{role}\")).color") for role in roles}) == 4
+    colour = "getComputedStyle(document.querySelector(\"{} .role-{}\")).color"
+    assert len({page.run(colour.format(say_row, role)) for role in roles}) == 4
     meanings = " / ".join(meaning for *_, meaning in reversed(frames(page, "alice")))
     names = tuple(name_on(page, user) for user in ("alice", "bob"))
     room = f"#try-{names[0].removeprefix('alice-')}"
@@ -873,7 +875,8 @@ def test_who_is_in_a_room(console):
     assert page.texts(".members li") == ["ann", "ben"]
     button = ".rooms tr[data-room=lobby] button"
     assert page.attribute(button, "aria-expanded") == "true"
-    assert page.run("document.querySelector('tr[data-room=lobby]').nextSibling.id") == page.attribute(button, "aria-controls")
+    below = "document.querySelector('tr[data-room=lobby]').nextSibling.id"
+    assert page.run(below) == page.attribute(button, "aria-controls")
     # It is looked at again with the table.
     ben.leave("lobby")
     wait_until(lambda: page.texts(".members li") == ["ann"], "who has left is not shown")
@@ -906,7 +909,11 @@ def test_a_device_is_shown_and_ended_by_itself(open_console):
     unnamed = console.gateway.login("ann")
     page = console.open("watch")
     page.click(".users .col-user .sort")
-    wait_until(lambda: [re.sub(r"\s+", " ", name) for name in users(page)] == ["ann", "ann on desk", "ann on phone", "ben"], "one row each")
+
+    def named():
+        return [re.sub(r"\s+", " ", name) for name in users(page)]
+
+    wait_until(lambda: named() == ["ann", "ann on desk", "ann on phone", "ben"], "one row each")
     assert count(page, ".device") == 2
     page.click("tr[data-user=ann][data-device=phone] button")
     assert page.text("dialog h2") == "Disconnect ann on phone?"
@@ -919,7 +926,7 @@ def test_a_device_is_shown_and_ended_by_itself(open_console):
     page.click("dialog button.danger")
     unnamed.expect_close(4003)
     desk.expect_nothing()
-    wait_until(lambda: [re.sub(r"\s+", " ", name) for name in users(page)] == ["ann on desk", "ben"], "the others stay")
+    wait_until(lambda: named() == ["ann on desk", "ben"], "the others stay")
 
 
 def ended(page):
