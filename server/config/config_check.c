@@ -127,9 +127,10 @@ static void check_auth(const struct check *check)
 {
 	const struct config *config = check->config;
 
-	if (config->auth == AUTH_TOKEN && config->auth_keys[0] == '\0') {
+	if (config->auth == AUTH_TOKEN && config->auth_keys[0] == '\0' && !config->demo) {
 		find(check, FINDING_FAULT, "auth",
-			"tokens need keys to be verified with: auth_keys = FILE");
+			"tokens need keys to be verified with: auth_keys = FILE, or to try it demo "
+			"= true, which makes one");
 	}
 	if (config->auth == AUTH_TOKEN && config->echo) {
 		find(check, FINDING_FAULT, "auth",

@@ -97,7 +97,11 @@ static void test_what_means_nothing_without_an_address(void **state)
 static void test_tokens_need_keys(void **state)
 {
 	set("auth", "token");
-	check(-EINVAL, "--auth=token: tokens need keys to be verified with: auth_keys = FILE\n");
+	check(-EINVAL, "--auth=token: tokens need keys to be verified with: auth_keys = FILE, or "
+		       "to try it demo = true, which makes one\n");
+	config.demo = true;
+	check(0, "");
+	config.demo = false;
 	set("auth_keys", "/etc/keys");
 	check(0, "");
 	config.echo = true;
