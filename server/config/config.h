@@ -14,6 +14,7 @@ enum {
 	CONFIG_LISTEN_MAX = 16, /* listeners */
 	CONFIG_ID_MAX = 64,     /* bytes of the node's name, NUL included */
 	CONFIG_PATH_MAX = 256,  /* bytes of a file's path, NUL included */
+	CONFIG_TEXT_MAX = 256,  /* bytes of a claim that is asked for, NUL included */
 	CONFIG_VALUE_MAX = 256, /* bytes of an option's value as text, NUL included */
 	CONFIG_OPTIONS_MAX = 64,
 	CONFIG_ERROR_MAX = 512, /* bytes of an error message, NUL included */
@@ -24,6 +25,12 @@ enum log_sessions {
 	LOG_SESSIONS_AUTO, /* where the log goes to a terminal */
 	LOG_SESSIONS_NO,
 	LOG_SESSIONS_YES,
+};
+
+/* How users say who they are. */
+enum auth {
+	AUTH_OPEN,  /* whoever names himself */
+	AUTH_TOKEN, /* by a token that somebody has signed who is trusted */
 };
 
 /* Owner: whoever declared it; plain data, copied by assignment. */
@@ -41,12 +48,18 @@ struct config {
 				  */
 	char admin_token[CONFIG_PATH_MAX]; /* the file that holds its token; empty: none is asked
 					      for */
+	enum auth auth;
+	char auth_keys[CONFIG_PATH_MAX];     /* the file of the keys; empty: there is none */
+	char auth_audience[CONFIG_TEXT_MAX]; /* that a token must be for; empty: any */
+	char auth_issuer[CONFIG_TEXT_MAX];   /* that it must be from; empty: any */
+	bool token_in_url;                   /* a token may be in the request's target */
 	enum log_format log_format;
 	enum log_level log_level;
 	enum log_sessions log_sessions;
 	const char *file;      /* as the command line names it, to which this points; NULL: none. A
 				* reload reads it again */
 	bool echo;             /* send every message back to its sender; no users, no fan-out */
+	bool admin_plain;      /* the admin port may be where others reach it, without TLS */
 	bool demo;             /* the admin port can play faults */
 	bool client_broadcast; /* clients may send texts to everybody */
 };

@@ -159,6 +159,10 @@ void conn_close_with(struct conns *conns, struct conn *conn, enum close_reason r
 /* The same, for one that was too much for us; it is told a time to come back of its own. */
 void conn_overload(struct conns *conns, struct conn *conn, enum close_reason reason);
 
+/* From that tick of the loop on a live connection is over, whatever it does until then: it ends with
+ * TOKEN_EXPIRED. 0: it has no such end. May be changed. Errors: -ENOMEM, the end as it was. */
+int conn_set_end(struct conns *conns, struct conn *conn, uint32_t tick);
+
 /* The peer's Close has come, with its payload: it is answered in kind. */
 void conn_answer_close(struct conns *conns, struct conn *conn, const uint8_t *payload, size_t len);
 

@@ -14,6 +14,7 @@ import pytest
 from browser import Browser
 from gateway import ROOT, free_port
 from raw import PACKET_PING, packet
+from talking import Talker
 from waiting import TIMEOUT, wait_until
 
 pytestmark = pytest.mark.release
@@ -160,6 +161,16 @@ def ask(console, method, path, body=None):
         answer.read()
 
 
+def talkers(console, *rooms_of):
+    """Logged in over tidegate.v1; of each `user` or (`user`, `device`), and the rooms to be in."""
+    made = []
+    for who, *rooms in rooms_of:
+        made.append(Talker(console.gateway.raw(), *([who] if isinstance(who, str) else who)))
+        for room in rooms:
+            made[-1].join(room)
+    return made
+
+
 # --- try it -------------------------------------------------------------------------------------
 
 
@@ -176,6 +187,8 @@ def test_it_is_alive_without_a_click(console):
         assert page.text(f"{card(user)} .reason").startswith("CONNECTED because")
         assert re.search(r"round trip\s+[\d.]+\s+(µs|ms)", page.text(f"{card(user)} .rtt"))
         assert name_on(page, other) in page.text(f"{card(user)} .bubble .from")
+        said = page.texts(f"{card(user)} .bubble .words")
+        assert [words.split()[0] for words in said] == ["Hello", "Loud"], said
     assert "serving" in page.text("#health")
     assert page.run("document.title") == "Try it – demo – Tidegate"
 
@@ -207,8 +220,96 @@ def test_chat_goes_both_ways_and_stays_text(console):
     say(page, "bob", "<img src=/favicon.svg onerror=alert(1)> rising")
     wait_for_bubble(page, "alice", "<img src=/favicon.svg onerror=alert(1)> rising")
     assert count(page, ".bubbles img") == 0
-    # Who speaks gets no copy.
+    # Who speaks gets no copy, but learns what became of it.
     assert sum("tide" in text for text in page.texts(f"{card('alice')} .bubble")) == 1
+    wait_for_bubble(page, "alice", "how is the tide? heard by 1 session")
+
+
+def whisper(page, user, text):
+    """To the other one alone."""
+    page.fill(f"{card(user)} .say input", text)
+    page.click(f"{card(user)} .say .aside")
+
+
+def test_they_talk_in_a_room_of_their_own(console):
+    """What they say is heard by nobody else on the node: classic clients, those who speak tidegate.v1, other pages."""
+    classic = console.gateway.login("classic")
+    (stranger,) = talkers(console, ("stranger", "lobby"))
+    page = console.open_live()
+    other_page = console.open_live()
+    say(page, "alice", "between us")
+    wait_for_bubble(page, "bob", "between us")
+    whisper(page, "alice", "only you")
+    wait_for_bubble(page, "bob", "only you")
+    say(other_page, "bob", "and over here")
+    wait_for_bubble(other_page, "alice", "and over here")
+    classic.round_trip()
+    stranger.expect_nothing()
+    assert not any("us" in text for text in other_page.texts(".bubble"))
+    named = sorted(room["room"] for room in json.loads(get(console.admin, "/v1/rooms")[1])["rooms"])
+    tails = [name_on(each, "alice").removeprefix("alice-") for each in (page, other_page)]
+    assert named == sorted(["lobby", *(f"try-{tail}" for tail in tails)])
+    _, metrics = get(console.admin, "/metrics")
+    assert re.search(r'^tidegate_said_total{audience="all"} 0$', metrics, re.MULTILINE)
+
+
+def test_a_direct_message_between_the_two(console):
+    page = console.open_live()
+    whisper(page, "alice", "just you")
+    wait_for_bubble(page, "alice", f"just you only to {name_on(page, 'bob')}, heard by 1 session")
+    wait_for_bubble(page, "bob", f"{name_on(page, 'alice')}, only to {name_on(page, 'bob')}")
+    assert count(page, f"{card('bob')} .bubble.aside") == 1
+    page.click(action("bob", "log"))
+    wait_for_state(page, "bob", "CLOSED")
+    page.wait_for_text(f"{card('alice')} .notice", f"{name_on(page, 'bob')} has left #try-")
+    whisper(page, "alice", "gone?")
+    wait_for_bubble(page, "alice", f"gone? {name_on(page, 'bob')} is not there")
+    say(page, "alice", "anybody?")
+    wait_for_bubble(page, "alice", "anybody? nobody else is in the room")
+    page.click(action("bob", "log"))
+    page.wait_for_text(f"{card('alice')} .notice", f"{name_on(page, 'bob')} came into #try-")
+    page.wait_for_text(f"{card('bob')} .notice", f"with {name_on(page, 'alice')}")
+    say(page, "alice", "welcome back")
+    wait_for_bubble(page, "bob", "welcome back")
+
+
+def test_what_is_not_known_to_have_arrived_is_told_so(console):
+    page = console.open_live()
+    page.click(action("alice", "mute"))
+    page.wait_for_text(action("alice", "mute"), "Let the server answer")
+    say(page, "alice", "do you hear me?")
+    # The gateway still reads: it arrives, and its answer does not.
+    wait_for_bubble(page, "bob", "do you hear me?")
+    page.click(action("alice", "cut"))
+    page.wait_for_text(f"{card('alice')} .bubble.lost", "do you hear me? not known: the line ended before the answer")
+    wait_for_step(page, "alice", "Back in")
+
+
+def test_who_is_taken_out_of_the_room_says_so(console):
+    page = console.open_live()
+    room, user = (f"{stem}-{name_on(page, 'bob').removeprefix('bob-')}" for stem in ("try", "bob"))
+    ask(console, "DELETE", f"/v1/rooms/{room}/members/{user}")
+    wait_for_step(page, "bob", f"A backend has taken {user} out of #{room}.")
+    page.wait_for_text(f"{card('bob')} .chat .fault", f"Not in the room #{room}: not a member of the room.")
+    say(page, "bob", "and now?")
+    page.wait_for_text(f"{card('bob')} .bubble.lost", "and now? not sent: not a member of the room")
+    ask(console, "PUT", f"/v1/rooms/{room}/members/{user}")
+    page.wait_for_text(f"{card('bob')} .notice", f"A backend has put {user} into #{room}.")
+    page.wait_for_text(f"{card('alice')} .notice", f"{user} came into #{room}.")
+    assert page.text(f"{card('bob')} .chat .fault") == ""
+
+
+def test_without_rooms_they_say_why_and_whisper(open_console):
+    console = open_console("--demo", "--rooms-per-session", 0)
+    page = console.open()
+    for user, other in (("alice", "bob"), ("bob", "alice")):
+        wait_for_state(page, user, "CONNECTED")
+        page.wait_for_text(f"{card(user)} .chat .fault", "this gateway lets a session into no more rooms (rooms_per_session)")
+        page.wait_for_text(f"{card(user)} .chat .fault", f"“Only to {name_on(page, other)}” works all the same.")
+    wait_for_bubble(page, "bob", "can you hear me?")
+    wait_for_bubble(page, "alice", "Loud and clear")
+    assert page.axe() == []
+    take_picture(page, "no-rooms", full=True)
 
 
 def test_cut_the_network(console):
@@ -219,11 +320,11 @@ def test_cut_the_network(console):
     wait_for_state(page, "alice", "RECONNECTING")
     take_picture(page, "cut-under-way")
     wait_for_state(page, "alice", "CONNECTED")
-    wait_for_step(page, "alice", "Connected again")
+    wait_for_step(page, "alice", "Back in")
     story = " / ".join(steps(page, "alice"))
     assert re.fullmatch(
         r"You cut the network / The gateway is asked .* / .*1006.* / Reconnecting: attempt 1 in [234]\.\d\s+s\."
-        r" / Connected again, on a new line, [234]\.\d\s+s after .*",
+        r" / Connected again, on a new line, [234]\.\d\s+s after .* / Back in #try-\w+: .* bob-\w+ is there\.",
         story,
     ), story
     assert page.texts(f"{card('alice')} .state.now") == ["CONNECTED"]
@@ -343,6 +444,27 @@ def test_the_inspector_colours_a_packet(console):
     ]
     assert len(set(colours)) == 3
     assert "ping" in page.text(f"{row} .meaning")
+    # Of tidegate.v1 the fields too.
+    say_row = f"{card('alice')} .kind-say"
+    assert page.text(f"{say_row} .role-command") == "00 6e"
+    shown = page.run(f"""Array.from(document.querySelector("{say_row}").querySelectorAll('code'), (e) => e.title)""")
+    assert shown == ["", "", "id", "flags", "audience", "text"]
+    roles = ("id", "number", "name", "payload")
+    assert len({page.run(f"getComputedStyle(document.querySelector(\"{say_row} .role-{role}\")).color") for role in roles}) == 4
+    meanings = " / ".join(meaning for *_, meaning in reversed(frames(page, "alice")))
+    names = tuple(name_on(page, user) for user in ("alice", "bob"))
+    room = f"#try-{names[0].removeprefix('alice-')}"
+    for words in (
+        f"session: you are {names[0]}, without an end",
+        f"join {room}, and hear who comes and goes",
+        f"say to {room}: “Hello {names[1]}, can you hear me?”",
+        "handed to 1 session",
+        f"{names[1]} says to {room}: “Loud and clear, {names[0]}!”",
+        f"who is in {room}?",
+    ):
+        assert words in meanings, meanings
+    page.wait_for_text(f"{card('alice')} .kind-page .meaning", f"page of members: {names[0]}")
+    page.wait_for_text(f"{card('alice')} .kind-open .bytes", "101 Switching Protocols tidegate.v1")
     # Heartbeats can be left out, and the list held.
     page.click(f"{card('alice')} .tick input")
     assert page.run(f"document.querySelector(\"{row}\").offsetHeight") == 0
@@ -490,17 +612,17 @@ def test_what_is_watched_stands_still_while_the_gateway_is_away(mortal, start):
     page.wait_for_text("#banner", "started anew")
     page.wait("document.querySelectorAll('.users tbody tr').length === 0")
     assert "live" in page.text("#watch-title")
-    assert "search" in enabled(page, ".users")
+    assert "users-search" in enabled(page, ".users")
 
 
 def test_focus_is_where_it_was_when_the_gateway_is_back(mortal, start):
     page = mortal.open("watch")
     page.wait_for_text(".users .summary", "Nobody is logged in")
-    tab_to(page, in_focus(page, "#search"), "the search")
+    tab_to(page, in_focus(page, "#users-search"), "the search")
     mortal.gateway.stop()
     page.wait("document.activeElement === document.body")
     start(*mortal.options, listen=mortal.gateway.listen)
-    page.wait("document.activeElement.id === 'search'")
+    page.wait("document.activeElement.id === 'users-search'")
 
 
 def test_a_gateway_that_is_late_is_not_told_as_live(console):
@@ -621,16 +743,103 @@ def test_the_table_is_searched_sorted_and_paged(console):
     page.click(".users .row.end > button")
     wait_until(lambda: users(page) == backwards, "all of them")
     assert page.text(".users .summary") == "131 shown."
-    page.fill("#search", "user12")
+    page.fill("#users-search", "user12")
     page.wait("document.querySelectorAll('.users tbody tr').length === 10")
     assert users(page) == [f"user{i:03}" for i in range(129, 119, -1)]
-    page.fill("#search", "nobody-like-this")
+    page.fill("#users-search", "nobody-like-this")
     page.wait_for_text(".users .summary", "Nobody whose name begins with")
-    page.fill("#search", "")
+    page.fill("#users-search", "")
     page.wait("document.querySelectorAll('.users tbody tr').length >= 100")
     cells = page.texts(".users tbody tr:first-child td")
     assert re.match(r"127\.0\.0\.1:\d+$", cells[3]), cells
     assert re.search(r"\d+\s+s", cells[0]) and re.search(r"\d+\s+B", cells[2]), cells
+
+
+def rooms(page):
+    return page.texts(".rooms tbody th")
+
+
+def test_rooms_are_searched_sorted_and_paged(console):
+    talkers(console, *((f"user{i}", *(f"room{i}{j:02}" for j in range(52))) for i in range(2)), ("ann", "room151"))
+    page = console.open("watch")
+    page.wait("document.querySelectorAll('.rooms tbody tr').length === 100")
+    assert page.text(".rooms .summary") == "100 of 104 shown, sorted over all."
+    # The largest first, equals by their names.
+    assert rooms(page)[:3] == ["room151", "room000", "room001"]
+    page.click(".rooms .col-room .sort")
+    everyone = [f"room{i}{j:02}" for i in range(2) for j in range(52)]
+    wait_until(lambda: rooms(page) == everyone[:100], "sorted by name")
+    page.click(".rooms .row.end > button")
+    wait_until(lambda: rooms(page) == everyone, "all of them")
+    page.fill("#rooms-search", "room15")
+    wait_until(lambda: rooms(page) == ["room150", "room151"], "those that are searched for")
+    assert page.texts(".rooms tr[data-room=room151] td")[:2] == ["2", "2"]
+    page.fill("#rooms-search", "nowhere")
+    page.wait_for_text(".rooms .summary", "No room whose name begins with “nowhere”.")
+
+
+def test_who_is_in_a_room(console):
+    console.expected = ["404"]  # of a room that goes while the page asks who is in it
+    ann, ben, *_ = talkers(
+        console, ("ann", "lobby", "c++"), ("ben", "lobby"), *((f"user{i:03}", "crowd") for i in range(103))
+    )
+    page = console.open("watch")
+    page.wait("document.querySelectorAll('.rooms tbody tr').length === 3")
+    page.wait_for_text("[data-chart=rooms] .legend", "rooms 3")
+    page.wait_for_text("[data-chart=rooms] .legend", "memberships 106")
+    page.run("(document.querySelector('tr[data-room=lobby] button').focus(), null)")
+    page.press("Enter")
+    page.wait_for_text(".rooms .details", "2 in the room.")
+    assert page.texts(".members li") == ["ann", "ben"]
+    button = ".rooms tr[data-room=lobby] button"
+    assert page.attribute(button, "aria-expanded") == "true"
+    assert page.run("document.querySelector('tr[data-room=lobby]').nextSibling.id") == page.attribute(button, "aria-controls")
+    # It is looked at again with the table.
+    ben.leave("lobby")
+    wait_until(lambda: page.texts(".members li") == ["ann"], "who has left is not shown")
+    assert in_focus(page, button)(), "focus was lost by looking again"
+    assert page.axe() == []
+    take_picture(page, "rooms", full=True)
+    # Another one, page by page, closes the first.
+    page.click("tr[data-room=crowd] button")
+    page.wait_for_text(".rooms .details", "100 of 103 shown, by name.")
+    assert page.attribute(button, "aria-expanded") == "false" and count(page, ".rooms .details") == 1
+    page.click(".rooms .details button")
+    page.wait_for_text(".rooms .details", "103 in the room.")
+    assert page.texts(".members li") == [f"user{i:03}" for i in range(103)]
+    page.click("tr[data-room='c++'] button")
+    page.wait_for_text(".rooms .details", "1 in the room.")
+    # A room that is gone takes its members along.
+    ann.leave("c++")
+    page.wait("document.querySelector(\"tr[data-room='c++']\") === null")
+    assert count(page, ".rooms .details") == 0
+
+
+def test_a_gateway_without_rooms_says_so(console):
+    page = console.open("watch")
+    page.wait_for_text(".rooms .summary", "There is no room: nobody has joined one.")
+
+
+def test_a_device_is_shown_and_ended_by_itself(open_console):
+    console = open_console("--max-devices", 3)
+    phone, desk, _ = talkers(console, (("ann", "phone"),), (("ann", "desk"),), ("ben",))
+    unnamed = console.gateway.login("ann")
+    page = console.open("watch")
+    page.click(".users .col-user .sort")
+    wait_until(lambda: [re.sub(r"\s+", " ", name) for name in users(page)] == ["ann", "ann on desk", "ann on phone", "ben"], "one row each")
+    assert count(page, ".device") == 2
+    page.click("tr[data-user=ann][data-device=phone] button")
+    assert page.text("dialog h2") == "Disconnect ann on phone?"
+    page.click("dialog button.danger")
+    phone.raw.expect_close(4003)
+    page.wait_for_text(".users .note", "ann on phone was disconnected with 4003 at ")
+    desk.expect_nothing()
+    # The one without a name is one of several too.
+    page.click("tr[data-user=ann][data-device=''] button")
+    page.click("dialog button.danger")
+    unnamed.expect_close(4003)
+    desk.expect_nothing()
+    wait_until(lambda: [re.sub(r"\s+", " ", name) for name in users(page)] == ["ann on desk", "ben"], "the others stay")
 
 
 def ended(page):
@@ -958,7 +1167,7 @@ def test_a_screen_reader_hears_turning_points_only(console):
     page.wait(f"document.querySelectorAll('.kind-pong').length >= {beats + 2}")
     heard = page.run("heard")
     assert all(re.match(r"(alice|bob)-\w+ is connected|alice-\w+: ", text) for text in heard), heard
-    assert len(heard) == len(set(heard)) <= 6, heard
+    assert len(heard) == len(set(heard)) <= 7, heard
     live = page.run("[...document.querySelectorAll('[aria-live], [role=log]')].map((e) => e.id)")
     assert live == ["announcements"]
 
