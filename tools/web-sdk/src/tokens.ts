@@ -2,12 +2,10 @@
 import { LONGEST_TIMER } from './after_close.js'
 import { backoffMs } from './backoff.js'
 import { now } from './clock.js'
+import { TOKEN } from './commands.js'
 import { IMError } from './errors.js'
 import type { GetToken, Host } from './extension.js'
 import { encodePacket, encodeText } from './packet.js'
-
-/* Of a fresh token; packet.def names it with the gateway's side. */
-const TOKEN = 103
 
 /** Who is silent for longer has failed. */
 const SILENCE_MS = 10_000
