@@ -9,9 +9,11 @@
 #ifndef TIDEGATE_CONN_H
 #define TIDEGATE_CONN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../../proto/close_reason.h"
+#include "../base/rate.h"
 #include "../base/remote.h"
 
 enum conn_state {
@@ -38,8 +40,8 @@ enum conn_flag {
 	CONN_LAYERED = 1 << 11,   /* its bytes go through extra->transport */
 	CONN_V1 = 1 << 12,        /* session: speaks tidegate.v1 */
 	CONN_EXTRA = 1 << 13,     /* it has an `extra` */
-	CONN_LAGS = 1 << 14,      /* it is waited for, and the floor above knows; see tx_queue.h */
-	CONN_FEEDS_LAG = 1 << 15, /* fan-out: a flood, whose last read was for some who may lag */
+	CONN_PACED = 1 << 14,     /* not read from until the wheel comes by: pace.h */
+	CONN_LAGS = 1 << 15,      /* it is waited for, and the floor above knows; see tx_queue.h */
 };
 
 struct message_reader;
@@ -49,6 +51,19 @@ struct transport_ops;
 struct tx_queue;
 struct user_entry;
 
+/* How much a session has said lately, and when it is read from again: pace.h.
+ * Owner:  its connection, once it has said something while there was a limit.
+ * Freed:  with its extra. */
+struct pace {
+	struct rate messages;
+	struct rate bytes;
+	struct rate refused; /* what is read for nothing but to be refused */
+	uint32_t look_tick;  /* used up, it is read from then all the same */
+	uint32_t wake_tick;  /* with CONN_PACED: when the wheel lets it go on */
+	uint32_t full_tick;  /* since when the kernel has held too much of it; 0: it does not */
+	uint32_t seen_tick;  /* when that was last looked at */
+};
+
 /* What few connections have, made on first need: conn_extra.h.
  * Owner:  its connection.
  * Freed:  with it. */
@@ -56,6 +71,7 @@ struct conn_extra {
 	const struct transport_ops *transport; /* with CONN_LAYERED */
 	void *transport_state;
 	uint64_t rooms;        /* see conn_rooms */
+	struct pace *pace;     /* NULL: nothing it said has counted yet */
 	struct rights *rights; /* session: what its token allows; NULL: everything */
 	uint32_t ends_tick;    /* when it is over, whatever it does; 0: never */
 	uint32_t token_tick;   /* session: when a packet 103 was last judged; 0: never */
@@ -101,6 +117,7 @@ struct conn {
 	uint32_t fed_bytes; /* fan-out: what it said to each of the others, halved each second */
 	uint16_t fed_tick;  /* fan-out: since when the present second counts; the low bits */
 	uint8_t read_shift; /* reader: 4 KiB << this is the most of one read */
+	bool feeds_lag;     /* fan-out: a flood, whose last read was for some who may lag */
 	struct remote remote;
 };
 

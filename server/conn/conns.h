@@ -55,9 +55,11 @@ struct conn_ops {
 /* What may change while running. Plain data. */
 struct conns_limits {
 	struct deadlines deadlines;
-	uint32_t max_head;    /* bytes of an opening request; twice that fit the read buffer */
-	uint32_t max_message; /* bytes */
-	size_t queue_limit;   /* bytes that may be queued for one connection */
+	uint32_t max_head;     /* bytes of an opening request; twice that fit the read buffer */
+	uint32_t max_message;  /* bytes */
+	size_t queue_limit;    /* bytes that may be queued for one connection */
+	uint32_t message_rate; /* of a session, a second; 0: no limit */
+	uint32_t byte_rate;    /* likewise */
 };
 
 /* Connections in a row, linked by ready_next. */

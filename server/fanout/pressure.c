@@ -57,10 +57,10 @@ static __attribute__((noinline)) void note_flood(
 {
 	if (pressure->let_read == feeder->index) {
 		pressure->let_read = CONN_NONE;
-		feeder->flags &= (uint16_t)~CONN_FEEDS_LAG;
+		feeder->feeds_lag = false;
 	}
 	if (some_lag) {
-		feeder->flags |= CONN_FEEDS_LAG;
+		feeder->feeds_lag = true;
 		pressure->trickle_left = take_away(pressure->trickle_left, bytes);
 	}
 }
@@ -108,7 +108,7 @@ bool pressure_is_high(const struct pressure *pressure)
 
 static bool waits_for_lag(const struct pressure *pressure, const struct conn *flood)
 {
-	return pressure->is_lagging && flood->flags & CONN_FEEDS_LAG && pressure->trickle_left == 0;
+	return pressure->is_lagging && flood->feeds_lag && pressure->trickle_left == 0;
 }
 
 static bool must_wait(struct pressure *pressure, const struct conn *feeder, uint32_t fed)
@@ -129,7 +129,8 @@ size_t pressure_may_read(struct pressure *pressure, struct conn *feeder)
 		return 0;
 	}
 	if (fed == 0) {
-		feeder->flags &= (uint16_t)~(CONN_FEEDER | CONN_FEEDS_LAG);
+		feeder->flags &= (uint16_t)~CONN_FEEDER;
+		feeder->feeds_lag = false;
 	}
 	pressure->let_read = feeder->index;
 	return pressure->is_lagging && fed > pressure->threshold ? TRICKLE_READ : FEED_READ;
