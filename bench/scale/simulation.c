@@ -58,7 +58,7 @@ handle_t simulation_open(struct simulation *simulation, uint32_t worker)
 	CHECK(places_take(&simulated->node->places));
 	int fd = STAND_IN_FIRST + (int)(number & 0x3fffffff);
 	CHECK(conn_open(&simulated->conns, fd, &remote, epoch_next(&simulation->node.epochs, 0),
-		      false) == 0);
+		      false, false) == 0);
 	return stand_in.registered;
 }
 

@@ -9,6 +9,7 @@
 #include "../../proto/assert.h"
 #include "../../proto/bytes.h"
 #include "../../proto/frame.h"
+#include "admission.h"
 #include "transport.h"
 
 enum {
@@ -62,6 +63,11 @@ void conns_refuse_all(struct conns *conns, uint64_t back_ms)
 {
 	conns->refuse_all = true;
 	places_set_back_ms(conns->places, back_ms);
+}
+
+void conns_set_addresses(struct conns *conns, struct address_limits *addresses)
+{
+	conns->addresses = addresses;
 }
 
 /* --- deadlines ------------------------------------------------------------------------------- */
@@ -385,8 +391,8 @@ static int take_record(struct conns *conns, int fd, struct conn **ret_conn)
 	return 0;
 }
 
-int conn_open(
-	struct conns *conns, int fd, const struct remote *remote, uint64_t epoch, bool is_beyond)
+int conn_open(struct conns *conns, int fd, const struct remote *remote, uint64_t epoch,
+	bool is_beyond, bool is_proxied)
 {
 	struct conn *conn;
 	unsigned flags = is_beyond ? CONN_BEYOND : 0;
@@ -405,6 +411,7 @@ int conn_open(
 	conn_rearm(conns, conn);
 	stats_add(&conns->stats->accepted, 1);
 	stats_add(&conns->stats->connections, 1);
+	admission_begin(conns, conn, is_proxied);
 	return 0;
 }
 
@@ -420,6 +427,7 @@ bool conn_take_place(struct conns *conns, struct conn *conn)
 static void release(struct conns *conns, struct conn *conn)
 {
 	transport_close(conn, conn->flags & CONN_RESET);
+	admission_end(conns, conn);
 	timer_wheel_unlink(conns->wheel, conn->index);
 	outbox_drop_queue(conns->outbox, conn);
 	if (conn->flags & CONN_HEAD_KEPT) {

@@ -45,6 +45,9 @@ static void take_limits(struct serving *serving, const struct config *config)
 		.max_head = (uint32_t)config->max_head,
 		.max_message = (uint32_t)config->max_message,
 		.queue_limit = config->tx_queue_limit,
+		.trusted = config->trusted_proxy,
+		.forwarded = config->forwarded,
+		.origins = config->origins,
 	};
 	conns_set_limits(&serving->conns, &limits);
 	serving->sessions.logs_each = session_log_is_each(config);
@@ -84,6 +87,7 @@ static int init_conns(struct serving *serving, const struct config *config)
 	int err = conns_init(&serving->conns, serving->id, serving->loop, &serving->stats,
 		&node->budget, &serving->load, &node->places, &node->welcome,
 		config->echo ? &echo_ops : &session_ops, &serving->sessions);
+	conns_set_addresses(&serving->conns, &node->addresses);
 	if (!err) {
 		err = fanout_create(&node->fanout, serving->id, &serving->conns, &serving->fanout);
 	}
@@ -251,7 +255,7 @@ static int on_sockets(struct serving *serving, struct socket_batch *batch)
 	for (uint32_t i = 0; i < batch->count; i++) {
 		struct accepted_socket *socket = &batch->sockets[i];
 		int err = conn_open(&serving->conns, socket->fd, &socket->remote, socket->epoch,
-			socket->is_beyond);
+			socket->is_beyond, socket->is_proxied);
 		if (err) {
 			log_error(0, "cannot take over a connection: %s", strerrordesc_np(-err));
 		}
