@@ -14,6 +14,7 @@ import pytest
 from browser import Browser
 from gateway import ROOT, free_port
 from raw import PACKET_PING, packet
+from talking import Talker
 from waiting import TIMEOUT, wait_until
 
 pytestmark = pytest.mark.release
@@ -490,17 +491,17 @@ def test_what_is_watched_stands_still_while_the_gateway_is_away(mortal, start):
     page.wait_for_text("#banner", "started anew")
     page.wait("document.querySelectorAll('.users tbody tr').length === 0")
     assert "live" in page.text("#watch-title")
-    assert "search" in enabled(page, ".users")
+    assert "users-search" in enabled(page, ".users")
 
 
 def test_focus_is_where_it_was_when_the_gateway_is_back(mortal, start):
     page = mortal.open("watch")
     page.wait_for_text(".users .summary", "Nobody is logged in")
-    tab_to(page, in_focus(page, "#search"), "the search")
+    tab_to(page, in_focus(page, "#users-search"), "the search")
     mortal.gateway.stop()
     page.wait("document.activeElement === document.body")
     start(*mortal.options, listen=mortal.gateway.listen)
-    page.wait("document.activeElement.id === 'search'")
+    page.wait("document.activeElement.id === 'users-search'")
 
 
 def test_a_gateway_that_is_late_is_not_told_as_live(console):
@@ -621,16 +622,112 @@ def test_the_table_is_searched_sorted_and_paged(console):
     page.click(".users .row.end > button")
     wait_until(lambda: users(page) == backwards, "all of them")
     assert page.text(".users .summary") == "131 shown."
-    page.fill("#search", "user12")
+    page.fill("#users-search", "user12")
     page.wait("document.querySelectorAll('.users tbody tr').length === 10")
     assert users(page) == [f"user{i:03}" for i in range(129, 119, -1)]
-    page.fill("#search", "nobody-like-this")
+    page.fill("#users-search", "nobody-like-this")
     page.wait_for_text(".users .summary", "Nobody whose name begins with")
-    page.fill("#search", "")
+    page.fill("#users-search", "")
     page.wait("document.querySelectorAll('.users tbody tr').length >= 100")
     cells = page.texts(".users tbody tr:first-child td")
     assert re.match(r"127\.0\.0\.1:\d+$", cells[3]), cells
     assert re.search(r"\d+\s+s", cells[0]) and re.search(r"\d+\s+B", cells[2]), cells
+
+
+def talkers(console, *rooms_of):
+    """Logged in over tidegate.v1; of each `user` or (`user`, `device`), and the rooms to be in."""
+    made = []
+    for who, *rooms in rooms_of:
+        made.append(Talker(console.gateway.raw(), *([who] if isinstance(who, str) else who)))
+        for room in rooms:
+            made[-1].join(room)
+    return made
+
+
+def rooms(page):
+    return page.texts(".rooms tbody th")
+
+
+def test_rooms_are_searched_sorted_and_paged(console):
+    talkers(console, *((f"user{i}", *(f"room{i}{j:02}" for j in range(52))) for i in range(2)), ("ann", "room151"))
+    page = console.open("watch")
+    page.wait("document.querySelectorAll('.rooms tbody tr').length === 100")
+    assert page.text(".rooms .summary") == "100 of 104 shown, sorted over all."
+    # The largest first, equals by their names.
+    assert rooms(page)[:3] == ["room151", "room000", "room001"]
+    page.click(".rooms .col-room .sort")
+    everyone = [f"room{i}{j:02}" for i in range(2) for j in range(52)]
+    wait_until(lambda: rooms(page) == everyone[:100], "sorted by name")
+    page.click(".rooms .row.end > button")
+    wait_until(lambda: rooms(page) == everyone, "all of them")
+    page.fill("#rooms-search", "room15")
+    wait_until(lambda: rooms(page) == ["room150", "room151"], "those that are searched for")
+    assert page.texts(".rooms tr[data-room=room151] td")[:2] == ["2", "2"]
+    page.fill("#rooms-search", "nowhere")
+    page.wait_for_text(".rooms .summary", "No room whose name begins with “nowhere”.")
+
+
+def test_who_is_in_a_room(console):
+    ann, ben, *_ = talkers(
+        console, ("ann", "lobby", "c++"), ("ben", "lobby"), *((f"user{i:03}", "crowd") for i in range(103))
+    )
+    page = console.open("watch")
+    page.wait("document.querySelectorAll('.rooms tbody tr').length === 3")
+    page.wait_for_text("[data-chart=rooms] .legend", "rooms 3")
+    page.wait_for_text("[data-chart=rooms] .legend", "memberships 106")
+    page.run("(document.querySelector('tr[data-room=lobby] button').focus(), null)")
+    page.press("Enter")
+    page.wait_for_text(".rooms .details", "2 in the room.")
+    assert page.texts(".members li") == ["ann", "ben"]
+    button = ".rooms tr[data-room=lobby] button"
+    assert page.attribute(button, "aria-expanded") == "true"
+    assert page.run("document.querySelector('tr[data-room=lobby]').nextSibling.id") == page.attribute(button, "aria-controls")
+    # It is looked at again with the table.
+    ben.leave("lobby")
+    wait_until(lambda: page.texts(".members li") == ["ann"], "who has left is not shown")
+    assert in_focus(page, button)(), "focus was lost by looking again"
+    assert page.axe() == []
+    take_picture(page, "rooms", full=True)
+    # Another one, page by page, closes the first.
+    page.click("tr[data-room=crowd] button")
+    page.wait_for_text(".rooms .details", "100 of 103 shown, by name.")
+    assert page.attribute(button, "aria-expanded") == "false" and count(page, ".rooms .details") == 1
+    page.click(".rooms .details button")
+    page.wait_for_text(".rooms .details", "103 in the room.")
+    assert page.texts(".members li") == [f"user{i:03}" for i in range(103)]
+    page.click("tr[data-room='c++'] button")
+    page.wait_for_text(".rooms .details", "1 in the room.")
+    # A room that is gone takes its members along.
+    ann.leave("c++")
+    page.wait("document.querySelector(\"tr[data-room='c++']\") === null")
+    assert count(page, ".rooms .details") == 0
+
+
+def test_a_gateway_without_rooms_says_so(console):
+    page = console.open("watch")
+    page.wait_for_text(".rooms .summary", "There is no room: nobody has joined one.")
+
+
+def test_a_device_is_shown_and_ended_by_itself(open_console):
+    console = open_console("--max-devices", 3)
+    phone, desk, _ = talkers(console, (("ann", "phone"),), (("ann", "desk"),), ("ben",))
+    unnamed = console.gateway.login("ann")
+    page = console.open("watch")
+    page.click(".users .col-user .sort")
+    wait_until(lambda: [re.sub(r"\s+", " ", name) for name in users(page)] == ["ann", "ann on desk", "ann on phone", "ben"], "one row each")
+    assert count(page, ".device") == 2
+    page.click("tr[data-user=ann][data-device=phone] button")
+    assert page.text("dialog h2") == "Disconnect ann on phone?"
+    page.click("dialog button.danger")
+    phone.raw.expect_close(4003)
+    page.wait_for_text(".users .note", "ann on phone was disconnected with 4003 at ")
+    desk.expect_nothing()
+    # The one without a name is one of several too.
+    page.click("tr[data-user=ann][data-device=''] button")
+    page.click("dialog button.danger")
+    unnamed.expect_close(4003)
+    desk.expect_nothing()
+    wait_until(lambda: [re.sub(r"\s+", " ", name) for name in users(page)] == ["ann on desk", "ben"], "the others stay")
 
 
 def ended(page):

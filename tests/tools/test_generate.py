@@ -37,7 +37,10 @@ def test_rows_are_read_as_c_reads_them(generate, tmp_path):
 def test_a_file_that_differs_is_named_and_then_mended(generate, tmp_path, capsys):
     (tmp_path / "proto").mkdir()
     (tmp_path / "server/base").mkdir(parents=True)
-    (tmp_path / "proto/packet.def").write_text('PACKET(PING, 100, CLIENT, on_ping, "p", "it\'s m")\n')
+    (tmp_path / "proto/packet.def").write_text(
+        'PACKET(PING, 100, CLIENT, on_ping, "p", "it\'s m")\n'
+        'PACKET(PAGE, 124, GATEWAY, ignore, "u32 id, u16 n,"\n\t" n x str user", "these")\n'
+    )
     (tmp_path / "server/base/stats.def").write_text('PART(kept, "k")\n')
     (tmp_path / "server/x.c").write_text("stats_add(&worker->stats->kept, 1);\n")
     generate.MADE = {"commands.ts": generate.sdk_commands, "packets.ts": generate.console_packets}
@@ -46,7 +49,9 @@ def test_a_file_that_differs_is_named_and_then_mended(generate, tmp_path, capsys
     assert generate.main([]) == 0
     assert generate.main(["--check"]) == 0
     assert "export const PING = 100\n" in (tmp_path / "commands.ts").read_text()
-    assert "100: { name: 'ping', meaning: 'it\\'s m' }," in (tmp_path / "packets.ts").read_text()
+    packets = (tmp_path / "packets.ts").read_text()
+    assert "100: { name: 'ping', meaning: 'it\\'s m' }," in packets
+    assert "124: { name: 'page', meaning: 'these', fields: ['u32 id', 'u16 n', 'n x str user'] }," in packets
 
 
 def test_a_counter_that_nobody_counts_is_a_fault(generate, tmp_path):

@@ -1,6 +1,6 @@
 // The admin side's HTTP API. Errors arrive as problem details (RFC 9457) and leave as ApiError.
 
-import type { Ended, EndedAnswer, HistoryAnswer, Status, User, UserPage } from './api_types.js';
+import type { Ended, EndedAnswer, HistoryAnswer, RoomKey, RoomPage, RoomShown, Status, UserKey, UserPage } from './api_types.js';
 import type { Order } from './sorting.js';
 import { keptToken } from './token.js';
 
@@ -11,6 +11,11 @@ export class ApiError extends Error {
     super(message);
     this.status = status;
   }
+}
+
+// What to say of it.
+export function messageOf(error: unknown): string {
+  return error instanceof ApiError ? error.message : String(error);
 }
 
 export const TIMEOUT_MS = 5000;
@@ -65,18 +70,18 @@ async function get<T>(path: string): Promise<T> {
   }
 }
 
-// A browser takes `.` and `..` out of a path, however they are encoded: those go into the query.
-function userTarget(start: string, name: string, end: string, query: URLSearchParams): string {
+// A browser takes `.` and `..` out of a path, however they are encoded: those go into the query, as `named`.
+function target(start: string, named: 'name' | 'room', name: string, end: string, query: URLSearchParams): string {
   const isDots = name === '.' || name === '..';
   if (isDots) {
-    query.set('name', name);
+    query.set(named, name);
   }
   const path = `${start}${isDots ? '-' : encodeURIComponent(name)}${end}`;
   const rest = encoded(query);
   return rest === '' ? path : `${path}?${rest}`;
 }
 
-// In the name of a user a plus is a plus, where URLSearchParams means a blank.
+// In a name a plus is a plus, where URLSearchParams means a blank.
 function encoded(query: URLSearchParams): string {
   return query.toString().replaceAll('+', '%20');
 }
@@ -95,12 +100,7 @@ function sortQuery(order: Order<string>): Record<string, string> {
 }
 
 // Sorted where there is an order.
-export function getUsers(
-  prefix: string,
-  limit: number,
-  cursor: string | null,
-  order: Order<keyof User> | null = null,
-): Promise<UserPage> {
+function listQuery(prefix: string, limit: number, cursor: string | null, order: Order<string> | null): string {
   const query = new URLSearchParams({ limit: String(limit), ...(order === null ? {} : sortQuery(order)) });
   if (prefix !== '') {
     query.set('prefix', prefix);
@@ -108,7 +108,31 @@ export function getUsers(
   if (cursor !== null) {
     query.set('cursor', cursor);
   }
-  return get(`/v1/users?${encoded(query)}`);
+  return encoded(query);
+}
+
+export function getUsers(
+  prefix: string,
+  limit: number,
+  cursor: string | null,
+  order: Order<UserKey> | null = null,
+): Promise<UserPage> {
+  return get(`/v1/users?${listQuery(prefix, limit, cursor, order)}`);
+}
+
+export function getRooms(
+  prefix: string,
+  limit: number,
+  cursor: string | null,
+  order: Order<RoomKey> | null = null,
+): Promise<RoomPage> {
+  return get(`/v1/rooms?${listQuery(prefix, limit, cursor, order)}`);
+}
+
+// The members behind `after`, or the first.
+export function getRoom(room: string, limit: number, after: string | null): Promise<RoomShown> {
+  const query = new URLSearchParams({ limit: String(limit), ...(after === null ? {} : { after }) });
+  return get(target('/v1/rooms/', 'room', room, '', query));
 }
 
 // The names with this prefix, of a few pages at most. Asked this way an absent user is no 404, which the
@@ -143,8 +167,9 @@ export function getEnded(
   return get(`/v1/ended?${encoded(query)}`);
 }
 
-export async function disconnect(name: string, code: number, reason: string): Promise<void> {
-  const query = new URLSearchParams({ code: String(code) });
+// Of one session of the user: the device's, or the one that has no name.
+export async function disconnect(name: string, device: string, code: number, reason: string): Promise<void> {
+  const query = new URLSearchParams({ code: String(code), device });
   if (reason !== '') {
     query.set('reason', reason);
   }
@@ -161,4 +186,8 @@ export async function mute(name: string, muted: boolean): Promise<void> {
 
 function demoPath(name: string, fault: string): string {
   return userTarget('/v1/demo/users/', name, `/${fault}`, new URLSearchParams());
+}
+
+function userTarget(start: string, name: string, end: string, query: URLSearchParams): string {
+  return target(start, 'name', name, end, query);
 }

@@ -9,6 +9,8 @@ export interface Limits {
 
 export interface Totals {
   readonly connections: number;
+  readonly rooms: number;
+  readonly memberships: number;
   readonly logins: number;
   readonly memory_limit: number;
   readonly queue_bytes: number;
@@ -32,8 +34,10 @@ export interface Status {
   readonly workers: readonly { readonly id: number; readonly connections: number }[];
 }
 
+// A session of a user.
 export interface User {
   readonly user: string;
+  readonly device: string; // empty: without a name
   readonly address: string;
   readonly worker: number;
   readonly connected_ms: number;
@@ -41,10 +45,31 @@ export interface User {
   readonly queue_bytes: number;
 }
 
+export type UserKey = Exclude<keyof User, 'device'>; // that they can be sorted by
+
 export interface UserPage {
   readonly users: readonly User[];
   readonly cursor: string | null;
   readonly matched?: number; // of a sorted one
+}
+
+export interface Room {
+  readonly room: string;
+  readonly users: number;
+  readonly sessions: number;
+}
+
+export type RoomKey = keyof Room;
+
+export interface RoomPage {
+  readonly rooms: readonly Room[];
+  readonly cursor: string | null;
+  readonly matched?: number; // of a sorted one
+}
+
+export interface RoomShown extends Room {
+  readonly members: readonly string[];
+  readonly after: string | null; // the last one of a page that others follow
 }
 
 export interface Ended {

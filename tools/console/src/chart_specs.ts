@@ -136,6 +136,21 @@ export const SPECS: readonly Spec[] = [
     series: always(line('in', 'series-1', rate('bytes_in')), line('out', 'series-2', rate('bytes_out'))),
   },
   {
+    id: 'said',
+    title: 'For whom',
+    hint: 'Messages of users and backends by whom they are for.',
+    least: 4,
+    stacked: true,
+    format: perSecond,
+    empty: NO_DATA,
+    series: always(
+      line('everybody', 'series-1', rate('said_to_all')),
+      line('a room', 'series-2', rate('said_to_room')),
+      line('one user', 'series-3', rate('said_to_user')),
+      line('one user, by a backend', 'series-4', rate('pushes')),
+    ),
+  },
+  {
     id: 'fanout',
     title: 'Fan-out',
     hint: 'Copies handed to receivers each second.',
@@ -143,6 +158,15 @@ export const SPECS: readonly Spec[] = [
     format: perSecond,
     empty: NO_DATA,
     series: always(line('deliveries', 'series-1', rate('deliveries'))),
+  },
+  {
+    id: 'rooms',
+    title: 'Rooms',
+    hint: 'Those that have members, and how many sessions are in each, summed up.',
+    least: 4,
+    format: compact,
+    empty: NO_DATA,
+    series: always(line('rooms', 'series-1', level('rooms')), dashed('memberships', 'series-3', level('memberships'))),
   },
   {
     id: 'turn',

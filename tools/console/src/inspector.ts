@@ -2,10 +2,20 @@
 
 import { announce } from './announcer.js';
 import { el, freshId, hidden } from './dom.js';
+import type { Child } from './dom.js';
 import { clock } from './format.js';
+import type { Role } from './frames.js';
 import type { Seen } from './tap.js';
 
 const KEPT = 80;
+
+// Roles in their colours, and what they are called where that is not the same.
+function key(roles: readonly (readonly [Role, string?])[]): Child[] {
+  return roles.flatMap(([role, name], i) => [
+    ...(i === 0 ? [] : [' ', el('span', { 'aria-hidden': 'true' }, '|'), ' ']),
+    el('code', { class: `role-${role}` }, name ?? role),
+  ]);
+}
 
 export class Inspector {
   readonly element: HTMLElement;
@@ -58,15 +68,11 @@ export class Inspector {
         'p',
         { class: 'frames-key' },
         'A packet: ',
-        el('code', { class: 'role-command' }, 'command'),
-        ' ',
-        el('span', { 'aria-hidden': 'true' }, '|'),
-        ' ',
-        el('code', { class: 'role-length' }, 'length'),
-        ' ',
-        el('span', { 'aria-hidden': 'true' }, '|'),
-        ' ',
-        el('code', { class: 'role-payload' }, 'payload'),
+        ...key([['command'], ['length'], ['payload']]),
+        '. A payload of ',
+        el('code', {}, 'tidegate.v1'),
+        ': ',
+        ...key([['id'], ['number'], ['name'], ['payload', 'text']]),
       ),
       scroller,
     );
@@ -91,11 +97,11 @@ export class Inspector {
       return;
     }
     const bytes = el('td', { class: 'bytes' });
-    pieces.forEach(({ role, text }, i) => {
+    pieces.forEach(({ role, text, field }, i) => {
       if (i > 0) {
         bytes.append(el('span', { class: 'bar', 'aria-hidden': 'true' }, ' | '));
       }
-      bytes.append(el('code', { class: `role-${role}` }, text));
+      bytes.append(el('code', { class: `role-${role}`, title: field }, text));
     });
     this.body.prepend(
       el(

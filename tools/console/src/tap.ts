@@ -2,7 +2,7 @@
 // browser's own.
 
 import { describeBinary, describeClose, describeFailedDial, describeOpen, describeText } from './frames.js';
-import type { Described, Direction } from './frames.js';
+import type { Asked, Described, Direction } from './frames.js';
 import { codeWords } from './reasons.js';
 
 export interface Seen extends Described {
@@ -16,15 +16,15 @@ export interface Listener {
   onSeen(seen: Seen): void;
 }
 
-function describe(data: unknown): Described | null {
+function describe(data: unknown, asked: Asked): Described | null {
   if (typeof data === 'string') {
     return describeText(data);
   }
   if (data instanceof ArrayBuffer) {
-    return describeBinary(new Uint8Array(data));
+    return describeBinary(new Uint8Array(data), asked);
   }
   if (ArrayBuffer.isView(data)) {
-    return describeBinary(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    return describeBinary(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), asked);
   }
   return null; // a Blob, which nobody here uses
 }
@@ -33,6 +33,7 @@ export function tapped(listener: Listener): typeof WebSocket {
   let lines = 0;
   return class TappedWebSocket extends WebSocket {
     readonly #line: number;
+    readonly #asked = new Map<number, string>(); // what is not answered yet
     #wasOpen = false;
     #isEnded = false; // by this side
     #isTold = false; // that it failed
@@ -51,10 +52,12 @@ export function tapped(listener: Listener): typeof WebSocket {
       });
       this.addEventListener('open', () => {
         this.#wasOpen = true;
-        this.#tell('in', describeOpen());
+        this.#tell('in', describeOpen(this.protocol));
       });
       this.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
-        this.#tell('in', describe(data));
+        const described = describe(data, this.#asked);
+        this.#asked.delete(described?.id ?? -1);
+        this.#tell('in', described);
       });
       this.addEventListener('close', ({ code, reason }) => {
         if (!this.#isTold) {
@@ -65,7 +68,11 @@ export function tapped(listener: Listener): typeof WebSocket {
 
     override send(data: string | ArrayBufferLike | Blob | ArrayBufferView<ArrayBuffer>): void {
       super.send(data as string | ArrayBuffer);
-      this.#tell('out', describe(data));
+      const described = describe(data, this.#asked);
+      if (described?.id !== undefined) {
+        this.#asked.set(described.id, described.kind);
+      }
+      this.#tell('out', described);
     }
 
     override close(code?: number, reason?: string): void {

@@ -1,4 +1,4 @@
-// The view "Watch it": charts, who is connected, who left.
+// The view "Watch it": charts, who is connected, which rooms there are, who left.
 
 import { getHistory } from './api.js';
 import type { Status } from './api_types.js';
@@ -11,6 +11,7 @@ import { Freeze } from './freeze.js';
 import { History } from './history.js';
 import { ageWords } from './reach.js';
 import type { Away } from './reach.js';
+import { RoomsTable } from './rooms_table.js';
 import { UsersTable } from './users_table.js';
 
 const MINUTE_MS = 60_000;
@@ -25,6 +26,8 @@ interface Fact {
 
 const FACTS: readonly Fact[] = [
   { name: 'Connections', text: ({ totals, limits }) => `${count(totals.connections)} of ${count(limits.max_connections)}` },
+  { name: 'Rooms', text: ({ totals }) => count(totals.rooms) },
+  { name: 'Memberships', text: ({ totals }) => count(totals.memberships) },
   { name: 'Logins since start', text: ({ totals }) => count(totals.logins) },
   { name: 'Up for', text: ({ uptime_ms }) => duration(uptime_ms) },
   { name: 'Workers', text: ({ workers }) => count(workers.length) },
@@ -47,6 +50,7 @@ export class WatchView {
   private readonly facts = FACTS.map(() => el('dd', {}, '–'));
   private readonly charts: readonly Chart[];
   private readonly users: UsersTable;
+  private readonly rooms = new RoomsTable();
   private readonly ended = new EndedTable();
   private readonly spanButtons: readonly HTMLElement[];
   private spanMin: number | null = null; // as chosen; else as much as there is
@@ -85,7 +89,7 @@ export class WatchView {
       ),
       this.tables.element,
     );
-    this.tables.element.append(this.users.element, this.ended.element);
+    this.tables.element.append(this.users.element, this.rooms.element, this.ended.element);
   }
 
   private spanButton(minutes: number): HTMLElement {
@@ -121,6 +125,7 @@ export class WatchView {
       void this.look();
       if (this.polls % TABLES_EVERY === 0) {
         void this.users.refresh();
+        void this.rooms.refresh();
         void this.ended.refresh();
       }
       this.polls += 1;

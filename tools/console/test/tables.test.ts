@@ -4,22 +4,22 @@ import { Pulse, share } from '../src/pulse.js';
 import { endWords } from '../src/reasons.js';
 import { nextOrder, sorted } from '../src/sorting.js';
 
-const row = (user: string, idle: number) => ({
-  user,
-  address: 'unix',
-  connected_ms: 1,
-  idle_ms: idle,
-  queue_bytes: 0,
-  worker: 0,
-});
+const row = (user: string, idle: number, device = '') => ({ user, device, idle_ms: idle });
 
 test('parts that were sorted each become one order', () => {
   const rows = [row('ben', 9), row('zoe', 10), row('ann', 9)];
   const names = (key: 'user' | 'idle_ms', descending: boolean): string[] =>
-    sorted(rows, { key, descending }).map(({ user }) => user);
+    sorted(rows, { key, descending }, ['user', 'device']).map(({ user }) => user);
   assert.deepEqual(names('user', false), ['ann', 'ben', 'zoe']);
   assert.deepEqual(names('idle_ms', true), ['zoe', 'ann', 'ben']);
   assert.deepEqual(names('idle_ms', false), ['ann', 'ben', 'zoe']);
+});
+
+test('equals stand by their names, a device of a user by its own', () => {
+  const rows = [row('ben', 9, 'phone'), row('ann', 9), row('ben', 9, 'desk'), row('ben', 9)];
+  const order = sorted(rows, { key: 'idle_ms', descending: true }, ['user', 'device']);
+  assert.deepEqual(order.map(({ user, device }) => user + device), ['ann', 'ben', 'bendesk', 'benphone']);
+  assert.deepEqual(sorted(rows.slice(1, 3), { key: 'user', descending: true }, []).map(({ user }) => user), ['ben', 'ann']);
 });
 
 test('a second click turns the order round', () => {

@@ -1,0 +1,259 @@
+#include "token.h"
+
+#include <string.h>
+
+#include "base64url.h"
+#include "json_bounds.h"
+
+enum {
+	PART_MAX = BASE64URL_DECODED(TOKEN_MAX), /* bytes of a part, decoded */
+};
+
+/* The last second of the year 9999. */
+#define TIME_MAX INT64_C(253402300799)
+
+/* A header has some three members, one with a chain of certificates some more. Claims list groups
+ * and roles. */
+static const struct json_bounds header_bounds = {.depth = 3, .values = 32};
+static const struct json_bounds claims_bounds = {.depth = 8, .values = 512};
+
+/* A token in its parts, still encoded. RFC 7515 section 7.1. */
+struct parts {
+	struct slice header;
+	struct slice claims;
+	struct slice signature;
+	struct slice is_signed; /* header and claims, with the dot between them */
+};
+
+/* When it holds, as it says. */
+struct term {
+	uint64_t begins_s;
+	uint64_t ends_s;
+};
+
+/* --- parts -------------------------------------------------------------------------------------
+ */
+
+static bool take_apart(struct slice token, struct parts *ret_parts)
+{
+	struct slice rest = token;
+	ret_parts->header = slice_cut(&rest, '.');
+	ret_parts->claims = slice_cut(&rest, '.');
+	ret_parts->signature = rest;
+	ret_parts->is_signed =
+		(struct slice){token.data, ret_parts->header.len + 1 + ret_parts->claims.len};
+	return ret_parts->header.len > 0 && ret_parts->claims.len > 0 &&
+	       ret_parts->signature.len > 0;
+}
+
+/* An object, without a member said twice; NULL for anything else. */
+static json_t *parse(struct slice part, const struct json_bounds *bounds)
+{
+	uint8_t text[PART_MAX];
+	size_t len;
+	if (base64url_decode(part, text, sizeof(text), &len) < 0 ||
+		!json_bounds_hold(bounds, (const char *)text, len)) {
+		return NULL;
+	}
+	json_t *json = json_loadb((const char *)text, len, JSON_REJECT_DUPLICATES, NULL);
+	if (json && !json_is_object(json)) {
+		json_decref(json);
+		return NULL;
+	}
+	return json;
+}
+
+/* A string's text, or nothing: its data is NULL. */
+static struct slice text_of(const json_t *json)
+{
+	return (struct slice){json_string_value(json), json_string_length(json)};
+}
+
+/* --- the signature -----------------------------------------------------------------------------
+ */
+
+/* Where a header says where keys are to be found (`jwk`, `jku`, `x5c`, `x5u`), nobody looks: those
+ * of the file count. What it calls critical is nothing that is known here. RFC 7515 section 4. */
+static bool read_header(const json_t *header, enum algorithm *ret_algorithm, struct slice *ret_kid)
+{
+	const json_t *kid = json_object_get(header, "kid");
+	const struct slice name = text_of(json_object_get(header, "alg"));
+	*ret_algorithm = name.data ? algorithm_of(name) : ALGORITHM_NONE;
+	*ret_kid = text_of(kid);
+	return *ret_algorithm != ALGORITHM_NONE && (!kid || ret_kid->data) &&
+	       !json_object_get(header, "crit");
+}
+
+static bool verify(const struct keys *keys, const struct parts *parts)
+{
+	uint8_t signature[PART_MAX];
+	size_t len;
+	enum algorithm algorithm;
+	struct slice kid;
+	if (base64url_decode(parts->signature, signature, sizeof(signature), &len) < 0) {
+		return false;
+	}
+	json_t *header = parse(parts->header, &header_bounds);
+	const bool is_good = header && read_header(header, &algorithm, &kid) &&
+			     keys_verify(keys, algorithm, kid, parts->is_signed, signature, len);
+	json_decref(header);
+	return is_good;
+}
+
+/* --- claims ------------------------------------------------------------------------------------
+ */
+
+/* Seconds since 1970, without the fraction that they may have. RFC 7519 section 2. */
+static bool read_time(const json_t *time, bool rounds_up, uint64_t *ret_s)
+{
+	if (json_is_integer(time)) {
+		const json_int_t seconds = json_integer_value(time);
+		*ret_s = (uint64_t)seconds;
+		return seconds >= 0 && seconds <= TIME_MAX;
+	}
+	const double seconds = json_real_value(time);
+	if (!json_is_real(time) || !(seconds >= 0 && seconds <= (double)TIME_MAX)) {
+		return false;
+	}
+	*ret_s = (uint64_t)seconds;
+	*ret_s += rounds_up && (double)*ret_s < seconds;
+	return true;
+}
+
+/* A fraction of a second never makes it longer. */
+static bool read_term(const json_t *claims, struct term *ret_term)
+{
+	const json_t *begins = json_object_get(claims, "nbf");
+	ret_term->begins_s = 0;
+	return read_time(json_object_get(claims, "exp"), false, &ret_term->ends_s) &&
+	       (!begins || read_time(begins, true, &ret_term->begins_s));
+}
+
+/* Whether all of a list are strings, and the name, where it is not NULL, is one of them. */
+static bool list_names(const json_t *list, const char *name)
+{
+	bool is_named = !name;
+	size_t index;
+	const json_t *each;
+	json_array_foreach(list, index, each)
+	{
+		const struct slice text = text_of(each);
+		if (!text.data) {
+			return false;
+		}
+		is_named = is_named || slice_equals(text, slice_of(name));
+	}
+	return is_named;
+}
+
+/* RFC 7519 section 4.1.3. */
+static bool is_for_audience(const json_t *claims, const char *audience)
+{
+	const json_t *named = json_object_get(claims, "aud");
+	if (!named) {
+		return !audience;
+	}
+	if (json_is_array(named)) {
+		return list_names(named, audience);
+	}
+	const struct slice text = text_of(named);
+	return text.data && (!audience || slice_equals(text, slice_of(audience)));
+}
+
+static bool is_by_issuer(const json_t *claims, const char *issuer)
+{
+	const json_t *named = json_object_get(claims, "iss");
+	const struct slice text = text_of(named);
+	if (!named) {
+		return !issuer;
+	}
+	return text.data && (!issuer || slice_equals(text, slice_of(issuer)));
+}
+
+static bool read_user(const json_t *claims, struct token_claims *claimed)
+{
+	const struct slice user = text_of(json_object_get(claims, "sub"));
+	if (!user.data || !user_name_is_valid(user.data, user.len)) {
+		return false;
+	}
+	memcpy(claimed->user, user.data, user.len);
+	claimed->user_len = (uint8_t)user.len;
+	return true;
+}
+
+/* A device may be without a name. */
+static bool read_device(const json_t *claims, struct token_claims *claimed)
+{
+	const json_t *named = json_object_get(claims, "device");
+	const struct slice device = text_of(named);
+	if (!named) {
+		return true;
+	}
+	if (!device.data || device.len > DEVICE_NAME_MAX ||
+		(device.len > 0 && !user_name_is_valid(device.data, device.len))) {
+		return false;
+	}
+	memcpy(claimed->device, device.data, device.len);
+	claimed->device_len = (uint8_t)device.len;
+	claimed->has_device = true;
+	return true;
+}
+
+static bool read_rights(
+	const json_t *claims, struct rights_table *table, struct token_claims *claimed)
+{
+	const json_t *tg = json_object_get(claims, "tg");
+	if (!tg) {
+		claimed->rights = rights_default();
+		return true;
+	}
+	return rights_read(table, tg, &claimed->rights) == 0;
+}
+
+static enum token_verdict judge_term(const struct term *term, uint64_t now_s)
+{
+	if (now_s >= term->ends_s + TOKEN_LEEWAY_S) {
+		return TOKEN_EXPIRED;
+	}
+	return term->begins_s > now_s + TOKEN_LEEWAY_S ? TOKEN_NOT_YET : TOKEN_GOOD;
+}
+
+/* The rights last: of a token that is not good nobody has a reference. */
+static enum token_verdict judge_claims(const json_t *claims, const struct token_rules *rules,
+	uint64_t now_s, struct token_claims *ret_claims)
+{
+	struct token_claims claimed = {.user_len = 0};
+	struct term term;
+	if (!read_term(claims, &term) || !is_for_audience(claims, rules->audience) ||
+		!is_by_issuer(claims, rules->issuer) || !read_user(claims, &claimed) ||
+		!read_device(claims, &claimed)) {
+		return TOKEN_BAD;
+	}
+	const enum token_verdict verdict = judge_term(&term, now_s);
+	if (verdict == TOKEN_GOOD && !read_rights(claims, rules->rights, &claimed)) {
+		return TOKEN_BAD;
+	}
+	if (verdict == TOKEN_GOOD) {
+		claimed.ends_s = term.ends_s;
+		*ret_claims = claimed;
+	}
+	return verdict;
+}
+
+enum token_verdict token_judge(const struct keys *keys, const struct token_rules *rules,
+	const char *token, size_t len, uint64_t now_s, struct token_claims *ret_claims)
+{
+	struct parts parts;
+	if (len == 0) {
+		return TOKEN_NONE;
+	}
+	if (len > TOKEN_MAX || !take_apart((struct slice){token, len}, &parts) ||
+		!verify(keys, &parts)) {
+		return TOKEN_BAD;
+	}
+	json_t *claims = parse(parts.claims, &claims_bounds);
+	const enum token_verdict verdict =
+		claims ? judge_claims(claims, rules, now_s, ret_claims) : TOKEN_BAD;
+	json_decref(claims);
+	return verdict;
+}
