@@ -86,7 +86,7 @@ static void settle(struct conns *conns, struct conn *conn)
 /* --- whose address -----------------------------------------------------------------------------
  */
 
-void admission_begin(struct conns *conns, struct conn *conn, bool is_proxied)
+static void begin(struct conns *conns, struct conn *conn, bool is_proxied)
 {
 	static struct log_tally tally = LOG_TALLY(1);
 	const bool is_trusted = networks_have_remote(&conns->limits.trusted, &conn->remote);
@@ -101,6 +101,17 @@ void admission_begin(struct conns *conns, struct conn *conn, bool is_proxied)
 			"is no trusted proxy, and only those may use a proxy: listener: closed");
 		conn_cut(conns, conn, CLOSE_REASON_PROXY_HEADER);
 	}
+}
+
+int admission_open(struct conns *conns, int fd, const struct remote *remote, uint64_t epoch,
+	bool is_beyond, bool is_proxied)
+{
+	struct conn *conn;
+	int err = conn_open(conns, fd, remote, epoch, is_beyond, &conn);
+	if (!err) {
+		begin(conns, conn, is_proxied);
+	}
+	return err;
 }
 
 void admission_on_header(
@@ -199,14 +210,4 @@ void admission_recount(struct conns *conns, struct conn *conn)
 		!(conn->address & (counted | CONN_ADDRESS_EXEMPT))) {
 		note_hold(conn, address_limits_adopt(conns->addresses, &conn->remote));
 	}
-}
-
-void admission_end(struct conns *conns, struct conn *conn)
-{
-	if (conn->address & CONN_ADDRESS_ADMITTED) {
-		address_limits_leave(conns->addresses, &conn->remote, ADDRESS_HOLD_ADMITTED);
-	} else if (conn->address & CONN_ADDRESS_REFUSED) {
-		address_limits_leave(conns->addresses, &conn->remote, ADDRESS_HOLD_REFUSED);
-	}
-	conn->address &= (uint8_t)~(CONN_ADDRESS_ADMITTED | CONN_ADDRESS_REFUSED);
 }

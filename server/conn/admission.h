@@ -1,10 +1,9 @@
 /* Whose address a connection has, and whether it may come in.
  *
- *   conn_open ─────> begin ─┬─ the socket's own: its limits
- *                           ├─ a listener for the PROXY protocol: on_header, then its limits
- *                           └─ a trusted proxy: on_request, then its limits
- *   its request ───> on_request ─> judge
- *   its end ───────> end
+ *   open ──┬─ the socket's own address: its limits
+ *          ├─ a listener for the PROXY protocol: on_header, then its limits
+ *          └─ a trusted proxy: on_request, then its limits
+ *   its request ─> on_request ─> judge
  *
  * What is beyond a limit is told so by a Close behind the 101, which a browser can read, once its
  * request has come. PROTOCOL sections 1 and 5. Thread: the owner, all below. */
@@ -16,8 +15,10 @@
 #include "../../proto/proxy_header.h"
 #include "conns.h"
 
-/* A connection has been opened; `is_proxied`: at a listener for the PROXY protocol. May end it. */
-void admission_begin(struct conns *conns, struct conn *conn, bool is_proxied);
+/* Opens a connection, as conn_open does; `is_proxied`: at a listener for the PROXY protocol, so that
+ * it begins with a PROXY header. It may have ended by then. */
+int admission_open(struct conns *conns, int fd, const struct remote *remote, uint64_t epoch,
+	bool is_beyond, bool is_proxied);
 
 /* The PROXY header that was awaited has come. May end it. */
 void admission_on_header(
@@ -38,8 +39,5 @@ enum close_reason admission_judge(
 
 /* The limits may have come while it was there: it is counted from now on. */
 void admission_recount(struct conns *conns, struct conn *conn);
-
-/* Its socket goes. */
-void admission_end(struct conns *conns, struct conn *conn);
 
 #endif

@@ -9,7 +9,6 @@
 #include "../../proto/assert.h"
 #include "../../proto/bytes.h"
 #include "../../proto/frame.h"
-#include "admission.h"
 #include "transport.h"
 
 enum {
@@ -392,7 +391,7 @@ static int take_record(struct conns *conns, int fd, struct conn **ret_conn)
 }
 
 int conn_open(struct conns *conns, int fd, const struct remote *remote, uint64_t epoch,
-	bool is_beyond, bool is_proxied)
+	bool is_beyond, struct conn **ret_conn)
 {
 	struct conn *conn;
 	unsigned flags = is_beyond ? CONN_BEYOND : 0;
@@ -411,7 +410,7 @@ int conn_open(struct conns *conns, int fd, const struct remote *remote, uint64_t
 	conn_rearm(conns, conn);
 	stats_add(&conns->stats->accepted, 1);
 	stats_add(&conns->stats->connections, 1);
-	admission_begin(conns, conn, is_proxied);
+	*ret_conn = conn;
 	return 0;
 }
 
@@ -423,11 +422,23 @@ bool conn_take_place(struct conns *conns, struct conn *conn)
 	return !(conn->flags & CONN_BEYOND);
 }
 
+/* It is no longer counted among the connections of its address. */
+static void give_address_back(struct conns *conns, struct conn *conn)
+{
+	const uint8_t counted = CONN_ADDRESS_ADMITTED | CONN_ADDRESS_REFUSED;
+	if (conn->address & counted) {
+		address_limits_leave(conns->addresses, &conn->remote,
+			conn->address & CONN_ADDRESS_ADMITTED ? ADDRESS_HOLD_ADMITTED
+							      : ADDRESS_HOLD_REFUSED);
+		conn->address &= (uint8_t)~counted;
+	}
+}
+
 /* All that a connection owns but its session's: that has gone at its end. */
 static void release(struct conns *conns, struct conn *conn)
 {
 	transport_close(conn, conn->flags & CONN_RESET);
-	admission_end(conns, conn);
+	give_address_back(conns, conn);
 	timer_wheel_unlink(conns->wheel, conn->index);
 	outbox_drop_queue(conns->outbox, conn);
 	if (conn->flags & CONN_HEAD_KEPT) {

@@ -128,10 +128,10 @@ void conns_refuse_all(struct conns *conns, uint64_t back_ms);
 
 /* Takes over a socket: non-blocking, connected, counted in the load, with a place. `epoch` is its
  * place in the order of acceptance. One that is beyond the limit is answered 503 if there is still
- * no place when its request has come. One that is proxied begins with a PROXY header. Errors:
- * -ENOMEM, -ENOSPC, -errno of epoll_ctl; the socket is closed then. */
+ * no place when its request has come. Whose address it is, admission_open says. Errors: -ENOMEM,
+ * -ENOSPC, -errno of epoll_ctl; the socket is closed then. */
 int conn_open(struct conns *conns, int fd, const struct remote *remote, uint64_t epoch,
-	bool is_beyond, bool is_proxied);
+	bool is_beyond, struct conn **ret_conn);
 
 /* Closes the sockets of the dead, gives their records back and counts what was sent. The end of a
  * turn. */

@@ -7,6 +7,7 @@
 
 #include "../../proto/assert.h"
 #include "../base/log.h"
+#include "../conn/admission.h"
 #include "../conn/reader.h"
 #include "../conn/shed.h"
 #include "../conn/timeouts.h"
@@ -254,8 +255,8 @@ static int on_sockets(struct serving *serving, struct socket_batch *batch)
 {
 	for (uint32_t i = 0; i < batch->count; i++) {
 		struct accepted_socket *socket = &batch->sockets[i];
-		int err = conn_open(&serving->conns, socket->fd, &socket->remote, socket->epoch,
-			socket->is_beyond, socket->is_proxied);
+		int err = admission_open(&serving->conns, socket->fd, &socket->remote,
+			socket->epoch, socket->is_beyond, socket->is_proxied);
 		if (err) {
 			log_error(0, "cannot take over a connection: %s", strerrordesc_np(-err));
 		}

@@ -33,6 +33,7 @@
 #include "../../proto/packet.h"
 #include "../../server/base/clock.h"
 #include "../../server/base/log.h"
+#include "../../server/conn/admission.h"
 #include "../../server/node/serving.h"
 
 enum {
@@ -236,7 +237,7 @@ static inline struct client *rig_add_from(struct rig *rig, uint32_t worker, int 
 	} else {
 		places->taken++;
 	}
-	assert_int_equal(conn_open(&w->conns, ours, remote,
+	assert_int_equal(admission_open(&w->conns, ours, remote,
 				 epoch_next(&rig->node.epochs, clock_wall_ms()), is_beyond,
 				 is_proxied),
 		0);
