@@ -17,7 +17,7 @@
 
 enum {
 	HEAD_MAX = 8192, /* bytes of a server's answer to the opening */
-	REQUEST_MAX = 1024,
+	REQUEST_MAX = 2048,
 	HTTP_SWITCHING = 101,
 };
 
@@ -164,6 +164,8 @@ static void send_request(struct generator *generator, struct client *client)
 {
 	const struct options *options = generator->options;
 	char request[REQUEST_MAX];
+	const struct tokens *tokens = &options->tokens;
+	const bool has_token = tokens->count > 0;
 	const struct slice subprotocol = subprotocol_name(options->scenario->subprotocol);
 	int len = snprintf(request, sizeof(request),
 		"GET %s?user=u%06u HTTP/1.1\r\n"
@@ -172,10 +174,13 @@ static void send_request(struct generator *generator, struct client *client)
 		"Connection: Upgrade\r\n"
 		"Sec-WebSocket-Key: " OPENING_KEY "\r\n"
 		"%s%.*s%s"
+		"%s%s%s"
 		"Sec-WebSocket-Version: 13\r\n\r\n",
 		options->address.path, options->first_user + client->number, options->address.host,
 		subprotocol.len ? "Sec-WebSocket-Protocol: " : "", (int)subprotocol.len,
-		subprotocol.data, subprotocol.len ? "\r\n" : "");
+		subprotocol.data, subprotocol.len ? "\r\n" : "",
+		has_token ? "Authorization: Bearer " : "",
+		has_token ? tokens_at(tokens, client->number) : "", has_token ? "\r\n" : "");
 	ssize_t sent = send(client->fd, request, (size_t)len, MSG_NOSIGNAL);
 	if (sent == len) {
 		client->state = CLIENT_OPENING;

@@ -16,7 +16,7 @@ class Row:
     """One load. `measures` maps a figure's name to (target, whether more is better)."""
 
     def __init__(self, name, title, bench, measures, *, gateway=(), floor=None, seconds=True, workers=1,
-                 has_admin=False, beside=None):
+                 has_admin=False, beside=None, tokens=None):
         self.name = name
         self.title = title
         self.bench = bench        # the generator's arguments
@@ -28,6 +28,7 @@ class Row:
         self.workers = workers    # of the gateway; several share both cores with the generator
         self.beside = beside or {}  # {name: the generator's arguments} of other loads, which the same gateway
                                     # is measured by instead of peers
+        self.tokens = tokens      # what those of the users are signed with, hs256 or es256; but for the load "open"
 
 
 def echo_row(name, title, connections, depth, payload, target, kind):
@@ -63,6 +64,13 @@ def direct_words(connections, senders, depth):
     return ["direct", "--closed", "-c", str(connections), "--senders", str(senders), "-d", str(depth)]
 
 
+def token_row(name, title, tokens, target):
+    """Logins with tokens, by those of the same gateway without."""
+    words = ["login", "-c", str(IDLE_USERS)]
+    return Row(name, title, words, {"per_cpu_s": (target, True), "rate": (None, True)}, seconds=False, tokens=tokens,
+               beside={"open": words})
+
+
 def workers_row(row, name, title, target):
     """The same load on two workers, by that on one."""
     return Row(name, f"2 workers, {title}", row.bench, {"per_cpu_s": (target, True), "rate": (None, True)},
@@ -88,6 +96,8 @@ ROWS = [
         {"cost": (1.1, False), "per_cpu_s": (None, True)}, beside={"direct": direct_words(IDLE_USERS, 3, 1)}),
     Row("login", f"logins up to {IDLE_USERS:,}", ["login", "-c", str(IDLE_USERS)], {"per_cpu_s": (0.85, True), "rate": (None, True)},
         floor=["--mode", "login"], seconds=False),
+    token_row("login-hs256", "logins with tokens of HS256", "hs256", 0.85),
+    token_row("login-es256", "logins with tokens of ES256", "es256", None),
     Row("latency", "10,000 msg/s on 1,000, packets", ["echo", "--packet", "-c", "1000", "-r", "10000"],
         {"p99": (1.1, False), "p50": (None, False), "per_cpu_s": (None, True)},
         floor=["--request-bytes", "12", "--answer-bytes", "8"]),

@@ -6,15 +6,50 @@
 #include "result.h"
 #include "run.h"
 
+enum {
+	EXIT_USAGE = 2,
+};
+
+static int make_tokens(struct options *options)
+{
+	char error[TOKENS_ERROR_MAX];
+	if (!options->token_key) {
+		return 0;
+	}
+	int err = tokens_make(options->token_key, options->first_user, options_connections(options),
+		&options->tokens, error);
+	if (err) {
+		fprintf(stderr, "tidegate-bench: %s\n", error);
+	}
+	return err;
+}
+
+static void await_start(void)
+{
+	int byte;
+	puts("ready");
+	fflush(stdout);
+	do {
+		byte = getchar();
+	} while (byte != '\n' && byte != EOF);
+}
+
 int main(int argc, char **argv)
 {
 	static struct measurement measurement;
 	struct options options;
 	options_parse(argc, argv, &options);
+	if (make_tokens(&options) < 0) {
+		return EXIT_USAGE;
+	}
+	if (options.awaits) {
+		await_start();
+	}
 	int err = run_scenario(&options, &measurement);
 	if (err) {
 		fprintf(stderr, "tidegate-bench: cannot begin: %s\n", strerrordesc_np(-err));
 		measurement_finish(&measurement);
+		tokens_finish(&options.tokens);
 		return EXIT_FAILURE;
 	}
 	result_print(&options, &measurement);
@@ -28,5 +63,6 @@ int main(int argc, char **argv)
 		}
 	}
 	measurement_finish(&measurement);
+	tokens_finish(&options.tokens);
 	return is_good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

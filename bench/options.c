@@ -44,6 +44,8 @@ enum {
 	KEY_THREADS,
 	KEY_SOURCE,
 	KEY_SPIN,
+	KEY_TOKEN_KEY,
+	KEY_AWAIT,
 	KEY_SERVER_PID,
 	KEY_JSON,
 };
@@ -114,6 +116,14 @@ static const struct argp_option options_table[] = {
 		GROUP_CLIENT},
 	{"first-user", KEY_FIRST_USER, "N", 0,
 		"number of the first user's name, so that several benches can share a server (default 0)",
+		GROUP_CLIENT},
+	{"token-key", KEY_TOKEN_KEY, "FILE", 0,
+		"log in with a token for each user, signed before the run with this private key, a JWK "
+		"for HS256 or ES256",
+		GROUP_CLIENT},
+	{"await", KEY_AWAIT, NULL, 0,
+		"say \"ready\" when all is prepared, and begin at a line on standard input, or its end: "
+		"so that several benches begin together",
 		GROUP_CLIENT},
 	{"spin", KEY_SPIN, NULL, 0, "never sleep: finer latencies for a whole core per thread",
 		GROUP_CLIENT},
@@ -322,6 +332,12 @@ static error_t parse_rest(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_FIRST_USER:
 		options->first_user = count(state, "first-user", argument, 0, OPTIONS_USER_MAX);
+		return 0;
+	case KEY_TOKEN_KEY:
+		options->token_key = argument;
+		return 0;
+	case KEY_AWAIT:
+		options->awaits = true;
 		return 0;
 	case KEY_SPIN:
 		options->spins = true;

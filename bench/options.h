@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "address.h"
+#include "tokens.h"
 
 struct scenario;
 
@@ -52,8 +53,11 @@ struct options {
 	uint32_t openings; /* under way at once, in all */
 	uint32_t first_user;
 	uint32_t threads;
-	pid_t server_pid; /* 0: not known */
-	const char *json; /* file; NULL: none */
+	pid_t server_pid;      /* 0: not known */
+	const char *json;      /* file; NULL: none */
+	const char *token_key; /* file with what tokens are signed with; NULL: there are none */
+	struct tokens tokens;  /* for each connection; made by main behind the command line */
+	bool awaits;           /* begins when it is told to */
 };
 
 /* Reads the command line; ends the process with 2 when it is wrong. */

@@ -47,6 +47,9 @@ static void print_options(const struct options *options)
 		printf(", %u-byte %s", options->payload,
 			options->scenario->says_texts ? "texts" : options_kind_name(options->kind));
 	}
+	if (options->tokens.algorithm) {
+		printf(", tokens of %s", options->tokens.algorithm);
+	}
 	printf("%s, to %s\n", options->is_blind ? ", blind" : "", options->url);
 }
 

@@ -37,6 +37,8 @@ static json_t *options_json(const struct options *options)
 	json_object_set_new(json, "ramp_ms", count(options->ramp_ms));
 	json_object_set_new(json, "openings", count(options->openings));
 	json_object_set_new(json, "threads", count(options->threads));
+	json_object_set_new(json, "tokens",
+		options->tokens.algorithm ? json_string(options->tokens.algorithm) : json_null());
 	json_object_set_new(json, "sources", count(options->address.source_count));
 	return json;
 }

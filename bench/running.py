@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 
+import keys
 import loads
 import programs
 from programs import BUILD, GENERATOR, ROOT, fail
@@ -97,14 +98,20 @@ class Servers:
         self.known = {"gateway": self.gateway, "floor": self.floor, "lws": self.lws, "ws": self.ws}
         self.known["one"] = lambda row, port: self.gateway(row, port, workers=1)
         self.known |= {name: self.gateway for row in loads.ROWS for name in row.beside}
+        self.known["open"] = self.open
         if getattr(args, "against", None):
             self.known["old"] = self.old
 
     def gateway(self, row, port, workers=None):
+        return [*self.open(row, port, workers), *keys.verifying(self.args, row.tokens)]
+
+    def open(self, row, port, workers=None):
+        """The same, whoever asks for tokens."""
         return [programs.find_gateway(self.args), *self.options(row, port, workers or row.workers)]
 
     def old(self, row, port):
-        return [programs.find_other(self.args.against, programs.GATEWAY), *self.options(row, port, row.workers)]
+        return [programs.find_other(self.args.against, programs.GATEWAY), *self.options(row, port, row.workers),
+                *keys.verifying(self.args, row.tokens)]
 
     def options(self, row, port, workers):
         admin = ["--admin", f"127.0.0.1:{self.admin_port}"] if row.has_admin else []
@@ -228,6 +235,7 @@ class Bench:
                 return self.measure_memory(row, name, pid, url)
             # An echo server sends a binary message of the same size back.
             words = [word for word in row.beside.get(name, row.bench) if word != "--packet" or name in (*GATEWAYS, "floor")]
+            words += keys.signing(self.args, row.tokens if name != "open" else None)
             if row.seconds:
                 words += ["-t", str(self.args.seconds), "--warmup", str(self.args.warmup)]
             result = self.run(row, name, words, url, pid)

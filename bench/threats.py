@@ -14,6 +14,18 @@ class Threat:
         self.gateway = ()  # its options and
         self.workers = 1   # its workers, as running.Servers asks for them
         self.has_admin = False
+        self.tokens = None  # what those of all clients are signed with
+
+
+class Storm(Threat):
+    """So many logins with tokens at once; victims are looked at while it lasts. Compared with none of it, or, where the
+    goal is a `ratio` of the p99s, with the same storm without tokens."""
+
+    def __init__(self, name, title, victims, logins, tokens, goals, workers=1):
+        super().__init__(name, title, victims, [], goals)
+        self.logins = logins
+        self.tokens = tokens
+        self.workers = workers
 
 
 class Victims:
@@ -40,6 +52,19 @@ class Group:
 
     def words(self, scale):
         return [self.kind, "-c", scaled(self.count, scale), *self.more]
+
+
+class Beating:
+    """Victims with lines that heartbeat, so many a second in all."""
+
+    figure = "latency_ns"
+
+    def __init__(self, count, rate):
+        self.count = count
+        self.rate = rate
+
+    def words(self, scale):
+        return ["heartbeat", "-c", scaled(self.count, scale), "--every", f"{self.count / self.rate:g}"]
 
 
 def scaled(count, scale):
@@ -75,4 +100,6 @@ THREATS = [
     Threat("new-heads", "1,000 half heads, newcomers", NEWCOMERS, [Group("heads", 1000)], {"p99": 100}),
     Threat("new-dials", "2,000 dials a second, newcomers", NEWCOMERS, [Group("dials", 64)], {"p99": 100}),
     Threat("new-silent", "1,000 silent connects, newcomers", NEWCOMERS, [Group("silent", 1000)], {"p99": 100}),
+    Storm("logins-es256", "18,000 logins with ES256", Beating(1000, 2000), 18000, "es256", {"p99": 10}),
+    Storm("logins-es256-2", "2 workers, the same; open logins", Beating(1000, 2000), 18000, "es256", {"ratio": 1.5}, workers=2),
 ]

@@ -146,8 +146,8 @@ enum forwarded_found forwarded_find(struct slice fields, enum forwarded_kind kin
 	struct walk walk = {.kind = kind, .trust = trust, .found = FORWARDED_ABSENT};
 	struct lines lines;
 	bool is_over = false;
-	find_lines(fields,
-		kind == FORWARDED_XFF ? SLICE("x-forwarded-for") : SLICE("forwarded"), &lines);
+	find_lines(fields, kind == FORWARDED_XFF ? SLICE("x-forwarded-for") : SLICE("forwarded"),
+		&lines);
 	for (size_t i = 0; i < lines.count && i < LINES_MAX && !is_over; i++) {
 		is_over = walk_line(&walk, lines.values[(lines.count - 1 - i) % LINES_MAX]);
 	}

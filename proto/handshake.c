@@ -183,24 +183,26 @@ static bool key_is_valid(struct slice key)
 }
 
 /* One without a name is a device too. */
-static bool take_device(struct handshake_request *request)
+static void take_device(struct handshake_request *request)
 {
 	int len = query_find(request->query, SLICE("device"), request->device, DEVICE_NAME_MAX);
+	request->device_given = len != -ENOENT;
 	if (len == -ENOENT) {
 		len = 0;
 	}
-	if (len < 0 || (len > 0 && !user_name_is_valid(request->device, (size_t)len))) {
-		return false;
+	if (len == 0 || (len > 0 && user_name_is_valid(request->device, (size_t)len))) {
+		request->device[len] = '\0';
+		request->device_len = (uint8_t)len;
+		request->device_valid = true;
 	}
-	request->device[len] = '\0';
-	request->device_len = (uint8_t)len;
-	return true;
 }
 
 static void take_user(struct handshake_request *request)
 {
 	const int len = query_find(request->query, SLICE("user"), request->user, USER_NAME_MAX);
-	if (len >= 0 && user_name_is_valid(request->user, (size_t)len) && take_device(request)) {
+	take_device(request);
+	request->user_given = len != -ENOENT;
+	if (len >= 0 && user_name_is_valid(request->user, (size_t)len) && request->device_valid) {
 		request->user[len] = '\0';
 		request->user_len = (uint8_t)len;
 		request->user_valid = true;

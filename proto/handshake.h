@@ -32,12 +32,15 @@ struct handshake_request {
 	bool wants_page; /* of 405 and 426: a browser that looks, whose GET or HEAD is sound and no
 			  * upgrade */
 	bool user_valid; /* of 101: there is one `user`, and it is a name; so is `device`, if any */
+	bool user_given; /* of 101: there is a `user`, whatever it is */
+	bool device_valid;                /* of 101: `device` is one name, an empty one, or none */
+	bool device_given;                /* of 101: there is a `device`, whatever it is */
 	uint8_t user_len;                 /* bytes */
 	uint8_t device_len;               /* bytes; 0: the device without a name */
 	enum subprotocol subprotocol;     /* of 101 */
 	uint32_t retry_s;                 /* of 503: Retry-After, the caller's to set */
 	char user[USER_NAME_MAX + 1];     /* decoded, NUL-terminated, meaningful when user_valid */
-	char device[DEVICE_NAME_MAX + 1]; /* likewise */
+	char device[DEVICE_NAME_MAX + 1]; /* likewise, when device_valid */
 	char accept[ACCEPT_LEN + 1];      /* Sec-WebSocket-Accept, of 101 */
 	/* One line for people, the body of the answer: why it is not 101. Holds nothing of the
 	 * request, so that it may be logged. NULL: the status says it. */

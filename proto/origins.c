@@ -25,9 +25,8 @@ static struct parts take_apart(struct slice text)
 	}
 	parts.scheme = (struct slice){text.data, (size_t)(mark - text.data)};
 	slice_drop(&text, parts.scheme.len + 3);
-	const char *bracket = text.len > 0 && text.data[0] == '['
-				      ? memchr(text.data, ']', text.len)
-				      : NULL;
+	const char *bracket =
+		text.len > 0 && text.data[0] == '[' ? memchr(text.data, ']', text.len) : NULL;
 	const size_t in_brackets = bracket ? (size_t)(bracket - text.data) + 1 : 0;
 	struct slice behind = {text.data + in_brackets, text.len - in_brackets};
 	parts.has_port = behind.len > 0 && memchr(behind.data, ':', behind.len);

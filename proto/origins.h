@@ -1,8 +1,8 @@
 /* Which web pages may open a line: patterns that a request's Origin is held against. RFC 6454
  * section 7; RFC 6455 section 10.2.
  *
- * A pattern is an origin, scheme and host and maybe a port. `*.example.org` in the place of the host
- * is every subdomain, however deep, but not example.org itself; `*` in that of the port is any
+ * A pattern is an origin, scheme and host and maybe a port. `*.example.org` in the place of the
+ * host is every subdomain, however deep, but not example.org itself; `*` in that of the port is any
  * port. `null` are pages without an origin: files, sandboxed frames. */
 #ifndef TIDEGATE_ORIGINS_H
 #define TIDEGATE_ORIGINS_H

@@ -93,3 +93,43 @@ int message_packet_decode(const uint8_t *payload, size_t len, struct message_pac
 	*ret_message = message;
 	return 0;
 }
+
+uint8_t *request_packet_write(uint8_t *to, const struct request_packet *request)
+{
+	to = fields_put_u32(to, request->id);
+	return fields_put_bytes(to, request->bytes);
+}
+
+int request_packet_decode(const uint8_t *payload, size_t len, struct request_packet *ret_request)
+{
+	struct fields fields = fields_of(payload, len);
+	struct request_packet request;
+	request.id = fields_u32(&fields);
+	request.bytes = fields_rest(&fields);
+	if (!fields_fit(&fields)) {
+		return -EBADMSG;
+	}
+	*ret_request = request;
+	return 0;
+}
+
+uint8_t *reply_packet_write(uint8_t *to, const struct reply_packet *reply)
+{
+	to = fields_put_u32(to, reply->id);
+	to = fields_put_u8(to, reply->result);
+	return fields_put_bytes(to, reply->bytes);
+}
+
+int reply_packet_decode(const uint8_t *payload, size_t len, struct reply_packet *ret_reply)
+{
+	struct fields fields = fields_of(payload, len);
+	struct reply_packet reply;
+	reply.id = fields_u32(&fields);
+	reply.result = fields_u8(&fields);
+	reply.bytes = fields_rest(&fields);
+	if (!fields_fit(&fields)) {
+		return -EBADMSG;
+	}
+	*ret_reply = reply;
+	return 0;
+}

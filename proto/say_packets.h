@@ -1,5 +1,5 @@
-/* What tidegate.v1 says and answers: the payloads of packets 104 and 110 to 112, both ways.
- * PROTOCOL section 6.
+/* What tidegate.v1 says and answers: the payloads of packets 104, 110 to 112, 130 and 131, both
+ * ways. PROTOCOL section 6.
  *
  * Decoders look at the form only: names and flags are judged by who acts on them. Strings are
  * borrowed from the payload. Errors of a decoder: -EBADMSG when the payload does not fit its
@@ -89,5 +89,38 @@ static inline size_t message_packet_len(const struct message_packet *message)
 
 uint8_t *message_packet_write(uint8_t *to, const struct message_packet *message);
 int message_packet_decode(const uint8_t *payload, size_t len, struct message_packet *ret_message);
+
+/* 130. `id` as in 110. */
+struct request_packet {
+	uint32_t id;
+	struct slice bytes; /* the backend's to read */
+};
+
+static inline size_t request_packet_len(const struct request_packet *request)
+{
+	return 4 + request->bytes.len;
+}
+
+uint8_t *request_packet_write(uint8_t *to, const struct request_packet *request);
+int request_packet_decode(const uint8_t *payload, size_t len, struct request_packet *ret_request);
+
+/* 131: the answer to 130. */
+struct reply_packet {
+	uint32_t id;
+	uint8_t result;
+	struct slice bytes; /* the backend's own; of refusals empty */
+};
+
+enum {
+	REPLY_PACKET_HEAD_LEN = 5, /* bytes in front of the backend's */
+};
+
+static inline size_t reply_packet_len(const struct reply_packet *reply)
+{
+	return REPLY_PACKET_HEAD_LEN + reply->bytes.len;
+}
+
+uint8_t *reply_packet_write(uint8_t *to, const struct reply_packet *reply);
+int reply_packet_decode(const uint8_t *payload, size_t len, struct reply_packet *ret_reply);
 
 #endif

@@ -17,6 +17,7 @@
 #endif
 
 #include "admin/admin.h"
+#include "auth_keys.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/machine.h"
@@ -104,7 +105,8 @@ static struct limits set_limits(struct gateway *gateway, const struct limits_sup
 	node->places.openings = (uint32_t)gateway->config.openings;
 	if (address_limits_set(&node->addresses, (uint32_t)gateway->config.per_ip_connections,
 		    (uint32_t)gateway->config.per_ip_openings) < 0) {
-		log_error(0, "out of memory: per_ip_connections and per_ip_openings stay as they were");
+		log_error(0,
+			"out of memory: per_ip_connections and per_ip_openings stay as they were");
 	}
 	user_table_set_kick_limit(node->users, (uint32_t)gateway->config.kick_limit);
 	return limits;
@@ -188,6 +190,14 @@ static int make_node(struct gateway *gateway)
 		return complain_about("start", -ENOMEM);
 	}
 	return 0;
+}
+
+/* Before the workers, which hold what they verify tokens with. */
+static int load_keys(struct gateway *gateway)
+{
+	struct findings findings = {.tell = findings_tell_terminal};
+	int err = auth_keys_load(&gateway->node, &gateway->config, &findings);
+	return err && findings.faults == 0 ? complain_about("load the keys", err) : err;
 }
 
 /* Where it says how many workers there are. */
@@ -279,6 +289,11 @@ static int start_admin(struct gateway *gateway)
 		log_warn(0, "%s may use the admin port: --admin-token asks for a token",
 			strncmp(name, "unix:", 5) == 0 ? "owner and group of the socket"
 						       : "everybody on this machine");
+	}
+	if (admin_is_for_others(gateway->admin)) {
+		log_warn(0,
+			"requests to the admin port carry its token in clear (--admin-plain): who "
+			"listens on their way has it");
 	}
 	return 0;
 }
@@ -372,6 +387,9 @@ static int start(struct gateway *gateway)
 		err = make_user_table(gateway);
 	}
 	if (!err) {
+		err = load_keys(gateway);
+	}
+	if (!err) {
 		err = make_threads(gateway);
 	}
 	if (!err) {
@@ -400,6 +418,7 @@ static int start(struct gateway *gateway)
 	}
 	if (!err) {
 		say_started(gateway);
+		auth_keys_warn_of_open_logins(&gateway->config, &gateway->listeners);
 		notify_ready(gateway);
 	}
 	return err;
@@ -446,7 +465,6 @@ static void tell_of_reload(void *user, enum finding kind, const char *line)
 
 static void reload(struct gateway *gateway)
 {
-	char error[CONFIG_ERROR_MAX];
 	struct config fresh;
 	struct sources sources;
 	struct changes changes;
@@ -461,9 +479,10 @@ static void reload(struct gateway *gateway)
 	changes_take(&changes, &gateway->config, &fresh);
 	log_set_level(gateway->config.log_level);
 	reset_limits(gateway);
+	auth_keys_reload(&gateway->node, &gateway->config);
 	tell_all(gateway, SERVING_MAIL_RELOAD, 0);
-	if (gateway->admin && admin_reload(gateway->admin, &gateway->config, error) < 0) {
-		log_error(0, "reload: %s; the admin port goes on as before", error);
+	if (gateway->admin) {
+		admin_reload(gateway->admin, &gateway->config);
 	}
 	changes_log(&changes);
 }
@@ -493,6 +512,10 @@ static int serve(struct gateway *gateway)
 			reload(gateway);
 		}
 		node_housekeep(&gateway->node);
+		auth_keys_look(&gateway->node);
+		if (gateway->admin) {
+			admin_housekeep(gateway->admin, &gateway->config);
+		}
 		look_at_sessions(gateway, false);
 	}
 }

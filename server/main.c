@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "build_config.h"
@@ -6,6 +7,7 @@
 #include "config/explain.h"
 #include "gateway.h"
 #include "rehearsal.h"
+#include "token_command.h"
 
 #if HAVE_JEMALLOC
 #include <jemalloc/jemalloc.h>
@@ -44,6 +46,9 @@ static void hold_standard_streams(void)
 int main(int argc, char **argv)
 {
 	hold_standard_streams();
+	if (argc > 1 && strcmp(argv[1], "token") == 0) {
+		return token_command_run(argc - 1, argv + 1);
+	}
 	struct command command;
 	cli_parse(argc, argv, &command);
 	switch (command.action) {

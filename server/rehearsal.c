@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "admin/origin.h"
+#include "auth_keys.h"
 #include "base/log.h"
 #include "base/machine.h"
 #include "config/config_check.h"
@@ -21,17 +22,19 @@ enum {
 
 static void check_admin(const struct config *config, bool is_for_others, struct findings *findings)
 {
-	struct admin_origin origin = {.token_len = 0};
-	char error[CONFIG_ERROR_MAX] = "";
+	struct admin_tokens tokens = {.count = 0};
+	char error[CONFIG_ERROR_MAX];
+	uint32_t count = config->admin_token[0] != '\0';
 	if (config->admin[0] == '\0') {
 		return;
 	}
-	if (config->admin_token[0]) {
-		admin_origin_read_token(&origin, config->admin_token, error, sizeof(error));
-	} else if (is_for_others) {
-		admin_origin_ask_for_token(config->admin, error, sizeof(error));
+	if (count > 0 &&
+		admin_tokens_read(config->admin_token, &tokens, error, sizeof(error)) < 0) {
+		findings_add(findings, FINDING_FAULT, "%s", error);
 	}
-	if (error[0]) {
+	admin_tokens_wipe(&tokens);
+	if (is_for_others && admin_origin_check_reach(config->admin, count, config->admin_plain,
+				     error, sizeof(error)) < 0) {
 		findings_add(findings, FINDING_FAULT, "%s", error);
 	}
 }
@@ -94,6 +97,7 @@ int rehearsal_run(const struct config *config, const struct sources *sources)
 	struct findings findings = {.tell = findings_tell_terminal};
 	config_check(config, sources, &findings);
 	check_admin(config, listener_check(config, sources, &findings), &findings);
+	auth_keys_check(config, &findings);
 	check_limits(config, &findings);
 	if (findings.faults) {
 		log_complain("the configuration has %zu fault%s", findings.faults,

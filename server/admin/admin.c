@@ -13,6 +13,7 @@
 #include "../base/log.h"
 #include "../base/loop.h"
 #include "../base/machine.h"
+#include "../base/watched_file.h"
 #include "../user/user_table.h"
 #include "asks.h"
 #include "context.h"
@@ -31,13 +32,16 @@ enum {
 struct reload {
 	struct mail mail;
 	struct config config;
-	struct admin_origin origin;
+	struct admin_tokens tokens;
 };
 
-/* Owner:  main; all but the mailbox and is_stopping is the thread's own once it runs.
+/* Owner:  main; all but the mailbox, is_stopping and what is said to be main's is the thread's own
+ *         once it runs.
  * Shared: as said there. */
 struct admin {
 	struct admin_context context;
+	struct admin_tokens tokens;     /* main's: as they were read last */
+	struct watched_file token_file; /* main's */
 	struct listeners listeners;
 	struct loop loop;
 	struct admin_http *http;
@@ -48,42 +52,72 @@ struct admin {
 	pthread_t thread;
 };
 
-/* --- the token and the address -----------------------------------------------------------------
+/* --- the tokens and the address ----------------------------------------------------------------
  */
 
-/* What a config asks of requests. `listeners` are open. */
-static int make_origin(const struct config *config, const struct listeners *listeners,
-	struct admin_origin *ret_origin, char ret_error[CONFIG_ERROR_MAX])
+/* What is asked of requests, beside the tokens. The listeners are open. */
+static int make_origin(
+	struct admin *admin, const struct config *config, char ret_error[CONFIG_ERROR_MAX])
 {
-	struct admin_origin origin = {.is_unix = listeners_port(listeners, 0) == 0};
-	if (config->admin_token[0]) {
-		int err = admin_origin_read_token(
-			&origin, config->admin_token, ret_error, CONFIG_ERROR_MAX);
-		if (err) {
-			return err;
-		}
+	struct admin_origin *origin = &admin->context.origin;
+	int err = admin_is_for_others(admin)
+			  ? admin_origin_check_reach(config->admin, admin->tokens.count,
+				    config->admin_plain, ret_error, CONFIG_ERROR_MAX)
+			  : 0;
+	origin->tokens = admin->tokens;
+	origin->is_unix = listeners_port(&admin->listeners, 0) == 0;
+	if (!origin->is_unix && admin_origin_host(config->admin, origin->host) < 0) {
+		origin->host[0] = '\0'; /* All addresses: no name is ours. */
 	}
-	for (size_t row = 0; row < listeners->count && origin.token_len == 0; row++) {
-		if (!listeners_is_local(listeners, row)) {
-			admin_origin_ask_for_token(config->admin, ret_error, CONFIG_ERROR_MAX);
-			return -EINVAL;
-		}
+	return err;
+}
+
+/* Reads the file of the tokens, where there is one. What it is like is noted before, so that a
+ * change meanwhile is seen later. */
+static int read_tokens(struct admin *admin, const struct config *config,
+	struct admin_tokens *ret_tokens, char ret_error[CONFIG_ERROR_MAX])
+{
+	if (config->admin_token[0] == '\0') {
+		return 0;
 	}
-	if (!origin.is_unix && admin_origin_host(config->admin, origin.host) < 0) {
-		origin.host[0] = '\0'; /* All addresses: no name is ours. */
+	watched_file_note(&admin->token_file, config->admin_token);
+	return admin_tokens_read(config->admin_token, ret_tokens, ret_error, CONFIG_ERROR_MAX);
+}
+
+/* Takes what stands in the file now; where that is no good what was there before stays. `cause` is
+ * why it was looked at. */
+static void renew_tokens(struct admin *admin, const struct config *config, const char *cause)
+{
+	struct admin_tokens fresh = {.count = 0};
+	char error[CONFIG_ERROR_MAX];
+	if (read_tokens(admin, config, &fresh, error) < 0) {
+		log_error(0, "%s: %s; %s valid", cause, error,
+			admin->tokens.count == 1 ? "the token of before stays"
+						 : "the tokens of before stay");
+		return;
 	}
-	*ret_origin = origin;
-	return 0;
+	if (!admin_tokens_are_same(&fresh, &admin->tokens)) {
+		log_info(0, "%s: admin_token: %s: %s", cause, config->admin_token,
+			fresh.count == 1 ? "one token is valid now" : "two tokens are valid now");
+	}
+	admin->tokens = fresh;
+	admin_tokens_wipe(&fresh);
 }
 
 /* --- mail --------------------------------------------------------------------------------------
  */
 
+static void drop(struct reload *reload)
+{
+	admin_tokens_wipe(&reload->tokens);
+	free(reload);
+}
+
 static void on_reload(struct admin *admin, struct reload *reload)
 {
 	admin->context.config = reload->config;
-	admin->context.origin = reload->origin;
-	free(reload);
+	admin->context.origin.tokens = reload->tokens;
+	drop(reload);
 }
 
 static void on_mail(struct admin *admin, struct mail *mail)
@@ -199,8 +233,10 @@ int admin_create(
 	admin->listeners = LISTENERS_EMPTY;
 	int err = listeners_open_admin(&admin->listeners, setup->config->admin, ret_error);
 	if (!err) {
-		err = make_origin(
-			setup->config, &admin->listeners, &admin->context.origin, ret_error);
+		err = read_tokens(admin, setup->config, &admin->tokens, ret_error);
+	}
+	if (!err) {
+		err = make_origin(admin, setup->config, ret_error);
 	}
 	if (!err) {
 		err = init(admin, setup);
@@ -233,22 +269,43 @@ int admin_start(struct admin *admin)
 	return 0;
 }
 
-int admin_reload(struct admin *admin, const struct config *config, char ret_error[CONFIG_ERROR_MAX])
+/* Hands config and tokens over to the thread. */
+static void pass_on(struct admin *admin, const struct config *config)
 {
 	struct reload *reload = malloc(sizeof(*reload));
 	if (!reload) {
-		snprintf(ret_error, CONFIG_ERROR_MAX, "out of memory");
-		return -ENOMEM;
+		log_error(0, "out of memory: the admin port is not told");
+		return;
 	}
 	reload->config = *config;
-	int err = make_origin(config, &admin->listeners, &reload->origin, ret_error);
-	if (err) {
-		free(reload);
-		return err;
-	}
+	reload->tokens = admin->tokens;
 	reload->mail.kind = ADMIN_MAIL_RELOAD;
 	mailbox_post(admin->mailbox, &reload->mail);
-	return 0;
+}
+
+void admin_reload(struct admin *admin, const struct config *config)
+{
+	renew_tokens(admin, config, "reload");
+	pass_on(admin, config);
+}
+
+void admin_housekeep(struct admin *admin, const struct config *config)
+{
+	if (config->admin_token[0] &&
+		watched_file_has_changed(&admin->token_file, config->admin_token)) {
+		renew_tokens(admin, config, "changed file");
+		pass_on(admin, config);
+	}
+}
+
+bool admin_is_for_others(const struct admin *admin)
+{
+	for (size_t row = 0; row < admin->listeners.count; row++) {
+		if (!listeners_is_local(&admin->listeners, row)) {
+			return true;
+		}
+	}
+	return false;
 }
 
 void admin_name(const struct admin *admin, char ret_name[ADDRESS_URL_MAX])
@@ -284,10 +341,12 @@ void admin_destroy(struct admin **admin)
 	*admin = NULL;
 	admin_stop(given);
 	while (given->mailbox && mailbox_take(given->mailbox, &mail) == MAILBOX_MAIL) {
-		free((struct reload *)mail);
+		drop((struct reload *)mail);
 	}
 	mailbox_destroy(&given->mailbox);
 	loop_finish(&given->loop);
 	admin_history_destroy(&given->context.history);
+	admin_tokens_wipe(&given->tokens);
+	admin_tokens_wipe(&given->context.origin.tokens);
 	free(given);
 }

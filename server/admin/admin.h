@@ -3,6 +3,7 @@
 #ifndef TIDEGATE_ADMIN_H
 #define TIDEGATE_ADMIN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../config/config.h"
@@ -22,8 +23,8 @@ struct admin_setup {
 	uint32_t clients_max;              /* connections to the admin port */
 };
 
-/* Opens the port of config->admin; its thread does not run yet. Without a token only addresses that
- * nobody but this machine reaches are taken.
+/* Opens the port of config->admin; its thread does not run yet. Without a token and admin_plain
+ * only addresses that nobody but this machine reaches are taken.
  * Thread: main. Errors: -errno; ret_error is a line that says what to do. */
 int admin_create(const struct admin_setup *setup, struct admin **ret_admin,
 	char ret_error[CONFIG_ERROR_MAX]);
@@ -31,10 +32,15 @@ int admin_create(const struct admin_setup *setup, struct admin **ret_admin,
 /* Errors: -errno of pthread_create. */
 int admin_start(struct admin *admin);
 
-/* Passes on what may change while running, the token too, which is read anew.
- * Thread: main. Errors: -errno; ret_error says why all stays as it was. */
-int admin_reload(
-	struct admin *admin, const struct config *config, char ret_error[CONFIG_ERROR_MAX]);
+/* Passes on what may change while running, and the tokens, whose file is read anew; what is wrong
+ * with it is logged, and those of before stay. Thread: main. */
+void admin_reload(struct admin *admin, const struct config *config);
+
+/* Reads the file of the tokens anew when it has changed. Once a second. Thread: main. */
+void admin_housekeep(struct admin *admin, const struct config *config);
+
+/* Whether machines other than this one reach it. Thread: any. */
+bool admin_is_for_others(const struct admin *admin);
 
 /* Where it listens, as a person would type it: `http://127.0.0.1:8001/`. */
 void admin_name(const struct admin *admin, char ret_name[ADDRESS_URL_MAX]);

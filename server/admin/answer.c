@@ -133,6 +133,7 @@ void admin_answer_problem(
 		json_object_set_new(json, "result", json_string(result));
 	}
 	set_json(answer, problems[problem].status, "application/problem+json", json);
+	answer->problem = problems[problem].type + strlen("/problems/");
 	if (problem == ADMIN_PROBLEM_UNAUTHORIZED) {
 		admin_answer_header(answer, "WWW-Authenticate", "Bearer realm=\"tidegate\"");
 	}

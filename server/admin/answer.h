@@ -19,6 +19,7 @@ enum admin_problem {
  * Freed:  by admin_answer_finish. */
 struct admin_answer {
 	unsigned status;           /* 0: not made yet */
+	const char *problem;       /* the end of its type; NULL: it is none */
 	struct admin_text headers; /* lines, each with its CR LF */
 	const char *body;
 	size_t body_len;

@@ -7,6 +7,7 @@
 
 #include "../../proto/query.h"
 #include "../base/clock.h"
+#include "audit.h"
 #include "routes.h"
 
 /* Whether everybody on the way, a proxy too, must agree on where the request ends; makes a problem
@@ -40,6 +41,7 @@ static bool pass_origin(struct admin_request *request)
 	};
 	switch (admin_origin_judge(&request->context->origin, &head)) {
 	case ADMIN_WELCOME:
+		request->is_let_in = true;
 		return true;
 	case ADMIN_BAD_HOST:
 		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_HOST,
@@ -59,6 +61,7 @@ static bool pass_origin(struct admin_request *request)
 			"this request needs \"Authorization: Bearer TOKEN\"");
 		break;
 	case ADMIN_WRONG_TOKEN:
+		request->has_wrong_token = true;
 		admin_answer_problem(&request->answer, ADMIN_PROBLEM_UNAUTHORIZED,
 			"this is not the gateway's token");
 		break;
@@ -166,6 +169,8 @@ void admin_gate_judge(struct admin_request *request)
 	} else if (!request->route) {
 		admin_answer_problem(&request->answer, ADMIN_PROBLEM_NOT_FOUND,
 			"the paths of this port are described in /openapi.json");
+	} else if (request->route->deed != ADMIN_DEED_NONE && !admin_audit_check_caller(request)) {
+		return;
 	} else if (request->route->takes_body &&
 		   !is_json(admin_request_header(request, "Content-Type"))) {
 		admin_answer_problem(&request->answer, ADMIN_PROBLEM_MEDIA_TYPE,

@@ -112,11 +112,11 @@ static bool make_room(struct admin_http *http)
 }
 
 /* Errors: -ENOMEM: he is sent away. */
-static int take_in(struct admin_http *http, int fd)
+static int take_in(struct admin_http *http, int fd, const struct sockaddr_storage *address)
 {
 	int on = 1;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* of no use to a Unix socket */
-	struct admin_line *line = admin_line_create(http->context, &http->clients, fd);
+	struct admin_line *line = admin_line_create(http->context, &http->clients, fd, address);
 	if (!line) {
 		close(fd);
 		return -ENOMEM;
@@ -131,12 +131,15 @@ static int take_in(struct admin_http *http, int fd)
 /* Errors: -EAGAIN when nobody waits; else why nobody can be taken in. */
 static int accept_one(struct admin_http *http, int listen_fd)
 {
+	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+	socklen_t len = sizeof(address);
 	if (!make_room(http)) {
 		return -EBUSY;
 	}
-	int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd =
+		accept4(listen_fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd >= 0) {
-		return take_in(http, fd);
+		return take_in(http, fd, &address);
 	}
 	return errno == ECONNABORTED || errno == EINTR ? 0 : -errno;
 }

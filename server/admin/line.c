@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../../proto/assert.h"
+#include "audit.h"
 #include "body.h"
 #include "gate.h"
 #include "routes.h"
@@ -26,8 +27,8 @@ enum {
 /* --- life --------------------------------------------------------------------------------------
  */
 
-struct admin_line *admin_line_create(
-	struct admin_context *context, struct admin_clients *clients, int fd)
+struct admin_line *admin_line_create(struct admin_context *context, struct admin_clients *clients,
+	int fd, const struct sockaddr_storage *address)
 {
 	struct admin_line *line = calloc(1, sizeof(*line));
 	char *in = malloc(IN_START);
@@ -39,6 +40,7 @@ struct admin_line *admin_line_create(
 	line->clients = clients;
 	line->context = context;
 	line->fd = fd;
+	admin_by_init(&line->by, fd, address);
 	line->in = in;
 	line->in_capacity = IN_START;
 	context->clients++;
@@ -92,6 +94,7 @@ static void begin_answer(struct admin_line *line)
 	if (request->ends_connection || line->peer_has_ended) {
 		line->keeps_alive = false;
 	}
+	admin_audit_log(request);
 	line->head_out = admin_answer_head(&request->answer, line->keeps_alive,
 		request->head.is_http_1_0, &line->head_out_len);
 	line->sent = 0;
@@ -188,6 +191,7 @@ static bool begin_request(struct admin_line *line)
 	line->context->requests++;
 	line->request->context = line->context;
 	line->request->line = line;
+	line->request->by = &line->by;
 	line->request->on_answer = line->on_answer;
 	line->request->head.method = "";
 	return true;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "../../proto/http_head.h"
+#include "audit.h"
 #include "chunks.h"
 #include "clients.h"
 #include "context.h"
@@ -37,6 +38,7 @@ struct admin_line {
 	void (*on_answer)(struct admin_line *line); /* when a request that has waited is answered */
 	void *owner;                                /* of that */
 	int fd;
+	struct admin_by by;
 	enum admin_line_state state;
 	uint32_t watched; /* events that epoll reports */
 	bool peer_has_ended;
@@ -60,10 +62,10 @@ struct admin_line {
 	size_t skipped; /* bytes thrown away while leaving */
 };
 
-/* For an accepted socket, which it takes over. Errors: NULL for want of memory; the socket stays
- * the caller's. */
-struct admin_line *admin_line_create(
-	struct admin_context *context, struct admin_clients *clients, int fd);
+/* For a socket that was accepted from `address`, which it takes over. Errors: NULL for want of
+ * memory; the socket stays the caller's. */
+struct admin_line *admin_line_create(struct admin_context *context, struct admin_clients *clients,
+	int fd, const struct sockaddr_storage *address);
 
 /* Ends the connection and frees it; it must not be WAITING. */
 void admin_line_destroy(struct admin_line *line);

@@ -1,17 +1,10 @@
 #include "origin.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <sodium.h>
 
 #include "../config/address.h"
 
@@ -85,30 +78,20 @@ static bool is_own_page(const struct admin_origin_head *head)
 /* --- the token ---------------------------------------------------------------------------------
  */
 
-/* Both are laid out in full, so that the time taken tells nothing of either. */
-static bool is_token(const struct admin_origin *origin, const char *given)
-{
-	char ours[ADMIN_TOKEN_MAX + 1] = "";
-	char theirs[ADMIN_TOKEN_MAX + 1] = "";
-	size_t len = strnlen(given, ADMIN_TOKEN_MAX + 1);
-	memcpy(ours, origin->token, origin->token_len);
-	memcpy(theirs, given, len <= ADMIN_TOKEN_MAX ? len : 0);
-	return sodium_memcmp(ours, theirs, sizeof(ours)) == 0;
-}
-
 static enum admin_verdict judge_token(
 	const struct admin_origin *origin, const struct admin_origin_head *head)
 {
 	static const char SCHEME[] = "Bearer ";
 	size_t len = sizeof(SCHEME) - 1;
-	if (head->is_open || origin->token_len == 0) {
+	if (head->is_open || origin->tokens.count == 0) {
 		return ADMIN_WELCOME;
 	}
 	if (!head->authorization || strncasecmp(head->authorization, SCHEME, len) != 0) {
 		return ADMIN_NO_TOKEN;
 	}
 	const char *given = head->authorization + len;
-	return is_token(origin, given + strspn(given, " ")) ? ADMIN_WELCOME : ADMIN_WRONG_TOKEN;
+	given += strspn(given, " ");
+	return admin_tokens_have(&origin->tokens, given) ? ADMIN_WELCOME : ADMIN_WRONG_TOKEN;
 }
 
 /* Whether it asks under a name that it may. */
@@ -117,7 +100,7 @@ static enum admin_verdict judge_host(
 {
 	char name[ADMIN_HOST_MAX];
 	/* With a token a name of somebody else is of no use to him: his page does not know it. */
-	bool is_trusting = origin->token_len == 0 && !origin->is_unix;
+	bool is_trusting = origin->tokens.count == 0 && !origin->is_unix;
 	if (!head->host && head->may_lack_host) {
 		return is_trusting && !head->is_open ? ADMIN_BAD_HOST : ADMIN_WELCOME;
 	}
@@ -142,62 +125,21 @@ enum admin_verdict admin_origin_judge(
 	return judge_token(origin, head);
 }
 
-static int fail(char *ret_error, size_t size, const char *path, const char *what)
+/* --- who reaches the port ----------------------------------------------------------------------
+ */
+
+int admin_origin_check_reach(
+	const char *address, uint32_t tokens, bool may_be_plain, char *ret_error, size_t error_size)
 {
-	snprintf(ret_error, size, "admin_token: %.200s: %s", path, what);
+	if (tokens > 0 && may_be_plain) {
+		return 0;
+	}
+	snprintf(ret_error, error_size, "admin: %s can be reached from other machines%s%s", address,
+		tokens > 0 ? "" : ", so it needs a token: --admin-token FILE",
+		may_be_plain
+			? ""
+			: ", and requests with their token would travel in clear: listen on a "
+			  "loopback address or unix:PATH, behind a reverse proxy that has TLS, or "
+			  "accept it by --admin-plain");
 	return -EINVAL;
-}
-
-static int take_line(struct admin_origin *origin, const char *line, size_t len)
-{
-	size_t token_len = 0;
-	while (token_len < len && isgraph((unsigned char)line[token_len])) {
-		token_len++;
-	}
-	size_t rest = token_len;
-	rest += rest < len && line[rest] == '\r';
-	bool is_line = rest == len || line[rest] == '\n';
-	if (!is_line || token_len < ADMIN_TOKEN_MIN || token_len > ADMIN_TOKEN_MAX) {
-		return -EINVAL;
-	}
-	memcpy(origin->token, line, token_len);
-	origin->token[token_len] = '\0';
-	origin->token_len = token_len;
-	return 0;
-}
-
-int admin_origin_read_token(
-	struct admin_origin *origin, const char *path, char *ret_error, size_t error_size)
-{
-	char line[ADMIN_TOKEN_MAX + 2];
-	struct stat status;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &status) < 0) {
-		int err = -errno;
-		if (fd >= 0) {
-			close(fd);
-		}
-		fail(ret_error, error_size, path, strerrordesc_np(-err));
-		return err;
-	}
-	ssize_t len = read(fd, line, sizeof(line));
-	close(fd);
-	if (status.st_mode & S_IRWXO) {
-		return fail(ret_error, error_size, path,
-			"others may read or write it: chmod o-rwx takes that from them");
-	}
-	if (len < 0 || take_line(origin, line, (size_t)len) < 0) {
-		return fail(ret_error, error_size, path,
-			"its first line must be a token of 16 to 256 printable characters without a space "
-			"(head -c 24 /dev/urandom | base64 makes one)");
-	}
-	return 0;
-}
-
-void admin_origin_ask_for_token(const char *address, char *ret_error, size_t error_size)
-{
-	snprintf(ret_error, error_size,
-		"admin: %s can be reached from other machines, so it needs a token: --admin-token "
-		"FILE",
-		address);
 }

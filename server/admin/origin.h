@@ -8,20 +8,18 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
+
+#include "tokens.h"
 
 enum {
 	ADMIN_HOST_MAX = 256, /* bytes of a host's name, NUL included */
-	ADMIN_TOKEN_MIN = 16, /* characters */
-	ADMIN_TOKEN_MAX = 256,
 };
 
 /* Plain data; rewritten at a reload. */
 struct admin_origin {
-	bool is_unix;              /* reached by a path: no browser gets here */
-	char host[ADMIN_HOST_MAX]; /* named by the user for the port, besides the loopback's */
-	size_t token_len;          /* 0: none is asked for */
-	char token[ADMIN_TOKEN_MAX + 1];
+	bool is_unix;               /* reached by a path: no browser gets here */
+	char host[ADMIN_HOST_MAX];  /* named by the user for the port, besides the loopback's */
+	struct admin_tokens tokens; /* without one none is asked for */
 };
 
 /* What it looks at; NULL for what is not there. */
@@ -54,13 +52,9 @@ enum admin_verdict admin_origin_judge(
  * Errors: -EINVAL when it is no host. */
 int admin_origin_host(const char *host, char ret_name[ADMIN_HOST_MAX]);
 
-/* Reads a token: a file's first line, of 16 to 256 printable characters without spaces; the file
- * must not be readable by others. Thread: any. Errors: -errno; ret_error is a line that says what
- * to do. */
-int admin_origin_read_token(
-	struct admin_origin *origin, const char *path, char *ret_error, size_t error_size);
-
-/* Says that a port which others reach needs a token; `address` is its own. */
-void admin_origin_ask_for_token(const char *address, char *ret_error, size_t error_size);
+/* Whether the port may be where others reach it, with that many tokens; `address` is its own.
+ * Thread: any. Errors: -EINVAL; ret_error is a line that says what to do. */
+int admin_origin_check_reach(const char *address, uint32_t tokens, bool may_be_plain,
+	char *ret_error, size_t error_size);
 
 #endif

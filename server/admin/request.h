@@ -31,6 +31,7 @@ enum admin_method {
 #define ADMIN_REQUEST_ROOM     "room"
 #define ADMIN_REQUEST_NAMELESS "-"
 
+struct admin_by;
 struct admin_line;
 struct admin_request;
 struct admin_route;
@@ -59,7 +60,11 @@ struct admin_round {
  * Freed:  by the line it came over, when it has been answered. */
 struct admin_request {
 	struct admin_context *context;
-	struct admin_line *line; /* that it came over */
+	struct admin_line *line;   /* that it came over */
+	const struct admin_by *by; /* that line's other end */
+	const char *caller;        /* in whose name it says that it asks; NULL: it says nothing */
+	bool is_let_in; /* it comes from where it may, with a token where one is asked for */
+	bool has_wrong_token;
 	struct admin_head head;
 	const struct admin_route *route; /* NULL when there is none */
 	enum admin_method method;

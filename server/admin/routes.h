@@ -12,14 +12,23 @@ enum {
 	ADMIN_ALLOW_MAX = 64, /* bytes of an Allow header, NUL included */
 };
 
+/* What a route changes. */
+enum admin_deed {
+	ADMIN_DEED_NONE,
+#define DEED(name, word) ADMIN_DEED_##name,
+#include "deed.def"
+#undef DEED
+};
+
 struct admin_route {
 	enum admin_method method;
 	const char *path; /* NAME, a user's, and ROOM stand for any one segment each */
 	bool is_open;     /* no token is asked for */
 	bool is_page;     /* a link elsewhere may lead here */
 	bool is_demo;     /* only there with --demo */
-	bool is_limited;  /* changes something, and counts against the rate */
+	bool is_limited;  /* counts against the rate */
 	bool takes_body;
+	enum admin_deed deed;                          /* of all that are no GET */
 	void (*handle)(struct admin_request *request); /* makes an answer, or has it wait for one */
 };
 

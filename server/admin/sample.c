@@ -1,6 +1,7 @@
 #include "sample.h"
 
 #include "../base/clock.h"
+#include "../session/identity/key_store.h"
 
 static void add_histogram(struct admin_histogram *sum, const struct stats_histogram *histogram)
 {
@@ -84,6 +85,8 @@ void admin_sample_take(struct admin_context *context, struct admin_sample *ret_s
 		.workers = node->worker_count,
 		.users = user_table_count(node->users),
 		.rooms = rooms_count(node->fanout.rooms),
+		.auth_keys = node->keys ? key_store_count(node->keys) : 0,
+		.auth_keys_stale = node->keys_are_stale,
 		.queue_bytes = budget_used(&node->budget),
 		.queue_limit = atomic_load_explicit(&node->budget.limit, memory_order_relaxed),
 		.memory_limit = atomic_load_explicit(&node->budget.limit, memory_order_relaxed),

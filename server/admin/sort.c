@@ -3,24 +3,24 @@
 #include <string.h>
 
 enum {
-	KEYS_MAX = 15,
+	SORT_KEYS_MAX = 15,
 };
 
 bool admin_sort_take(
 	struct admin_request *request, const struct admin_sort_key *keys, struct admin_order *order)
 {
 	static const char *const orders[] = {"asc", "desc", NULL};
-	const char *names[KEYS_MAX + 1] = {NULL};
-	uint32_t key = KEYS_MAX;
+	const char *names[SORT_KEYS_MAX + 1] = {NULL};
+	uint32_t key = SORT_KEYS_MAX;
 	uint32_t is_descending = false;
-	for (int i = 0; keys[i].name && i < KEYS_MAX; i++) {
+	for (int i = 0; keys[i].name && i < SORT_KEYS_MAX; i++) {
 		names[i] = keys[i].name;
 	}
 	if (!admin_request_take_choice(request, ADMIN_SORT_BY, names, &key) ||
 		!admin_request_take_choice(request, ADMIN_SORT_ORDER, orders, &is_descending)) {
 		return false;
 	}
-	if (key != KEYS_MAX) {
+	if (key != SORT_KEYS_MAX) {
 		order->compare = keys[key].compare;
 	}
 	order->is_descending = is_descending;

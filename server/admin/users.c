@@ -16,11 +16,15 @@ static json_t *session_to_json(const struct order_user *user)
 {
 	char address[REMOTE_NAME_MAX];
 	remote_name(&user->remote, address);
-	return json_pack("{s:s%, s:s, s:s, s:i, s:I, s:I, s:I, s:i}", "device", user->device,
+	json_t *token_left_ms = user->token_left_ms == UINT64_MAX
+					? json_null()
+					: json_integer((json_int_t)user->token_left_ms);
+	return json_pack("{s:s%, s:s, s:s, s:i, s:I, s:I, s:I, s:i, s:o}", "device", user->device,
 		(size_t)user->device_len, "address", address, "protocol",
 		user->speaks_v1 ? "tidegate.v1" : "classic", "worker", user->worker, "connected_ms",
 		(json_int_t)user->connected_ms, "idle_ms", (json_int_t)user->idle_ms, "queue_bytes",
-		(json_int_t)user->queue_bytes, "rooms", user->rooms);
+		(json_int_t)user->queue_bytes, "rooms", user->rooms, "token_left_ms",
+		token_left_ms);
 }
 
 json_t *admin_users_to_json(const struct order_user *user)

@@ -81,8 +81,8 @@ static uint64_t hash_of(const struct address_limits *limits, const struct addres
 	uint64_t hash;
 	_Static_assert(ADDRESS_HASH_KEY == crypto_shorthash_KEYBYTES, "the key is of its size");
 	_Static_assert(sizeof(hash) == crypto_shorthash_BYTES, "the whole hash fits");
-	crypto_shorthash((unsigned char *)&hash, (const unsigned char *)key, sizeof(*key),
-		limits->hash_key);
+	crypto_shorthash(
+		(unsigned char *)&hash, (const unsigned char *)key, sizeof(*key), limits->hash_key);
 	return hash;
 }
 

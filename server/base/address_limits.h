@@ -19,7 +19,7 @@
 #include "remote.h"
 
 enum {
-	ADDRESS_STRIPES = 64, /* locks: a connection takes one or two of them, each for a moment */
+	ADDRESS_STRIPES = 64,  /* locks: a connection takes one or two of them, each for a moment */
 	ADDRESS_HASH_KEY = 16, /* bytes */
 };
 

@@ -24,9 +24,9 @@ struct address_table {
 	uint32_t used;
 };
 
-/* Finds the slot of a key, or takes one for it: its counts are zero then, and the caller adds to one
- * of them at once. Memory is charged to the budget. The slot is good until the next call. Errors:
- * -ENOMEM. */
+/* Finds the slot of a key, or takes one for it: its counts are zero then, and the caller adds to
+ * one of them at once. Memory is charged to the budget. The slot is good until the next call.
+ * Errors: -ENOMEM. */
 int address_table_take(struct address_table *table, struct budget *budget,
 	const struct address_key *key, uint32_t hash, struct address_slot **ret_slot);
 

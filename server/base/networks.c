@@ -100,7 +100,8 @@ int networks_add(struct networks *networks, const char *text)
 void networks_write(const struct network *network, char ret_text[NETWORK_TEXT_MAX])
 {
 	char address[INET6_ADDRSTRLEN];
-	const bool is_v4 = network->bits >= IP_ADDRESS_V4_BITS && ip_address_is_v4(network->address);
+	const bool is_v4 =
+		network->bits >= IP_ADDRESS_V4_BITS && ip_address_is_v4(network->address);
 	const unsigned bits = network->bits - (is_v4 ? IP_ADDRESS_V4_BITS : 0u);
 	if (network->is_local) {
 		strcpy(ret_text, LOCAL);
@@ -122,8 +123,8 @@ bool networks_have(const struct networks *networks, const uint8_t address[IP_ADD
 {
 	for (uint32_t i = 0; i < networks->count; i++) {
 		const struct network *network = &networks->list[i];
-		const bool is_of_family = network->bits >= IP_ADDRESS_V4_BITS ||
-					  !ip_address_is_v4(address);
+		const bool is_of_family =
+			network->bits >= IP_ADDRESS_V4_BITS || !ip_address_is_v4(address);
 		if (!network->is_local && is_of_family &&
 			shares_prefix(network->address, address, network->bits)) {
 			return true;

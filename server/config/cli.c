@@ -17,7 +17,7 @@ enum {
 static const char doc[] =
 	"WebSocket gateway: one connection for each user who is logged in, what one says reaches all "
 	"others. `config' prints the options that are in force, as a config file, and where each came "
-	"from."
+	"from; `token' makes keys and tokens, see `tidegate token --help'."
 	"\v"
 	"No file is read unless --config names one. Its lines read `name = value', with the long names "
 	"above; `#' begins a comment. The command line wins over the file, the file over the defaults, "
@@ -37,8 +37,8 @@ static const char args_doc[] = "\nconfig [--changed]";
 /* A command line being read. */
 struct cli {
 	struct command *command;
-	const char *path;    /* of the config file; NULL for none */
-	const char *unknown; /* an option that is none; NULL: all are */
+	const char *path;                  /* of the config file; NULL for none */
+	const char *unknown;               /* an option that is none; NULL: all are */
 	bool is_named[CONFIG_OPTIONS_MAX]; /* of those that add up */
 	struct findings *findings;
 };
@@ -146,6 +146,10 @@ static error_t take_action(struct cli *cli, struct argp_state *state, enum cli_a
 
 static error_t take_argument(struct cli *cli, struct argp_state *state, const char *argument)
 {
+	if (strcmp(argument, "token") == 0) {
+		argp_error(state, "`token' comes first: tidegate token --help");
+		return EINVAL;
+	}
 	if (strcmp(argument, "config") != 0) {
 		argp_error(state, "\"%s\" is no option", argument);
 		return EINVAL;

@@ -14,6 +14,7 @@ enum group {
 	GROUP_THREADS,
 	GROUP_DEADLINES,
 	GROUP_LIMITS,
+	GROUP_IDENTITY,
 	GROUP_ADMIN,
 	GROUP_ASK,
 	GROUP_HELP = -1, /* where argp puts those of these names, whatever they say */
@@ -95,18 +96,37 @@ static const struct argp_option fixed_options[] = {
 		"log logins and ends one by one: yes, no for one line a second, or auto, which is yes on a "
 		"terminal (default auto)",
 		GROUP_SERVICE},
+	{"auth", CLI_KEY_AUTH, "HOW", 0,
+		"who may log in: open, which is anybody under any name, or token, which is who has a signed "
+		"one (default open)",
+		GROUP_IDENTITY},
+	{"auth-keys", CLI_KEY_AUTH_KEYS, "FILE", 0,
+		"verify tokens with the keys in FILE: a JWK, a JWK set or PEM public keys (default none)",
+		GROUP_IDENTITY},
+	{"auth-audience", CLI_KEY_AUTH_AUDIENCE, "TEXT", 0,
+		"take tokens only whose aud is TEXT, or names it (default none: any)",
+		GROUP_IDENTITY},
+	{"auth-issuer", CLI_KEY_AUTH_ISSUER, "TEXT", 0,
+		"take tokens only whose iss is TEXT (default none: any)", GROUP_IDENTITY},
+	{"token-in-url", CLI_KEY_TOKEN_IN_URL, NULL, 0,
+		"look for the token in the URL too, as ?token=, which proxies write into their logs",
+		GROUP_IDENTITY},
 	{"admin", CLI_KEY_ADMIN, "ADDRESS", 0,
 		"serve metrics, an API for backends and a console at HOST:PORT, :PORT of this machine or "
 		"unix:PATH (default none)",
 		GROUP_ADMIN},
 	{"admin-token", CLI_KEY_ADMIN_TOKEN, "FILE", 0,
-		"ask for the token in FILE's first line; else only this machine is served (default none)",
+		"ask for a token that FILE holds in a line of its own, of one or two; else only this machine "
+		"is served (default none)",
+		GROUP_ADMIN},
+	{"admin-plain", CLI_KEY_ADMIN_PLAIN, NULL, 0,
+		"with a token, serve other machines too: it travels in clear, as there is no TLS here",
 		GROUP_ADMIN},
 	{"demo", CLI_KEY_DEMO, NULL, 0,
 		"show browsers from anywhere how to connect, and let the console play faults: cut lines, stop answers",
 		GROUP_ADMIN},
 	{"test", CLI_KEY_TEST, NULL, 0,
-		"check file, command line, addresses, token and limits, say what is wrong, and end",
+		"check file, command line, addresses, keys, token and limits, say what is wrong, and end",
 		GROUP_ASK},
 	{"changed", CLI_KEY_CHANGED, NULL, 0, "with `config': leave the defaults out", GROUP_ASK},
 	{"help", CLI_KEY_HELP, NULL, 0, "print this help", GROUP_HELP},
@@ -116,6 +136,7 @@ static const struct argp_option fixed_options[] = {
 	{.doc = "Threads:", .group = GROUP_THREADS},
 	{.doc = "Deadlines, S in seconds or as 90s, 5m, 2h:", .group = GROUP_DEADLINES},
 	{.doc = "Limits, SIZE in bytes or as 64K, 8M, 1G:", .group = GROUP_LIMITS},
+	{.doc = "Who may be whom:", .group = GROUP_IDENTITY},
 	{.doc = "The admin port:", .group = GROUP_ADMIN},
 	{.doc = "To ask it something:", .group = GROUP_ASK},
 };
@@ -222,10 +243,22 @@ const char *cli_option_name(int key)
 		return "echo";
 	case CLI_KEY_CLIENT_BROADCAST:
 		return "client_broadcast";
+	case CLI_KEY_AUTH:
+		return "auth";
+	case CLI_KEY_AUTH_KEYS:
+		return "auth_keys";
+	case CLI_KEY_AUTH_AUDIENCE:
+		return "auth_audience";
+	case CLI_KEY_AUTH_ISSUER:
+		return "auth_issuer";
+	case CLI_KEY_TOKEN_IN_URL:
+		return "token_in_url";
 	case CLI_KEY_ADMIN:
 		return "admin";
 	case CLI_KEY_ADMIN_TOKEN:
 		return "admin_token";
+	case CLI_KEY_ADMIN_PLAIN:
+		return "admin_plain";
 	case CLI_KEY_DEMO:
 		return "demo";
 	case CLI_KEY_LOG_FORMAT:

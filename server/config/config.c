@@ -10,6 +10,7 @@
 #include "build_config.h"
 
 #include "../../proto/quantity.h"
+#include "../../proto/utf8.h"
 #include "spelling.h"
 
 /* What the build says of a default; options.def's where it says nothing. */
@@ -450,6 +451,16 @@ static void write_demo(const struct config *config, size_t nth, char *ret_text)
 	write_flag(config->demo, ret_text);
 }
 
+static int set_admin_plain(struct config *config, const char *value, char *ret_error)
+{
+	return set_flag(value, &config->admin_plain, ret_error);
+}
+
+static void write_admin_plain(const struct config *config, size_t nth, char *ret_text)
+{
+	write_flag(config->admin_plain, ret_text);
+}
+
 static int set_client_broadcast(struct config *config, const char *value, char *ret_error)
 {
 	return set_flag(value, &config->client_broadcast, ret_error);
@@ -471,7 +482,8 @@ static int set_admin(struct config *config, const char *value, char *ret_error)
 		config->admin[0] = '\0';
 		return 0;
 	}
-	if (address_parse(address, &parsed) < 0 || parsed.is_proxied || strlen(host) + strlen(address) >= ADDRESS_MAX) {
+	if (address_parse(address, &parsed) < 0 || parsed.is_proxied ||
+		strlen(host) + strlen(address) >= ADDRESS_MAX) {
 		return refuse(
 			ret_error, "not HOST:PORT, [IPv6]:PORT, :PORT, *:PORT, unix:PATH or none");
 	}
@@ -490,19 +502,105 @@ static void write_admin(const struct config *config, size_t nth, char *ret_text)
 	}
 }
 
-static int set_admin_token(struct config *config, const char *value, char *ret_error)
+/* A file's name. */
+static int set_path(const char *value, char ret_path[CONFIG_PATH_MAX], char *ret_error)
 {
 	if (value[0] == '\0' || strlen(value) >= CONFIG_PATH_MAX) {
 		return refuse(ret_error, "the name of a file is 1 to %d bytes long, or none",
 			CONFIG_PATH_MAX - 1);
 	}
-	strcpy(config->admin_token, strcmp(value, NONE) == 0 ? "" : value);
+	strcpy(ret_path, strcmp(value, NONE) == 0 ? "" : value);
 	return 0;
+}
+
+static void write_maybe(const char *value, char *ret_text)
+{
+	strcpy(ret_text, value[0] ? value : NONE);
+}
+
+static int set_admin_token(struct config *config, const char *value, char *ret_error)
+{
+	return set_path(value, config->admin_token, ret_error);
 }
 
 static void write_admin_token(const struct config *config, size_t nth, char *ret_text)
 {
-	strcpy(ret_text, config->admin_token[0] ? config->admin_token : NONE);
+	write_maybe(config->admin_token, ret_text);
+}
+
+static const char *const auths[] = {"open", "token", NULL}; /* as enum auth */
+
+static int set_auth(struct config *config, const char *value, char *ret_error)
+{
+	int found = find_word(auths, value);
+
+	if (found < 0) {
+		return refuse(ret_error, "not open or token");
+	}
+	config->auth = (enum auth)found;
+	return 0;
+}
+
+static void write_auth(const struct config *config, size_t nth, char *ret_text)
+{
+	strcpy(ret_text, auths[config->auth]);
+}
+
+static int set_auth_keys(struct config *config, const char *value, char *ret_error)
+{
+	return set_path(value, config->auth_keys, ret_error);
+}
+
+static void write_auth_keys(const struct config *config, size_t nth, char *ret_text)
+{
+	write_maybe(config->auth_keys, ret_text);
+}
+
+/* What a claim must say, to the letter. A blank could not be told from a comment's in a file. */
+static int set_claim(const char *value, char ret_text[CONFIG_TEXT_MAX], char *ret_error)
+{
+	const size_t len = strlen(value);
+	bool is_one_word = utf8_valid((const uint8_t *)value, len);
+
+	for (size_t i = 0; i < len; i++) {
+		is_one_word = is_one_word && (uint8_t)value[i] > ' ' && value[i] != 0x7f;
+	}
+	if (len == 0 || len >= CONFIG_TEXT_MAX || !is_one_word) {
+		return refuse(ret_error, "not 1 to %d bytes of UTF-8 without a blank, or none",
+			CONFIG_TEXT_MAX - 1);
+	}
+	strcpy(ret_text, strcmp(value, NONE) == 0 ? "" : value);
+	return 0;
+}
+
+static int set_auth_audience(struct config *config, const char *value, char *ret_error)
+{
+	return set_claim(value, config->auth_audience, ret_error);
+}
+
+static void write_auth_audience(const struct config *config, size_t nth, char *ret_text)
+{
+	write_maybe(config->auth_audience, ret_text);
+}
+
+static int set_auth_issuer(struct config *config, const char *value, char *ret_error)
+{
+	return set_claim(value, config->auth_issuer, ret_error);
+}
+
+static void write_auth_issuer(const struct config *config, size_t nth, char *ret_text)
+{
+	write_maybe(config->auth_issuer, ret_text);
+}
+
+static int set_token_in_url(struct config *config, const char *value, char *ret_error)
+{
+	return set_flag(value, &config->token_in_url, ret_error);
+}
+
+static void write_token_in_url(const struct config *config, size_t nth, char *ret_text)
+{
+	write_flag(config->token_in_url, ret_text);
 }
 
 static const struct word words[] = {
@@ -517,8 +615,14 @@ static const struct word words[] = {
 	{"log_sessions", set_log_sessions, write_log_sessions, true},
 	{"echo", set_echo, write_echo, false},
 	{"client_broadcast", set_client_broadcast, write_client_broadcast, true},
+	{"auth", set_auth, write_auth, false},
+	{"auth_keys", set_auth_keys, write_auth_keys, true},
+	{"auth_audience", set_auth_audience, write_auth_audience, true},
+	{"auth_issuer", set_auth_issuer, write_auth_issuer, true},
+	{"token_in_url", set_token_in_url, write_token_in_url, true},
 	{"admin", set_admin, write_admin, false},
 	{"admin_token", set_admin_token, write_admin_token, false},
+	{"admin_plain", set_admin_plain, write_admin_plain, false},
 	{"demo", set_demo, write_demo, false},
 };
 

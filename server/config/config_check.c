@@ -121,9 +121,9 @@ static void check_proxies(const struct check *check)
 	}
 	for (uint32_t i = 0; i < trusted->count; i++) {
 		const struct network *network = &trusted->list[i];
-		if (!network->is_local && (network->bits == 0 ||
-						  (network->bits == IP_ADDRESS_V4_BITS &&
-							  ip_address_is_v4(network->address)))) {
+		if (!network->is_local &&
+			(network->bits == 0 || (network->bits == IP_ADDRESS_V4_BITS &&
+						       ip_address_is_v4(network->address)))) {
 			char cited[SOURCES_TEXT_MAX];
 			sources_cite(check->sources, config,
 				(size_t)config_option_find("trusted_proxy"), i, cited);
@@ -146,6 +146,38 @@ static void check_meaning(const struct check *check)
 	if (config->admin[0] == '\0' && config->admin_token[0] != '\0') {
 		warn(check, "admin_token", "means nothing without admin");
 	}
+	if (config->admin_plain && (config->admin[0] == '\0' || address_is_unix(config->admin))) {
+		warn(check, "admin_plain", "means nothing without an address in admin");
+	}
+}
+
+static void check_auth(const struct check *check)
+{
+	const struct config *config = check->config;
+
+	if (config->auth == AUTH_TOKEN && config->auth_keys[0] == '\0') {
+		find(check, FINDING_FAULT, "auth",
+			"tokens need keys to be verified with: auth_keys = FILE");
+	}
+	if (config->auth == AUTH_TOKEN && config->echo) {
+		find(check, FINDING_FAULT, "auth",
+			"with echo there are no users, so nobody would be asked for a token");
+	}
+	if (config->auth == AUTH_TOKEN) {
+		return;
+	}
+	if (config->auth_keys[0] != '\0') {
+		warn(check, "auth_keys", "means nothing without auth = token: nobody is asked");
+	}
+	if (config->auth_audience[0] != '\0') {
+		warn(check, "auth_audience", "means nothing without auth = token");
+	}
+	if (config->auth_issuer[0] != '\0') {
+		warn(check, "auth_issuer", "means nothing without auth = token");
+	}
+	if (config->token_in_url) {
+		warn(check, "token_in_url", "means nothing without auth = token");
+	}
 }
 
 int config_check(
@@ -162,5 +194,6 @@ int config_check(
 	check_deadlines(&check);
 	check_meaning(&check);
 	check_proxies(&check);
+	check_auth(&check);
 	return findings->faults > faults ? -EINVAL : 0;
 }

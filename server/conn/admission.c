@@ -13,8 +13,8 @@ static void warn_of(struct log_tally *tally, const struct conns *conns, const st
 	char from[REMOTE_NAME_MAX];
 	if (log_admits(tally, LOG_LEVEL_WARN, kind)) {
 		remote_name(&conn->remote, from);
-		log_write(LOG_LEVEL_WARN, conn_table_handle(conns->table, conn), "%s %s", from,
-			what);
+		log_write(
+			LOG_LEVEL_WARN, conn_table_handle(conns->table, conn), "%s %s", from, what);
 	}
 }
 
@@ -114,8 +114,7 @@ int admission_open(struct conns *conns, int fd, const struct remote *remote, uin
 	return err;
 }
 
-void admission_on_header(
-	struct conns *conns, struct conn *conn, const struct proxy_header *header)
+void admission_on_header(struct conns *conns, struct conn *conn, const struct proxy_header *header)
 {
 	conn->address &= (uint8_t)~CONN_ADDRESS_DUE;
 	conn->address |= CONN_ADDRESS_PROXIED;

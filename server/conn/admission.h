@@ -15,14 +15,13 @@
 #include "../../proto/proxy_header.h"
 #include "conns.h"
 
-/* Opens a connection, as conn_open does; `is_proxied`: at a listener for the PROXY protocol, so that
- * it begins with a PROXY header. It may have ended by then. */
+/* Opens a connection, as conn_open does; `is_proxied`: at a listener for the PROXY protocol, so
+ * that it begins with a PROXY header. It may have ended by then. */
 int admission_open(struct conns *conns, int fd, const struct remote *remote, uint64_t epoch,
 	bool is_beyond, bool is_proxied);
 
 /* The PROXY header that was awaited has come. May end it. */
-void admission_on_header(
-	struct conns *conns, struct conn *conn, const struct proxy_header *header);
+void admission_on_header(struct conns *conns, struct conn *conn, const struct proxy_header *header);
 
 /* What has come is no PROXY header, or none has come in time. Ends it, and says so in the log. */
 void admission_end_headless(struct conns *conns, struct conn *conn, enum close_reason reason);

@@ -37,6 +37,7 @@ enum conn_flag {
 	CONN_HEAD_KEPT = 1 << 10, /* `opening` holds what has come of its request */
 	CONN_LAYERED = 1 << 11,   /* its bytes go through extra->transport */
 	CONN_V1 = 1 << 12,        /* session: speaks tidegate.v1 */
+	CONN_EXTRA = 1 << 13,     /* it has an `extra` */
 };
 
 /* What is known of its address, and how that is counted. */
@@ -54,18 +55,24 @@ enum conn_address {
 struct memberships;
 struct message_reader;
 struct opening;
+struct rights;
 struct transport_ops;
 struct tx_queue;
 struct user_entry;
 
-/* What few connections have, made on first need.
+/* What few connections have, made on first need: conn_extra.h.
  * Owner:  its connection.
  * Freed:  with it. */
 struct conn_extra {
-	const struct transport_ops *transport; /* NULL: plain */
+	const struct transport_ops *transport; /* with CONN_LAYERED */
 	void *transport_state;
 	struct memberships *rooms;
+	struct rights *rights; /* session: what its token allows; NULL: everything */
+	uint32_t ends_tick;    /* when it is over, whatever it does; 0: never */
+	uint32_t token_tick;   /* session: when a packet 103 was last judged; 0: never */
 };
+
+_Static_assert(sizeof(struct conn_extra) <= 48, "what a session with a token may cost more");
 
 /* Owner:  the worker whose table it is in.
  * Shared: never; others hold a handle.
@@ -89,7 +96,7 @@ struct conn {
 		struct opening *opening; /* with CONN_HEAD_KEPT: a request, in part or postponed */
 	};
 	union {
-		struct conn_extra *extra;  /* with CONN_LAYERED */
+		struct conn_extra *extra;  /* with CONN_EXTRA */
 		struct memberships *rooms; /* without; see conn_rooms. NULL for most */
 	};
 	struct tx_queue *tx;   /* what the peer has not taken; NULL while it keeps up */
@@ -109,10 +116,16 @@ struct conn {
 	struct remote remote;
 };
 
+/* NULL while it has none. */
+static inline struct conn_extra *conn_extra_of(const struct conn *conn)
+{
+	return conn->flags & CONN_EXTRA ? conn->extra : NULL;
+}
+
 /* Where the fan-out keeps the rooms that a session is in. */
 static inline struct memberships **conn_rooms(struct conn *conn)
 {
-	return conn->flags & CONN_LAYERED ? &conn->extra->rooms : &conn->rooms;
+	return conn->flags & CONN_EXTRA ? &conn->extra->rooms : &conn->rooms;
 }
 
 _Static_assert(sizeof(struct conn) <= 128, "what an idle connection may cost");

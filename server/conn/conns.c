@@ -9,6 +9,7 @@
 #include "../../proto/assert.h"
 #include "../../proto/bytes.h"
 #include "../../proto/frame.h"
+#include "conn_extra.h"
 #include "transport.h"
 
 enum {
@@ -81,6 +82,16 @@ void conn_rearm(struct conns *conns, struct conn *conn)
 		conn->wheel_tick = tick;
 		timer_wheel_link(conns->wheel, conn->index, tick);
 	}
+}
+
+int conn_set_end(struct conns *conns, struct conn *conn, uint32_t tick)
+{
+	int err = conn_extra_make(conn);
+	if (!err) {
+		conn->extra->ends_tick = tick;
+		conn_rearm(conns, conn);
+	}
+	return err;
 }
 
 /* --- the ways out ---------------------------------------------------------------------------- */
@@ -448,8 +459,7 @@ static void release(struct conns *conns, struct conn *conn)
 	} else {
 		message_reader_destroy(&conn->rx);
 	}
-	free(conn->extra);
-	conn->extra = NULL;
+	conn_extra_free(conn);
 	if (conn->holder != HOLDER_NONE) {
 		conn_note_held(conns, conn);
 	}

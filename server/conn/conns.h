@@ -57,10 +57,10 @@ struct conn_ops {
 /* What may change while running. Plain data. */
 struct conns_limits {
 	struct deadlines deadlines;
-	uint32_t max_head;    /* bytes of an opening request; twice that fit the read buffer */
-	uint32_t max_message; /* bytes */
-	size_t queue_limit;   /* bytes that may be queued for one connection */
-	struct networks trusted;       /* proxies, which tell whose address it is */
+	uint32_t max_head;       /* bytes of an opening request; twice that fit the read buffer */
+	uint32_t max_message;    /* bytes */
+	size_t queue_limit;      /* bytes that may be queued for one connection */
+	struct networks trusted; /* proxies, which tell whose address it is */
 	enum forwarded_kind forwarded; /* where they tell it, but for the PROXY protocol */
 	struct origins origins;        /* of web pages that may open lines; none: all may */
 };
@@ -93,7 +93,7 @@ struct conns {
 	struct holders holders; /* of memory */
 	/* Sockets this worker was given and has not closed: the acceptors' measure. */
 	_Atomic uint32_t *load;
-	struct places *places; /* the node's */
+	struct places *places;            /* the node's */
 	struct address_limits *addresses; /* the node's; NULL: there are no limits */
 	const struct welcome *welcome;
 	struct conn_table *table;
@@ -171,6 +171,10 @@ void conn_close_with(struct conns *conns, struct conn *conn, enum close_reason r
 
 /* The same, for one that was too much for us; it is told a time to come back of its own. */
 void conn_overload(struct conns *conns, struct conn *conn, enum close_reason reason);
+
+/* From that tick of the loop on a live connection is over, whatever it does until then: it ends
+ * with TOKEN_EXPIRED. 0: it has no such end. May be changed. Errors: -ENOMEM, the end as it was. */
+int conn_set_end(struct conns *conns, struct conn *conn, uint32_t tick);
 
 /* The peer's Close has come, with its payload: it is answered in kind. */
 void conn_answer_close(struct conns *conns, struct conn *conn, const uint8_t *payload, size_t len);

@@ -23,6 +23,7 @@ struct deadlines {
 enum deadline_due {
 	DEADLINE_NONE, /* nothing yet: come back at *ret_next */
 	DEADLINE_HANDSHAKE,
+	DEADLINE_END, /* of what conn_set_end has said */
 	DEADLINE_READ,
 	DEADLINE_CLOSE,
 	DEADLINE_PING, /* send one, note it in last_ping_tick, ask again */

@@ -81,11 +81,10 @@ static bool is_welcome(const struct welcome *welcome, const struct conn *conn,
 	const struct handshake_request *request)
 {
 	return request->wants_page && welcome->answer &&
-	       (welcome->to_all ||
-		       (remote_is_loopback(&conn->remote) &&
-			       !(conn->address & CONN_ADDRESS_PROXIED) &&
-			       request->forwarded.count == 0 &&
-			       request->x_forwarded_for.count == 0));
+	       (welcome->to_all || (remote_is_loopback(&conn->remote) &&
+					   !(conn->address & CONN_ADDRESS_PROXIED) &&
+					   request->forwarded.count == 0 &&
+					   request->x_forwarded_for.count == 0));
 }
 
 static void show_page(
@@ -234,8 +233,7 @@ static void keep_postponed(
 }
 
 /* Returns how many bytes belonged to the head, or were kept. */
-static size_t on_head_bytes(
-	struct conns *conns, struct conn *conn, const uint8_t *data, size_t len)
+static size_t on_head_bytes(struct conns *conns, struct conn *conn, const uint8_t *data, size_t len)
 {
 	size_t max_head = conns->limits.max_head;
 	size_t before = kept(conn) ? conn->opening->len : 0;

@@ -282,6 +282,11 @@ bool reader_has_worked(struct conns *conns)
 	return true;
 }
 
+void reader_note_work(struct conns *conns)
+{
+	conns->reading.work = WORK_MAX;
+}
+
 bool reader_read_ready(struct conns *conns, uint64_t until_us)
 {
 	/* Who comes back to the list meanwhile waits for the next turn. */

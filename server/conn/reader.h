@@ -25,6 +25,10 @@ void reader_on_events(struct conns *conns, handle_t handle, uint32_t events);
  * Thread: the owner. */
 bool reader_has_worked(struct conns *conns);
 
+/* Something else than reading has taken long: it is time to look at the clock. Thread: the owner.
+ */
+void reader_note_work(struct conns *conns);
+
 /* Reads on where there may be more, once from each, until `until_us` of the loop's clock. Returns
  * whether some are left. Thread: the owner. */
 bool reader_read_ready(struct conns *conns, uint64_t until_us);

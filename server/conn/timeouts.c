@@ -43,6 +43,9 @@ static void act_on(struct conns *conns, struct conn *conn, enum deadline_due due
 	case DEADLINE_HANDSHAKE:
 		handshake_passed(conns, conn);
 		break;
+	case DEADLINE_END:
+		conn_close(conns, conn, CLOSE_REASON_TOKEN_EXPIRED, 0);
+		break;
 	case DEADLINE_READ:
 		conn_close(conns, conn, CLOSE_REASON_READ_TIMEOUT, 0);
 		break;

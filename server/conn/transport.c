@@ -1,14 +1,12 @@
 #include "transport.h"
 
-#include <stdlib.h>
+#include "conn_extra.h"
 
 int transport_layer(struct conn *conn, const struct transport_ops *ops, void *state)
 {
-	if (!conn->extra) {
-		conn->extra = calloc(1, sizeof(*conn->extra));
-		if (!conn->extra) {
-			return -ENOMEM;
-		}
+	int err = conn_extra_make(conn);
+	if (err) {
+		return err;
 	}
 	conn->extra->transport = ops;
 	conn->extra->transport_state = state;

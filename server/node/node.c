@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../session/identity/key_store.h"
+#include "../session/identity/rights.h"
+
 enum {
 	/* Provided for at the start: a herd makes many before the table grows. */
 	ROOMS_AT_ONCE = 4096,
@@ -41,6 +44,9 @@ int node_make_tables(struct node *node, size_t expected, uint32_t devices_max)
 	if (!err) {
 		err = rooms_create(ROOMS_AT_ONCE, &node->fanout.rooms);
 	}
+	if (!err) {
+		err = rights_table_create(&node->rights);
+	}
 	node->fanout.users = node->users;
 	return err;
 }
@@ -55,6 +61,8 @@ void node_finish(struct node *node)
 {
 	rooms_destroy(&node->fanout.rooms);
 	user_table_destroy(&node->users);
+	key_store_destroy(&node->keys);
+	rights_table_destroy(&node->rights);
 	free(node->fanout.gauges);
 	free(node->fanout.mailboxes);
 	free(node->workers);

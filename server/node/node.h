@@ -13,6 +13,8 @@
 #include "../fanout/fanout.h"
 #include "../user/user_table.h"
 
+struct key_store;
+struct rights_table;
 struct worker;
 
 /* Owner:  the gateway.
@@ -25,6 +27,9 @@ struct node {
 	struct welcome welcome;     /* of browsers; the gateway's */
 	struct epoch_source epochs; /* of the sockets, as they are accepted */
 	struct user_table *users;
+	struct key_store *keys;      /* NULL: no tokens are asked for */
+	struct rights_table *rights; /* of tokens */
+	atomic_bool keys_are_stale;  /* their file has changed and cannot be taken */
 	struct worker **workers;
 	uint32_t worker_count;
 	_Atomic uint32_t changes_pending; /* posted, and not yet carried out by their workers */

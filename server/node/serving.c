@@ -54,6 +54,7 @@ static void take_limits(struct serving *serving, const struct config *config)
 	serving->sessions.logs_each = session_log_is_each(config);
 	serving->sessions.rooms_max = (uint32_t)config->rooms_per_session;
 	serving->sessions.may_broadcast = config->client_broadcast;
+	identity_configure(&serving->sessions.identity, config);
 }
 
 static void on_change(struct serving *serving, struct serving_change *change)
@@ -119,6 +120,7 @@ int serving_init(struct serving *serving, struct node *node, uint8_t id, struct 
 		.kick_kind = SERVING_MAIL_KICK,
 		.ended = serving->ended,
 	};
+	identity_init(&serving->sessions.identity, node->keys, node->rights);
 	serving->orders = (struct orders){
 		.worker = id,
 		.conns = &serving->conns,
@@ -180,6 +182,7 @@ void serving_finish(struct serving *serving)
 		dispose(serving, mail);
 	}
 	mailbox_destroy(&serving->mailbox);
+	identity_finish(&serving->sessions.identity);
 	free(serving->ended);
 	serving->ended = NULL;
 }

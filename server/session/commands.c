@@ -2,12 +2,15 @@
 
 #include <stdio.h>
 
+#include "../../proto/bytes.h"
 #include "../../proto/frame.h"
 #include "../../proto/packet.h"
 #include "../../proto/utf8.h"
 #include "../base/log.h"
 #include "../conn/send.h"
+#include "refresh.h"
 #include "session_log.h"
+#include "session_token.h"
 #include "talk.h"
 
 enum {
@@ -24,6 +27,14 @@ static void show_bytes(const uint8_t *data, size_t len, char *ret_text, size_t s
 	snprintf(ret_text + at, size - at, len > SHOWN_BYTES ? " ...]" : "]");
 }
 
+/* How much of a message may be shown: of a packet that brings a token no more than what it is. */
+static size_t shown_len(const struct message *message)
+{
+	const bool is_token = message->len >= PACKET_HEADER_LEN &&
+			      load_be16(message->data) == PACKET_TOKEN;
+	return is_token ? PACKET_HEADER_LEN : message->len;
+}
+
 static void log_message(
 	const struct sessions *sessions, const struct conn *conn, const struct message *message)
 {
@@ -31,7 +42,7 @@ static void log_message(
 	char name[SESSION_LOG_NAME_MAX];
 	session_log_name(conn->user, name);
 	if (message->kind == MESSAGE_BINARY) {
-		show_bytes(message->data, message->len, bytes, sizeof(bytes));
+		show_bytes(message->data, shown_len(message), bytes, sizeof(bytes));
 	} else {
 		snprintf(bytes, sizeof(bytes), "%.*s",
 			message->len < SHOWN_BYTES ? (int)message->len : SHOWN_BYTES,
@@ -43,7 +54,7 @@ static void log_message(
 static void post(struct sessions *sessions, struct conn *conn, uint16_t command,
 	const uint8_t *text, size_t len)
 {
-	if (!sessions->may_broadcast) {
+	if (!sessions->may_broadcast || !rights_may_broadcast(session_rights(conn))) {
 		conn_close(sessions->conns, conn, CLOSE_REASON_NOT_ALLOWED, 0);
 	} else if (fanout_post(sessions->fanout, command, conn, text, len) < 0) {
 		conn_overload(sessions->conns, conn, CLOSE_REASON_OVERLOADED);

@@ -7,6 +7,7 @@
 #include "../conn/send.h"
 #include "../fanout/memberships.h"
 #include "join.h"
+#include "session_token.h"
 
 /* --- users -------------------------------------------------------------------------------------
  */
@@ -37,6 +38,7 @@ static void describe(const struct orders *orders, struct conn *conn, struct orde
 		.connected_ms = ms_since(orders, conn->state_tick),
 		.idle_ms = ms_since(orders, conn->last_read_tick),
 		.queue_bytes = conn->tx ? conn->tx->bytes : 0,
+		.token_left_ms = session_token_left_ms(conn, orders->conns->loop->now_tick),
 		.remote = conn->remote,
 		.worker = orders->worker,
 		.speaks_v1 = conn->flags & CONN_V1,

@@ -51,6 +51,7 @@ struct order_user {
 	uint64_t connected_ms;
 	uint64_t idle_ms;
 	uint64_t queue_bytes;
+	uint64_t token_left_ms; /* until its token ends; UINT64_MAX: it has none */
 	struct remote remote;
 	uint8_t worker;
 	bool speaks_v1;

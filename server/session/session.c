@@ -4,11 +4,13 @@
 
 #include "../base/clock.h"
 #include "../base/log.h"
+#include "../conn/reader.h"
 #include "../conn/transport.h"
 #include "../user/duel.h"
 #include "commands.h"
 #include "join.h"
 #include "session_log.h"
+#include "session_token.h"
 #include "talk.h"
 
 enum {
@@ -117,6 +119,64 @@ static bool make_session(
 	return true;
 }
 
+/* By what was said of its token, where one is asked for. */
+static void count_verdict(struct stats *stats, const struct identity_login *login)
+{
+	if (!login->has_judged) {
+		return;
+	}
+	switch (login->verdict) {
+	case TOKEN_GOOD:
+		stats_add(&stats->tokens_good, 1);
+		break;
+	case TOKEN_NONE:
+		stats_add(&stats->tokens_none, 1);
+		break;
+	case TOKEN_BAD:
+		stats_add(&stats->tokens_bad, 1);
+		break;
+	case TOKEN_EXPIRED:
+		stats_add(&stats->tokens_expired, 1);
+		break;
+	case TOKEN_NOT_YET:
+		stats_add(&stats->tokens_not_yet, 1);
+		break;
+	}
+}
+
+/* Before it is a user, so that nothing can be said without its rights. Errors: -ENOMEM. */
+static int take_token(
+	struct sessions *sessions, struct conn *conn, struct identity_login *login, uint64_t now_ms)
+{
+	struct rights *none;
+	return login->has_token ? session_token_take(sessions, conn, &login->claims, now_ms, &none)
+				: 0;
+}
+
+/* Whether it may come in as that; it has been told why otherwise. */
+static bool let_in(struct sessions *sessions, struct conn *conn,
+	const struct handshake_request *request, struct identity_login *ret_login)
+{
+	const uint64_t now_ms = sessions->identity.is_asked ? clock_wall_ms() : 0;
+	enum close_reason refused =
+		identity_judge(&sessions->identity, request, now_ms / 1000, ret_login);
+	count_verdict(sessions->conns->stats, ret_login);
+	if (ret_login->has_judged) {
+		reader_note_work(sessions->conns);
+	}
+	if (refused == CLOSE_REASON_NONE && take_token(sessions, conn, ret_login, now_ms) < 0) {
+		refused = CLOSE_REASON_INTERNAL_ERROR;
+	}
+	if (refused == CLOSE_REASON_NONE) {
+		return true;
+	}
+	if (ret_login->has_judged) {
+		session_log_refusal(sessions, conn, refused, ret_login->has_one_in_url);
+	}
+	conn_close(sessions->conns, conn, refused, 0);
+	return false;
+}
+
 /* The 101 is queued, the connection is a receiver and in the table before anything is sent: whoever
  * has its 101 gets all that others send from then on. */
 static void on_request(void *owner, struct conn *conn, const struct handshake_request *request)
@@ -130,15 +190,15 @@ static void on_request(void *owner, struct conn *conn, const struct handshake_re
 	} else if (request->subprotocol == SUBPROTOCOL_NONE && request->protocols.count > 0) {
 		session_log_unknown_subprotocol(sessions, conn);
 	}
-	if (!request->user_valid) {
-		conn_close(sessions->conns, conn, CLOSE_REASON_BAD_LOGIN, 0);
+	struct identity_login login;
+	if (!let_in(sessions, conn, request, &login)) {
 		return;
 	}
 	const struct user_identity identity = {
-		.name = request->user,
-		.device = request->device,
-		.name_len = request->user_len,
-		.device_len = request->device_len,
+		.name = login.user,
+		.device = login.device,
+		.name_len = login.user_len,
+		.device_len = login.device_len,
 		.speaks_v1 = request->subprotocol == SUBPROTOCOL_V1,
 	};
 	if (make_session(sessions, conn, &identity)) {
@@ -146,7 +206,7 @@ static void on_request(void *owner, struct conn *conn, const struct handshake_re
 		stats_add(&stats->sessions, 1);
 		session_log_login(sessions, conn);
 		if (conn->flags & CONN_V1) {
-			talk_greet(sessions, conn);
+			talk_greet(sessions, conn, PACKET_DONE);
 		}
 	}
 }
@@ -184,6 +244,7 @@ void session_on_ended(void *owner, struct conn *conn, uint16_t code)
 		user_table_logout(sessions->users, &conn->user);
 		stats_sub(&sessions->conns->stats->sessions, 1);
 	}
+	session_token_drop(conn);
 }
 
 void session_on_kick(struct sessions *sessions, struct mail *mail)

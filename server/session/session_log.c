@@ -69,6 +69,25 @@ void session_log_unknown_subprotocol(const struct sessions *sessions, const stru
 	}
 }
 
+void session_log_refusal(const struct sessions *sessions, const struct conn *conn,
+	enum close_reason reason, bool has_one_in_url)
+{
+	static struct log_tally tally = LOG_TALLY(1);
+	if ((sessions->logs_each && !has_one_in_url) ||
+		!log_admits(&tally, LOG_LEVEL_WARN, "logins refused")) {
+		return;
+	}
+	char from[REMOTE_NAME_MAX];
+	remote_name(&conn->remote, from);
+	const struct log_field fields[] = {
+		LOG_FIELD_TEXT("address", from),
+		LOG_FIELD_TEXT("reason", close_reason_counter(reason)),
+	};
+	log_write_fields(LOG_LEVEL_WARN, sessions_id(sessions, conn), fields, 2,
+		"login from %s refused: %s%s", from, close_reason_log(reason),
+		has_one_in_url ? "; one in the URL counts with token_in_url only" : "");
+}
+
 void session_log_login(const struct sessions *sessions, const struct conn *conn)
 {
 	static struct log_tally tally = LOG_TALLY(LOG_LINES_PER_S);

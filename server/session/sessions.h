@@ -14,6 +14,7 @@
 #include "../fanout/say.h"
 #include "../user/user_table.h"
 #include "ended.h"
+#include "identity/identity.h"
 
 /* What conns->owner points to.
  * Owner:  one worker.
@@ -27,6 +28,7 @@ struct sessions {
 	uint32_t kick_kind;         /* of the mail that carries a kick */
 	bool logs_each;             /* logins and ends, one by one */
 	struct ended *ended;        /* where ends are kept; NULL: nowhere */
+	struct identity identity;   /* what tokens are held against */
 	uint32_t rooms_max;         /* that a session may be in */
 	bool may_broadcast;         /* users may send texts to everybody */
 	uint32_t list_tick;         /* of the last list of a room's members */

@@ -8,6 +8,7 @@
 #include "../../proto/utf8.h"
 #include "../fanout/memberships.h"
 #include "join.h"
+#include "session_token.h"
 
 enum {
 	/* Members of rooms that a worker looks at for lists, in a tick. */
@@ -36,11 +37,11 @@ static void end_for_bad_packet(struct sessions *sessions, struct conn *conn)
 	conn_close(sessions->conns, conn, CLOSE_REASON_BAD_PACKET, 0);
 }
 
-void talk_greet(struct sessions *sessions, struct conn *conn)
+void talk_greet(struct sessions *sessions, struct conn *conn, enum packet_result result)
 {
 	uint8_t packet[PACKET_HEADER_LEN + 1 + 4 + 1 + USER_NAME_MAX + 1 + DEVICE_NAME_MAX];
 	struct session_packet session = {
-		.result = PACKET_DONE, .seconds_left = SESSION_WITHOUT_END};
+		.result = (uint8_t)result, .seconds_left = session_token_seconds(sessions, conn)};
 	session.user.data = user_entry_name(conn->user, &session.user.len);
 	session.device.data = user_entry_device(conn->user, &session.device.len);
 	sessions_send_packet(sessions, conn, PACKET_SESSION, packet,
@@ -94,6 +95,9 @@ static enum packet_result say_it(struct sessions *sessions, struct conn *conn,
 	if (say->flags != 0) {
 		return PACKET_NOT_ALLOWED;
 	}
+	if (audience.kind != AUDIENCE_INVALID && !rights_may_say(session_rights(conn), &audience)) {
+		return PACKET_NOT_ALLOWED;
+	}
 	switch (audience.kind) {
 	case AUDIENCE_EVERYBODY:
 		return say_to_all(sessions, conn, say, ret_count);
@@ -144,6 +148,8 @@ void talk_on_join(struct sessions *sessions, struct conn *conn, const struct mes
 		result = PACKET_NOT_ALLOWED;
 	} else if (!user_name_is_valid(join.room.data, join.room.len)) {
 		result = PACKET_BAD_NAME;
+	} else if (!rights_may_join(session_rights(conn), join.room)) {
+		result = PACKET_NOT_ALLOWED;
 	} else {
 		result = join_enter(sessions, conn, join.room, is_told, &count);
 	}
@@ -220,4 +226,27 @@ void talk_on_list(struct sessions *sessions, struct conn *conn, const struct mes
 	page.count = writer.count;
 	page_packet_write_head(whole + PACKET_HEADER_LEN, &page);
 	sessions_send_packet(sessions, conn, PACKET_PAGE, whole, writer.at);
+}
+
+/* --- requests ----------------------------------------------------------------------------------
+ */
+
+/* There is no way to a backend yet: what may be asked is unreachable. */
+void talk_on_request(struct sessions *sessions, struct conn *conn, const struct message *message,
+	const struct packet *packet)
+{
+	uint8_t whole[PACKET_HEADER_LEN + REPLY_PACKET_HEAD_LEN];
+	struct request_packet request;
+	if (request_packet_decode(packet->payload, packet->payload_len, &request) < 0) {
+		end_for_bad_packet(sessions, conn);
+		return;
+	}
+	const bool may = rights_may_request(session_rights(conn));
+	const struct reply_packet reply = {
+		.id = request.id,
+		.result = may ? PACKET_UNREACHABLE : PACKET_NOT_ALLOWED,
+		.bytes = SLICE(""),
+	};
+	sessions_send_packet(sessions, conn, PACKET_REPLY, whole,
+		reply_packet_write(whole + PACKET_HEADER_LEN, &reply));
 }

@@ -7,6 +7,7 @@ import select
 import signal
 import socket
 import stat
+import threading
 import time
 
 import pytest
@@ -487,27 +488,149 @@ def test_with_a_token(start, token_file):
     assert admin.get("/v1/status", headers={"Origin": "http://evil.example"}).status == 403
 
 
+def put(path, *tokens, mode=0o600):
+    """Puts another file in its place, as a careful operator does."""
+    fresh = path.with_name("fresh")
+    fresh.write_text("".join(f"{token}\n" for token in tokens), encoding="ascii")
+    fresh.chmod(mode)
+    fresh.replace(path)
+
+
+NEW = "another-token-entirely"
+
+
 @pytest.mark.threads
 def test_a_token_is_read_again_at_a_reload(start, token_file):
     gateway, admin = serve(start, "--admin-token", token_file)
     assert admin.get("/v1/status").status == 200
     token_file.write_text("short\n", encoding="ascii")
     gateway.signal(signal.SIGHUP)
-    gateway.wait_for_line("the admin port goes on as before")
+    gateway.wait_for_line("ERROR reload: admin_token: .*line 1 is too short.*the token of before stays valid")
     assert admin.get("/v1/status").status == 200
-    token_file.write_text("another-token-entirely\n", encoding="ascii")
+    put(token_file, NEW)
     gateway.signal(signal.SIGHUP)
+    gateway.wait_for_line("INFO +reload: admin_token: .*: one token is valid now")
     wait_until(lambda: admin.get("/v1/status").status == 401, "the old one is void")
-    admin.token = "another-token-entirely"
+    admin.token = NEW
     assert admin.get("/v1/status").status == 200
+    gateway.signal(signal.SIGHUP)
+    gateway.wait_for_line("reloaded:", count=3)
+    assert len(gateway.matching("valid now")) == 1, "nothing has changed"
 
 
-def test_without_a_token_only_this_machine(start, token_file):
-    for address in ("0.0.0.0:0", "*:0", "[::]:0"):
-        line = refused("--admin", address)
-        assert "--admin-token" in line
-    gateway, admin = serve(start, "--admin-token", token_file, admin="*:0")
+def test_a_reload_with_a_bad_token_file_takes_the_options(start, token_file, tmp_path):
+    config = tmp_path / "tidegate.conf"
+    config.write_text("admin_rate = 1\n", encoding="ascii")
+    gateway, admin = serve(start, "--admin-token", token_file, "--config", config)
+    put(token_file)
+    config.write_text("admin_rate = 0\n", encoding="ascii")
+    gateway.signal(signal.SIGHUP)
+    gateway.wait_for_line("reload: admin_token: .*it is empty")
+    gateway.wait_for_line("reloaded: 1 option changed")
+    wait_until(lambda: all(admin.push("alice", "x").status == 404 for _ in range(5)), "no limit is left")
+
+
+class Caller(threading.Thread):
+    """Sends with one token, over and over, each time with a connection of its own."""
+
+    def __init__(self, gateway, token):
+        super().__init__()
+        self.gateway, self.token = gateway, token
+        self.statuses = []
+        self.has_ended = False
+
+    def run(self):
+        while not self.has_ended:
+            with Admin(self.gateway, self.token) as admin:
+                self.statuses.append(admin.push("alice", "x").status)
+
+    def end(self):
+        self.has_ended = True
+        self.join(TIMEOUT)
+        assert not self.is_alive()
+        return self.statuses
+
+
+@pytest.mark.threads
+def test_a_token_is_changed_and_nobody_is_refused(start, token_file):
+    """Two are valid while callers change over; the file's change is seen without a signal."""
+    gateway, admin = serve(start, "--admin-token", token_file, "--admin-rate", 0, "--max-message", 1000)
+    old = Caller(gateway, TOKEN)
+    old.start()
+    try:
+        put(token_file, NEW, TOKEN)
+        gateway.wait_for_line("INFO +changed file: admin_token: .*: two tokens are valid now")
+        wait_until(lambda: Admin(gateway, NEW).get("/v1/status").status == 200, "the new one is valid")
+        new = Caller(gateway, NEW)
+        new.start()
+        try:
+            wait_until(lambda: len(new.statuses) > 20, "the new one is used")
+            assert set(old.end()) == {404} and len(old.statuses) > 20
+            put(token_file, NEW)
+            gateway.wait_for_line("changed file: admin_token: .*: one token is valid now")
+            admin.token = TOKEN
+            wait_until(lambda: admin.get("/v1/status").status == 401, "the old one is void")
+        finally:
+            assert set(new.end()) == {404}
+    finally:
+        old.end()
+    # Who still comes with the old one is named.
+    gateway.wait_for_line(r"WARN +audit: look by 127\.0\.0\.1:\d+: 401 unauthorized$")
+    assert not gateway.matching(f"{TOKEN}|{NEW}")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda path: path.unlink(), "No such file"),
+        (lambda path: put(path), "it is empty"),
+        (lambda path: put(path, NEW, TOKEN, "a-third-one-of-these"), "more than two lines"),
+        (lambda path: put(path, TOKEN, "too-short-for-it"[:15]), "line 2 is too short"),
+        (lambda path: path.chmod(0o644), "chmod o-rwx"),
+    ],
+    ids=["gone", "empty", "three", "short", "readable"],
+)
+def test_a_change_that_cannot_be_taken(start, token_file, change, says):
+    """Is told once, and the token of before stays; when it is mended that is seen too."""
+    gateway, admin = serve(start, "--admin-token", token_file)
+    change(token_file)
+    gateway.wait_for_line(f"ERROR changed file: admin_token: .*{says}.*the token of before stays valid")
     assert admin.get("/v1/status").status == 200
+    put(token_file, NEW)
+    gateway.wait_for_line("one token is valid now")
+    admin.token = NEW
+    wait_until(lambda: admin.get("/v1/status").status == 200, "the new one is valid")
+    assert len(gateway.matching("ERROR")) == 1
+
+
+PLAIN = "--admin-plain"
+FOR_OTHERS = ("0.0.0.0:0", "*:0", "[::]:0")
+
+
+@pytest.mark.parametrize("address", FOR_OTHERS)
+def test_where_others_reach_it(start, token_file, address):
+    """Only with a token, and only where somebody said that it may travel in clear."""
+    line = refused("--admin", address)
+    assert "--admin-token" in line and PLAIN in line
+    line = refused("--admin", address, PLAIN)
+    assert "--admin-token" in line and PLAIN not in line
+    line = refused("--admin", address, "--admin-token", token_file)
+    assert "--admin-token" not in line and PLAIN in line and "reverse proxy" in line
+    gateway, admin = serve(start, "--admin-token", token_file, PLAIN, admin=address)
+    assert admin.get("/v1/status").status == 200
+    assert admin.get("/v1/status", headers={"Authorization": None}).status == 401
+    gateway.wait_for_line(r"WARN .*token in clear \(--admin-plain\)")
+
+
+def test_plain_means_nothing_on_this_machine(start, token_file, tmp_path):
+    gateway, admin = serve(start, "--admin-token", token_file, PLAIN)
+    assert admin.get("/v1/status").status == 200
+    assert not gateway.matching("in clear")
+    gateway, _ = serve(start, PLAIN, admin=f"unix:{tmp_path}/admin.sock")
+    gateway.wait_for_line("WARN .*admin-plain=true: means nothing without an address in admin")
+
+
+def test_without_a_token_everybody_on_this_machine(start):
     gateway, admin = serve(start)
     gateway.wait_for_line("WARN.*everybody on this machine may use the admin port: --admin-token")
 
@@ -517,11 +640,13 @@ def test_without_a_token_only_this_machine(start, token_file):
     [
         (TOKEN, 0o604, "chmod"),
         (TOKEN, 0o602, "chmod"),
-        ("x" * 15, 0o600, "16 to 256"),
-        ("x" * 257, 0o600, "16 to 256"),
+        ("x" * 15, 0o600, "too short"),
+        ("x" * 257, 0o600, "too long"),
         ("with a space, which is not allowed", 0o600, "16 to 256"),
-        ("\n" + TOKEN, 0o600, "16 to 256"),
-        ("", 0o600, "16 to 256"),
+        (TOKEN + "\nshort", 0o600, "line 2 is too short"),
+        (f"{TOKEN}\n{NEW}\n{TOKEN}", 0o600, "more than two lines"),
+        ("\n\n", 0o600, "empty"),
+        ("", 0o600, "empty"),
         (None, 0o600, "No such file"),
     ],
 )
@@ -535,7 +660,7 @@ def test_token_files_that_are_refused(token_file, content, mode, says):
 
 
 def test_a_long_token(start, token_file):
-    token_file.write_text("y" * 256 + "\r\nignored\n", encoding="ascii")
+    token_file.write_text("y" * 256 + "\r\n", encoding="ascii")
     gateway = start("--admin", "127.0.0.1:0", "--admin-token", token_file)
     assert Admin(gateway, "y" * 256).get("/v1/status").status == 200
 

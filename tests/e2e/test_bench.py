@@ -63,6 +63,56 @@ def test_gateway_passes(gateway, scenario):
     assert run(name, *options, gateway.url("").partition("?")[0]).endswith("passed\n")
 
 
+def new_key(tmp_path, kind):
+    """(the key's file, what a gateway verifies with)"""
+    path = tmp_path / f"{kind}.jwk"
+    subprocess.run([BINARY, "token", f"--new={kind}", f"--key={path}"], check=True, capture_output=True, timeout=TIMEOUT)
+    public = path.with_name(path.name + ".pub")
+    return path, public if public.exists() else path
+
+
+@pytest.mark.parametrize(("kind", "algorithm"), [("hs256", "HS256"), ("es256", "ES256")])
+@pytest.mark.parametrize("scenario", ["login -c 50 --threads 3", "heartbeat -c 20 --every 0.2 -t 1 --warmup 0.2",
+                                      "direct -c 10 -r 50 -t 1 --warmup 0.2", "churn --closed --count 50 --openings 10"])
+def test_tokens(start, tmp_path, kind, algorithm, scenario):
+    """Signed by the bench's own code, verified by the gateway's."""
+    key, public = new_key(tmp_path, kind)
+    gateway = start("--auth", "token", "--auth-keys", public)
+    name, *options = scenario.split()
+    result = run_json(tmp_path / "result", name, *options, "--token-key", key, "--first-user", 7,
+                      f"ws://127.0.0.1:{gateway.port}/")
+    assert result["passed"] is True and result["options"]["tokens"] == algorithm
+
+
+def test_tokens_of_another_key_fail_the_run(start, tmp_path):
+    _, public = new_key(tmp_path, "es256")
+    (other := tmp_path / "other").mkdir()
+    key, _ = new_key(other, "es256")
+    url = f"ws://127.0.0.1:{start('--auth', 'token', '--auth-keys', public).port}/"
+    assert "code 3000" in run("login", "-c", 5, "-t", 1, "--token-key", key, url, code=1)
+    assert "code 3000" in run("login", "-c", 5, "-t", 1, url, code=1)
+
+
+@pytest.mark.parametrize("content", ["", "no key", "{}", '{"kty":"oct"}', '{"kty":"oct","k":"="}', '{"kty":"EC","crv":"P-256"}',
+                                     '{"kty":"EC","crv":"P-384","x":"AA","y":"AA","d":"AA"}',
+                                     '{"kty":"EC","crv":"P-256","x":"AA","y":"AA","d":"AA"}', '{"kty":"RSA"}'])
+def test_keys_that_sign_nothing(tmp_path, content):
+    path = tmp_path / "key"
+    path.write_text(content, encoding="ascii")
+    assert str(path) in run("login", "--token-key", path, "ws://127.0.0.1:1/", code=2)
+    _, public = new_key(tmp_path, "es256")
+    assert "private half" in run("login", "--token-key", public, "ws://127.0.0.1:1/", code=2)
+
+
+def test_it_waits_to_be_told(gateway):
+    with subprocess.Popen([BENCH, "login", "-c", "5", "--await", f"ws://127.0.0.1:{gateway.port}/"],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        assert not gateway.matching("user u0")
+        assert process.communicate("\n", timeout=TIMEOUT)[0].endswith("passed\n") and process.returncode == 0
+    gateway.wait_for_line("user u0", count=5)
+
+
 @pytest.mark.parametrize("payload", [6, 125, 126, 1000, 65535, 65536])
 def test_echo_of_any_size(start, payload):
     gateway = start("--echo")

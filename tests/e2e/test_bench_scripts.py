@@ -1,5 +1,6 @@
 """The bench's scripts: where they find what they measure, what they print, and what they make of it."""
 
+import argparse
 import importlib.machinery
 import importlib.util
 import json
@@ -108,8 +109,10 @@ def test_a_build_for_debugging_is_no_measure(tmp_path, capsys):
         assert complaint in said and bool(complaint) == bool(said)
 
 
-def test_idle_says_what_a_user_costs():
-    said = run_script("idle", "--build", BUILD, "--connections", 1000, "--settle", 0, "--interval", 0.5, "--seconds", 0.5)
+@pytest.mark.parametrize("words", [(), ("--token",)])
+def test_idle_says_what_a_user_costs(words):
+    said = run_script("idle", "--build", BUILD, "--connections", 1000, "--settle", 0, "--interval", 0.5, "--seconds", 0.5,
+                      *words)
     memory = re.search(r"^memory  (\d+) bytes resident per connection \(([\d,]+) with 1,000, ([\d,]+) at the start\)$",
                        said, re.MULTILINE)
     each, now, start = (int(figure.replace(",", "")) for figure in memory.groups())
@@ -147,6 +150,27 @@ def test_a_room_is_measured_by_direct_messages(tmp_path):
                                 "--json", tmp_path / "json")
     [line] = measured["lines"]
     assert line["peer"] == "floor" and line["gateway"] > 0 and line["other"] > 0, said
+
+
+def test_tokens_are_measured_by_open_logins():
+    """The same gateway without them, in place of a peer; two builds both with them."""
+    compare, loads, running = load_script("compare"), load_script("loads.py"), load_script("running.py")
+    [row] = [row for row in loads.ROWS if row.name == "login-es256"]
+    assert compare.others_of(row, ["floor"]) == ["open"] and compare.others_of(row, ["old"]) == ["old"]
+    args = argparse.Namespace(build=BUILD, gateway=None, against=BUILD)
+    servers = running.Servers(args)
+    for name, asks in (("gateway", True), ("old", True), ("open", False)):
+        assert ("--auth-keys" in servers.known[name](row, 1)) is asks, name
+    [plain] = [row for row in loads.ROWS if row.name == "login"]
+    assert "--auth-keys" not in servers.known["gateway"](plain, 1)
+
+
+@needs_two_cores
+@pytest.mark.slow
+def test_compare_measures_tokens(tmp_path):
+    said, measured = run_judged("compare", "--rows", "login-hs256", "--rounds", 1, "--json", tmp_path / "json")
+    line = measured["lines"][0]
+    assert line["peer"] == "open" and line["gateway"] > 0 and line["other"] > 0, said
 
 
 def test_scale_runs_every_phase(tmp_path):
@@ -388,3 +412,32 @@ def test_fairness_measures_beside_attackers(tmp_path):
         assert line["low"] <= line["high"] and line["verdict"] in said
     [tally] = measured["rounds"]["packets-64"][0]["true"]["attackers"]
     assert tally["sent"] > 1_000_000 and tally["cpu_s"] > 0
+
+
+def test_fairness_compares_storms(fairness):
+    """Where it is their ratio that counts: what is ten times as late beside open logins may be so with tokens."""
+    [storm] = [threat for threat in fairness.THREATS if "ratio" in threat.goals]
+
+    def figures(ms, **faults):
+        result = result_of([(1, 90), (ms, 10)], **faults)
+        return fairness.figures_of({**result, "latency_ns": result["last_receiver_ns"]}, storm.victims)
+
+    def verdict(*rounds):
+        [line] = fairness.judge(storm, [{False: without, True: beside} for without, beside in rounds])
+        return line["verdict"]
+
+    assert verdict((figures(100), figures(140)), (figures(100), figures(150))) == "pass"
+    assert verdict((figures(10), figures(16)), (figures(10), figures(20))) == "miss"
+    assert verdict((figures(10), figures(12)), (figures(10), figures(20))) == "open"
+    # Who never had his answer, or was cut off, is no pass, however late all were.
+    assert verdict((figures(100), figures(100, lost=5))) == "miss"
+    assert verdict((figures(100), figures(100, connections_cut=1))) == "miss"
+
+
+@needs_two_cores
+def test_fairness_measures_storms(tmp_path):
+    said, measured = run_judged("fairness", "--rows", "logins-es256,logins-es256-2", "--scale", 0.02, "--rounds", 1,
+                                "--seconds", 0.5, "--json", tmp_path / "json")
+    for line in measured["lines"]:
+        assert line["without"]["p50"] > 0 and line["with"]["p99"] > 0 and line["cut"] == 0, said
+        assert line["verdict"] in said

@@ -48,7 +48,7 @@ def token(tmp_path):
 def test_a_good_one(config, token, tmp_path):
     path = config(
         f"listen = 127.0.0.1:{free_port()} # trailing\nlisten = unix:{tmp_path}/socket\n"
-        f"admin = *:{free_port()}\nadmin_token = {token}\nread_deadline = 5m ; five\n"
+        f"admin = *:{free_port()}\nadmin_token = {token}\nadmin_plain = yes\nread_deadline = 5m ; five\n"
     )
     good = f"tidegate: the configuration is good: {path}"
     assert ask("--test", "--config", path) == (0, [good], [])
@@ -97,11 +97,15 @@ def test_all_that_only_a_start_would_find(config, token, tmp_path):
         assert re.match("tidegate: " + said, line)
 
 
-def test_an_admin_port_for_others_needs_a_token(config):
+def test_an_admin_port_for_others_needs_a_token(config, token):
     path = config("admin = *:8001\n")
     code, _, err = ask("--test", "--config", path)
     assert code == 1
     assert "needs a token" in err[0]
+    path = config(f"admin = *:8001\nadmin_token = {token}\n")
+    code, _, err = ask("--test", "--config", path)
+    assert code == 1
+    assert "needs a token" not in err[0] and "in clear" in err[0] and "--admin-plain" in err[0]
     missing = config("admin = :8001\nadmin_token = /nonexistent/token\n")
     code, _, err = ask("--test", "--config", missing)
     assert code == 1

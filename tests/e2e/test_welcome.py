@@ -91,7 +91,7 @@ def test_a_link_to_the_console_leads_there(start, tmp_path, host, reached):
     token.write_text("0123456789abcdef\n", encoding="ascii")
     token.chmod(0o600)
     port = free_port()
-    gateway = start("--admin", f"{host}:{port}", "--admin-token", token)
+    gateway = start("--admin", f"{host}:{port}", "--admin-token", token, "--admin-plain")
     _, body = answer_to(gateway, request(without=NO_UPGRADE, extra=BROWSER))
     assert f'href="http://{reached}:{port}/"' in body
     gateway.wait_for_line(rf"started: .*, console http://{re.escape(reached)}:{port}/$")

@@ -50,6 +50,7 @@ static void look_at_packet(const struct player *player, const struct seen_frame 
 	struct answer_packet answer;
 	struct members_packet members;
 	struct page_packet page;
+	struct reply_packet reply;
 	struct slice users[PAGE_USERS_MAX];
 	assert(packet_decode(frame->data, frame->len, &packet) == 0);
 	assert(player->speaks_v1 || packet.command == PACKET_PONG || packet.command == PACKET_TEXT);
@@ -66,6 +67,10 @@ static void look_at_packet(const struct player *player, const struct seen_frame 
 		break;
 	case PACKET_PAGE:
 		assert(page_packet_decode(packet.payload, packet.payload_len, &page, users) == 0);
+		break;
+	case PACKET_REPLY:
+		assert(reply_packet_decode(packet.payload, packet.payload_len, &reply) == 0);
+		assert(reply.result == PACKET_UNREACHABLE);
 		break;
 	case PACKET_SESSION:
 	case PACKET_PONG:

@@ -62,6 +62,8 @@ ENCODE(join, false)
 ENCODE(leave, false)
 ENCODE(members, true)
 ENCODE(list, false)
+ENCODE(request, false)
+ENCODE(reply, false)
 
 static void encode(const struct packet *packet, struct again *again)
 {
@@ -92,6 +94,12 @@ static void encode(const struct packet *packet, struct again *again)
 		break;
 	case PACKET_PAGE:
 		encode_page(packet, again);
+		break;
+	case PACKET_REQUEST:
+		encode_request(packet, again);
+		break;
+	case PACKET_REPLY:
+		encode_reply(packet, again);
 		break;
 	}
 }

@@ -118,6 +118,16 @@ def test_a_row_names_a_test_that_is_there(tree):
     check_fault(tree, "tools/web-sdk/FAULTS.md: row 1", "has no test `1: an open socket is no login`")
 
 
+@pytest.mark.parametrize(
+    ("shown_by", "complaint"),
+    [("nobody", "names no test"), ("[token](test_token.c) `test_a`", "test_token.c has no test `test_a`")],
+)
+def test_so_does_a_row_of_threats(tree, shown_by, complaint):
+    write(tree, "server/session/identity/THREATS.md", f"| 1 | a token | refused | {shown_by} |\n")
+    write(tree, "server/session/identity/test_token.c", "static void test_b(void **state)\n")
+    check_fault(tree, "server/session/identity/THREATS.md: row 1", complaint)
+
+
 def test_an_empty_tree_is_no_success(tmp_path):
     result = run(tmp_path)
     assert result.returncode == 1

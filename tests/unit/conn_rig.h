@@ -237,9 +237,9 @@ static inline struct client *rig_add_from(struct rig *rig, uint32_t worker, int 
 	} else {
 		places->taken++;
 	}
-	assert_int_equal(admission_open(&w->conns, ours, remote,
-				 epoch_next(&rig->node.epochs, clock_wall_ms()), is_beyond,
-				 is_proxied),
+	assert_int_equal(
+		admission_open(&w->conns, ours, remote,
+			epoch_next(&rig->node.epochs, clock_wall_ms()), is_beyond, is_proxied),
 		0);
 	/* The newest of those that have this descriptor: a record keeps none when it is free. */
 	for (uint32_t i = 0; i < conn_table_size(w->conns.table); i++) {

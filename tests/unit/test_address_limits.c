@@ -209,7 +209,8 @@ static void test_memory_goes_with_the_connected(void **state)
 			expect_welcome(rig, text);
 		}
 		/* 32 bytes each, in tables that are three eighths to three quarters full. */
-		assert_in_range(budget_held(&rig->budget, BUDGET_ADDRESSES), 20000 * 32, 60000 * 32);
+		assert_in_range(
+			budget_held(&rig->budget, BUDGET_ADDRESSES), 20000 * 32, 60000 * 32);
 		for (int i = 0; i < 20000; i++) {
 			snprintf(text, sizeof(text), "10.%d.%d.%d", round, i / 256, i % 256);
 			leave(rig, text, ADDRESS_HOLD_ADMITTED);
@@ -222,8 +223,8 @@ static void test_memory_goes_with_the_connected(void **state)
  */
 
 /* How many of `tries` are welcome, told, and cut. */
-static void open_many(struct rig *rig, const char *text, uint64_t now_ns, int tries,
-	unsigned ret_counts[3])
+static void open_many(
+	struct rig *rig, const char *text, uint64_t now_ns, int tries, unsigned ret_counts[3])
 {
 	struct remote remote = at(text);
 	memset(ret_counts, 0, 3 * sizeof(ret_counts[0]));
@@ -317,8 +318,8 @@ static void *come_and_go(void *context)
 	uint32_t random = crowd->seed;
 	for (int i = 0; i < ROUNDS; i++) {
 		uint32_t which = split_random(&random) % ADDRESSES;
-		struct remote remote = {.is_inet = true, .address = {0x20, 1, 0, 0, 0, 0, 0,
-								 (uint8_t)which}};
+		struct remote remote = {
+			.is_inet = true, .address = {0x20, 1, 0, 0, 0, 0, 0, (uint8_t)which}};
 		struct address_entry entry =
 			address_limits_enter(&crowd->rig->limits, &remote, START);
 		if (entry.verdict == ADDRESS_WELCOME) {

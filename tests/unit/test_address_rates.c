@@ -31,7 +31,8 @@ static void test_a_bucket(void **state)
 		/* Two seconds' worth at once, then as many as time gives. */
 		assert_in_range(burst(&full_ns, rate, START), 2 * rate, 2 * rate + rate / 4);
 		assert_int_equal(burst(&full_ns, rate, START), 0);
-		assert_in_range(burst(&full_ns, rate, START + SECOND), rate - 1, rate + rate / 8 + 1);
+		assert_in_range(
+			burst(&full_ns, rate, START + SECOND), rate - 1, rate + rate / 8 + 1);
 		/* No more is saved up. */
 		assert_in_range(
 			burst(&full_ns, rate, START + 100 * SECOND), 2 * rate, 2 * rate + rate / 4);

@@ -44,7 +44,8 @@ static struct address_key key_of(uint32_t number)
 	return (struct address_key){number, 64};
 }
 
-/* Many keys have one hash, and some have the greatest there is: searches run on, and over the end. */
+/* Many keys have one hash, and some have the greatest there is: searches run on, and over the end.
+ */
 static uint32_t hash_of(uint32_t number)
 {
 	return number % 7 == 0 ? UINT32_MAX - number % 3 : number / 5;

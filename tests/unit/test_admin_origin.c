@@ -3,18 +3,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "../../server/admin/origin.h"
 
 static const struct admin_origin trusting = {.host = "gateway.example"};
-static const struct admin_origin asking = {.token_len = 16, .token = "0123456789abcdef"};
+static const struct admin_origin asking = {.tokens = {2, {"0123456789abcdef", "another-token-16"}}};
 
 static enum admin_verdict judge_host(const struct admin_origin *origin, const char *host)
 {
@@ -119,6 +115,7 @@ static void test_tokens(void **state)
 	char large[1000] = "Bearer ";
 	assert_int_equal(judge_token("Bearer 0123456789abcdef"), ADMIN_WELCOME);
 	assert_int_equal(judge_token("bearer   0123456789abcdef"), ADMIN_WELCOME);
+	assert_int_equal(judge_token("Bearer another-token-16"), ADMIN_WELCOME);
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		assert_int_equal(judge_token(wrong[i]), ADMIN_WRONG_TOKEN);
 	}
@@ -129,46 +126,21 @@ static void test_tokens(void **state)
 	assert_int_equal(judge_token(large), ADMIN_WRONG_TOKEN);
 }
 
-/* --- the file ----------------------------------------------------------------------------------
- */
-
-static int read_token(const char *content, mode_t mode, struct admin_origin *origin, char *error)
+static void test_who_may_reach_it(void **state)
 {
-	char path[] = "/tmp/tidegate-token-XXXXXX";
-	int fd = mkstemp(path);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, content, strlen(content)), strlen(content));
-	assert_int_equal(fchmod(fd, mode), 0);
-	close(fd);
-	int err = admin_origin_read_token(origin, path, error, 256);
-	unlink(path);
-	return err;
-}
-
-static void test_token_files(void **state)
-{
-	struct admin_origin origin = {.token_len = 0};
-	char error[256];
-	char longest[300];
-	assert_int_equal(read_token("0123456789abcdef", 0600, &origin, error), 0);
-	assert_string_equal(origin.token, "0123456789abcdef");
-	assert_int_equal(read_token("0123456789abcdeX\r\nmore", 0640, &origin, error), 0);
-	assert_int_equal(origin.token_len, 16);
-	memset(longest, 'y', sizeof(longest));
-	longest[ADMIN_TOKEN_MAX] = '\n';
-	longest[ADMIN_TOKEN_MAX + 1] = '\0';
-	assert_int_equal(read_token(longest, 0600, &origin, error), 0);
-	assert_int_equal(origin.token_len, ADMIN_TOKEN_MAX);
-	longest[ADMIN_TOKEN_MAX] = 'y';
-	assert_int_equal(read_token(longest, 0600, &origin, error), -EINVAL);
-	assert_int_equal(read_token("0123456789abcde", 0600, &origin, error), -EINVAL);
-	assert_non_null(strstr(error, "16 to 256"));
-	assert_int_equal(read_token("0123456789 abcdef", 0600, &origin, error), -EINVAL);
-	assert_int_equal(read_token("0123456789abcdef", 0604, &origin, error), -EINVAL);
-	assert_non_null(strstr(error, "chmod"));
-	assert_int_equal(origin.token_len, ADMIN_TOKEN_MAX);
-	assert_int_equal(
-		admin_origin_read_token(&origin, "/nowhere/at/all", error, sizeof(error)), -ENOENT);
+	char error[512] = "";
+	assert_int_equal(admin_origin_check_reach("*:1", 1, true, error, sizeof(error)), 0);
+	assert_string_equal(error, "");
+	assert_int_equal(admin_origin_check_reach("*:1", 1, false, error, sizeof(error)), -EINVAL);
+	assert_non_null(strstr(error, "*:1"));
+	assert_non_null(strstr(error, "--admin-plain"));
+	assert_null(strstr(error, "--admin-token"));
+	assert_int_equal(admin_origin_check_reach("*:1", 0, true, error, sizeof(error)), -EINVAL);
+	assert_non_null(strstr(error, "--admin-token"));
+	assert_null(strstr(error, "--admin-plain"));
+	assert_int_equal(admin_origin_check_reach("*:1", 0, false, error, sizeof(error)), -EINVAL);
+	assert_non_null(strstr(error, "--admin-token"));
+	assert_non_null(strstr(error, "--admin-plain"));
 }
 
 int main(void)
@@ -179,7 +151,7 @@ int main(void)
 		cmocka_unit_test(test_hostname),
 		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_tokens),
-		cmocka_unit_test(test_token_files),
+		cmocka_unit_test(test_who_may_reach_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

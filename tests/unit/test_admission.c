@@ -77,8 +77,8 @@ static void ask(struct rig *rig, struct client *client, const char *user, const 
 }
 
 /* A session with its address. */
-static struct client *enter_from(
-	struct rig *rig, const char *text, const char *user, const char *lines, const char *expected)
+static struct client *enter_from(struct rig *rig, const char *text, const char *user,
+	const char *lines, const char *expected)
 {
 	struct client *client = come_from(rig, text, false);
 	ask(rig, client, user, lines);
@@ -144,7 +144,8 @@ static void test_what_is_unclear_stays_the_proxys(void **state)
 {
 	struct rig *rig = *state;
 	limit(rig, 2, 0);
-	enter_from(rig, "10.0.0.1:80", "a", "X-Forwarded-For: 192.0.2.1, unknown\r\n", "10.0.0.1:80");
+	enter_from(
+		rig, "10.0.0.1:80", "a", "X-Forwarded-For: 192.0.2.1, unknown\r\n", "10.0.0.1:80");
 	enter_from(rig, "10.0.0.1:81", "b", "", "10.0.0.1:81");
 	/* And counts as such. */
 	expect_told(rig, come_from(rig, "10.0.0.1:82", false), "c");
@@ -154,22 +155,22 @@ static void test_what_is_unclear_stays_the_proxys(void **state)
 /* --- the PROXY protocol ------------------------------------------------------------------------
  */
 
-#define V1         "PROXY TCP4 192.0.2.1 192.0.2.2 4711 80\r\n"
-#define V2(rest)   "\r\n\r\n\0\r\nQUIT\n" rest
-#define V2_CLIENT  V2("\x21\x11\x00\x0c\xc0\x00\x02\x01\xc0\x00\x02\x02\x12\x67\x00\x50")
-#define V2_LOCAL   V2("\x20\x00\x00\x00")
-#define LEN(text)  (sizeof(text) - 1)
+#define V1        "PROXY TCP4 192.0.2.1 192.0.2.2 4711 80\r\n"
+#define V2(rest)  "\r\n\r\n\0\r\nQUIT\n" rest
+#define V2_CLIENT V2("\x21\x11\x00\x0c\xc0\x00\x02\x01\xc0\x00\x02\x02\x12\x67\x00\x50")
+#define V2_LOCAL  V2("\x20\x00\x00\x00")
+#define LEN(text) (sizeof(text) - 1)
 
 /* A header, the request right behind it, however the bytes are cut. */
-static void send_split(struct rig *rig, struct client *client, const char *header, size_t header_len,
-	const char *user, size_t split)
+static void send_split(struct rig *rig, struct client *client, const char *header,
+	size_t header_len, const char *user, size_t split)
 {
 	char bytes[1024];
 	char target[80];
 	memcpy(bytes, header, header_len);
 	snprintf(target, sizeof(target), "/?user=%s", user);
-	size_t len = header_len + make_request_with(target, "X-Forwarded-For: 1.1.1.1\r\n",
-					  bytes + header_len);
+	size_t len = header_len +
+		     make_request_with(target, "X-Forwarded-For: 1.1.1.1\r\n", bytes + header_len);
 	/* And the first frame. */
 	len += make_frame((uint8_t *)bytes + len, FRAME_PING, "x", 1);
 	for (size_t at = 0; at < len;) {
@@ -425,8 +426,8 @@ static void test_origins(void **state)
 	expect_origin_refused(rig, "Origin: https://evil.net\r\n");
 	expect_origin_refused(rig, "Origin: null\r\n");
 	expect_origin_refused(rig, "Origin: \r\n");
-	expect_origin_refused(rig,
-		"Origin: https://a.example.org\r\nOrigin: https://a.example.org\r\n");
+	expect_origin_refused(
+		rig, "Origin: https://a.example.org\r\nOrigin: https://a.example.org\r\n");
 	assert_int_equal(rig_ends(rig, CLOSE_REASON_ORIGIN), 4);
 	rig->config.origins.count = 0;
 	reload(rig);

@@ -231,6 +231,12 @@ static void packets_of_v1_are_taken(void **state)
 	assert_true(compared >= 5 && bad >= 5);
 }
 
+/* What the library has no words for. */
+static bool is_unspoken(int64_t command)
+{
+	return command == 103 || command == 130 || command == 131;
+}
+
 /* Sends what a row says, if the library ever says that. */
 static bool send_said(struct rig *rig, int64_t command, json_t *said)
 {
@@ -278,7 +284,8 @@ static void packets_of_v1_are_sent(void **state)
 		json_t *said = json_object_get(row, "v1");
 
 		if (!said || json_is_null(said) ||
-			comes_from_gateway(vectors_number(row, "command"))) {
+			comes_from_gateway(vectors_number(row, "command")) ||
+			is_unspoken(vectors_number(row, "command"))) {
 			continue;
 		}
 		const size_t len = vectors_bytes(row, "hex", bytes);

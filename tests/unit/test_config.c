@@ -186,8 +186,8 @@ static void test_what_is_no_address(void **state)
 {
 	static const char *const junk[] = {"", "8000", ":", "host:", ":65536", ":-1", ":80a",
 		"::1:8000", "[::1]", "[::1]8000", "[::1:8000", "[]:80", "[127.0.0.1]:80",
-		"[::1%lo]:80", "a b:80", "http://a:80", "unix:", "*", "**:80", "host:80 ", "proxy:", "proxy:unix:",
-		"proxy::", "proxy:proxy::80"};
+		"[::1%lo]:80", "a b:80", "http://a:80", "unix:", "*", "**:80", "host:80 ",
+		"proxy:", "proxy:unix:", "proxy::", "proxy:proxy::80"};
 	char path[ADDRESS_MAX] = "unix:";
 
 	for (size_t i = 0; i < sizeof(junk) / sizeof(junk[0]); i++) {
@@ -352,6 +352,40 @@ static void test_whether_anybody_named_a_listener(void **state)
 	assert_false(config.is_listen_default);
 }
 
+static void test_auth(void **state)
+{
+	char value[CONFIG_TEXT_MAX + 1];
+
+	assert_int_equal(config.auth, AUTH_OPEN);
+	check_set("auth", "token");
+	assert_int_equal(config.auth, AUTH_TOKEN);
+	check_refused(-EINVAL, "auth", "jwt", "not open or token");
+	check_set("auth", "open");
+	assert_int_equal(config.auth, AUTH_OPEN);
+	check_set("auth_keys", "/etc/keys");
+	assert_string_equal(config.auth_keys, "/etc/keys");
+	check_set("auth_keys", "none");
+	assert_string_equal(config.auth_keys, "");
+	check_set("auth_audience", "https://chat.example.org/");
+	assert_string_equal(config.auth_audience, "https://chat.example.org/");
+	check_set("auth_issuer", "\xe4\xb8\xad");
+	assert_string_equal(config.auth_issuer, "\xe4\xb8\xad");
+	memset(value, 'x', CONFIG_TEXT_MAX);
+	value[CONFIG_TEXT_MAX] = '\0';
+	const char *const bad[] = {"", "two words", "a\tb", "\xff", "\x7f", value};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		check_refused(-EINVAL, "auth_audience", bad[i],
+			"not 1 to 255 bytes of UTF-8 without a blank, or none");
+	}
+	value[CONFIG_TEXT_MAX - 1] = '\0';
+	check_set("auth_issuer", value);
+	assert_string_equal(config.auth_issuer, value);
+	check_set("auth_issuer", "none");
+	assert_string_equal(config.auth_issuer, "");
+	check_set("token_in_url", "yes");
+	assert_true(config.token_in_url);
+}
+
 static void test_admin_token(void **state)
 {
 	check_set("admin_token", "/etc/token");
@@ -380,8 +414,8 @@ static void test_trusted_proxies(void **state)
 		snprintf(value, sizeof(value), "192.0.2.%d", i);
 		check_set("trusted_proxy", value);
 	}
-	check_refused(-EINVAL, "trusted_proxy", "192.0.2.1",
-		"one too many: at most 32 are allowed");
+	check_refused(
+		-EINVAL, "trusted_proxy", "192.0.2.1", "one too many: at most 32 are allowed");
 	check_set("trusted_proxy", "none");
 	assert_int_equal(config.trusted_proxy.count, 0);
 }
@@ -446,6 +480,13 @@ static const char *const values[][3] = {
 	{"admin", "none", "none"},
 	{"admin_token", "/etc/token", "/etc/token"},
 	{"admin_token", "none", "none"},
+	{"admin_plain", "yes", "true"},
+	{"auth", "token", "token"},
+	{"auth_keys", "/etc/keys", "/etc/keys"},
+	{"auth_keys", "none", "none"},
+	{"auth_audience", "chat", "chat"},
+	{"auth_issuer", "none", "none"},
+	{"token_in_url", "on", "true"},
 	{"read_deadline", "5m", "300"},
 	{"max_message", "65536", "64K"},
 	{"workers", "7", "7"},
@@ -522,6 +563,7 @@ int main(void)
 		TEST(test_admin_addresses),
 		TEST(test_unix_mode),
 		TEST(test_whether_anybody_named_a_listener),
+		TEST(test_auth),
 		TEST(test_admin_token),
 		TEST(test_trusted_proxies),
 		TEST(test_origins),

@@ -82,6 +82,45 @@ static void test_what_means_nothing_without_admin(void **state)
 	check(0, "");
 }
 
+static void test_what_means_nothing_without_an_address(void **state)
+{
+	static const char warning[] =
+		"warning: --admin-plain=true: means nothing without an address in admin\n";
+	set("admin_plain", "true");
+	check(0, warning);
+	set("admin", "unix:/run/admin");
+	check(0, warning);
+	set("admin", ":0");
+	check(0, "");
+}
+
+static void test_tokens_need_keys(void **state)
+{
+	set("auth", "token");
+	check(-EINVAL, "--auth=token: tokens need keys to be verified with: auth_keys = FILE\n");
+	set("auth_keys", "/etc/keys");
+	check(0, "");
+	config.echo = true;
+	check(-EINVAL, "--auth=token: with echo there are no users, so nobody would be asked for a "
+		       "token\n");
+}
+
+/* Whoever thinks that he has shut the door is told. */
+static void test_what_means_nothing_without_tokens(void **state)
+{
+	set("auth_keys", "/etc/keys");
+	set("auth_audience", "chat");
+	set("auth_issuer", "me");
+	set("token_in_url", "true");
+	check(0, "warning: --auth-keys=/etc/keys: means nothing without auth = token: nobody is "
+		 "asked\n"
+		 "warning: --auth-audience=chat: means nothing without auth = token\n"
+		 "warning: --auth-issuer=me: means nothing without auth = token\n"
+		 "warning: --token-in-url=true: means nothing without auth = token\n");
+	set("auth", "token");
+	check(0, "");
+}
+
 static void test_small_memory_limit_warns(void **state)
 {
 	set("memory_limit", "1M");
@@ -139,6 +178,9 @@ int main(void)
 		TEST(test_late_ping_warns),
 		TEST(test_unix_mode_without_a_unix_socket_warns),
 		TEST(test_what_means_nothing_without_admin),
+		TEST(test_what_means_nothing_without_an_address),
+		TEST(test_tokens_need_keys),
+		TEST(test_what_means_nothing_without_tokens),
 		TEST(test_small_memory_limit_warns),
 		TEST(test_queue_too_small_for_a_message_is_refused),
 		TEST(test_no_listener_is_refused),

@@ -31,13 +31,14 @@ static enum forwarded_found find(
 	const size_t len = strlen(fields);
 	char *copy = split_copy(fields, len);
 	asked = 0;
-	enum forwarded_found found = forwarded_find((struct slice){copy, len}, kind, &trust, &client);
+	enum forwarded_found found =
+		forwarded_find((struct slice){copy, len}, kind, &trust, &client);
 	free(copy);
 	ret_client[0] = '\0';
 	if (found == FORWARDED_CLIENT) {
 		const bool is_v4 = ip_address_is_v4(client.bytes);
-		inet_ntop(is_v4 ? AF_INET : AF_INET6,
-			client.bytes + (is_v4 ? IP_ADDRESS_V4_AT : 0), text, sizeof(text));
+		inet_ntop(is_v4 ? AF_INET : AF_INET6, client.bytes + (is_v4 ? IP_ADDRESS_V4_AT : 0),
+			text, sizeof(text));
 		snprintf(ret_client, INET6_ADDRSTRLEN + 8, client.port ? "%s %u" : "%s", text,
 			client.port);
 	}
@@ -54,7 +55,7 @@ static void check(const struct row *rows, size_t count, enum forwarded_kind kind
 	for (size_t i = 0; i < count; i++) {
 		char client[INET6_ADDRSTRLEN + 8];
 		enum forwarded_found found = find(rows[i].fields, kind, client);
-		if (found != (rows[i].client == NULL    ? FORWARDED_UNCLEAR
+		if (found != (rows[i].client == NULL      ? FORWARDED_UNCLEAR
 				     : !rows[i].client[0] ? FORWARDED_ABSENT
 							  : FORWARDED_CLIENT) ||
 			(rows[i].client && strcmp(client, rows[i].client) != 0)) {
@@ -90,7 +91,8 @@ static const struct row xff[] = {
 	/* Several lines are one. */
 	{XFF("203.0.113.9") XFF("192.0.2.1"), "192.0.2.1"},
 	{XFF("203.0.113.9, 192.0.2.1") XFF("10.0.0.1"), "192.0.2.1"},
-	{XFF("203.0.113.9, 192.0.2.1") "x-forwarded-FOR: 10.0.0.2\r\n" XFF("10.0.0.1"), "192.0.2.1"},
+	{XFF("203.0.113.9, 192.0.2.1") "x-forwarded-FOR: 10.0.0.2\r\n" XFF("10.0.0.1"),
+		"192.0.2.1"},
 	/* What nobody understands; the proxy's own address is taken then. */
 	{XFF("unknown"), NULL},
 	{XFF("192.0.2.1, unknown"), NULL},

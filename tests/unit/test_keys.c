@@ -252,7 +252,9 @@ static char *pem_of(struct key *const *keys, size_t count, bool is_private)
 		}
 	}
 	const long len = BIO_get_mem_data(out, &text);
-	char *copy = strndup(text, (size_t)len);
+	char *copy = calloc(1, (size_t)len + 1);
+	assert_non_null(copy);
+	memcpy(copy, text, (size_t)len);
 	BIO_free(out);
 	return copy;
 }

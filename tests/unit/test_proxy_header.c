@@ -75,8 +75,8 @@ static void expect_malformed(const void *data, size_t len)
 /* The longest lines of the specification's section 2.1, and those of its example. */
 static void test_v1_of_the_specification(void **state)
 {
-	V1_CLIENT("PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535", "255.255.255.255",
-		65535);
+	V1_CLIENT(
+		"PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535", "255.255.255.255", 65535);
 	V1_CLIENT("PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
 		  "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535",
 		"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 65535);
@@ -98,12 +98,13 @@ static void test_v1_malformed(void **state)
 {
 	static const char *const lines[] = {"GET / HTTP/1.1\r\n", "PROXX", "proxy TCP4 ",
 		"PROXY TCP4 192.0.2.1 192.0.2.2 1 2 \r\n", "PROXY TCP4 192.0.2.1 192.0.2.2 1\r\n",
-		"PROXY TCP4  192.0.2.1 192.0.2.2 1 2\r\n", "PROXY TCP4 192.0.2.1 192.0.2.2 1 65536\r\n",
-		"PROXY TCP4 192.0.2.1 192.0.2.2 -1 2\r\n", "PROXY TCP4 192.0.2.1 192.0.2.256 1 2\r\n",
-		"PROXY TCP4 ::1 ::1 1 2\r\n", "PROXY TCP6 192.0.2.1 192.0.2.2 1 2\r\n",
-		"PROXY UDP4 192.0.2.1 192.0.2.2 1 2\r\n", "PROXY UNKNOWNS\r\n", "PROXY \r\n",
-		"PROXY TCP4\r\n", "PROXY TCP6 ::1 ::2 22 NOT-A-PORT\r\n",
-		"PROXY TCP6 ::1 ::2 2345\r\n"};
+		"PROXY TCP4  192.0.2.1 192.0.2.2 1 2\r\n",
+		"PROXY TCP4 192.0.2.1 192.0.2.2 1 65536\r\n",
+		"PROXY TCP4 192.0.2.1 192.0.2.2 -1 2\r\n",
+		"PROXY TCP4 192.0.2.1 192.0.2.256 1 2\r\n", "PROXY TCP4 ::1 ::1 1 2\r\n",
+		"PROXY TCP6 192.0.2.1 192.0.2.2 1 2\r\n", "PROXY UDP4 192.0.2.1 192.0.2.2 1 2\r\n",
+		"PROXY UNKNOWNS\r\n", "PROXY \r\n", "PROXY TCP4\r\n",
+		"PROXY TCP6 ::1 ::2 22 NOT-A-PORT\r\n", "PROXY TCP6 ::1 ::2 2345\r\n"};
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		expect_malformed(lines[i], strlen(lines[i]));
 	}
@@ -118,7 +119,7 @@ static void test_v1_malformed(void **state)
 /* --- version 2 ---------------------------------------------------------------------------------
  */
 
-#define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
+#define SIGNATURE     "\r\n\r\n\0\r\nQUIT\n"
 #define LITERAL(text) text, sizeof(text) - 1
 
 /* As HAProxy's send-proxy-v2 sends them, over IPv4 and IPv6, and for its own health checks. */
@@ -134,9 +135,9 @@ static void test_v2_of_haproxy(void **state)
 }
 
 /* As Amazon's network load balancer sends it: a checksum, then what pads. */
-static const char amazon[100] = SIGNATURE
-	"\x21\x11\x00\x54\x7b\x67\xc9\x9a\xac\x1f\x0c\x37\xb1\x16\x02\x4b"
-	"\x03\x00\x04\x08\x94\x22\x07\x04\x00\x3e";
+static const char amazon[100] =
+	SIGNATURE "\x21\x11\x00\x54\x7b\x67\xc9\x9a\xac\x1f\x0c\x37\xb1\x16\x02\x4b"
+		  "\x03\x00\x04\x08\x94\x22\x07\x04\x00\x3e";
 
 static void test_v2_checksum(void **state)
 {
@@ -173,8 +174,8 @@ static void test_v2_of_nobody(void **state)
 	expect_nobody(LITERAL(SIGNATURE "\x21\x00\x00\x00"));
 	expect_nobody(LITERAL(SIGNATURE "\x21\x00\x00\x03\x99\xff\xff"));
 	/* What the proxy says of itself does not matter, addresses or not. */
-	expect_nobody(LITERAL(SIGNATURE
-			      "\x20\x11\x00\x0c\x7f\x00\x00\x01\x7f\x00\x00\x01\x97\x32\x1f\x43"));
+	expect_nobody(LITERAL(
+		SIGNATURE "\x20\x11\x00\x0c\x7f\x00\x00\x01\x7f\x00\x00\x01\x97\x32\x1f\x43"));
 	expect_nobody(LITERAL(SIGNATURE "\x20\xff\x00\x01x"));
 }
 
@@ -182,7 +183,8 @@ static void test_v2_of_nobody(void **state)
 
 static void test_v2_extensions_are_skipped(void **state)
 {
-	expect_client(LITERAL(SIGNATURE "\x21\x11\x00\x12" V4 "\x01\x00\x03h21"), "127.0.0.1", 0x9732);
+	expect_client(
+		LITERAL(SIGNATURE "\x21\x11\x00\x12" V4 "\x01\x00\x03h21"), "127.0.0.1", 0x9732);
 	expect_client(LITERAL(SIGNATURE "\x21\x11\x00\x15" V4 "\x02\x00\x00\x04\x00\x03\0\0\0"),
 		"127.0.0.1", 0x9732);
 	expect_malformed(LITERAL(SIGNATURE "\x21\x11\x00\x0d" V4 "\x01"));
@@ -197,7 +199,8 @@ static void test_v2_malformed(void **state)
 	expect_malformed(LITERAL(SIGNATURE "\x22\x11\x00\x0c" V4));
 	expect_malformed(LITERAL(SIGNATURE "\x21\x41\x00\x0c" V4));
 	expect_malformed(LITERAL(SIGNATURE "\x21\x13\x00\x0c" V4));
-	expect_malformed(LITERAL(SIGNATURE "\x21\x11\x00\x0b\x7f\x00\x00\x01\x7f\x00\x00\x01\0\0\0"));
+	expect_malformed(
+		LITERAL(SIGNATURE "\x21\x11\x00\x0b\x7f\x00\x00\x01\x7f\x00\x00\x01\0\0\0"));
 	expect_malformed(LITERAL(SIGNATURE "\x21\x21\x00\x0c" V4));
 	/* By its length alone. */
 	expect_malformed(LITERAL(SIGNATURE "\x21\x11\xff\xff"));

@@ -135,6 +135,44 @@ static void what_trails_is_of_a_later_version(void **state)
 	assert_int_equal(answer_packet_decode(zeros, sizeof zeros, &answer), 0);
 }
 
+static void request_both_ways(void **state)
+{
+	static const uint8_t wire[] = {1, 2, 3, 4, '{', '}'};
+	const struct request_packet request = {.id = 0x01020304, .bytes = SLICE("{}")};
+	uint8_t bytes[sizeof wire];
+	struct request_packet read;
+
+	assert_int_equal(request_packet_len(&request), sizeof wire);
+	assert_ptr_equal(request_packet_write(bytes, &request), bytes + sizeof wire);
+	assert_memory_equal(bytes, wire, sizeof wire);
+	assert_int_equal(request_packet_decode(wire, sizeof wire, &read), 0);
+	assert_int_equal(read.id, request.id);
+	assert_slice(read.bytes, "{}");
+	assert_int_equal(request_packet_decode(wire, 4, &read), 0);
+	assert_int_equal(read.bytes.len, 0);
+	assert_int_equal(request_packet_decode(wire, 3, &read), -EBADMSG);
+}
+
+static void reply_both_ways(void **state)
+{
+	static const uint8_t wire[] = {0, 0, 0, 9, PACKET_UNREACHABLE, 'x'};
+	const struct reply_packet reply = {
+		.id = 9, .result = PACKET_UNREACHABLE, .bytes = SLICE("x")};
+	uint8_t bytes[sizeof wire];
+	struct reply_packet read;
+
+	assert_int_equal(reply_packet_len(&reply), sizeof wire);
+	assert_ptr_equal(reply_packet_write(bytes, &reply), bytes + sizeof wire);
+	assert_memory_equal(bytes, wire, sizeof wire);
+	assert_int_equal(reply_packet_decode(wire, sizeof wire, &read), 0);
+	assert_int_equal(read.id, 9);
+	assert_int_equal(read.result, PACKET_UNREACHABLE);
+	assert_slice(read.bytes, "x");
+	assert_int_equal(reply_packet_decode(wire, REPLY_PACKET_HEAD_LEN, &read), 0);
+	assert_int_equal(read.bytes.len, 0);
+	assert_int_equal(reply_packet_decode(wire, REPLY_PACKET_HEAD_LEN - 1, &read), -EBADMSG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +184,8 @@ int main(void)
 		cmocka_unit_test(what_is_too_short_is_refused),
 		cmocka_unit_test(a_string_beyond_the_end_is_refused),
 		cmocka_unit_test(what_trails_is_of_a_later_version),
+		cmocka_unit_test(request_both_ways),
+		cmocka_unit_test(reply_both_ways),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Tokens, right ones, and everything that could be tried instead of one: server/session/identity's
- * THREATS.md names these cases. */
+/* Tokens, right ones, and everything that could be tried instead of one, as it is listed in
+ * server/session/identity/THREATS.md. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

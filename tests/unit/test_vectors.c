@@ -236,10 +236,47 @@ static int read_page(const uint8_t *payload, size_t len, json_t *said)
 	return err;
 }
 
+static void says_bytes(json_t *said, struct slice bytes)
+{
+	uint8_t expected[MESSAGE_MAX];
+	assert_int_equal(vectors_bytes(said, "payload", expected), bytes.len);
+	assert_memory_equal(expected, bytes.data, bytes.len);
+}
+
+static int read_token(const uint8_t *payload, size_t len, json_t *said)
+{
+	says_string(said, "token", (struct slice){(const char *)payload, len});
+	return 0;
+}
+
+static int read_request(const uint8_t *payload, size_t len, json_t *said)
+{
+	struct request_packet request;
+	int err = request_packet_decode(payload, len, &request);
+	if (!err && !json_is_null(said)) {
+		says_number(said, "id", request.id);
+		says_bytes(said, request.bytes);
+	}
+	return err;
+}
+
+static int read_reply(const uint8_t *payload, size_t len, json_t *said)
+{
+	struct reply_packet reply;
+	int err = reply_packet_decode(payload, len, &reply);
+	if (!err && !json_is_null(said)) {
+		says_number(said, "id", reply.id);
+		says_number(said, "result", reply.result);
+		says_bytes(said, reply.bytes);
+	}
+	return err;
+}
+
 /* Each says what its row says, or does not fit its packet. */
 static void packets_of_v1_are_read(void **state)
 {
 	static int (*const readers[])(const uint8_t *payload, size_t len, json_t *said) = {
+		[PACKET_TOKEN] = read_token,
 		[PACKET_SESSION] = read_session,
 		[PACKET_SAY] = read_say,
 		[PACKET_ANSWER] = read_answer,
@@ -249,6 +286,8 @@ static void packets_of_v1_are_read(void **state)
 		[PACKET_MEMBERS] = read_members,
 		[PACKET_LIST] = read_list,
 		[PACKET_PAGE] = read_page,
+		[PACKET_REQUEST] = read_request,
+		[PACKET_REPLY] = read_reply,
 	};
 	size_t index;
 	json_t *row;

@@ -1,27 +1,50 @@
-// Builds dist/: the bundle as ESM and as CJS, for browsers and for Node, and the types for both.
+// Builds dist/: the bundles as ESM and as CJS, for browsers and for Node, and the types for both. Fails where one of
+// those for browsers is over its budget.
 import { execFileSync } from 'node:child_process'
-import { cpSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
+import { minify } from 'terser'
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url))
-const bundle = {
-  entryPoints: [at('src/index.ts')],
-  bundle: true,
-  target: 'es2022',
-  logLevel: 'warning',
-}
-// Node loads nothing over a network, and shows the source of what throws: there it is to be read as it was written.
-const targets = [
-  ['tidegate', { platform: 'neutral', minify: true }],
-  ['node', { platform: 'node', conditions: ['node'] }],
+const options = { bundle: true, target: 'es2022', logLevel: 'warning' }
+// Each is the client without what the label names: `TALK: …` is for tidegate.v1, `TUTORIAL: …` for programs of the
+// tutorial. The budget is in bytes, minified and gzipped.
+const entries = [
+  { entry: 'src/index.ts', page: 'tidegate', node: 'node', drop: 'TALK', budget: 5_000 },
+  { entry: 'src/v1.ts', page: 'v1', node: 'v1_node', drop: 'TUTORIAL', budget: 6_000 },
 ]
 
+/** Writes one bundle, as the options have it. */
+async function bundle({ entry, drop }, path, more) {
+  await build({ ...options, entryPoints: [at(entry)], dropLabels: [drop], outfile: at(path), ...more })
+}
+
+async function shrink(path) {
+  const { code } = await minify(readFileSync(at(path), 'utf8'), { toplevel: true, ecma: 2020, compress: { passes: 3 } })
+  writeFileSync(at(path), code)
+}
+
+function checkSize({ budget }, path) {
+  const { length } = gzipSync(readFileSync(at(path)), { level: 9 })
+  console.log(`${path}: ${length} of ${budget} bytes`)
+  if (length > budget) {
+    process.exitCode = 1
+  }
+}
+
 rmSync(at('dist'), { recursive: true, force: true })
-for (const [name, target] of targets) {
-  await build({ ...bundle, ...target, format: 'esm', outfile: at(`dist/${name}.js`) })
-  await build({ ...bundle, ...target, format: 'cjs', outfile: at(`dist/${name}.cjs`) })
+for (const row of entries) {
+  for (const [format, suffix] of [['esm', 'js'], ['cjs', 'cjs']]) {
+    const page = `dist/${row.page}.${suffix}`
+    await bundle(row, page, { format, platform: 'neutral' })
+    await shrink(page)
+    // Node loads nothing over a network, and shows the source of what throws: there it is to be read as it was written.
+    await bundle(row, `dist/${row.node}.${suffix}`, { format, platform: 'node', conditions: ['node'] })
+  }
+  checkSize(row, `dist/${row.page}.js`)
 }
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
 execFileSync(process.execPath, [tsc, '-p', at('tsconfig.build.json')], { stdio: 'inherit' })

@@ -175,10 +175,12 @@ static struct key *create(enum key_kind kind, struct slice id)
 		return NULL;
 	}
 	key->kind = kind;
-	key->id = strndup(id.len ? id.data : "", id.len);
+	key->id = calloc(1, id.len + 1);
 	if (!key->id) {
 		key_destroy(&key);
+		return NULL;
 	}
+	memcpy(key->id, id.len ? id.data : "", id.len);
 	return key;
 }
 

@@ -13,6 +13,7 @@ enum {
 	SETTLED_S = 2, /* without a change, until a file's times can be trusted to show the next */
 	ID_SHOWN_MAX = 24,
 	IDS_SHOWN_MAX = 4, /* of those that came, and of those that went */
+	CHANGES_MAX = 140, /* bytes of what is said of either, NUL included */
 };
 
 /* What tells a file from what it was before. */
@@ -117,8 +118,8 @@ static size_t describe(const struct keys *keys, const struct keys *other, const 
 /* Returns whether there is a difference. */
 static bool compare(const struct keys *fresh, const struct keys *old, char ret_text[KEY_NEWS_MAX])
 {
-	char came[KEY_NEWS_MAX / 2];
-	char went[KEY_NEWS_MAX / 2];
+	char came[CHANGES_MAX];
+	char went[CHANGES_MAX];
 	const size_t changes = describe(fresh, old, "new", came, sizeof(came)) +
 			       describe(old, fresh, "gone", went, sizeof(went));
 	const size_t count = keys_count(fresh);
@@ -246,6 +247,11 @@ enum key_news key_store_look(
 	}
 	ret_text[0] = '\0';
 	return KEY_NEWS_NONE;
+}
+
+bool key_store_is_at_fault(const struct key_store *store)
+{
+	return store->is_at_fault;
 }
 
 size_t key_store_count(struct key_store *store)

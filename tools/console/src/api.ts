@@ -44,6 +44,9 @@ async function request(method: string, path: string, body?: object): Promise<Res
   if (token !== null) {
     headers.set('Authorization', `Bearer ${token}`);
   }
+  if (method !== 'GET') {
+    headers.set('X-Tidegate-Caller', 'console'); // for the log
+  }
   const init: RequestInit = { method, headers, cache: 'no-store', signal: AbortSignal.timeout(TIMEOUT_MS) };
   if (body !== undefined) {
     headers.set('Content-Type', 'application/json');

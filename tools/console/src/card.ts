@@ -4,18 +4,21 @@ import { Action } from './action.js';
 import { announce } from './announcer.js';
 import { ApiError, cutLine, mute } from './api.js';
 import { Chat } from './chat.js';
+import type { To } from './chat.js';
 import { el, freshId, setAttribute, setText } from './dom.js';
 import { Elsewhere } from './elsewhere.js';
 import { duration, milliseconds, seconds } from './format.js';
 import { Gauge } from './gauge.js';
 import { Inspector } from './inspector.js';
-import { tell, tellFailedDial, titleOf, why } from './narrator.js';
-import type { Turn } from './narrator.js';
-import { Participant } from './participant.js';
+import * as narrator from './narrator.js';
+import type { Change, Turn } from './narrator.js';
+import { Participant, codeOf } from './participant.js';
+import type { Audience } from './participant.js';
 import { share } from './pulse.js';
 import type { Away } from './reach.js';
 import { StateDiagram } from './state_diagram.js';
 import { Story } from './story.js';
+import type { Tone } from './story.js';
 import { Strip } from './strip.js';
 import * as timing from './timing.js';
 
@@ -23,6 +26,8 @@ export class Card {
   readonly element: HTMLElement;
   readonly participant: Participant;
   private readonly user: string;
+  private readonly other: string;
+  private readonly room: string;
   private readonly chip = el('span', { class: 'chip' });
   private readonly rtt = el('span');
   private readonly rttPlace = el('span', { class: 'rtt' }, el('span', { class: 'rtt-name' }, 'round trip '), this.rtt);
@@ -37,14 +42,18 @@ export class Card {
   private readonly actions: Readonly<Record<'cut' | 'mute' | 'elsewhere' | 'log', Action>>;
   private isGone = false; // the gateway
   private muted = false;
+  private heard = (): void => {};
+  private isAnew = false; // connected, and not yet in the room again
 
-  constructor(url: string, user: string, tone: 'first' | 'second') {
+  constructor(url: string, user: string, other: string, room: string, tone: 'first' | 'second') {
     this.user = user;
+    this.other = other;
+    this.room = `#${room}`;
     this.diagram = new StateDiagram(user);
     this.story = new Story(user);
     this.inspector = new Inspector(user);
-    this.chat = new Chat(user, (text) => this.say(text));
-    this.participant = new Participant(url, user, {
+    this.chat = new Chat(user, other, (text, to) => this.send(text, to));
+    this.participant = new Participant(url, user, room, {
       onTurn: (turn) => {
         this.onTurn(turn);
       },
@@ -52,7 +61,7 @@ export class Card {
         this.onAttempt(attempt, delayMs);
       },
       onFailedDial: (failed) => {
-        this.story.step(tellFailedDial(failed), 'bad', 'The client dials');
+        this.story.step(narrator.tellFailedDial(failed), 'bad', 'The client dials');
       },
       onSeen: (seen, isOld) => {
         this.inspector.show(seen, isOld);
@@ -60,8 +69,17 @@ export class Card {
       onPing: () => {
         this.onPing();
       },
-      onMessage: (text, from) => {
-        this.chat.add(text, from);
+      onHeard: (text, from, audience) => {
+        this.onHeard(text, from, audience);
+      },
+      onEntered: (others) => {
+        this.onEntered(others);
+      },
+      onBarred: (code) => {
+        this.onBarred(code);
+      },
+      onMembers: (change) => {
+        this.onMembers(change);
       },
     });
     this.strip = new Strip(this.participant.pulse, timing.STRIP_MS);
@@ -144,33 +162,102 @@ export class Card {
     this.elsewhere.leave();
   }
 
-  async say(text: string): Promise<string | null> {
-    const fault = await this.participant.say(text);
-    if (fault === null) {
-      this.chat.add(text, null);
-      return null;
+  // Whether somebody was there to hear it.
+  async say(text: string, to: To): Promise<boolean> {
+    const other = to === 'other' ? this.other : null;
+    const bubble = this.chat.say(text, to);
+    try {
+      const { count } = await this.participant.say(text, other);
+      bubble.settle(narrator.tellHanded(count, other), false);
+      return count > 0;
+    } catch (error) {
+      bubble.settle(narrator.tellNotHanded(codeOf(error)), true);
+      return false;
     }
-    return `Not sent: ${fault}`;
+  }
+
+  // Resolves at the next that somebody says.
+  hears(): Promise<void> {
+    return new Promise((resolve) => {
+      this.heard = resolve;
+    });
+  }
+
+  // What has a line goes out, and shows its fate by itself.
+  private send(text: string, to: To): string | null {
+    if (this.participant.state !== 'CONNECTED') {
+      return `Not sent: ${this.user} has no line.`;
+    }
+    void this.say(text, to);
+    return null;
   }
 
   // --- what happens to the client ---------------------------------------------------------------
 
   private onTurn(turn: Turn): void {
-    const told = tell(turn);
+    const told = narrator.tell(turn);
     this.diagram.enter(turn.from, turn.to);
     this.muted = this.muted && turn.to === 'CONNECTED';
-    setText(this.reason, `${turn.to} because ${why(turn)}`);
+    setText(this.reason, `${turn.to} because ${narrator.why(turn)}`);
     // The first login is no story unless it fails: nothing has happened yet.
     const isFirst = (turn.to === 'CONNECTING' || turn.to === 'CONNECTED') && !this.story.isUnderWay;
     if (told !== null && !isFirst) {
-      this.story.step(told.text, told.tone, titleOf(turn));
-      if (told.ends) {
+      this.story.step(told.text, told.tone, narrator.titleOf(turn));
+      // Who is connected has arrived when it is back in the room.
+      this.isAnew = turn.to === 'CONNECTED';
+      if (told.ends && !this.isAnew) {
         this.story.end();
       }
     } else if (turn.to === 'CONNECTED') {
       announce(`${this.user} is connected`);
     }
     this.refresh();
+  }
+
+  private onEntered(others: readonly string[]): void {
+    this.chat.setObstacle('');
+    this.chat.note(narrator.tellEntered(this.room, others));
+    this.arrive(narrator.tellBack(this.room, others), 'good');
+  }
+
+  private onBarred(code: string): void {
+    const text = narrator.tellBarred(this.room, this.other, code);
+    this.chat.setObstacle(text);
+    this.arrive(text, 'bad');
+  }
+
+  // The end of a story that led to a new line.
+  private arrive(text: string, tone: Tone): void {
+    if (this.isAnew) {
+      this.isAnew = false;
+      this.story.step(text, tone, 'Back in the room');
+      this.story.end();
+    }
+  }
+
+  private onMembers(change: Change): void {
+    const room = `#${change.room}`;
+    const text = narrator.tellMembers(this.user, { ...change, room });
+    if (text === null) {
+      return;
+    }
+    this.chat.note(text);
+    if (room !== this.room) {
+      return;
+    }
+    if (change.user === this.user) {
+      this.chat.setObstacle('');
+    }
+    if (change.change === 'taken out') {
+      this.chat.setObstacle(narrator.tellBarred(this.room, this.other, 'not-a-member'));
+      this.story.step(text, 'bad', 'Taken out of the room');
+      this.story.end();
+    }
+  }
+
+  private onHeard(text: string, from: string, audience: Audience): void {
+    this.chat.hear(text, from, audience === 'me' ? `only to ${this.user}` : audience === 'all' ? 'to everybody' : '');
+    this.heard();
   }
 
   private onAttempt(attempt: number, delayMs: number): void {

@@ -1,6 +1,6 @@
 // The same user in another place: a second client under the name, which the gateway lets win.
 
-import { IMClient, State } from '../../web-sdk/src/index.js';
+import { IMClient, State } from '../../web-sdk/src/v1.js';
 import { el, hidden, setText } from './dom.js';
 import { codeWords } from './reasons.js';
 import * as timing from './timing.js';

@@ -54,7 +54,9 @@ export class Members {
       const shown = this.list.children.length;
       setText(this.summary, page.after === null ? `${count(shown)} in the room.` : `${count(shown)} of ${count(page.users)} shown, by name.`);
     } catch (error) {
-      if (!(error instanceof ApiError && error.status === 0)) {
+      if (error instanceof ApiError && error.status === 404) {
+        setText(this.summary, 'The room is gone: its last member has left.');
+      } else if (!(error instanceof ApiError && error.status === 0)) {
         setText(this.summary, `They could not be read: ${messageOf(error)}.`);
       }
     } finally {

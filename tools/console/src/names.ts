@@ -1,20 +1,24 @@
-// Names for the two clients of this page that no other page has: two people who try the same gateway must not
-// kick each other, nor two tabs of one.
+// Names for the two clients of this page, and for the room they talk in, that no other page has: two people who
+// try the same gateway must neither kick nor hear each other, nor two tabs of one.
 
-import { namesWith } from './api.js';
+import { getRooms, namesWith } from './api.js';
 
 const KEY = 'tidegate-names';
 const STEMS = ['alice', 'bob'] as const;
+const ROOM_STEM = 'try';
 const TRIES = 20;
 
 // Without what is taken for another when it is read out: i, l, o, 0, 1.
 const LETTERS = 'abcdefghjkmnpqrstuvwxyz';
 const DIGITS = '23456789';
 
-export type Pair = readonly [string, string];
+export interface Names {
+  readonly users: readonly [string, string];
+  readonly room: string;
+}
 
-export function pairOf(tail: string): Pair {
-  return [`${STEMS[0]}-${tail}`, `${STEMS[1]}-${tail}`];
+export function namesOf(tail: string): Names {
+  return { users: [`${STEMS[0]}-${tail}`, `${STEMS[1]}-${tail}`], room: `${ROOM_STEM}-${tail}` };
 }
 
 // Like x7k. `random` gives numbers as Math.random does.
@@ -38,12 +42,13 @@ function claim(tail: string): Promise<boolean> {
 }
 
 async function isTaken(tail: string): Promise<boolean> {
-  const users = (await Promise.all(pairOf(tail).map(namesWith))).map((names) => names.size);
-  return users.some((count) => count > 0);
+  const { users, room } = namesOf(tail);
+  const [{ rooms }, ...taken] = await Promise.all([getRooms(room, 1, null), ...users.map(namesWith)]);
+  return rooms.length > 0 || taken.some((names) => names.size > 0);
 }
 
 // A page that is loaded again keeps its names.
-export async function ownNames(): Promise<Pair> {
+export async function ownNames(): Promise<Names> {
   let tail = sessionStorage.getItem(KEY) ?? '';
   if (tail === '' || !(await claim(tail))) {
     for (let i = 0; i < TRIES; i++) {
@@ -54,5 +59,5 @@ export async function ownNames(): Promise<Pair> {
     }
     sessionStorage.setItem(KEY, tail);
   }
-  return pairOf(tail);
+  return namesOf(tail);
 }

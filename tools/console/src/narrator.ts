@@ -3,6 +3,7 @@
 import { duration, seconds } from './format.js';
 import type { StateName } from './pulse.js';
 import { codeWords } from './reasons.js';
+import { some } from './results.js';
 import type { Tone } from './story.js';
 import { CONNECT_TIMEOUT_MS } from './timing.js';
 
@@ -155,4 +156,70 @@ export function titleOf({ from, to, reason, code }: Turn): string {
     return 'The login failed';
   }
   return to === 'CLOSED' || to === 'RECONNECTING' ? 'The line ended' : 'The client moved on';
+}
+
+// --- the room -----------------------------------------------------------------------------------
+
+// Whom a client finds when it has entered the room, anew or for the first time.
+export function tellEntered(room: string, others: readonly string[]): string {
+  return `In the room ${room}, ${others.length === 0 ? 'alone' : `with ${others.join(' and ')}`}.`;
+}
+
+export function tellBack(room: string, others: readonly string[]): string {
+  const who = others.length === 0 ? 'Nobody else is there' : `${others.join(' and ')} ${others.length === 1 ? 'is' : 'are'} there`;
+  return `Back in ${room}: a membership ends with its line, so the client joined anew. ${who}.`;
+}
+
+export interface Change {
+  readonly room: string;
+  readonly change: 'counted' | 'came' | 'went' | 'taken out';
+  readonly user: string | undefined;
+}
+
+// What a 122 says of it; null where only a number is told. `user` is who is told.
+export function tellMembers(user: string, { room, change, user: who }: Change): string | null {
+  switch (change) {
+    case 'came':
+      return who === user ? `A backend has put ${user} into ${room}.` : `${who ?? ''} came into ${room}.`;
+    case 'went':
+      return `${who ?? ''} has left ${room}.`;
+    case 'taken out':
+      return `A backend has taken ${user} out of ${room}.`;
+    case 'counted':
+      return null;
+  }
+}
+
+// The SDK's words for a refusal, and for what is not known.
+const REFUSALS: Readonly<Record<string, string>> = {
+  'not-allowed': 'that is not allowed',
+  busy: 'a limit is reached',
+  'not-a-member': 'not a member of the room',
+  'bad-name': 'no such name is possible',
+  'too-many-rooms': 'this gateway lets a session into no more rooms (rooms_per_session)',
+  unreachable: 'that node cannot be asked',
+  unknown: 'the line ended before the answer: it may have arrived',
+  network: 'there is no line',
+  aborted: 'the client was logged out',
+};
+
+export function refusalWords(code: string): string {
+  return REFUSALS[code] ?? code;
+}
+
+// Why the two cannot talk in their room, and what is left.
+export function tellBarred(room: string, other: string, code: string): string {
+  return `Not in the room ${room}: ${refusalWords(code)}. Nobody hears what is said there; “Only to ${other}” works all the same.`;
+}
+
+// What became of a text: how many sessions it was handed to. `other` is who alone was to hear it; null: the room.
+export function tellHanded(count: number, other: string | null): string {
+  if (count === 0) {
+    return other === null ? 'nobody else is in the room' : `${other} is not there`;
+  }
+  return other === null ? `heard by ${some(count, 'session')}` : `only to ${other}, heard by ${some(count, 'session')}`;
+}
+
+export function tellNotHanded(code: string): string {
+  return code === 'unknown' ? `not known: ${refusalWords(code)}` : `not sent: ${refusalWords(code)}`;
 }

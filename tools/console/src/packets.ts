@@ -4,6 +4,7 @@ export const PACKETS = {
   100: { name: 'ping', meaning: 'are you there?' },
   101: { name: 'pong', meaning: 'I am here' },
   102: { name: 'text', meaning: 'for everybody else' },
+  103: { name: 'token', meaning: 'a fresh token of mine' },
   104: { name: 'session', meaning: 'who you are', fields: ['u8 result', 'u32 seconds left', 'str user', 'str device'] },
   110: { name: 'say', meaning: 'for those', fields: ['u32 id', 'u8 flags', 'str audience', 'text'] },
   111: { name: 'answer', meaning: 'what came of it', fields: ['u32 id', 'u8 result', 'u32 count'] },
@@ -13,4 +14,6 @@ export const PACKETS = {
   122: { name: 'members', meaning: 'somebody came or went', fields: ['str room', 'u32 count', 'u8 change', 'str user'] },
   123: { name: 'list', meaning: 'who is there?', fields: ['u32 id', 'str room', 'str after'] },
   124: { name: 'page', meaning: 'these are there', fields: ['u32 id', 'u8 result', 'u8 last', 'u16 n', 'n x str user'] },
+  130: { name: 'request', meaning: 'for the backend', fields: ['u32 id', 'bytes'] },
+  131: { name: 'reply', meaning: 'what the backend says', fields: ['u32 id', 'u8 result', 'bytes'] },
 } as const;

@@ -1,12 +1,15 @@
-// One of the two: the SDK's client, and all that this page knows about its line.
+// One of the two: the SDK's client, its room, and all that this page knows about its line.
 
-import { IMClient, State } from '../../web-sdk/src/index.js';
-import type { FailedDial, Turn } from './narrator.js';
+import { IMClient, IMError, State } from '../../web-sdk/src/v1.js';
+import type { Answer, Room } from '../../web-sdk/src/v1.js';
+import type { Change, FailedDial, Turn } from './narrator.js';
 import { Pulse } from './pulse.js';
 import type { StateName } from './pulse.js';
 import { tapped } from './tap.js';
 import type { Seen } from './tap.js';
 import * as timing from './timing.js';
+
+export type Audience = 'all' | 'room' | 'me';
 
 export interface Watcher {
   onTurn(turn: Turn): void;
@@ -14,11 +17,19 @@ export interface Watcher {
   onFailedDial(failed: FailedDial): void;
   onSeen(seen: Seen, isOld: boolean): void;
   onPing(): void;
-  onMessage(text: string, from: string): void;
+  onHeard(text: string, from: string, audience: Audience): void;
+  onEntered(others: readonly string[]): void; // on this line, the room
+  onBarred(code: string): void; // the SDK's word for why not
+  onMembers(change: Change): void;
 }
 
 function nameOf(state: State): StateName {
   return State[state] as StateName;
+}
+
+// The SDK's word for what went wrong.
+export function codeOf(error: unknown): string {
+  return error instanceof IMError ? error.code : String(error);
 }
 
 export class Participant {
@@ -30,13 +41,16 @@ export class Participant {
   attemptAt = 0; // when the back-off began
   attemptMs = 0; // how long it takes
   attempt = 0;
+  isIn = false; // in the room, on this line
   private readonly client: IMClient;
+  private readonly room: Room;
+  private entering: Promise<void> = Promise.resolve();
   private line = 0;
   private lastCode: number | null = null;
   private lostAt: number | null = null;
   private isDialing = false; // a line that is lost is not the dial's that follows
 
-  constructor(url: string, user: string, watcher: Watcher) {
+  constructor(url: string, user: string, room: string, watcher: Watcher) {
     this.user = user;
     this.pulse.enter('INIT', performance.now());
     this.client = new IMClient({
@@ -61,12 +75,16 @@ export class Participant {
         capMs: timing.BACKOFF_CAP_MS,
       },
     });
+    this.room = this.client.room(room);
     this.listen(watcher);
   }
 
   private listen(watcher: Watcher): void {
     this.client.on('state', ({ from, to, reason }) => {
       this.turn(nameOf(from), nameOf(to), reason, watcher);
+      if (to === State.CONNECTED) {
+        this.entering = this.enter(watcher);
+      }
     });
     this.client.on('reconnecting', ({ attempt, delayMs, error }) => {
       if (this.isDialing) {
@@ -78,15 +96,48 @@ export class Participant {
       this.attemptMs = delayMs;
       watcher.onAttempt(attempt, delayMs);
     });
-    this.client.on('message', ({ text, from }) => {
-      watcher.onMessage(text, from ?? 'the gateway');
-    });
     this.client.on('ping', () => {
       watcher.onPing();
     });
     this.client.on('pong', ({ rttMs }) => {
       this.rttMs = rttMs;
     });
+    this.hear(watcher);
+  }
+
+  private hear(watcher: Watcher): void {
+    const pass =
+      (audience: Audience) =>
+      ({ text, from }: { text: string; from?: string | undefined }): void => {
+        watcher.onHeard(text, from ?? 'the gateway', audience);
+      };
+    this.client.on('message', pass('all'));
+    this.client.on('direct', pass('me'));
+    this.room.on('message', pass('room'));
+    this.client.on('members', (change) => {
+      if (change.room === this.room.name) {
+        this.isIn = change.change !== 'taken out';
+      }
+      watcher.onMembers(change);
+    });
+  }
+
+  // On each line anew. The SDK joins again by itself; who is there is asked for to show it.
+  private async enter(watcher: Watcher): Promise<void> {
+    const { line } = this;
+    const isStill = (): boolean => line === this.line && this.state === 'CONNECTED';
+    try {
+      await this.room.join();
+      const all = await this.room.members();
+      if (isStill()) {
+        this.isIn = true;
+        watcher.onEntered(all.filter((name) => name !== this.user));
+      }
+    } catch (error) {
+      if (isStill()) {
+        watcher.onBarred(codeOf(error));
+      }
+    }
   }
 
   private see(seen: Seen, watcher: Watcher): void {
@@ -128,25 +179,23 @@ export class Participant {
     }
     if (to !== 'CONNECTED') {
       this.rttMs = null;
+      this.isIn = false;
     }
     watcher.onTurn({ from, to, reason, code, lostMs });
   }
 
+  // And enters the room.
   async logIn(): Promise<void> {
     await this.client.login();
+    await this.entering;
   }
 
   logOut(): void {
     void this.client.logout();
   }
 
-  // Resolves to what went wrong, or to null.
-  async say(text: string): Promise<string | null> {
-    try {
-      await this.client.sendText(text);
-      return null;
-    } catch (error) {
-      return error instanceof Error ? error.message : String(error);
-    }
+  // Resolves to the gateway's answer; rejects with an IMError. `user` is who alone shall hear it; null: the room.
+  say(text: string, user: string | null): Promise<Answer> {
+    return user === null ? this.room.say(text) : this.client.say(`@${user}`, text);
   }
 }

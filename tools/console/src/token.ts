@@ -29,7 +29,7 @@ export class TokenForm {
       el(
         'p',
         { id: 'token-hint' },
-        'It is the first line of the file named by --admin-token. It stays in this tab and is forgotten when the tab is closed.',
+        'It is a line of the file named by --admin-token. It stays in this tab and is forgotten when the tab is closed.',
       ),
       el('label', { for: 'token-input' }, 'Bearer token'),
       el('div', { class: 'row' }, this.input, el('button', { type: 'submit', class: 'primary' }, 'Open the console')),

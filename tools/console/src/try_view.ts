@@ -1,5 +1,5 @@
-// The view "Try it": alice and bob, logged in and talking before anybody has clicked. It is there only where the
-// gateway runs with --demo: what alice says is heard by everybody.
+// The view "Try it": alice and bob, logged in and talking before anybody has clicked, in a room of their own. It is
+// there only where the gateway runs with --demo, which plays the faults.
 
 import type { Status } from './api_types.js';
 import { Card } from './card.js';
@@ -107,8 +107,12 @@ export class TryView {
   }
 
   private async open(url: string, readDeadlineMs: number): Promise<void> {
-    const names = await ownNames();
-    const [alice, bob] = [new Card(url, names[0], 'first'), new Card(url, names[1], 'second')];
+    const {
+      users: [first, second],
+      room,
+    } = await ownNames();
+    const alice = new Card(url, first, second, room, 'first');
+    const bob = new Card(url, second, first, room, 'second');
     if (!this.started) {
       return;
     }
@@ -126,10 +130,13 @@ export class TryView {
   }
 }
 
-// A word each, so that the newcomer sees what a chat is before typing.
+// A word each, so that the newcomer sees what a chat is before typing. Where there is no room it is from one to one.
 async function greet(alice: Card, bob: Card): Promise<void> {
   const [first, second] = [alice.participant.user, bob.participant.user];
-  if ((await alice.say(`Hello ${second}, can you hear me?`)) === null) {
-    await bob.say(`Loud and clear, ${first}!`);
+  const to = alice.participant.isIn && bob.participant.isIn ? 'room' : 'other';
+  const heard = bob.hears();
+  if (await alice.say(`Hello ${second}, can you hear me?`, to)) {
+    await heard;
+    await bob.say(`Loud and clear, ${first}!`, to);
   }
 }

@@ -7,7 +7,7 @@ export type ViewName = 'try' | 'watch';
 const TITLES: Readonly<Record<ViewName, string>> = { try: 'Try it', watch: 'Watch it' };
 const NAMES = Object.keys(TITLES) as ViewName[];
 
-// Without --demo a gateway serves people, who would hear whatever the clients of *Try it* say.
+// Without --demo a gateway serves people, and plays no faults.
 export function viewsOf(demo: boolean): readonly ViewName[] {
   return demo ? ['try', 'watch'] : ['watch'];
 }

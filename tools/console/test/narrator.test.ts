@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { tell, tellFailedDial, titleOf, why } from '../src/narrator.js';
-import type { Turn } from '../src/narrator.js';
+import {
+  tell,
+  tellBack,
+  tellBarred,
+  tellEntered,
+  tellFailedDial,
+  tellHanded,
+  tellMembers,
+  tellNotHanded,
+  titleOf,
+  why,
+} from '../src/narrator.js';
+import type { Change, Turn } from '../src/narrator.js';
 
 const turn = (given: Partial<Turn>): Turn => ({
   from: 'CONNECTED',
@@ -69,4 +80,31 @@ test('a page that is put aside gives its line up itself', () => {
 
 test('a reason that is new to this page is passed on', () => {
   assert.equal(why(turn({ reason: 'moonquake' })), 'moonquake');
+});
+
+test('whom a client finds in the room', () => {
+  assert.equal(tellEntered('#try', []), 'In the room #try, alone.');
+  assert.equal(tellEntered('#try', ['bob', 'eve']), 'In the room #try, with bob and eve.');
+  assert.match(tellBack('#try', []), /^Back in #try: .* Nobody else is there\.$/);
+  assert.match(tellBack('#try', ['bob']), /bob is there\.$/);
+  assert.match(tellBack('#try', ['bob', 'eve']), /bob and eve are there\.$/);
+});
+
+test('who comes and goes', () => {
+  const members = (change: Change['change'], user?: string) => tellMembers('alice', { room: '#try', change, user });
+  assert.equal(members('came', 'bob'), 'bob came into #try.');
+  assert.equal(members('went', 'bob'), 'bob has left #try.');
+  assert.equal(members('came', 'alice'), 'A backend has put alice into #try.');
+  assert.equal(members('taken out'), 'A backend has taken alice out of #try.');
+  assert.equal(members('counted'), null);
+});
+
+test('what became of a text', () => {
+  assert.equal(tellHanded(1, null), 'heard by 1 session');
+  assert.equal(tellHanded(2, 'bob'), 'only to bob, heard by 2 sessions');
+  assert.equal(tellHanded(0, null), 'nobody else is in the room');
+  assert.equal(tellHanded(0, 'bob'), 'bob is not there');
+  assert.match(tellNotHanded('unknown'), /^not known: the line ended before the answer/);
+  assert.equal(tellNotHanded('busy'), 'not sent: a limit is reached');
+  assert.match(tellBarred('#try', 'bob', 'too-many-rooms'), /rooms_per_session.*“Only to bob” works all the same\.$/);
 });

@@ -12,7 +12,7 @@ export function backoffMs(
   { baseMs, capMs }: { baseMs: number; capMs: number },
   attempt: number,
   uniform: number,
-  retryMs: number | undefined,
+  retryMs?: number | undefined,
 ): number {
   const leastMs = attempt === 1 ? (retryMs ?? baseMs) : Math.max(retryMs ?? 0, baseMs)
   const spanMs = Math.min(capMs - baseMs, STEP_MS * (FIRST_STEPS - 1 + attempt))

@@ -1,6 +1,7 @@
 /* The client as an application has it: what it may call, and nothing of how that works. */
 import type { ClientEvents, LoginResult, State, Stats } from './api.js'
-import { optionsOfTutorial, type ClientOptions, type OtherOptions, type Signal } from './options.js'
+import type { Extend } from './extension.js'
+import { optionsOfTutorial, type ClientOptions, type OtherOptions, type SendOptions } from './options.js'
 import { createSession, type Session } from './session.js'
 
 /* Frameworks hand out Proxies of what is put into their state (Vue, Valtio, Immer), and a Proxy has none of the
@@ -16,9 +17,14 @@ export class IMClient {
   constructor(options: ClientOptions)
   /** The tutorial's form; it logs to the console, and gives up after ten attempts. */
   constructor(url: string, user: string, options?: OtherOptions)
-  constructor(first: string | ClientOptions, user?: string, rest?: OtherOptions) {
-    const options = typeof first === 'string' ? optionsOfTutorial(first, user!, rest) : first
-    const session = createSession(options)
+  /** @internal */
+  constructor(options: ClientOptions, user: undefined, rest: undefined, extend: Extend)
+  constructor(first: string | ClientOptions, user?: string, rest?: OtherOptions, extend?: Extend) {
+    let options = first as ClientOptions
+    TUTORIAL: if (typeof first === 'string') {
+      options = optionsOfTutorial(first, user!, rest)
+    }
+    const session = createSession(options, extend)
     this.user = options.user
     this[SESSION] = () => session
   }
@@ -34,7 +40,7 @@ export class IMClient {
   /** Resolves always: with `Success` when the gateway has spoken, with `Logined` when it was logged in before. All
    * who call while it goes on share one promise and one line. It dials once, and again only where the gateway asks
    * for that (1012, 1013): what else fails is the application's to repeat. */
-  login(options?: { signal?: Signal | undefined }): Promise<LoginResult> {
+  login(options?: SendOptions): Promise<LoginResult> {
     return this[SESSION]().login(options)
   }
 
@@ -45,7 +51,7 @@ export class IMClient {
 
   /** Resolves when the text was handed to the socket, which is no receipt. Rejects with an IMError where there is no
    * line and no queue, the text is too big, or it has waited in the queue in vain. */
-  sendText(text: string, options?: { signal?: Signal | undefined }): Promise<void> {
+  sendText(text: string, options?: SendOptions): Promise<void> {
     return this[SESSION]().sendText(text, options)
   }
 

@@ -3,6 +3,7 @@
 export const PING = 100
 export const PONG = 101
 export const TEXT = 102
+export const TOKEN = 103
 export const SESSION = 104
 export const SAY = 110
 export const ANSWER = 111
@@ -12,3 +13,5 @@ export const LEAVE = 121
 export const MEMBERS = 122
 export const LIST = 123
 export const PAGE = 124
+export const REQUEST = 130
+export const REPLY = 131

@@ -4,6 +4,6 @@ import type { WebSocketConstructor } from './options.js'
 import type { Socket } from './socket.js'
 
 /** Throws what the constructor throws, and where there is none. */
-export function dial(given: WebSocketConstructor | undefined, url: string): Socket {
-  return new (given ?? globalThis.WebSocket)(url) as unknown as Socket
+export function dial(given: WebSocketConstructor | undefined, url: string, protocols: string[]): Socket {
+  return new (given ?? globalThis.WebSocket)(url, protocols) as unknown as Socket
 }

@@ -19,7 +19,7 @@ interface Dispatcher {
 /* Up to undici 7, and from 8 on: each knows only its own handlers, so both are stood in for. */
 const DISPATCHERS = [Symbol.for('undici.globalDispatcher.1'), Symbol.for('undici.globalDispatcher.2')] as const
 
-export function dial(given: WebSocketConstructor | undefined, url: string): Socket {
+export function dial(given: WebSocketConstructor | undefined, url: string, protocols: string[]): Socket {
   void (given ?? globalThis.WebSocket) // Node loads undici when it is asked for it first
   const node = globalThis as { [key: symbol]: Dispatcher | undefined }
   const own = DISPATCHERS.map((key) => [key, node[key]] as const)
@@ -30,7 +30,7 @@ export function dial(given: WebSocketConstructor | undefined, url: string): Sock
         node[key] = { dispatch: (options, handler) => below.dispatch(dispatcher, options, handler) }
       }
     }
-    const socket = dialPlain(given, url)
+    const socket = dialPlain(given, url, protocols)
     socket.terminate ??= () => below.end()
     below.failed = (error) => (socket.failure = error)
     return socket

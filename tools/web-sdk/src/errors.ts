@@ -8,6 +8,10 @@ export type IMErrorCode =
   | 'network'
   | 'too-big'
   | 'unsupported'
+  | Refusal
+
+/** What the gateway says of a request of tidegate.v1. */
+export type Refusal = 'not-allowed' | 'busy' | 'not-a-member' | 'bad-name' | 'too-many-rooms' | 'unreachable' | 'unknown'
 
 export class IMError extends Error {
   /* Else consoles show the name that the minifier gave. */

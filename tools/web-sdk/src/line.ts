@@ -28,8 +28,13 @@ export interface Line {
 const nothing = () => {}
 
 /** Dials. Throws what the constructor throws. */
-export function openLine(WebSocket: WebSocketConstructor | undefined, url: string, owner: LineOwner): Line {
-  const socket = dial(WebSocket, url)
+export function openLine(
+  WebSocket: WebSocketConstructor | undefined,
+  url: string,
+  protocols: string[],
+  owner: LineOwner,
+): Line {
+  const socket = dial(WebSocket, url, protocols)
   let dropped = false
   let opened = false
   let cause: HostError | undefined

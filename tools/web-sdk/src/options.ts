@@ -9,8 +9,13 @@ export interface Signal {
   removeEventListener(type: 'abort', listener: () => void): void
 }
 
+export interface SendOptions {
+  /** Takes it out of the queue. */
+  signal?: Signal | undefined
+}
+
 /** Any implementation of the standard's WebSocket: the browser's, Node's, `ws`. */
-export type WebSocketConstructor = new (url: string) => {
+export type WebSocketConstructor = new (url: string, protocols?: string[]) => {
   readonly readyState: number
   send(data: string): void
   close(code?: number, reason?: string): void
@@ -45,8 +50,11 @@ export interface QueueOptions {
 }
 
 interface Hooks {
-  /** Asked for a token before each dial; it goes into the URL as `token`. */
-  getToken?: (() => string | Promise<string>) | undefined
+  /** Which of the user's devices this is. Not given: the one without a name. */
+  device?: string | undefined
+  /** Asked for a token (a JWT) before each dial; it goes as a subprotocol, `tidegate.token.TOKEN`. `again`:
+   * the newest one was refused. */
+  getToken?: ((again: boolean) => string | Promise<string>) | undefined
   /** The platform's own by default. */
   WebSocket?: WebSocketConstructor | undefined
   logger?: Partial<Logger> | undefined

@@ -1,35 +1,36 @@
-/* Texts that wait for a line. */
+/* What waits for a line. */
 import { aborted, IMError } from './errors.js'
 import type { QueueOptions, Signal } from './options.js'
-import { utf8Length } from './packet.js'
 
-/* Settles the promise of a sendText; with an error it has failed. */
+/* Settles the promise of one; with an error it has failed. */
 type Done = (error?: IMError) => void
 
+/** False: there is no line that takes it. */
+export type TrySend = () => boolean
+
 export interface Outbox {
-  /** Resolves when `flush` has handed it on. */
-  add(text: string, signal: Signal | undefined): Promise<void>
-  /** Hands on what waits, in the order it came, until `send` does not take one. */
-  flush(send: (text: string) => boolean): void
+  /** Resolves when `flush` has handed it on; it counts as so many bytes. */
+  add(trySend: TrySend, bytes: number, signal: Signal | undefined): Promise<void>
+  /** Hands on what waits, in the order it came, until one is not taken. */
+  flush(): void
   fail(error: IMError): void
 }
 
 export function outbox({ maxMessages, maxBytes, ttlMs }: QueueOptions): Outbox {
-  const waiting = new Map<Done, string>()
-  let bytes = 0
+  const waiting = new Map<Done, TrySend>()
+  let sum = 0
 
   return {
-    add(text, signal) {
-      const size = utf8Length(text)
+    add(trySend, bytes, signal) {
       return new Promise<void>((resolve, reject) => {
-        if (waiting.size >= maxMessages || bytes + size > maxBytes) {
+        if (waiting.size >= maxMessages || sum + bytes > maxBytes) {
           throw new IMError('network', 'queue full')
         }
         const done: Done = (error) => {
           clearTimeout(timer)
           signal?.removeEventListener('abort', abort)
           waiting.delete(done)
-          bytes -= size
+          sum -= bytes
           if (error) {
             reject(error)
           } else {
@@ -39,14 +40,14 @@ export function outbox({ maxMessages, maxBytes, ttlMs }: QueueOptions): Outbox {
         const abort = () => done(aborted())
         const timer = setTimeout(() => done(new IMError('timeout', `no line in ${ttlMs} ms`)), ttlMs)
         signal?.addEventListener('abort', abort)
-        waiting.set(done, text)
-        bytes += size
+        waiting.set(done, trySend)
+        sum += bytes
       })
     },
 
-    flush(send) {
-      for (const [done, text] of waiting) {
-        if (!send(text)) {
+    flush() {
+      for (const [done, trySend] of waiting) {
+        if (!trySend()) {
           break
         }
         done()

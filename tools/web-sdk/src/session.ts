@@ -4,14 +4,16 @@ import { backoffMs } from './backoff.js'
 import { afterClose, type CloseAction } from './after_close.js'
 import { now } from './clock.js'
 import { BAD_PACKET, KICKED, NORMAL, READ_TIMEOUT } from './close_codes.js'
+import { defer, type Deferred } from './defer.js'
 import { aborted, IMError, type IMErrorCode } from './errors.js'
 import { emitter } from './events.js'
+import type { Extend, Extension } from './extension.js'
 import { watchPage, type PageNews } from './lifecycle.js'
 import { openLine, type Line } from './line.js'
 import { liveness, type Liveness } from './liveness.js'
 import { parseMessage } from './message.js'
-import { checkOptions, settingsOf, type ClientOptions, type Logger, type Signal } from './options.js'
-import { outbox } from './outbox.js'
+import { checkOptions, settingsOf, type ClientOptions, type Logger, type SendOptions } from './options.js'
+import { outbox, type TrySend } from './outbox.js'
 import { decodePacket, decodeText, encodePacket, PING, PONG, TEXT, utf8Length } from './packet.js'
 import { dialUrl } from './url.js'
 
@@ -21,10 +23,11 @@ export type Session = ReturnType<typeof createSession>
 /* A wake-up may come to very many at once, as when a network comes back. */
 const WAKE_JITTER_MS = 1_000
 
-export function createSession(options: ClientOptions) {
+/** `extend`: makes what tidegate.v1 has beside a classic session. */
+export function createSession(options: ClientOptions, extend?: Extend) {
   checkOptions(options)
   const settings = settingsOf(options)
-  const { url, user, getToken, WebSocket, logger, connectTimeoutMs, closeTimeoutMs, maxMessage, reconnect } = settings
+  const { url, user, device, WebSocket, logger, connectTimeoutMs, closeTimeoutMs, maxMessage, reconnect } = settings
   const { on, off, emit } = emitter<ClientEvents>(
     (type, event) => type === 'error' && log('warn', event),
     (error) => {
@@ -37,6 +40,12 @@ export function createSession(options: ClientOptions) {
       }
     },
   )
+  let { getToken } = settings
+  let extension: Extension | undefined
+  TALK: if (extend) {
+    extension = extend({ send, post, on, off, emit } as never, getToken)
+    getToken = extension.getToken
+  }
   const queue = settings.queue ? outbox(settings.queue) : undefined
   const counts: Stats = { rtt: undefined, attempts: 0, pings: 0, bytes: { sent: 0, received: 0 } }
 
@@ -67,7 +76,7 @@ export function createSession(options: ClientOptions) {
 
   // --- what the application calls -----------------------------------------------------------------
 
-  function login({ signal }: { signal?: Signal | undefined } = {}): Promise<LoginResult> {
+  function login({ signal }: SendOptions = {}): Promise<LoginResult> {
     if (signal?.aborted || state === State.CONNECTED) {
       return Promise.resolve(signal?.aborted ? failed(aborted()) : { status: 'Logined' })
     }
@@ -88,34 +97,45 @@ export function createSession(options: ClientOptions) {
     return promise
   }
 
-  async function sendText(text: string, { signal }: { signal?: Signal | undefined } = {}): Promise<void> {
+  function sendText(text: string, options?: SendOptions): Promise<void> {
+    const bytes = utf8Length(text)
+    return post(() => send(text, bytes), bytes, options)
+  }
+
+  async function post(trySend: TrySend, bytes: number, { signal }: SendOptions = {}): Promise<void> {
     if (signal?.aborted) {
       throw aborted()
     }
-    if (utf8Length(text) > maxMessage) {
+    if (bytes > maxMessage) {
       throw new IMError('too-big', `over ${maxMessage} bytes`)
     }
-    if (state === State.CONNECTED && send(text)) {
+    if (state === State.CONNECTED && trySend()) {
       return
     }
     if (!queue || state === State.INIT || state >= State.CLOSING) {
       throw new IMError('network', 'no line')
     }
-    await queue.add(text, signal)
+    await queue.add(trySend, bytes, signal)
   }
 
   // --- a line's life ------------------------------------------------------------------------------
 
-  async function dial(): Promise<void> {
+  async function dial(again = false): Promise<void> {
     const mine = (dialed = ++dials)
     const fail = (code: IMErrorCode, message: string, cause?: unknown) =>
       mine === dialed && lost('retry', new IMError(code, message, cause))
     timer = setTimeout(() => fail('timeout', `no answer in ${connectTimeoutMs} ms`), connectTimeoutMs)
-    let token: string | undefined
+    const protocols: string[] = []
+    TALK: if (extension) {
+      protocols.push('tidegate.v1')
+    }
     try {
       // React's StrictMode logs in, out and in again in one go: of these only the last may reach the gateway.
       await undefined
-      token = mine === dialed ? await getToken?.() : undefined
+      const token = mine === dialed && (await getToken?.(again))
+      if (token) {
+        protocols.push('tidegate.v0', `tidegate.token.${encodeURIComponent(token)}`)
+      }
     } catch (cause) {
       fail('auth', 'getToken failed', cause)
     }
@@ -124,15 +144,17 @@ export function createSession(options: ClientOptions) {
     }
     counts.attempts++
     try {
-      line = openLine(WebSocket, dialUrl(url, user, token), {
+      line = openLine(WebSocket, dialUrl(url, user, device), protocols, {
         opened(readyState) {
-          log('info', 'websocket open - readyState:', readyState)
+          TUTORIAL: log('info', 'websocket open - readyState:', readyState)
           ping()
         },
         received,
-        troubled: (event) => log('info', 'websocket error: ', event),
+        troubled(event) {
+          TUTORIAL: log('info', 'websocket error: ', event)
+        },
         ended(code, reason, cause) {
-          log('debug', 'event[onclose] fired')
+          TUTORIAL: log('debug', 'event[onclose] fired')
           const [action, error, retryMs] = afterClose(code, reason)
           const words = `close ${code}${reason && `: ${reason}`}`
           lost(action, new IMError(error, words, cause), undefined, code, retryMs)
@@ -150,14 +172,14 @@ export function createSession(options: ClientOptions) {
     readyAt = now()
     enter(State.CONNECTED, 'ready')
     alive = liveness(settings, ping, () => lost('retry', new IMError('timeout', 'read timeout'), READ_TIMEOUT))
-    log('debug', 'heartbeatLoop start')
-    log('debug', 'deadlineLoop start')
+    TUTORIAL: log('debug', 'heartbeatLoop start')
+    TUTORIAL: log('debug', 'deadlineLoop start')
     if (again) {
       emit('reconnected', { attempt })
     }
-    log('info', 'login - ', 'Success')
+    TUTORIAL: log('info', 'login - ', 'Success')
     settle({ status: 'Success' })
-    queue?.flush(send)
+    queue?.flush()
   }
 
   function received(data: unknown): void {
@@ -168,23 +190,27 @@ export function createSession(options: ClientOptions) {
     }
     const packet = decodePacket(data)
     const text = packet?.command === TEXT ? decodeText(packet.payload) : ''
-    if (!packet || text === undefined) {
+    let told: ReturnType<Extension['read']>
+    TALK: told = packet && extension?.read(packet)
+    if (!packet || text === undefined || told === false) {
       lost('stay', new IMError('protocol', 'bad packet'), BAD_PACKET, BAD_PACKET)
       return
     }
     const { command, payload } = packet
     heard((data as ArrayBuffer).byteLength)
-    log('info', `<<<< received a message ; command:${command} len: ${payload.length}`)
+    TUTORIAL: log('info', `<<<< received a message ; command:${command} len: ${payload.length}`)
     if (command === TEXT) {
       emit('message', parseMessage('packet', text))
     } else if (command === PONG) {
-      log('info', '<<<< received a pong...')
+      TUTORIAL: log('info', '<<<< received a pong...')
       alive?.pong()
       const sentAt = pinged.shift()
       if (sentAt !== undefined) {
         const rttMs = (counts.rtt = now() - sentAt)
         emit('pong', { rttMs })
       }
+    } else {
+      TALK: told?.()
     }
   }
 
@@ -212,7 +238,7 @@ export function createSession(options: ClientOptions) {
     // Who has just woken finds the line cut: browsers tell of that after the page's event.
     const pace = alive?.probing() ? { baseMs: 0, capMs: WAKE_JITTER_MS } : reconnect
     drop(closeCode, error.message)
-    log('debug', error.message)
+    TUTORIAL: log('debug', error.message)
     if (error.code === 'protocol' || error.code === 'auth') {
       emit('error', error)
     }
@@ -221,7 +247,7 @@ export function createSession(options: ClientOptions) {
       if (state === State.CONNECTED) {
         enter(State.RECONNECTING, error.code)
       }
-      void dial()
+      void dial(true)
     } else if (action !== 'retry after' && (action !== 'retry' || state === State.CONNECTING)) {
       finish(code === NORMAL ? 'closed' : error.code, code, error)
     } else if (attempt >= reconnect.maxAttempts) {
@@ -243,7 +269,7 @@ export function createSession(options: ClientOptions) {
     dueAt = now() + ms
     if (ms < Infinity) {
       timer = setTimeout(() => {
-        log('info', 'try to relogin')
+        TUTORIAL: log('info', 'try to relogin')
         void dial()
       }, ms)
     }
@@ -261,8 +287,8 @@ export function createSession(options: ClientOptions) {
     if (alive) {
       alive.stop()
       alive = undefined
-      log('debug', 'heartbeatLoop exited')
-      log('debug', 'deadlineLoop exited')
+      TUTORIAL: log('debug', 'heartbeatLoop exited')
+      TUTORIAL: log('debug', 'deadlineLoop exited')
     }
     pinged = []
   }
@@ -275,7 +301,7 @@ export function createSession(options: ClientOptions) {
     }
     const { promise } = (leaving = { ...defer<void>(), reason })
     const live = state === State.CONNECTED
-    log('info', 'Connection closing...')
+    TUTORIAL: log('info', 'Connection closing...')
     enter(State.CLOSING, reason)
     if (live) {
       silence()
@@ -292,7 +318,7 @@ export function createSession(options: ClientOptions) {
     leaving = undefined
     drop()
     unwatch()
-    log('info', `connection closed due to ${reason}`)
+    TUTORIAL: log('info', `connection closed due to ${reason}`)
     enter(State.CLOSED, reason)
     if (reason === 'kicked') {
       emit('kicked', { code: KICKED })
@@ -302,7 +328,7 @@ export function createSession(options: ClientOptions) {
     queue?.fail(why)
     const result = failed(why)
     if (loggingIn) {
-      log('info', 'login - ', result.status)
+      TUTORIAL: log('info', 'login - ', result.status)
     }
     settle(result)
     left?.resolve()
@@ -316,6 +342,7 @@ export function createSession(options: ClientOptions) {
   function enter(to: State, reason: StateReason): void {
     const from = state
     state = to
+    TALK: extension?.entered(to)
     emit('state', { from, to, reason })
   }
 
@@ -354,20 +381,19 @@ export function createSession(options: ClientOptions) {
 
   // --- small things -------------------------------------------------------------------------------
 
-  function send(text: string): boolean {
-    const sent = line?.send(text) ?? false
+  function send(data: string | Uint8Array, bytes = data.length): boolean {
+    const sent = line?.send(data) ?? false
     if (sent) {
-      counts.bytes.sent += utf8Length(text)
+      counts.bytes.sent += bytes
     }
     return sent
   }
 
   function ping(): void {
     const packet = encodePacket(PING)
-    if (line?.send(packet)) {
+    if (send(packet)) {
       pinged.push(now())
-      counts.bytes.sent += packet.length
-      log('info', `>>> send ping ; state is ${state},`)
+      TUTORIAL: log('info', `>>> send ping ; state is ${state},`)
       emit('ping', { count: ++counts.pings })
     }
   }
@@ -388,17 +414,6 @@ export function createSession(options: ClientOptions) {
     state: () => state,
     stats: (): Stats => ({ ...counts, bytes: { ...counts.bytes } }),
   }
-}
-
-interface Deferred<T> {
-  promise: Promise<T>
-  resolve(value: T): void
-}
-
-function defer<T>(): Deferred<T> {
-  let resolve!: (value: T) => void
-  const promise = new Promise<T>((r) => (resolve = r))
-  return { promise, resolve }
 }
 
 function failed(error: IMError): LoginResult {

@@ -32,7 +32,7 @@ export function doLogin(
     const timer = setTimeout(() => fail('Timeout'), 5_000)
     let line: Line | undefined
     try {
-      line = openLine(WebSocket, url, {
+      line = openLine(WebSocket, url, [], {
         opened() {
           clearTimeout(timer)
           resolve({ status: 'Success', conn: line!.socket })

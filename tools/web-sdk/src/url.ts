@@ -1,9 +1,9 @@
-/** The address to dial: `user` and, where there is one, `token` put in as query parameters, the others kept as
+/** The address to dial: `user` and, where there is one, `device` put in as query parameters, the others kept as
  * they stand. Throws a TypeError where `base` is none that can be dialed; it does not show it, as it may hold a
  * secret. */
-export function dialUrl(base: string, user: string, token?: string): string {
+export function dialUrl(base: string, user: string, device?: string): string {
   const url = parse(base)
-  const ours = new URLSearchParams(token === undefined ? { user } : { user, token })
+  const ours = new URLSearchParams(device === undefined ? { user } : { user, device })
   const query = url.search.slice(1).split('&')
   const kept = query.filter((part) => part && [...new URLSearchParams(part)].every(([key]) => !ours.has(key)))
   url.protocol = url.protocol.replace('http', 'ws')

@@ -58,7 +58,7 @@ describe.each([
   it.each(LATER)('takes the TCP socket as it passes, and ends it: asked %s', async (_when, when) => {
     const hook = vi.fn()
     tells = (handler) => handler[onUpgrade]!(...upgrade)
-    const socket = dial(asking(KEYS[which]!, { [onUpgrade]: hook }, {}, when), 'ws://h/')
+    const socket = dial(asking(KEYS[which]!, { [onUpgrade]: hook }, {}, when), 'ws://h/', [])
     await Promise.resolve()
     expect(owns[which]!.dispatch.mock.calls[0]![0]).toEqual({ url: 'ws://h/' })
     expect(hook).toHaveBeenCalledExactlyOnceWith(...upgrade)
@@ -70,7 +70,7 @@ describe.each([
   it('takes the TCP socket that still connects, and ends it by an error, which undici hears', async () => {
     const tcp = new TcpSocket()
     tells = () => void tcp.connect({ port: 9, host: 'gateway', lookup: () => {} })
-    const socket = dial(asking(KEYS[which]!, {}), 'ws://h/')
+    const socket = dial(asking(KEYS[which]!, {}), 'ws://h/', [])
     const failed = new Promise((resolve) => tcp.once('error', resolve))
     socket.terminate!()
     expect(await failed).toMatchObject({ message: 'given up' })
@@ -80,7 +80,7 @@ describe.each([
   it.each(LATER)('keeps why it failed: asked %s', async (_when, when) => {
     const hook = vi.fn()
     tells = (handler) => handler[onError]!(...error)
-    const socket = dial(asking(KEYS[which]!, { [onError]: hook }, {}, (ask) => when(() => queueMicrotask(ask))), 'ws://h/')
+    const socket = dial(asking(KEYS[which]!, { [onError]: hook }, {}, (ask) => when(() => queueMicrotask(ask))), 'ws://h/', [])
     await Promise.resolve()
     await Promise.resolve()
     expect(hook).toHaveBeenCalledExactlyOnceWith(...error)
@@ -90,14 +90,14 @@ describe.each([
 
 it('has nothing to end where none has passed', () => {
   tells = () => {}
-  expect(() => dial(asking(KEYS[0]!, {}), 'ws://h/').terminate!()).not.toThrow()
+  expect(() => dial(asking(KEYS[0]!, {}), 'ws://h/', []).terminate!()).not.toThrow()
   expect(owns[0]!.dispatch).toHaveBeenCalledOnce()
 })
 
 it('leaves a WebSocket its own way to end', () => {
   const terminate = vi.fn()
   tells = (handler) => handler.onUpgrade!(101, [], raw)
-  dial(asking(KEYS[0]!, { onUpgrade() {} }, { terminate }), 'ws://h/').terminate!()
+  dial(asking(KEYS[0]!, { onUpgrade() {} }, { terminate }), 'ws://h/', []).terminate!()
   expect(terminate).toHaveBeenCalledOnce()
   expect(raw.destroy).not.toHaveBeenCalled()
 })
@@ -111,7 +111,7 @@ it('adds no dispatcher where there is none', () => {
       seen = node[key]
     }
   }
-  dial(WebSocket as never, 'ws://h/')
+  dial(WebSocket as never, 'ws://h/', [])
   expect(seen).toBeUndefined()
   node[key] = owns[1]
 })
@@ -122,5 +122,5 @@ it('passes on what the constructor throws', () => {
       throw new SyntaxError('no address')
     }
   }
-  expect(() => dial(WebSocket as never, 'ws://h/')).toThrow('no address')
+  expect(() => dial(WebSocket as never, 'ws://h/', [])).toThrow('no address')
 })

@@ -4,8 +4,6 @@ import { client, connected, pass, ScriptedGateway, useScript, watch } from './sc
 
 useScript()
 
-const token = (url: string) => new URL(url).searchParams.get('token')
-
 describe('login', () => {
   it('succeeds with the first frame, whatever it is', async () => {
     const gateway = new ScriptedGateway()
@@ -261,12 +259,30 @@ describe('a token', () => {
     const { socket } = await connected(gateway, { getToken: async () => `t${++asked}` })
     socket.end(1006)
     await pass(10_000)
-    expect(gateway.sockets.map(({ url }) => token(url))).toEqual(['t1', 't2'])
+    expect(gateway.sockets.map(({ protocols }) => protocols)).toEqual([
+      ['tidegate.v0', 'tidegate.token.t1'],
+      ['tidegate.v0', 'tidegate.token.t2'],
+    ])
+    expect(gateway.newest.url).toBe('ws://gateway/?user=ccc')
+  })
+
+  it('is no subprotocol of its own where there is none', async () => {
+    const gateway = new ScriptedGateway().serve()
+    await connected(gateway)
+    expect(gateway.newest.protocols).toEqual([])
+    await connected(gateway, { getToken: () => '' })
+    expect(gateway.newest.protocols).toEqual([])
+  })
+
+  it('that a subprotocol cannot hold reaches no error of the WebSocket', async () => {
+    const gateway = new ScriptedGateway().serve()
+    await connected(gateway, { getToken: () => 'a b,"=' })
+    expect(gateway.newest.protocols[1]).toBe('tidegate.token.a%20b%2C%22%3D')
   })
 
   it('refused at login is asked for once more, dialed at once, then it stays closed', async () => {
     const gateway = new ScriptedGateway()
-    const getToken = vi.fn(async () => 't')
+    const getToken = vi.fn(async (_again: boolean) => 't')
     const c = client(gateway, { getToken })
     const seen = watch(c)
     const login = c.login()
@@ -279,7 +295,7 @@ describe('a token', () => {
     }
     expect(await login).toMatchObject({ status: 'LoginFailed', error: { code: 'auth' } })
     await pass(60_000)
-    expect(getToken).toHaveBeenCalledTimes(2)
+    expect(getToken.mock.calls).toEqual([[false], [true]])
     expect(gateway.sockets.length).toBe(2)
     expect(seen.events.closed).toMatchObject([{ reason: 'auth', code: 3000 }])
     expect(seen.events.error).toMatchObject([{ code: 'auth' }, { code: 'auth' }])

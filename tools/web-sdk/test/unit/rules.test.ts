@@ -66,13 +66,12 @@ describe('the address', () => {
     ['ws://h/?room=a%20b+c&x', 'u', undefined, 'ws://h/?room=a%20b+c&x&user=u'],
     ['ws://h/?user=old&users=2&user', 'u', undefined, 'ws://h/?users=2&user=u'],
     ['ws://h/?%75s%65r=old&%', 'u', undefined, 'ws://h/?%&user=u'],
-    ['ws://h/?token=fixed', 'u', undefined, 'ws://h/?token=fixed&user=u'],
-    ['ws://h/?token=old&a=1', 'u', 'new +/=', 'ws://h/?a=1&user=u&token=new%20%2B%2F%3D'],
-    ['ws://h/', 'u', '', 'ws://h/?user=u&token='],
-  ])('%s for %s, token %s', (base, user, token, url) => {
-    expect(dialUrl(base, user, token)).toBe(url)
+    ['ws://h/?device=fixed', 'u', undefined, 'ws://h/?device=fixed&user=u'],
+    ['ws://h/?device=old&a=1', 'u', 'my +/= phone', 'ws://h/?a=1&user=u&device=my%20%2B%2F%3D%20phone'],
+    ['ws://h/', 'u', '', 'ws://h/?user=u&device='],
+  ])('%s for %s on the device %s', (base, user, device, url) => {
+    expect(dialUrl(base, user, device)).toBe(url)
   })
-
 })
 
 describe('options', () => {

@@ -27,6 +27,7 @@ export class ScriptedSocket {
 
   constructor(
     readonly url: string,
+    readonly protocols: readonly string[],
     private gateway: ScriptedGateway,
   ) {
     gateway.sockets.push(this)
@@ -115,13 +116,13 @@ export class ScriptedGateway {
   dialed: ((socket: ScriptedSocket) => void) | undefined
   spoken: ((socket: ScriptedSocket, data: string | Uint8Array) => void) | undefined
   hungUp: ((socket: ScriptedSocket) => void) | undefined
-  readonly WebSocket: new (url: string) => ScriptedSocket
+  readonly WebSocket: new (url: string, protocols?: string[]) => ScriptedSocket
 
   constructor() {
     const gateway = this
     this.WebSocket = class extends ScriptedSocket {
-      constructor(url: string) {
-        super(url, gateway)
+      constructor(url: string, protocols: string[] = []) {
+        super(url, protocols, gateway)
       }
     }
   }

@@ -28,6 +28,8 @@ interface Vectors {
     payload?: string
     text?: string
     client: string
+    /** What a packet of tidegate.v1 says; null: its payload does not fit. */
+    v1?: Record<string, unknown> | null
   }[]
   from: { raw: string; text: string; from: string | null }[]
   close_codes: {

@@ -1,0 +1,211 @@
+/* tidegate.v1 beside a session: what is said and what became of it, rooms. PROTOCOL section 6. */
+import { State } from './api.js'
+import { ANSWER, JOIN, LEAVE, LIST, MEMBERS, MESSAGE, PAGE, SAY, SESSION } from './commands.js'
+import { defer, type Deferred } from './defer.js'
+import { aborted, IMError, type Refusal } from './errors.js'
+import type { Extension, GetToken, Host, Listener } from './extension.js'
+import { readFields, stringField, utf8 } from './fields.js'
+import type { SendOptions } from './options.js'
+import { encodePacket } from './packet.js'
+import type { Answer, Members, Room } from './talk_api.js'
+import { tokens } from './tokens.js'
+
+/* Of a fresh token; packet.def names it with the gateway's side. */
+const TOKEN = 103
+
+/* Requests without an answer that the gateway bears. */
+const ASKED_MAX = 256
+/* After that they begin anew; not with 0, which would be answered by refusals only. */
+const ID_MAX = 1e9
+/* Of a packet, in front of what stands behind its id. */
+const HEAD_LEN = 10
+const WITHOUT_END = 0xffffffff
+const TELL_MEMBERS = 1
+
+const RESULTS = ['done', 'nobody there', 'not-allowed', 'busy', 'not-a-member', 'bad-name', 'too-many-rooms', 'unreachable']
+const CHANGES: Members['change'][] = ['counted', 'came', 'went', 'taken out']
+
+const nothing = () => {}
+
+interface Page {
+  users: string[]
+  isLast: number
+}
+
+export type Talk = ReturnType<typeof talk>
+
+export function talk(session: Host, getToken: GetToken | undefined) {
+  let live = false
+  let id = 0
+  /** By id, what waits for its answer. */
+  const asked = new Map<number, [resolve: (reply: any) => void, reject: (error: IMError) => void]>()
+  /** By name, the rooms to be in, on each line anew; each ends when it was joined once, or is over. */
+  const rooms = new Map<string, Deferred<Answer>>()
+
+  const token =
+    getToken &&
+    tokens(
+      getToken,
+      (fresh) => session.send(encodePacket(TOKEN, utf8(fresh))),
+      (error) => session.emit('error', error),
+    )
+
+  // --- requests -----------------------------------------------------------------------------------
+
+  /** `fields` stand behind the id. Rejects with `unknown` where the line goes before the answer comes. */
+  function ask<T>(command: number, fields: number[], options?: SendOptions): Promise<T> {
+    return new Promise((...ends) => {
+      const trySend = () => {
+        id = (id % ID_MAX) + 1
+        const isSent = session.send(encodePacket(command, [id >> 24, id >> 16, id >> 8, id, ...fields]))
+        if (isSent) {
+          asked.set(id, ends)
+        }
+        return isSent
+      }
+      session.post(trySend, HEAD_LEN + fields.length, options).catch(ends[1])
+    })
+  }
+
+  function answer(id: number, result: number, reply: object): void {
+    const [resolve, reject] = asked.get(id) ?? []
+    const word = RESULTS[result] ?? 'unknown'
+    asked.delete(id)
+    if (result > 1) {
+      reject?.(new IMError(word as Refusal, 'refused'))
+    } else {
+      resolve?.({ result: word, ...reply })
+    }
+  }
+
+  async function say(audience: string, text: string, options?: SendOptions): Promise<Answer> {
+    if (asked.size >= ASKED_MAX) {
+      throw new IMError('busy', `${ASKED_MAX} without an answer`)
+    }
+    return ask(SAY, [0, ...stringField(audience), ...utf8(text)], options)
+  }
+
+  // --- rooms --------------------------------------------------------------------------------------
+
+  function enter(room: Deferred<Answer>, name: string): void {
+    ask<Answer>(JOIN, [TELL_MEMBERS, ...stringField(name)]).then(room.resolve, (error: IMError) => {
+      // With its line it is not over: the next one asks again.
+      if (error.code !== 'unknown' && rooms.get(name) === room) {
+        rooms.delete(name)
+        room.reject(error)
+        session.emit('error', error)
+      }
+    })
+  }
+
+  function room(name: string): Room {
+    const field = stringField(name)
+    return {
+      name,
+
+      join() {
+        let room = rooms.get(name)
+        if (!room) {
+          rooms.set(name, (room = defer()))
+          room.promise.catch(nothing)
+          if (live) {
+            enter(room, name)
+          }
+        }
+        return room.promise
+      },
+
+      leave() {
+        rooms.get(name)?.reject(aborted())
+        rooms.delete(name)
+        // Whatever the answer is, and without a line too, it is in no more.
+        return ask(LEAVE, field).then(nothing, nothing)
+      },
+
+      say: (text, options) => say('#' + name, text, options),
+
+      async members() {
+        const all: string[] = []
+        for (let isLast = 0; !isLast; ) {
+          const page: Page = await ask(LIST, [...field, ...stringField(all.at(-1) ?? '')])
+          all.push(...page.users)
+          isLast = page.isLast
+        }
+        return all
+      },
+
+      on: (type, listener) => session.on(`${type}#${name}`, listener as Listener),
+    }
+  }
+
+  // --- what comes ---------------------------------------------------------------------------------
+
+  const readers: { [command: number]: readonly [layout: string, hear: (...fields: never[]) => unknown] } = {
+    [SESSION]: [
+      '14ss',
+      (result: number, seconds: number, user: string, device: string) => {
+        const secondsLeft = seconds === WITHOUT_END ? Infinity : seconds
+        token?.taken(result, secondsLeft)
+        session.emit('session', { user, device, secondsLeft })
+      },
+    ],
+    [ANSWER]: ['414', (id: number, result: number, count: number) => answer(id, result, { count })],
+    [PAGE]: [
+      '411l',
+      (id: number, result: number, isLast: number, users: string[]) => answer(id, result, { isLast, users }),
+    ],
+    [MESSAGE]: [
+      '18sst',
+      (_flags: number, sentMs: number, from: string, audience: string, text: string) =>
+        session.emit(audience[0] === '#' ? `message${audience}` : 'direct', {
+          audience,
+          from: from || undefined,
+          text,
+          sentMs,
+        }),
+    ],
+    [MEMBERS]: [
+      's41s',
+      (room: string, count: number, how: number, user: string) => {
+        const change = CHANGES[how] ?? 'counted'
+        if (change === 'taken out') {
+          rooms.delete(room)
+        }
+        for (const type of ['members', `members#${room}`]) {
+          session.emit(type, { room, count, change, user: user || undefined })
+        }
+      },
+    ],
+  }
+
+  const extension: Extension = {
+    getToken: token?.get,
+
+    entered(state) {
+      live = state === State.CONNECTED
+      if (live) {
+        rooms.forEach(enter)
+        return
+      }
+      asked.forEach(([, reject]) => reject(new IMError('unknown', 'the line is gone')))
+      asked.clear()
+      token?.stop()
+      if (state === State.CLOSED) {
+        rooms.forEach(({ reject }) => reject(aborted()))
+        rooms.clear()
+      }
+    },
+
+    read({ command, payload }) {
+      const [layout, hear] = readers[command] ?? []
+      try {
+        const fields = layout && readFields(layout, payload)
+        return fields ? () => hear!(...fields) : undefined
+      } catch {
+        return false
+      }
+    },
+  }
+
+  return { ...extension, say, room }
+}
