@@ -270,7 +270,7 @@ static int take_over_passed(struct listeners *listeners)
 #if HAVE_SYSTEMD
 	char **names = NULL;
 	int count = sd_listen_fds_with_names(1, &names);
-	int err = 0;
+	int err = count < 0 ? count : 0;
 	for (int i = 0; i < count && !err; i++) {
 		listeners->is_proxied = strcmp(names[i], PROXY_NAME) == 0;
 		err = take_over(listeners, SD_LISTEN_FDS_START + i);
