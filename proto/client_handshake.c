@@ -14,7 +14,7 @@ void client_handshake_key(
 }
 
 size_t client_handshake_request(const char *target, const char *authority, const char *key,
-	enum subprotocol offered, char *ret_request, size_t size)
+	enum subprotocol offered, const char *token, char *ret_request, size_t size)
 {
 	const struct slice name = subprotocol_name(offered);
 	const int len = snprintf(ret_request, size,
@@ -25,9 +25,11 @@ size_t client_handshake_request(const char *target, const char *authority, const
 		"Sec-WebSocket-Key: %s\r\n"
 		"Sec-WebSocket-Version: 13\r\n"
 		"%s%.*s%s"
+		"%s%s%s"
 		"\r\n",
 		target, authority, key, name.len > 0 ? "Sec-WebSocket-Protocol: " : "",
-		(int)name.len, name.data, name.len > 0 ? "\r\n" : "");
+		(int)name.len, name.data, name.len > 0 ? "\r\n" : "",
+		token ? "Authorization: Bearer " : "", token ? token : "", token ? "\r\n" : "");
 	return (size_t)len;
 }
 

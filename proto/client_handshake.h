@@ -41,10 +41,10 @@ void client_handshake_key(
 	const uint8_t nonce[CLIENT_HANDSHAKE_NONCE_LEN], char ret_key[ACCEPT_KEY_LEN + 1]);
 
 /* Writes the request, without a NUL behind it, when `size` holds it and the NUL that is written for
- * a moment. `target` and `authority` (of Host) are valid in a request. Thread: any. Returns its
- * length, whatever the size, as snprintf() does. */
+ * a moment. `target`, `authority` (of Host) and `token` (RFC 6750 section 2.1; NULL: none) are
+ * valid in a request. Thread: any. Returns its length, whatever the size, as snprintf() does. */
 size_t client_handshake_request(const char *target, const char *authority, const char *key,
-	enum subprotocol offered, char *ret_request, size_t size);
+	enum subprotocol offered, const char *token, char *ret_request, size_t size);
 
 /* Judges a head that http_head_scan() has found, by the key and the offer that were sent. A gateway
  * that takes nothing of the offer opens the line all the same. Thread: any. */

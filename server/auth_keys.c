@@ -2,12 +2,32 @@
 
 #include "base/log.h"
 #include "session/identity/key_store.h"
+#include "session/identity/mint.h"
+
+/* The demonstration signs its tokens itself, by a key that is gone with the process. */
+static int make_demo_key(struct node *node)
+{
+	struct key *key;
+	struct keys *keys;
+	int err = mint_key(ALGORITHM_HS256, &key);
+	if (err) {
+		return err;
+	}
+	const struct key *made = key;
+	err = keys_of(&key, &keys);
+	err = err ? err : key_store_hold(&keys, &node->keys);
+	node->demo_key = err ? NULL : made;
+	return err;
+}
 
 int auth_keys_load(struct node *node, const struct config *config, struct findings *findings)
 {
-	/* config_check complains of keys that are not named. */
-	if (config->auth != AUTH_TOKEN || config->auth_keys[0] == '\0') {
+	if (config->auth != AUTH_TOKEN) {
 		return 0;
+	}
+	if (config->auth_keys[0] == '\0') {
+		/* Else config_check complains of keys that are not named. */
+		return config->demo ? make_demo_key(node) : 0;
 	}
 	return key_store_create(config->auth_keys, findings, &node->keys);
 }
@@ -48,6 +68,13 @@ void auth_keys_reload(struct node *node, const struct config *config)
 	if (!node->keys) {
 		return;
 	}
+	if (node->demo_key) {
+		if (config->auth_keys[0] != '\0') {
+			log_warn(0, "auth_keys: read at the next start; the demonstration goes on "
+				    "with a key of its own");
+		}
+		return;
+	}
 	if (config->auth_keys[0] == '\0') {
 		log_warn(0, "auth_keys: none are named; going on with the keys of before");
 		return;
@@ -73,8 +100,7 @@ void auth_keys_check(const struct config *config, struct findings *findings)
 	}
 }
 
-void auth_keys_warn_of_open_logins(
-	const struct config *config, const struct listeners *listeners)
+void auth_keys_warn_of_open_logins(const struct config *config, const struct listeners *listeners)
 {
 	char name[ADDRESS_MAX + 8];
 	if (config->auth != AUTH_OPEN || config->echo) {

@@ -35,6 +35,7 @@ struct kind {
 	struct key *key;
 	struct keys *keys; /* a gateway's */
 	struct token_rules rules;
+	struct token_memo memo; /* as a worker has one */
 	char *token;
 	enum token_verdict wanted;
 	uint64_t done;
@@ -50,6 +51,7 @@ static void judge(void *context)
 	struct kind *kind = context;
 	const size_t len = strlen(kind->token);
 	kind->done = 0;
+	kind->rules.memo = &kind->memo;
 	for (int i = 0; i < OPS; i++) {
 		struct token_claims claims;
 		const enum token_verdict verdict =

@@ -150,6 +150,7 @@ static void say_effect(struct audit *audit, const struct admin_request *request)
 		say_number(audit, "sessions", request->order.receivers);
 		break;
 	case ADMIN_DEED_NONE:
+	case ADMIN_DEED_MINT:
 	case ADMIN_DEED_DRAIN:
 		break;
 	case ADMIN_DEED_END:

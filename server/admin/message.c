@@ -133,6 +133,17 @@ static int take_string(
 /* --- packets -----------------------------------------------------------------------------------
  */
 
+/* libsodium 1.0.18 takes bytes beyond ASCII for characters of the alphabet. */
+static bool is_ascii(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)text[i] >= 0x80) {
+			return false;
+		}
+	}
+	return true;
+}
+
 static int decode_base64(struct wanted *wanted, const char *text, size_t len, char *ret_fault)
 {
 	size_t decoded_len;
@@ -140,8 +151,9 @@ static int decode_base64(struct wanted *wanted, const char *text, size_t len, ch
 	if (!wanted->decoded) {
 		return -ENOMEM;
 	}
-	if (sodium_base642bin((unsigned char *)wanted->decoded, len + 1, text, len, NULL,
-		    &decoded_len, NULL, sodium_base64_VARIANT_ORIGINAL) != 0) {
+	if (!is_ascii(text, len) ||
+		sodium_base642bin((unsigned char *)wanted->decoded, len + 1, text, len, NULL,
+			&decoded_len, NULL, sodium_base64_VARIANT_ORIGINAL) != 0) {
 		return fail(ret_fault, "\"payload_base64\" is not base64");
 	}
 	wanted->data = wanted->decoded;
@@ -326,8 +338,9 @@ int admin_message_read_words(const uint8_t *body, size_t body_len, size_t messag
 /* --- flags -------------------------------------------------------------------------------------
  */
 
-int admin_message_read_flag(const uint8_t *body, size_t body_len, const char *name, int *ret_flag,
-	char ret_fault[ADMIN_MESSAGE_FAULT_MAX])
+/* The only member of an object. *ret_value is the document's, which is the caller's. */
+static int load_member(const uint8_t *body, size_t body_len, const char *name,
+	json_t **ret_document, json_t **ret_value, char *ret_fault)
 {
 	const char *const names[] = {name, NULL};
 	json_t *document = load(body, body_len, ret_fault);
@@ -335,12 +348,48 @@ int admin_message_read_flag(const uint8_t *body, size_t body_len, const char *na
 		return -EINVAL;
 	}
 	int err = check_members(document, names, ret_fault);
-	json_t *value = json_object_get(document, name);
-	if (!err && !json_is_boolean(value)) {
-		err = fail(ret_fault, "\"%s\" must be true or false", name);
+	if (err) {
+		json_decref(document);
+		return err;
 	}
-	if (!err) {
+	*ret_document = document;
+	*ret_value = json_object_get(document, name);
+	return 0;
+}
+
+int admin_message_read_number(const uint8_t *body, size_t body_len, const char *name,
+	uint32_t least, uint32_t most, uint32_t *ret_number,
+	char ret_fault[ADMIN_MESSAGE_FAULT_MAX])
+{
+	json_t *document;
+	json_t *value;
+	int err = load_member(body, body_len, name, &document, &value, ret_fault);
+	if (err) {
+		return err;
+	}
+	const json_int_t number = json_is_integer(value) ? json_integer_value(value) : -1;
+	if (number < least || number > most) {
+		err = fail(ret_fault, "\"%s\" must be a number from %u to %u", name, least, most);
+	} else {
+		*ret_number = (uint32_t)number;
+	}
+	json_decref(document);
+	return err;
+}
+
+int admin_message_read_flag(const uint8_t *body, size_t body_len, const char *name, int *ret_flag,
+	char ret_fault[ADMIN_MESSAGE_FAULT_MAX])
+{
+	json_t *document;
+	json_t *value;
+	int err = load_member(body, body_len, name, &document, &value, ret_fault);
+	if (err) {
+		return err;
+	}
+	if (json_is_boolean(value)) {
 		*ret_flag = json_is_true(value);
+	} else {
+		err = fail(ret_fault, "\"%s\" must be true or false", name);
 	}
 	json_decref(document);
 	return err;

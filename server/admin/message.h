@@ -37,6 +37,11 @@ struct admin_words {
 int admin_message_read_words(const uint8_t *body, size_t body_len, size_t message_max,
 	struct admin_words *ret_words, char ret_fault[ADMIN_MESSAGE_FAULT_MAX]);
 
+/* Reads `{"NAME":N}`, of which N is from `least` to `most`. Errors: -EINVAL with ret_fault. */
+int admin_message_read_number(const uint8_t *body, size_t body_len, const char *name,
+	uint32_t least, uint32_t most, uint32_t *ret_number,
+	char ret_fault[ADMIN_MESSAGE_FAULT_MAX]);
+
 /* Reads `{"NAME":true|false}`. Errors: -EINVAL with ret_fault. */
 int admin_message_read_flag(const uint8_t *body, size_t body_len, const char *name, int *ret_flag,
 	char ret_fault[ADMIN_MESSAGE_FAULT_MAX]);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "demo_token.h"
 #include "ended.h"
 #include "history_answer.h"
 #include "page.h"
@@ -45,6 +46,8 @@ static const struct admin_route routes[] = {
 		.deed = ADMIN_DEED_CUT, .handle = admin_users_cut},
 	{ADMIN_POST, "/v1/demo/users/NAME/mute", .is_demo = true, .is_limited = true,
 		.takes_body = true, .deed = ADMIN_DEED_MUTE, .handle = admin_users_mute},
+	{ADMIN_POST, "/v1/demo/users/NAME/token", .is_demo = true, .is_limited = true,
+		.takes_body = true, .deed = ADMIN_DEED_MINT, .handle = admin_demo_token_make},
 };
 
 /* Segment by segment. */

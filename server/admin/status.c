@@ -190,7 +190,10 @@ void admin_status_show(struct admin_request *request)
 	put(status, "uptime_ms", sample.uptime_ms);
 	json_object_set_new(status, "draining", json_boolean(context->node->is_draining));
 	json_object_set_new(status, "demo", json_boolean(context->config.demo));
+	json_object_set_new(status, "demo_tokens", json_boolean(context->node->demo_key != NULL));
 	json_object_set_new(status, "echo", json_boolean(context->config.echo));
+	json_object_set_new(
+		status, "auth", json_string(context->config.auth == AUTH_TOKEN ? "token" : "open"));
 	json_object_set_new(status, "listen", listen);
 	json_object_set_new(status, "ws_port", port);
 	json_object_set_new(status, "limits", limits_to_json(context, &sample));

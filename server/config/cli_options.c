@@ -56,6 +56,7 @@ static const struct {
 	{"kicks", "N", GROUP_LIMITS},
 	{"devices", "N", GROUP_LIMITS},
 	{"rooms", "N", GROUP_LIMITS},
+	{"messages", "N", GROUP_LIMITS},
 	{"requests", "N", GROUP_ADMIN},
 };
 

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "../base/rate.h"
+
 enum {
 	/* Each queued message is charged with its header and its entry in the queue. */
 	QUEUE_OVERHEAD = 4096,
@@ -73,6 +75,21 @@ static void check_sizes(const struct check *check)
 	if (config->memory_limit > 0 && config->memory_limit < config->tx_queue_limit) {
 		warn(check, "memory_limit",
 			"less than tx_queue_limit, so one slow client may take all of it");
+	}
+}
+
+static void check_rates(const struct check *check)
+{
+	const struct config *config = check->config;
+
+	if (config->byte_rate > 0 && config->byte_rate * RATE_BURST_S < config->max_message) {
+		char what[CONFIG_ERROR_MAX];
+		snprintf(what, sizeof(what),
+			"a message of max_message (%" PRIu64
+			") costs a session more than the %d s that it "
+			"may save up: it is not read from for as long as that takes",
+			config->max_message, RATE_BURST_S);
+		warn(check, "byte_rate", what);
 	}
 }
 
@@ -155,9 +172,10 @@ static void check_auth(const struct check *check)
 {
 	const struct config *config = check->config;
 
-	if (config->auth == AUTH_TOKEN && config->auth_keys[0] == '\0') {
+	if (config->auth == AUTH_TOKEN && config->auth_keys[0] == '\0' && !config->demo) {
 		find(check, FINDING_FAULT, "auth",
-			"tokens need keys to be verified with: auth_keys = FILE");
+			"tokens need keys to be verified with: auth_keys = FILE, or to try it demo "
+			"= true, which makes one");
 	}
 	if (config->auth == AUTH_TOKEN && config->echo) {
 		find(check, FINDING_FAULT, "auth",
@@ -191,6 +209,7 @@ int config_check(
 	}
 	check_repetitions(&check);
 	check_sizes(&check);
+	check_rates(&check);
 	check_deadlines(&check);
 	check_meaning(&check);
 	check_proxies(&check);

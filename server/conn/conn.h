@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "../../proto/close_reason.h"
+#include "../base/rate.h"
 #include "../base/remote.h"
 
 enum conn_state {
@@ -38,6 +39,7 @@ enum conn_flag {
 	CONN_LAYERED = 1 << 11,   /* its bytes go through extra->transport */
 	CONN_V1 = 1 << 12,        /* session: speaks tidegate.v1 */
 	CONN_EXTRA = 1 << 13,     /* it has an `extra` */
+	CONN_PACED = 1 << 14,     /* not read from until the wheel comes by: pace.h */
 };
 
 /* What is known of its address, and how that is counted. */
@@ -60,6 +62,19 @@ struct transport_ops;
 struct tx_queue;
 struct user_entry;
 
+/* How much a session has said lately, and when it is read from again: pace.h.
+ * Owner:  its connection, once it has said something while there was a limit.
+ * Freed:  with its extra. */
+struct pace {
+	struct rate messages;
+	struct rate bytes;
+	struct rate refused; /* what is read for nothing but to be refused */
+	uint32_t look_tick;  /* used up, it is read from then all the same */
+	uint32_t wake_tick;  /* with CONN_PACED: when the wheel lets it go on */
+	uint32_t full_tick;  /* since when the kernel has held too much of it; 0: it does not */
+	uint32_t seen_tick;  /* when that was last looked at */
+};
+
 /* What few connections have, made on first need: conn_extra.h.
  * Owner:  its connection.
  * Freed:  with it. */
@@ -67,6 +82,7 @@ struct conn_extra {
 	const struct transport_ops *transport; /* with CONN_LAYERED */
 	void *transport_state;
 	struct memberships *rooms;
+	struct pace *pace;     /* NULL: nothing it said has counted yet */
 	struct rights *rights; /* session: what its token allows; NULL: everything */
 	uint32_t ends_tick;    /* when it is over, whatever it does; 0: never */
 	uint32_t token_tick;   /* session: when a packet 103 was last judged; 0: never */

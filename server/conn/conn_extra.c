@@ -21,6 +21,7 @@ int conn_extra_make(struct conn *conn)
 void conn_extra_free(struct conn *conn)
 {
 	if (conn->flags & CONN_EXTRA) {
+		free(conn->extra->pace);
 		free(conn->extra);
 		conn->extra = NULL;
 		conn->flags &= (uint16_t)~(CONN_EXTRA | CONN_LAYERED);

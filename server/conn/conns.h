@@ -63,6 +63,8 @@ struct conns_limits {
 	struct networks trusted; /* proxies, which tell whose address it is */
 	enum forwarded_kind forwarded; /* where they tell it, but for the PROXY protocol */
 	struct origins origins;        /* of web pages that may open lines; none: all may */
+	uint32_t message_rate;         /* of a session, a second; 0: no limit */
+	uint32_t byte_rate;            /* likewise */
 };
 
 /* Connections in a row, linked by ready_next. */

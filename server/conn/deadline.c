@@ -16,7 +16,7 @@ static enum deadline_due check_live(const struct deadlines *deadlines, const str
 	uint32_t now, uint32_t *ret_next)
 {
 	/* A paused connection is silent because the gateway does not listen. */
-	uint32_t heard = conn->flags & CONN_PAUSED ? now : conn->last_read_tick;
+	uint32_t heard = conn->flags & (CONN_PAUSED | CONN_PACED) ? now : conn->last_read_tick;
 	uint32_t read_due = heard + deadlines->read + SLACK;
 	const struct conn_extra *extra = conn_extra_of(conn);
 	uint32_t end_due = extra && extra->ends_tick > 0 ? extra->ends_tick + SLACK : UINT32_MAX;
@@ -27,6 +27,12 @@ static enum deadline_due check_live(const struct deadlines *deadlines, const str
 		return DEADLINE_READ;
 	}
 	*ret_next = earlier(read_due, end_due);
+	if (conn->flags & CONN_PACED) {
+		if (now >= extra->pace->wake_tick) {
+			return DEADLINE_PACE;
+		}
+		*ret_next = earlier(*ret_next, extra->pace->wake_tick);
+	}
 	if (deadlines->ping > 0) {
 		uint32_t quiet_since = heard > conn->last_ping_tick ? heard : conn->last_ping_tick;
 		uint32_t ping_due = quiet_since + deadlines->ping + SLACK;

@@ -25,6 +25,7 @@ enum deadline_due {
 	DEADLINE_HANDSHAKE,
 	DEADLINE_END, /* of what conn_set_end has said */
 	DEADLINE_READ,
+	DEADLINE_PACE, /* it may be read from again: reader_go_on, and ask again */
 	DEADLINE_CLOSE,
 	DEADLINE_PING, /* send one, note it in last_ping_tick, ask again */
 };

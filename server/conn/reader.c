@@ -4,6 +4,7 @@
 #include "../../proto/frame.h"
 #include "../base/least.h"
 #include "opening.h"
+#include "pace.h"
 #include "send.h"
 #include "transport.h"
 
@@ -181,12 +182,12 @@ __attribute__((noinline)) static void end_full_read(struct conns *conns, struct 
 	}
 }
 
-/* Whether somebody else will see to it: the list it is on, or reader_answer_end. One that is paused
- * and closing feeds nobody any more. */
+/* Whether somebody else will see to it: the list it is on, the wheel, or reader_answer_end. One
+ * that is held back and closing feeds nobody any more. */
 static bool is_left_alone(const struct conn *conn)
 {
 	return conn->flags & CONN_READY || conn->state == CONN_POSTPONED ||
-	       (conn->flags & CONN_PAUSED && conn->state == CONN_LIVE);
+	       (conn->flags & (CONN_PAUSED | CONN_PACED) && conn->state == CONN_LIVE);
 }
 
 static void read_once(struct conns *conns, struct conn *conn)
@@ -194,7 +195,12 @@ static void read_once(struct conns *conns, struct conn *conn)
 	if (is_left_alone(conn)) {
 		return;
 	}
-	size_t most = allowance(conns, conn);
+	size_t paced = pace_is_on(conns) ? pace_may_read(conns, conn) : SIZE_MAX;
+	if (paced == 0) {
+		pace_hold(conns, conn);
+		return;
+	}
+	size_t most = least(allowance(conns, conn), paced);
 	if (most == 0) {
 		pause_reading(conns, conn);
 		return;
@@ -322,6 +328,13 @@ void reader_unpause(struct conns *conns)
 			put_ready(conns, conn);
 		}
 	}
+}
+
+void reader_go_on(struct conns *conns, struct conn *conn)
+{
+	conn->flags &= (uint16_t)~CONN_PACED;
+	conn->last_read_tick = conns->loop->now_tick;
+	put_ready(conns, conn);
 }
 
 struct conn *reader_answer_begin(

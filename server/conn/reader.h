@@ -2,7 +2,8 @@
  *
  * Edge-triggered: a short read is the end of what was there, a full one puts the connection on the
  * ready list, after the FIN it is read to the end. Connections that feed a congested fan-out are
- * paused: not read from until it has caught up.
+ * paused: not read from until it has caught up. So are those that say more than their rate allows,
+ * until some of it is left again: pace.h.
  *
  * What was read cannot be put back, so that a read bounds a visit: it begins at 16 KiB and follows
  * what it costs, some 100 us. */
@@ -38,6 +39,9 @@ void reader_limit(struct conns *conns, size_t most);
 
 /* Goes back to reading from all paused connections. Thread: the owner. */
 void reader_unpause(struct conns *conns);
+
+/* Goes back to reading from one that was held back by its rate. Thread: the owner. */
+void reader_go_on(struct conns *conns, struct conn *conn);
 
 /* Begins a visit to a connection whose request was postponed, and gives the request once more, for
  * conn_accept or conn_refuse; it is borrowed until reader_answer_end. NULL: the connection is gone,

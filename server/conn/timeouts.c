@@ -3,6 +3,8 @@
 #include "../../proto/frame.h"
 #include "admission.h"
 #include "opening.h"
+#include "pace.h"
+#include "reader.h"
 #include "send.h"
 #include "transport.h"
 
@@ -35,6 +37,16 @@ static void check_stalled(struct conns *conns, struct conn *conn)
 	conn_resume_writing(conns, conn);
 }
 
+/* It may say more by now, or is looked at all the same. */
+static void go_on(struct conns *conns, struct conn *conn)
+{
+	if (pace_is_hopeless(conns, conn)) {
+		conn_overload(conns, conn, CLOSE_REASON_OVER_RATE);
+	} else {
+		reader_go_on(conns, conn);
+	}
+}
+
 static void act_on(struct conns *conns, struct conn *conn, enum deadline_due due)
 {
 	switch (due) {
@@ -48,6 +60,9 @@ static void act_on(struct conns *conns, struct conn *conn, enum deadline_due due
 		break;
 	case DEADLINE_READ:
 		conn_close(conns, conn, CLOSE_REASON_READ_TIMEOUT, 0);
+		break;
+	case DEADLINE_PACE:
+		go_on(conns, conn);
 		break;
 	case DEADLINE_PING:
 		conn->last_ping_tick = conns->loop->now_tick;

@@ -122,7 +122,8 @@ static bool is_in_our_own_way(const struct listeners *listeners, const struct tc
 {
 	for (size_t row = 0; row < listeners->count; row++) {
 		struct tcp_address bound = address_of(listeners, row);
-		if (tcp_address_covers(&bound, address) || tcp_address_covers(address, &bound)) {
+		if (tcp_address_is_same(&bound, address) || tcp_address_covers(&bound, address) ||
+			tcp_address_covers(address, &bound)) {
 			return true;
 		}
 	}

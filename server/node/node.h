@@ -13,6 +13,7 @@
 #include "../fanout/fanout.h"
 #include "../user/user_table.h"
 
+struct key;
 struct key_store;
 struct rights_table;
 struct worker;
@@ -28,6 +29,7 @@ struct node {
 	struct epoch_source epochs; /* of the sockets, as they are accepted */
 	struct user_table *users;
 	struct key_store *keys;      /* NULL: no tokens are asked for */
+	const struct key *demo_key;  /* one of theirs, which signs too; NULL: others sign */
 	struct rights_table *rights; /* of tokens */
 	atomic_bool keys_are_stale;  /* their file has changed and cannot be taken */
 	struct worker **workers;

@@ -23,6 +23,7 @@ enum {
 	MAIL_US = 200,
 	FANOUT_US = 400,
 	DEADLINES_US = 200,
+	LOGINS_US = 200,
 	MEMORY_US = 400,     /* no less than reading may: what comes in is paid for */
 	MAIL_STEP = 8,       /* items, as they are weighed */
 	RECEIVERS_STEP = 16, /* connections of a fan-out */
@@ -49,6 +50,8 @@ static void take_limits(struct serving *serving, const struct config *config)
 		.trusted = config->trusted_proxy,
 		.forwarded = config->forwarded,
 		.origins = config->origins,
+		.message_rate = (uint32_t)config->message_rate,
+		.byte_rate = (uint32_t)config->byte_rate,
 	};
 	conns_set_limits(&serving->conns, &limits);
 	serving->sessions.logs_each = session_log_is_each(config);
@@ -138,6 +141,7 @@ void serving_end(struct serving *serving)
 {
 	conns_finish(&serving->conns);
 	say_finish(&serving->sessions.say);
+	waiting_finish(&serving->sessions.waiting);
 	fanout_destroy(&serving->fanout);
 }
 
@@ -333,6 +337,24 @@ static bool step_deadlines(struct serving *serving)
 	return more;
 }
 
+/* While events are left it is one login a turn: those may be of people who are in already. And no
+ * more are judged as they come, or the turns would be spent on those before the events are. */
+static bool step_logins(struct serving *serving)
+{
+	bool more = session_answer_waiting(&serving->sessions);
+	if (serving_has_events(serving)) {
+		return more;
+	}
+	if (more) {
+		begin_part(serving, LOGINS_US);
+	}
+	while (more && !part_is_over(serving)) {
+		more = session_answer_waiting(&serving->sessions);
+	}
+	serving->sessions.judging_us = 0;
+	return more;
+}
+
 /* Returns for how many ms the next wait may last, for the drain's sake. */
 static int step_drain(struct serving *serving)
 {
@@ -371,6 +393,7 @@ int serving_after_mail(struct serving *serving)
 	struct conns *conns = &serving->conns;
 	bool more = step_fanout(serving);
 	more |= step_deadlines(serving);
+	more |= step_logins(serving);
 	if (serving->is_sweeping) {
 		serving->is_sweeping = timeouts_sweep(conns, &serving->sweep_cursor, SWEEP_MAX);
 		more |= serving->is_sweeping;

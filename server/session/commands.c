@@ -8,6 +8,7 @@
 #include "../../proto/utf8.h"
 #include "../base/log.h"
 #include "../conn/send.h"
+#include "measure.h"
 #include "refresh.h"
 #include "session_log.h"
 #include "session_token.h"
@@ -30,8 +31,8 @@ static void show_bytes(const uint8_t *data, size_t len, char *ret_text, size_t s
 /* How much of a message may be shown: of a packet that brings a token no more than what it is. */
 static size_t shown_len(const struct message *message)
 {
-	const bool is_token = message->len >= PACKET_HEADER_LEN &&
-			      load_be16(message->data) == PACKET_TOKEN;
+	const bool is_token =
+		message->len >= PACKET_HEADER_LEN && load_be16(message->data) == PACKET_TOKEN;
 	return is_token ? PACKET_HEADER_LEN : message->len;
 }
 
@@ -51,10 +52,17 @@ static void log_message(
 	log_debug(sessions_id(sessions, conn), "recv message %s from %s", bytes, name);
 }
 
+/* Most have no token, and no call is made for them. */
+static bool may_speak_to_all(const struct sessions *sessions, const struct conn *conn)
+{
+	const struct rights *rights = session_rights(conn);
+	return sessions->may_broadcast && (!rights || rights_may_broadcast(rights));
+}
+
 static void post(struct sessions *sessions, struct conn *conn, uint16_t command,
 	const uint8_t *text, size_t len)
 {
-	if (!sessions->may_broadcast || !rights_may_broadcast(session_rights(conn))) {
+	if (!may_speak_to_all(sessions, conn)) {
 		conn_close(sessions->conns, conn, CLOSE_REASON_NOT_ALLOWED, 0);
 	} else if (fanout_post(sessions->fanout, command, conn, text, len) < 0) {
 		conn_overload(sessions->conns, conn, CLOSE_REASON_OVERLOADED);
@@ -103,6 +111,13 @@ static void ignore(struct sessions *sessions, struct conn *conn, const struct me
 /* --- messages ----------------------------------------------------------------------------------
  */
 
+/* Heartbeats and fresh tokens are free, and a say is counted where it can be refused. */
+static bool is_counted(const struct conn *conn, uint16_t command)
+{
+	return command != PACKET_PING && command != PACKET_TOKEN &&
+	       !(command == PACKET_SAY && conn->flags & CONN_V1);
+}
+
 static void on_packet(struct sessions *sessions, struct conn *conn, const struct message *message)
 {
 	struct packet packet;
@@ -112,6 +127,9 @@ static void on_packet(struct sessions *sessions, struct conn *conn, const struct
 	}
 	log_debug(sessions_id(sessions, conn), "command: %u payloadLen: %u", packet.command,
 		packet.payload_len);
+	if (is_counted(conn, packet.command) && !measure_count(sessions, conn, message->len)) {
+		return;
+	}
 	switch (packet.command) {
 #define CLASSIC true
 #define V1      (conn->flags & CONN_V1)
@@ -136,9 +154,9 @@ void commands_on_message(void *owner, struct conn *conn, const struct message *m
 	if (log_is_enabled(LOG_LEVEL_DEBUG)) {
 		log_message(sessions, conn, message);
 	}
-	if (message->kind == MESSAGE_TEXT) {
-		post(sessions, conn, 0, message->data, message->len);
-	} else {
+	if (message->kind != MESSAGE_TEXT) {
 		on_packet(sessions, conn, message);
+	} else if (measure_count(sessions, conn, message->len)) {
+		post(sessions, conn, 0, message->data, message->len);
 	}
 }

@@ -16,6 +16,7 @@
 enum {
 	SUPERSEDED_RETRY_MS = 1000,
 	BRAKE_SPREAD_BITS = 11, /* of ms */
+	JUDGING_US = 100,       /* that tokens may take of a turn's reading, about */
 };
 
 /* --- login -------------------------------------------------------------------------------------
@@ -153,17 +154,30 @@ static int take_token(
 				: 0;
 }
 
+/* What a token costs is known afterwards only. */
+static enum close_reason judge(struct sessions *sessions, const struct handshake_request *request,
+	uint64_t now_s, struct identity_login *ret_login)
+{
+	struct loop *loop = sessions->conns->loop;
+	if (!sessions->identity.is_asked) {
+		return identity_judge(&sessions->identity, request, now_s, ret_login);
+	}
+	loop_look(loop);
+	const uint64_t before_us = loop->now_us;
+	enum close_reason refused = identity_judge(&sessions->identity, request, now_s, ret_login);
+	loop_look(loop);
+	sessions->judging_us += (uint32_t)(loop->now_us - before_us);
+	reader_note_work(sessions->conns);
+	count_verdict(sessions->conns->stats, ret_login);
+	return refused;
+}
+
 /* Whether it may come in as that; it has been told why otherwise. */
 static bool let_in(struct sessions *sessions, struct conn *conn,
 	const struct handshake_request *request, struct identity_login *ret_login)
 {
 	const uint64_t now_ms = sessions->identity.is_asked ? clock_wall_ms() : 0;
-	enum close_reason refused =
-		identity_judge(&sessions->identity, request, now_ms / 1000, ret_login);
-	count_verdict(sessions->conns->stats, ret_login);
-	if (ret_login->has_judged) {
-		reader_note_work(sessions->conns);
-	}
+	enum close_reason refused = judge(sessions, request, now_ms / 1000, ret_login);
 	if (refused == CLOSE_REASON_NONE && take_token(sessions, conn, ret_login, now_ms) < 0) {
 		refused = CLOSE_REASON_INTERNAL_ERROR;
 	}
@@ -179,9 +193,9 @@ static bool let_in(struct sessions *sessions, struct conn *conn,
 
 /* The 101 is queued, the connection is a receiver and in the table before anything is sent: whoever
  * has its 101 gets all that others send from then on. */
-static void on_request(void *owner, struct conn *conn, const struct handshake_request *request)
+static void answer(
+	struct sessions *sessions, struct conn *conn, const struct handshake_request *request)
 {
-	struct sessions *sessions = owner;
 	struct stats *stats = sessions->conns->stats;
 	char answer[HANDSHAKE_ANSWER_MAX];
 	conn_accept(sessions->conns, conn, answer, handshake_answer(request, answer));
@@ -209,6 +223,39 @@ static void on_request(void *owner, struct conn *conn, const struct handshake_re
 			talk_greet(sessions, conn, PACKET_DONE);
 		}
 	}
+}
+
+/* Whoever comes behind those that wait waits too. */
+static bool has_to_wait(const struct sessions *sessions)
+{
+	return sessions->identity.is_asked &&
+	       (sessions->waiting.count > 0 || sessions->judging_us >= JUDGING_US);
+}
+
+static void on_request(void *owner, struct conn *conn, const struct handshake_request *request)
+{
+	struct sessions *sessions = owner;
+	if (has_to_wait(sessions) &&
+		waiting_put(&sessions->waiting, sessions_id(sessions, conn)) == 0) {
+		conn_postpone(conn);
+	} else {
+		answer(sessions, conn, request);
+	}
+}
+
+bool session_answer_waiting(struct sessions *sessions)
+{
+	struct handshake_request request;
+	handle_t handle;
+	if (!waiting_take(&sessions->waiting, &handle)) {
+		return false;
+	}
+	struct conn *conn = reader_answer_begin(sessions->conns, handle, &request);
+	if (conn) {
+		answer(sessions, conn, &request);
+		reader_answer_end(sessions->conns, conn);
+	}
+	return sessions->waiting.count > 0;
 }
 
 /* --- the end -----------------------------------------------------------------------------------

@@ -69,6 +69,19 @@ void session_log_unknown_subprotocol(const struct sessions *sessions, const stru
 	}
 }
 
+void session_log_over_rate(const struct sessions *sessions, const struct conn *conn)
+{
+	static struct log_tally tally = LOG_TALLY(1);
+	if (log_admits(&tally, LOG_LEVEL_WARN, "sessions over their rate")) {
+		char name[SESSION_LOG_NAME_MAX];
+		session_log_name(conn->user, name);
+		log_warn(sessions_id(sessions, conn),
+			"user %s says more than a session may (message_rate, byte_rate): it is read no "
+			"faster than that",
+			name);
+	}
+}
+
 void session_log_refusal(const struct sessions *sessions, const struct conn *conn,
 	enum close_reason reason, bool has_one_in_url)
 {
@@ -112,6 +125,7 @@ enum log_level session_log_end_level(enum close_reason reason)
 	case CLOSE_REASON_READ_TIMEOUT:
 	case CLOSE_REASON_WRITE_TIMEOUT:
 	case CLOSE_REASON_SLOW_READER:
+	case CLOSE_REASON_OVER_RATE:
 	case CLOSE_REASON_OVERLOADED:
 		return LOG_LEVEL_WARN;
 	case CLOSE_REASON_INTERNAL_ERROR:

@@ -32,9 +32,12 @@ enum log_level session_log_end_level(enum close_reason reason);
  * hardly why. Thread: the owner. */
 void session_log_unknown_subprotocol(const struct sessions *sessions, const struct conn *conn);
 
-/* A login is refused for its token, or for the lack of one; which check it failed is told to nobody.
- * Said here only where ends are not logged one by one. `has_one_in_url`: there is a token where it
- * is not looked for. Thread: the owner. */
+/* A session says more than its rates allow, and feels it from now on. Thread: the owner. */
+void session_log_over_rate(const struct sessions *sessions, const struct conn *conn);
+
+/* A login is refused for its token, or for the lack of one; which check it failed is told to
+ * nobody. Said here only where ends are not logged one by one. `has_one_in_url`: there is a token
+ * where it is not looked for. Thread: the owner. */
 void session_log_refusal(const struct sessions *sessions, const struct conn *conn,
 	enum close_reason reason, bool has_one_in_url);
 

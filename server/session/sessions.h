@@ -15,6 +15,7 @@
 #include "../user/user_table.h"
 #include "ended.h"
 #include "identity/identity.h"
+#include "waiting.h"
 
 /* What conns->owner points to.
  * Owner:  one worker.
@@ -29,6 +30,8 @@ struct sessions {
 	bool logs_each;             /* logins and ends, one by one */
 	struct ended *ended;        /* where ends are kept; NULL: nowhere */
 	struct identity identity;   /* what tokens are held against */
+	struct waiting waiting;     /* for their tokens to be judged */
+	uint32_t judging_us;        /* that tokens have taken since events were last all seen to */
 	uint32_t rooms_max;         /* that a session may be in */
 	bool may_broadcast;         /* users may send texts to everybody */
 	uint32_t list_tick;         /* of the last list of a room's members */

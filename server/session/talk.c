@@ -8,6 +8,7 @@
 #include "../../proto/utf8.h"
 #include "../fanout/memberships.h"
 #include "join.h"
+#include "measure.h"
 #include "session_token.h"
 
 enum {
@@ -121,6 +122,12 @@ void talk_on_say(struct sessions *sessions, struct conn *conn, const struct mess
 	if (say_packet_decode(packet->payload, packet->payload_len, &say) < 0 ||
 		!utf8_valid((const uint8_t *)say.text.data, say.text.len)) {
 		end_for_bad_packet(sessions, conn);
+		return;
+	}
+	if (measure_refuses(sessions, conn, message->len)) {
+		if (conn->state == CONN_LIVE) {
+			answer(sessions, conn, say.id, PACKET_BUSY, 0);
+		}
 		return;
 	}
 	enum packet_result result = say_it(sessions, conn, &say, &count);

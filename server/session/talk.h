@@ -1,5 +1,5 @@
-/* What a user of tidegate.v1 says and asks: packets 110, 120, 121, 123 and 130, and the greeting 104.
- * PROTOCOL section 6. */
+/* What a user of tidegate.v1 says and asks: packets 110, 120, 121, 123 and 130, and the greeting
+ * 104. PROTOCOL section 6. */
 #ifndef TIDEGATE_TALK_H
 #define TIDEGATE_TALK_H
 

@@ -114,6 +114,12 @@ class Peer(Raw):
         assert got.opcode == PING, got
         self.send_frame(PONG, got.payload)
 
+    def said(self):
+        """The next frame that is no ping; those before it are answered."""
+        while (got := self.frame()).opcode == PING:
+            self.answer_ping(got)
+        return got
+
     def expect_logout(self):
         """The client closes in good order; answers it as a server does, and ends the connection."""
         while (got := self.frame()).opcode == PING:  # a heartbeat that was under way

@@ -98,6 +98,7 @@ def test_who_is_spoken_to(talking):
     alice, bob = talking("alice"), talking("bob")
     alice.say("/in ops")
     alice.expect_state("what is typed goes to #ops")
+    alice.expect_state(r"in #ops \(1 there\)")
     bob.say("/join ops")
     alice.expect_state("bob came to #ops")
     alice.say("in the room")

@@ -235,7 +235,7 @@ def test_a_large_paste(alice):
     texts = [f"{number} ".ljust(20_000, "x").encode() for number in range(10)]
     for text in texts:
         alice.type(text + b"\n")
-        assert alice.peer.frame() == Frame(TEXT, text)
+        assert alice.peer.said() == Frame(TEXT, text)
 
 
 def test_a_line_that_is_too_long(alice):

@@ -304,8 +304,9 @@ def test_without_rooms_they_say_why_and_whisper(open_console):
     page = console.open()
     for user, other in (("alice", "bob"), ("bob", "alice")):
         wait_for_state(page, user, "CONNECTED")
-        page.wait_for_text(f"{card(user)} .chat .fault", "this gateway lets a session into no more rooms (rooms_per_session)")
-        page.wait_for_text(f"{card(user)} .chat .fault", f"“Only to {name_on(page, other)}” works all the same.")
+        why = f"{card(user)} .chat .fault"
+        page.wait_for_text(why, "this gateway lets a session into no more rooms (rooms_per_session)")
+        page.wait_for_text(why, f"“Only to {name_on(page, other)}” works all the same.")
     wait_for_bubble(page, "bob", "can you hear me?")
     wait_for_bubble(page, "alice", "Loud and clear")
     assert page.axe() == []
@@ -450,7 +451,8 @@ def test_the_inspector_colours_a_packet(console):
     shown = page.run(f"""Array.from(document.querySelector("{say_row}").querySelectorAll('code'), (e) => e.title)""")
     assert shown == ["", "", "id", "flags", "audience", "text"]
     roles = ("id", "number", "name", "payload")
-    assert len({page.run(f"getComputedStyle(document.querySelector(\"{say_row} .role-{role}\")).color") for role in roles}) == 4
+    colour = "getComputedStyle(document.querySelector(\"{} .role-{}\")).color"
+    assert len({page.run(colour.format(say_row, role)) for role in roles}) == 4
     meanings = " / ".join(meaning for *_, meaning in reversed(frames(page, "alice")))
     names = tuple(name_on(page, user) for user in ("alice", "bob"))
     room = f"#try-{names[0].removeprefix('alice-')}"
@@ -534,6 +536,86 @@ def test_what_came_while_nobody_looked_is_shown_to_its_end(console):
     page.click("#to-try")
     page.wait(at_the_end(f"{card('bob')} .bubbles"))
     assert page.run(f"document.querySelector(\"{card('bob')} .bubbles\").scrollTop") > 0
+
+
+# --- with tokens --------------------------------------------------------------------------------
+
+
+def token_words(page, user):
+    return page.text(f"{card(user)} .gauge:nth-of-type(2) .gauge-words")
+
+
+def test_each_of_the_two_has_a_token_that_is_renewed(open_console):
+    console = open_console("--demo", "--auth", "token", "--auth-audience", "chat")
+    page = console.open_live()
+    user = name_on(page, "alice")
+    token = f"{card('alice')} .gauge [id]:has(+ .gauge-words)"
+    assert "Token" in page.texts(token), page.texts(token)
+    page.wait_for_text(f"{card('alice')} .gauge-words", "until it ends, a fresh one comes before")
+    assert page.text(f"{card('alice')} .kind-session .meaning").startswith(f"session: you are {user}, ")
+    assert json.loads(get(console.admin, f"/v1/users/{user}")[1])["token_left_ms"] <= 20_000
+    page.click(".explained summary")
+    assert page.texts(".explained tbody th")[0] == "Life of a token"
+    assert page.axe() == []
+    take_picture(page, "token-of-the-two", full=True)
+    # Everything else is as without tokens, and a line that is lost comes back with a fresh one.
+    page.click(action("alice", "cut"))
+    wait_for_step(page, "alice", "Back in")
+    page.click(action("bob", "elsewhere"))
+    page.wait_for_text(f"{card('bob')} .elsewhere", "logged in elsewhere")
+    # Packet 103 in time, whose answer is a 104 with what is left by then.
+    page.wait_for_text(f"{card('alice')} .kind-token .meaning", "token: a fresh token of mine")
+    page.wait(f"document.querySelectorAll(\"{card('alice')} .kind-session\").length >= 3")
+    assert page.text(f"{card('alice')} .chip") == "CONNECTED"
+
+
+def test_tokens_are_withheld_and_given_again(open_console):
+    console = open_console("--demo", "--auth", "token")
+    page = console.open_live()
+    page.click(action("alice", "token"))
+    page.wait_for_text(action("alice", "token"), "Give fresh tokens again")
+    wait_for_step(page, "alice", "behind its end the gateway closes the session")
+    assert steps(page, "alice")[0] == "You withhold fresh tokens"
+    wait_for_step(page, "alice", "The client asks for a fresh token, and gets none.")
+    page.click(action("alice", "token"))
+    page.wait_for_text(action("alice", "token"), "Withhold fresh tokens")
+    # Who was refused asks again after a while.
+    wait_until(lambda: "Packet 103 has brought a fresh token: " in steps(page, "alice")[-1], "a fresh token", 2 * TIMEOUT)
+    assert page.text(f"{card('alice')} .chip") == "CONNECTED"
+    # Who has none does not get in.
+    page.click(action("bob", "token"))
+    page.click(action("bob", "log"))
+    wait_for_state(page, "bob", "CLOSED")
+    page.click(action("bob", "log"))
+    wait_for_step(page, "bob", "there was no token to show")
+
+
+@pytest.mark.slow
+def test_a_session_whose_token_has_ended_is_closed(open_console):
+    """tests/unit/test_identity.c turns the clock."""
+    console = open_console("--demo", "--auth", "token")
+    page = console.open_live()
+    page.click(action("alice", "token"))
+    page.wait_for_text(f"{card('alice')} .gauge-label", "Token ended")
+    page.wait_for_text(f"{card('alice')} .gauge-words", "until the gateway ends the session")
+    wait_until(lambda: page.text(f"{card('alice')} .chip") == "RECONNECTING", "the grace is over", 3 * TIMEOUT)
+    wait_for_step(page, "alice", "Close 3000 “expired”: not authenticated.")
+    assert any(frame[1] == "Close 3000 expired" for frame in frames(page, "alice"))
+    wait_for_step(page, "alice", "Attempt 1 failed: there was no token to show.")
+    take_picture(page, "expired", full=True)
+    page.click(action("alice", "token"))
+    wait_for_step(page, "alice", "Connected again")
+    wait_for_step(page, "alice", "Back in")
+
+
+def test_tokens_of_others_cannot_be_made_here(open_console, tmp_path):
+    keys = tmp_path / "keys.json"
+    keys.touch(mode=0o600)
+    keys.write_text(json.dumps({"kty": "oct", "alg": "HS256", "k": "A" * 43}), encoding="ascii")
+    console = open_console("--demo", "--auth", "token", "--auth-keys", keys)
+    page = console.open()
+    page.wait_for_text("#view-try .note", "This gateway takes tokens that others have signed")
+    assert count(page, ".card") == 0
 
 
 @pytest.fixture
@@ -793,7 +875,8 @@ def test_who_is_in_a_room(console):
     assert page.texts(".members li") == ["ann", "ben"]
     button = ".rooms tr[data-room=lobby] button"
     assert page.attribute(button, "aria-expanded") == "true"
-    assert page.run("document.querySelector('tr[data-room=lobby]').nextSibling.id") == page.attribute(button, "aria-controls")
+    below = "document.querySelector('tr[data-room=lobby]').nextSibling.id"
+    assert page.run(below) == page.attribute(button, "aria-controls")
     # It is looked at again with the table.
     ben.leave("lobby")
     wait_until(lambda: page.texts(".members li") == ["ann"], "who has left is not shown")
@@ -826,7 +909,11 @@ def test_a_device_is_shown_and_ended_by_itself(open_console):
     unnamed = console.gateway.login("ann")
     page = console.open("watch")
     page.click(".users .col-user .sort")
-    wait_until(lambda: [re.sub(r"\s+", " ", name) for name in users(page)] == ["ann", "ann on desk", "ann on phone", "ben"], "one row each")
+
+    def named():
+        return [re.sub(r"\s+", " ", name) for name in users(page)]
+
+    wait_until(lambda: named() == ["ann", "ann on desk", "ann on phone", "ben"], "one row each")
     assert count(page, ".device") == 2
     page.click("tr[data-user=ann][data-device=phone] button")
     assert page.text("dialog h2") == "Disconnect ann on phone?"
@@ -839,7 +926,7 @@ def test_a_device_is_shown_and_ended_by_itself(open_console):
     page.click("dialog button.danger")
     unnamed.expect_close(4003)
     desk.expect_nothing()
-    wait_until(lambda: [re.sub(r"\s+", " ", name) for name in users(page)] == ["ann on desk", "ben"], "the others stay")
+    wait_until(lambda: named() == ["ann on desk", "ben"], "the others stay")
 
 
 def ended(page):

@@ -47,6 +47,8 @@ enum action {
 	ACT_LEAVE,
 	ACT_LIST,
 	ACT_PACKET, /* of the gateway */
+	ACT_GIVE,   /* a token */
+	ACT_PING,
 	ACT_COUNT,
 };
 
@@ -71,6 +73,7 @@ struct run {
 	uint8_t inside;      /* an action and one more than it; 0: none */
 	uint64_t digest;     /* of all that was told and sent */
 	bool takes_v1;       /* the gateway does, if it is offered */
+	bool gives_inside;   /* a token, whenever one is asked for */
 	bool waits[IDS_MAX]; /* for the answer to the request of that id */
 	uint32_t waiting;
 	size_t joins_due; /* messages of the line that have to be joins */
@@ -125,7 +128,7 @@ static void digest_number(struct run *run, uint64_t number)
 
 static void login(struct run *run)
 {
-	orders_log_in(&run->login, &run->options, "/?user=a", "b", run->now_ms);
+	orders_log_in(&run->login, &run->options, "/?user=a", "b", NULL, run->now_ms);
 }
 
 static void begin_request(struct run *run, enum tg_status status, uint32_t id)
@@ -342,6 +345,22 @@ static void on_event(void *data, const struct tg_event *event)
 static void on_writable(void *data)
 {
 	act_inside(data);
+}
+
+static void give(struct run *run, uint8_t which)
+{
+	const char *const tokens[] = {NULL, "a", "b", "c"};
+	orders_give_token(&run->login, tokens[which % 4], run->now_ms);
+}
+
+static void on_token(void *data, enum tg_token_need need)
+{
+	struct run *run = data;
+	digest_number(run, need);
+	if (run->gives_inside) {
+		give(run, (uint8_t)run->now_ms);
+	}
+	act_inside(run);
 }
 
 static bool on_auth(void *data)
@@ -624,6 +643,12 @@ static void step(struct run *run, struct script *script)
 	case ACT_PACKET:
 		feed_packet(run, script);
 		break;
+	case ACT_GIVE:
+		give(run, take(script));
+		break;
+	case ACT_PING:
+		orders_ping(&run->login, run->now_ms);
+		break;
 	default:
 		if (take(script) == 0xff) {
 			run->is_halted = true;
@@ -643,9 +668,11 @@ static void check(const struct run *run)
 		assert(wire_wanted_line(&run->login) == 0);
 		assert(clock_next_deadline(&run->login) == MOMENT_NEVER);
 	}
-	if (run->state == TG_STATE_CONNECTING || run->state == TG_STATE_CONNECTED ||
-		run->state == TG_STATE_CLOSING) {
+	if (run->state == TG_STATE_CONNECTED || run->state == TG_STATE_CLOSING) {
 		assert(wire_wanted_line(&run->login) != 0);
+	}
+	if (run->state == TG_STATE_CONNECTING) {
+		assert(wire_wanted_line(&run->login) != 0 || run->login.tokens.dial_waits);
 	}
 	if (run->state == TG_STATE_CLOSED && wire_wanted_line(&run->login) == 0) {
 		assert(clock_next_deadline(&run->login) == MOMENT_NEVER);
@@ -689,6 +716,7 @@ static uint64_t play(const uint8_t *data, size_t len, bool is_byte_by_byte)
 		.error = on_error,
 		.event = on_event,
 		.writable = on_writable,
+		.token = on_token,
 		.auth = on_auth,
 		.data = &run,
 	};
@@ -700,6 +728,8 @@ static uint64_t play(const uint8_t *data, size_t len, bool is_byte_by_byte)
 	run.options.heartbeat_ms = flags & 8 ? 0 : 50000;
 	run.options.offers = flags & 16 ? SUBPROTOCOL_V1 : SUBPROTOCOL_NONE;
 	run.takes_v1 = (flags & 16) && !(flags & 32);
+	run.options.asks_for_tokens = flags & 64;
+	run.gives_inside = flags & 128;
 	login_init(&run.login, &listener);
 	run.login.entropy.fetch = fetch;
 	run.login.entropy.data = &run;

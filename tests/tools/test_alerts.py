@@ -24,6 +24,11 @@ def at(instance, **series):
     return {f'{name}{{job="tidegate", instance="{instance}"}}': values for name, values in series.items()}
 
 
+def tokens(**verdicts):
+    return {f'tidegate_login_tokens_total{{job="tidegate", instance="a", verdict="{verdict}"}}': values
+            for verdict, values in verdicts.items()}
+
+
 def turns(fast, slow):
     """So many a minute under a millisecond, and under 131."""
     label = 'tidegate_turn_seconds_bucket{{job="tidegate", instance="a", le="{}"}}'.format
@@ -88,6 +93,12 @@ ALERT_CASES = [
     ("TidegateKickDuels", "warning",
      ends("kick_duel", "0+1x60"), "sessions of one user keep replacing each other at a",
      ends("kick_duel", "0x10 1 2 2x60")),
+    ("TidegateKeysStale", "warning",
+     at("a", tidegate_auth_keys_stale="0x5 1x60"), "a cannot take the file of its keys",
+     at("a", tidegate_auth_keys_stale="1x3 0 1x4 0x60")),  # it was being written
+    ("TidegateTokensRefused", "warning",
+     tokens(good="0+60x60", bad="0+60x60", expired="0+120x60"), "a refuses 3 tokens a second",
+     tokens(good="0+600x60", bad="0+60x60", expired="0+120x60")),
     ("TidegateInternalErrors", "critical",
      ends("internal_error", "0+1x60"), "a failed 5 clients by a fault of its own",
      ends("internal_error", "7x60") | ends("protocol_error", "0+30x60")),

@@ -58,6 +58,7 @@ struct rig {
 	 * of tidegate.v1 "<audience from: text>", "session:user/device", "id=status/count" for an
 	 * answer, with " room" behind that of a join, "room:count+user" for members, and
 	 * "id:user,user..." for a page, with "..." where others follow. Ids of joins are "joinN".
+	 * "token:login", "token:session" or "token:refused" when one is asked for.
 	 */
 	char diary[RIG_DIARY_MAX];
 	size_t diary_len;
@@ -123,6 +124,8 @@ static inline const char *rig_status_name(enum tg_status status)
 		return "server";
 	case TG_ERR_NOT_SPOKEN:
 		return "not-spoken";
+	case TG_ERR_NO_TOKEN:
+		return "no-token";
 	case TG_ERR_NOBODY_THERE:
 		return "nobody";
 	case TG_ERR_TOO_MANY_ROOMS:
@@ -246,6 +249,14 @@ static inline void rig_on_writable(void *data)
 	rig_inside(rig, NOTICE_WRITABLE, NULL);
 }
 
+static inline void rig_on_token(void *data, enum tg_token_need need)
+{
+	static const char *const names[] = {"login", "session", "refused"};
+	struct rig *rig = data;
+	rig_note(rig, "token:%s ", names[need]);
+	rig_inside(rig, NOTICE_TOKEN, &need);
+}
+
 static inline bool rig_on_auth(void *data)
 {
 	struct rig *rig = data;
@@ -279,6 +290,7 @@ static inline void rig_begin(struct rig *rig)
 				.error = rig_on_error,
 				.event = rig_on_event,
 				.writable = rig_on_writable,
+				.token = rig_on_token,
 				.auth = rig_on_auth,
 				.data = rig,
 			},
@@ -319,8 +331,8 @@ static inline void rig_forget(struct rig *rig)
 
 static inline void rig_login(struct rig *rig)
 {
-	assert_int_equal(
-		orders_log_in(&rig->login, &rig->options, "/?user=bob", "gate:8000", rig->now_ms),
+	assert_int_equal(orders_log_in(&rig->login, &rig->options, "/?user=bob", "gate:8000", NULL,
+				 rig->now_ms),
 		TG_OK);
 }
 

@@ -78,6 +78,8 @@ static void test_faults(void **state)
 	expect_fault("{\"packet\":{\"command\":65536}}", "65535");
 	expect_fault("{\"packet\":{\"command\":99999999999999999999}}", "");
 	expect_fault("{\"packet\":{\"command\":1,\"payload_base64\":\"=\"}}", "base64");
+	expect_fault(
+		"{\"packet\":{\"command\":1,\"payload_base64\":\"\xc3\xa9\xc3\xa9\"}}", "base64");
 	expect_fault("{\"packet\":{\"command\":102,\"payload_base64\":\"/w==\"}}", "UTF-8");
 	expect_fault("{\"packet\":{\"command\":1,\"payload\":\"\",\"payload_base64\":\"\"}}",
 		"not both");
@@ -136,6 +138,30 @@ static void test_flags(void **state)
 	}
 }
 
+static void test_numbers(void **state)
+{
+	static const char *const bad[] = {"", "{}", "{\"n\":4}", "{\"n\":10}", "{\"n\":\"5\"}",
+		"{\"n\":5.5}", "{\"n\":-5}", "{\"n\":18446744073709551620}", "{\"n\":4294967301}",
+		"{\"n\":5,\"x\":1}", "{\"n\":5,\"n\":5}", "5"};
+	uint32_t number = 0;
+	assert_int_equal(admin_message_read_number(
+				 (const uint8_t *)"{\"n\":5}", 7, "n", 5, 9, &number, fault),
+		0);
+	assert_int_equal(number, 5);
+	assert_int_equal(admin_message_read_number(
+				 (const uint8_t *)"{\"n\":9}", 7, "n", 5, 9, &number, fault),
+		0);
+	assert_int_equal(number, 9);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		fault[0] = '\0';
+		assert_int_equal(admin_message_read_number((const uint8_t *)bad[i], strlen(bad[i]),
+					 "n", 5, 9, &number, fault),
+			-EINVAL);
+		assert_int_not_equal(fault[0], '\0');
+	}
+	assert_int_equal(number, 9);
+}
+
 static int read_words(const char *body, size_t most, struct admin_words *ret_words)
 {
 	fault[0] = '\0';
@@ -191,6 +217,7 @@ int main(void)
 		cmocka_unit_test(test_many_parts),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1078,7 +1078,7 @@ static void what_cannot_be_is_not_taken(void **state)
 {
 	struct tg_client *client;
 	struct tg_io lacking = slow_io;
-	char token[2050];
+	char token[4098];
 
 	lacking.events = NULL;
 	memset(token, 't', sizeof(token));
@@ -1098,6 +1098,11 @@ static void what_cannot_be_is_not_taken(void **state)
 	assert_int_equal(tg_client_set_token(client, ""), TG_ERR_ARGUMENT);
 	assert_int_equal(tg_client_set_token(client, token), TG_ERR_ARGUMENT);
 	assert_int_equal(tg_client_set_token(client, token + 1), TG_OK);
+	assert_int_equal(tg_client_set_token(client, "a b"), TG_ERR_ARGUMENT);
+	assert_int_equal(tg_client_set_token(client, "a\r\nX: y"), TG_ERR_ARGUMENT);
+	assert_null(strstr(tg_client_detail(client), "X: y"));
+	assert_int_equal(tg_client_give_token(client, "\xc3\xa4"), TG_ERR_ARGUMENT);
+	assert_int_equal(tg_client_give_token(client, NULL), TG_OK);
 	assert_int_equal(tg_client_set_connect_timeout_ms(client, 0), TG_ERR_ARGUMENT);
 	assert_int_equal(tg_client_set_probe_timeout_ms(client, 0), TG_ERR_ARGUMENT);
 	assert_int_equal(tg_client_set_reconnect_attempts(client, -2), TG_ERR_ARGUMENT);
@@ -1186,7 +1191,7 @@ static void every_status_and_state_has_a_text(void **state)
 				    strcmp(tg_status_text(status), tg_status_text(other)) != 0);
 		}
 	}
-	assert_int_equal(known, 12 + 6 + 13 + 8);
+	assert_int_equal(known, 12 + 7 + 13 + 8);
 	assert_string_equal(tg_state_name(TG_STATE_INIT), "INIT");
 	assert_string_equal(tg_state_name(TG_STATE_CLOSED), "CLOSED");
 	assert_string_equal(tg_state_name(6), "unknown");

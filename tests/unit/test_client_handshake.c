@@ -139,11 +139,11 @@ static void the_gateway_takes_the_request(void **state)
 	struct handshake_request asked;
 	struct client_handshake_answer judged;
 
-	const size_t len = client_handshake_request(
-		"/chat?user=b%20b", "[::1]:8000", key, SUBPROTOCOL_NONE, request, sizeof(request));
+	const size_t len = client_handshake_request("/chat?user=b%20b", "[::1]:8000", key,
+		SUBPROTOCOL_NONE, NULL, request, sizeof(request));
 	assert_true(len < sizeof(request));
-	assert_int_equal(client_handshake_request(
-				 "/chat?user=b%20b", "[::1]:8000", key, SUBPROTOCOL_NONE, NULL, 0),
+	assert_int_equal(client_handshake_request("/chat?user=b%20b", "[::1]:8000", key,
+				 SUBPROTOCOL_NONE, NULL, NULL, 0),
 		len);
 	handshake_judge((struct slice){request, len}, &asked);
 	assert_int_equal(asked.status, 101);
@@ -190,7 +190,7 @@ static void what_is_offered_is_taken_or_not(void **state)
 	struct client_handshake_answer judged;
 
 	const size_t request_len = client_handshake_request(
-		"/?user=bob", "gate", key, SUBPROTOCOL_V1, text, sizeof(text));
+		"/?user=bob", "gate", key, SUBPROTOCOL_V1, NULL, text, sizeof(text));
 	handshake_judge((struct slice){text, request_len}, &asked);
 	assert_int_equal(asked.subprotocol, SUBPROTOCOL_V1);
 	const size_t answer_len = handshake_answer(&asked, text);
@@ -208,6 +208,22 @@ static void what_is_offered_is_taken_or_not(void **state)
 			assert_int_equal(judged.subprotocol, answers[i].taken);
 		}
 	}
+}
+
+static void a_token_has_a_header_of_its_own(void **state)
+{
+	static const char field[] = "\r\nAuthorization: Bearer a.b-c_d=\r\n";
+	char text[512];
+	struct handshake_request asked;
+
+	const size_t len = client_handshake_request(
+		"/?user=bob", "gate", key, SUBPROTOCOL_V1, "a.b-c_d=", text, sizeof(text));
+	assert_int_equal(client_handshake_request(
+				 "/?user=bob", "gate", key, SUBPROTOCOL_V1, "a.b-c_d=", NULL, 0),
+		len);
+	assert_non_null(memmem(text, len, field, sizeof(field) - 1));
+	handshake_judge((struct slice){text, len}, &asked);
+	assert_int_equal(asked.status, 101);
 }
 
 static void names_of_users(void **state)
@@ -246,6 +262,7 @@ int main(void)
 		cmocka_unit_test(a_head_may_have_16_kib_and_no_more),
 		cmocka_unit_test(the_gateway_takes_the_request),
 		cmocka_unit_test(what_is_offered_is_taken_or_not),
+		cmocka_unit_test(a_token_has_a_header_of_its_own),
 		cmocka_unit_test(names_of_users),
 		cmocka_unit_test(every_fault_has_a_text),
 	};

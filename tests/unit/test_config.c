@@ -490,6 +490,8 @@ static const char *const values[][3] = {
 	{"read_deadline", "5m", "300"},
 	{"max_message", "65536", "64K"},
 	{"workers", "7", "7"},
+	{"message_rate", "10", "10"},
+	{"byte_rate", "65536", "64K"},
 };
 
 static void test_what_is_written_reads_as_the_same(void **state)

@@ -127,7 +127,11 @@ static void test_what_means_nothing_without_an_address(void **state)
 static void test_tokens_need_keys(void **state)
 {
 	set("auth", "token");
-	check(-EINVAL, "--auth=token: tokens need keys to be verified with: auth_keys = FILE\n");
+	check(-EINVAL, "--auth=token: tokens need keys to be verified with: auth_keys = FILE, or "
+		       "to try it demo = true, which makes one\n");
+	config.demo = true;
+	check(0, "");
+	config.demo = false;
 	set("auth_keys", "/etc/keys");
 	check(0, "");
 	config.echo = true;
@@ -168,6 +172,16 @@ static void test_queue_too_small_for_a_message_is_refused(void **state)
 	set("tx_queue_limit", "69631");
 	check(-EINVAL, "--tx-queue-limit=69631: too small for a message of max_message (65536): at "
 		       "least 69632 bytes are needed\n");
+}
+
+static void test_byte_rate_below_a_message_warns(void **state)
+{
+	set("byte_rate", "13108");
+	check(0, "");
+	set("byte_rate", "13107");
+	check(0,
+		"warning: --byte-rate=13107: a message of max_message (65536) costs a session more than "
+		"the 5 s that it may save up: it is not read from for as long as that takes\n");
 }
 
 static void test_no_listener_is_refused(void **state)
@@ -215,6 +229,7 @@ int main(void)
 		TEST(test_what_means_nothing_without_tokens),
 		TEST(test_small_memory_limit_warns),
 		TEST(test_queue_too_small_for_a_message_is_refused),
+		TEST(test_byte_rate_below_a_message_warns),
 		TEST(test_no_listener_is_refused),
 		TEST(test_the_place_in_the_file_is_named),
 		TEST(test_what_a_file_says_twice_warns),

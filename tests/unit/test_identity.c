@@ -722,6 +722,78 @@ static void test_what_a_backend_is_shown(void **state)
 	assert_true(session_token_left_ms(&without, now) == UINT64_MAX);
 }
 
+/* A turn's reading has no time for more than two of them: the others wait, and nobody who is in
+ * waits for them. */
+static void test_logins_that_wait(void **state)
+{
+	struct rig *rig = *state;
+	enum {
+		MANY = 200,
+	};
+	struct client *clients[MANY];
+	char request[1024];
+	char user[16];
+	struct client *in = ask_bearer(rig, 0, "/", token_of("in"));
+	rig->loops[0].look_us = 60;
+	for (int i = 0; i < MANY; i++) {
+		snprintf(user, sizeof(user), "user%d", i);
+		clients[i] = rig_connect(rig, 0, 0, false);
+		client_write(clients[i], request,
+			(size_t)snprintf(request, sizeof(request),
+				"GET / HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\n"
+				"Connection: Upgrade\r\n"
+				"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+				"Sec-WebSocket-Version: 13\r\nAuthorization: Bearer %s\r\n\r\n",
+				token_of(user)));
+		/* What lies behind a request waits with it. */
+		client_packet(clients[i], PACKET_PING, NULL, 0);
+	}
+	client_packet(in, PACKET_PING, NULL, 0);
+	for (int i = 0; i < 2 * MANY && client_pump(in) == false; i++) {
+		rig_turn(rig, 0);
+	}
+	/* It has its answer before most have theirs. */
+	assert_true(in->in_len > in->in_at);
+	assert_in_range(rig->workers[0].sessions.waiting.count, MANY / 2, MANY);
+	const size_t users = user_table_count(rig->node.users);
+	assert_in_range(users, 2, MANY / 2);
+	client_leave(clients[MANY - 1]);
+	rig_run(rig);
+	assert_int_equal(rig->workers[0].sessions.waiting.count, 0);
+	assert_int_equal(user_table_count(rig->node.users), MANY);
+	static const uint8_t pong[] = {0, PACKET_PONG, 0, 0, 0, 0};
+	for (int i = 0; i < MANY - 1; i++) {
+		assert_int_equal(client_status(clients[i]), 101);
+		expect_frame(clients[i], FRAME_BINARY, pong, sizeof(pong));
+		expect_nothing(clients[i]);
+	}
+}
+
+static void test_who_waits_in_a_ring(void **state)
+{
+	struct waiting waiting = {.count = 0};
+	handle_t got;
+	uint64_t put = 0;
+	uint64_t taken = 0;
+	assert_false(waiting_take(&waiting, &got));
+	for (int round = 0; round < 50; round++) {
+		for (int i = 0; i < 7 * (round % 9); i++) {
+			assert_int_equal(waiting_put(&waiting, ++put), 0);
+		}
+		for (int i = 0; i < 5 * (round % 7) && waiting.count > 0; i++) {
+			assert_true(waiting_take(&waiting, &got));
+			assert_int_equal(got, ++taken);
+		}
+	}
+	while (waiting_take(&waiting, &got)) {
+		assert_int_equal(got, ++taken);
+	}
+	assert_int_equal(taken, put);
+	assert_true(waiting.capacity > 64);
+	waiting_finish(&waiting);
+	waiting_finish(&waiting);
+}
+
 static void test_an_extra_takes_the_rooms_along(void **state)
 {
 	struct memberships *rooms = (struct memberships *)(void *)state; /* only where it is */
@@ -766,6 +838,8 @@ int main(void)
 		RIG_CASE_WITH(test_many_end_at_once, setup, teardown, 2),
 		RIG_CASE_WITH(test_a_token_for_ever, setup, teardown, 1),
 		RIG_CASE_WITH(test_what_a_backend_is_shown, setup, teardown, 1),
+		RIG_CASE_WITH(test_logins_that_wait, setup, teardown, 1),
+		cmocka_unit_test(test_who_waits_in_a_ring),
 		cmocka_unit_test(test_an_extra_takes_the_rooms_along),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -182,6 +182,34 @@ static void test_no_file_at_the_start(void **state)
 	assert_int_equal(rig_findings.findings.faults, 1);
 }
 
+static void test_keys_of_no_file(void **state)
+{
+	struct key *key;
+	struct keys *keys;
+	struct key_store *store;
+	struct key_reader reader;
+	assert_int_equal(mint_key(ALGORITHM_HS256, &key), 0);
+	const struct key *made = key;
+	assert_int_equal(keys_of(&key, &keys), 0);
+	assert_null(key);
+	assert_int_equal(key_store_hold(&keys, &store), 0);
+	assert_null(keys);
+	assert_int_equal(key_store_count(store), 1);
+	key_reader_init(&reader, store);
+	assert_true(knows(&reader, made));
+	assert_false(knows(&reader, new_key));
+	/* There is nothing to look at. */
+	assert_int_equal(look(store), KEY_NEWS_NONE);
+	assert_string_equal(news, "");
+	assert_int_equal(
+		key_store_reload(store, write_keys(new_key, NULL), &rig_findings.findings, news),
+		KEY_NEWS_NONE);
+	assert_false(key_store_is_at_fault(store));
+	assert_true(knows(&reader, made));
+	key_reader_finish(&reader);
+	key_store_destroy(&store);
+}
+
 enum {
 	READERS = 3,
 	CHANGES = 40,
@@ -233,6 +261,7 @@ int main(void)
 		cmocka_unit_test(test_warnings_are_told_once),
 		cmocka_unit_test(test_another_file),
 		cmocka_unit_test(test_no_file_at_the_start),
+		cmocka_unit_test(test_keys_of_no_file),
 		cmocka_unit_test(test_readers_beside_changes),
 	};
 	return cmocka_run_group_tests(tests, make_keys, destroy_keys);

@@ -52,8 +52,9 @@ static int tear_down(void **state)
 static const struct token_claims untouched = {.user = "nobody", .user_len = 6, .ends_s = 1};
 static struct token_claims claimed;
 static struct token_rules rules;
+static struct token_memo memo; /* of all cases, whatever their keys */
 
-static enum token_verdict judge_with(
+static enum token_verdict judge_by_rules(
 	const struct keys *its_keys, const char *token, size_t len, uint64_t now_s)
 {
 	claimed = untouched;
@@ -66,6 +67,19 @@ static enum token_verdict judge_with(
 		assert_memory_equal(&claimed, &untouched, sizeof(claimed));
 	}
 	return verdict;
+}
+
+/* What is remembered of a header changes no verdict: not of the token that it is of, not of the
+ * same again, not of any other. */
+static enum token_verdict judge_with(
+	const struct keys *its_keys, const char *token, size_t len, uint64_t now_s)
+{
+	rules.memo = &memo;
+	const enum token_verdict first = judge_by_rules(its_keys, token, len, now_s);
+	assert_int_equal(judge_by_rules(its_keys, token, len, now_s), first);
+	rules.memo = NULL;
+	assert_int_equal(judge_by_rules(its_keys, token, len, now_s), first);
+	return first;
 }
 
 static enum token_verdict judge(const char *token)
@@ -788,6 +802,31 @@ static void test_rights(void **state)
 	rights_unref(&its.rights);
 }
 
+/* A header is remembered when its signature was right, and only then. */
+static void test_what_is_remembered(void **state)
+{
+	static const struct token_memo none;
+	struct token_claims its = {.user_len = 0};
+	struct token_memo own = none;
+	const struct token_rules with = {.rights = table, .memo = &own};
+	char token[TOKEN_MAX];
+	strcpy(token, rig_token(key, ALGORITHM_HS256, GOOD_CLAIMS));
+	char *last = token + strlen(token) - 2;
+	const char kept = *last;
+	*last = kept == 'A' ? 'B' : 'A';
+	assert_int_equal(token_judge(keys, &with, token, strlen(token), NOW, &its), TOKEN_BAD);
+	assert_memory_equal(&own, &none, sizeof(own));
+	*last = kept;
+	assert_int_equal(token_judge(keys, &with, token, strlen(token), NOW, &its), TOKEN_GOOD);
+	rights_unref(&its.rights);
+	assert_int_equal(own.header_len, strcspn(token, "."));
+	assert_memory_equal(own.header, token, own.header_len);
+	const struct token_memo before = own;
+	*last = kept == 'A' ? 'B' : 'A';
+	assert_int_equal(token_judge(keys, &with, token, strlen(token), NOW, &its), TOKEN_BAD);
+	assert_memory_equal(&own, &before, sizeof(own));
+}
+
 /* --- much of it --------------------------------------------------------------------------------
  */
 
@@ -806,7 +845,7 @@ static void nest(char *at, size_t count, const char *open, const char *middle, c
 static void test_depth(void **state)
 {
 	static char inside[4096];
-	static char text[4096];
+	static char text[8192];
 	for (size_t depth = 1; depth < 500; depth += depth < 12 ? 1 : 97) {
 		for (int is_list = 0; is_list < 2; is_list++) {
 			nest(inside, depth, is_list ? "[" : "{\"a\":", "1", is_list ? "]" : "}");
@@ -935,6 +974,7 @@ int main(void)
 		cmocka_unit_test(test_devices),
 		cmocka_unit_test(test_audiences_and_issuers),
 		cmocka_unit_test(test_rights),
+		cmocka_unit_test(test_what_is_remembered),
 		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_width),
 		cmocka_unit_test(test_bounds),

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../../proto/close_reason.h"
@@ -16,6 +17,7 @@
 #include "chat_show.h"
 #include "chat_signals.h"
 #include "chat_speaker.h"
+#include "chat_token.h"
 #include "chat_typing.h"
 
 /* What is waited for, in the order of the poll set. */
@@ -47,6 +49,13 @@ struct chat {
 	bool is_leaving;    /* it was logged out */
 	bool is_hung_up;    /* SIGHUP has come */
 };
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
 
 /* --- the terminal ---------------------------------------------------------------------------- */
 
@@ -129,7 +138,7 @@ static bool is_done(const struct chat *chat)
 
 static void say(struct chat *chat)
 {
-	if (!chat->is_leaving && !delivery_advance(&chat->delivery) && is_done(chat)) {
+	if (!chat->is_leaving && !delivery_advance(&chat->delivery, now_ms()) && is_done(chat)) {
 		leave(chat);
 	}
 }
@@ -206,7 +215,7 @@ static void on_state(struct tg_client *client, const struct tg_state_change *cha
 		/* Without its query, which may hold a token. */
 		show_state(&chat->show, "connecting to %.*s as %s",
 			(int)strcspn(chat->options->url, "?"), chat->options->url,
-			chat->options->user);
+			chat->options->user ? chat->options->user : "the token's user");
 		break;
 	case TG_STATE_CONNECTED:
 		chat->was_connected = true;
@@ -276,8 +285,29 @@ static void on_event(struct tg_client *client, const struct tg_event *event, voi
 	}
 }
 
+/* Whatever is wrong with the file is told here: the client only knows that there is no token. */
+static void on_token(struct tg_client *client, enum tg_token_need need, void *data)
+{
+	struct chat *chat = data;
+	const char *path = chat->options->token_file;
+	char token[CHAT_TOKEN_MAX + 1];
+	char why[CHAT_TOKEN_WHY_MAX];
+
+	if (chat_token_read(path, token, why) < 0) {
+		show_error(&chat->show, "no token in %s: %s", path, why);
+		tg_client_give_token(client, NULL);
+	} else if (tg_client_give_token(client, token) == TG_ERR_ARGUMENT) {
+		show_error(&chat->show, "no token in %s: %s", path, tg_client_detail(client));
+		tg_client_give_token(client, NULL);
+	}
+	explicit_bzero(token, sizeof(token));
+}
+
 static void follow(struct chat *chat)
 {
+	if (chat->options->token_file) {
+		tg_client_on_token(chat->client, on_token);
+	}
 	tg_client_set_user_data(chat->client, chat);
 	tg_client_on_message(chat->client, on_message);
 	tg_client_on_answer(chat->client, on_answer);
@@ -321,7 +351,10 @@ static int wait_for(struct chat *chat, struct pollfd set[WAIT_COUNT], bool wants
 		(struct pollfd){.fd = wants_input ? chat->input->fd : -1, .events = POLLIN};
 	set[WAIT_OUT] = (struct pollfd){.fd = output_len(out) ? out->fd : -1, .events = POLLOUT};
 	set[WAIT_ERR] = (struct pollfd){.fd = output_len(err) ? err->fd : -1, .events = POLLOUT};
-	const int limit_ms = has_to_look(chat) ? LOOK_MS : -1;
+	int limit_ms = delivery_wait_ms(&chat->delivery, now_ms());
+	if (has_to_look(chat) && (limit_ms < 0 || limit_ms > LOOK_MS)) {
+		limit_ms = LOOK_MS;
+	}
 	return poll(set, WAIT_COUNT, limit_ms) < 0 && errno != EINTR ? -errno : 0;
 }
 

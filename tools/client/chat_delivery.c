@@ -3,6 +3,13 @@
 #include <inttypes.h>
 #include <poll.h>
 
+enum {
+	BUSY_MS = 1000, /* until a line that was refused for it is said again */
+	/* What may be on its way without a sign that the gateway has read it. */
+	PORTION_LINES = 64,
+	PORTION_LEN = 16384, /* bytes */
+};
+
 static enum tg_status hand_over(struct delivery *delivery, const struct input_line *line)
 {
 	return line->is_too_long ? TG_ERR_TOO_BIG : speaker_say(delivery->speaker, line);
@@ -52,6 +59,11 @@ static void send_line(struct delivery *delivery, const struct input_line *line)
 /* The kernel, or the gateway, has the line that was in flight. */
 static void finish_line(struct delivery *delivery)
 {
+	struct input_line line;
+
+	if (input_peek(delivery->input, &line)) {
+		delivery->portion_len += line.len;
+	}
 	delivery->is_in_flight = false;
 	speaker_forget(delivery->speaker);
 	delivery->sent++;
@@ -66,14 +78,70 @@ static void finish_line_if_taken(struct delivery *delivery)
 	}
 }
 
-bool delivery_advance(struct delivery *delivery)
+/* All that was sent is read. */
+static void end_portion(struct delivery *delivery)
+{
+	if (delivery->confirmed == delivery->sent) {
+		delivery->portion_len = 0;
+		delivery->is_asking = false;
+	}
+}
+
+static void ask(struct delivery *delivery)
+{
+	if (!delivery->is_asking) {
+		delivery->is_asking = true;
+		delivery->has_waited = true;
+		tg_client_ping(delivery->client);
+	}
+}
+
+/* Whether a portion is out and not read yet. */
+static bool has_to_wait(struct delivery *delivery)
+{
+	if (delivery->sent - delivery->confirmed < PORTION_LINES &&
+		(delivery->portion_len < PORTION_LEN || delivery->confirmed == delivery->sent)) {
+		return false;
+	}
+	ask(delivery);
+	return true;
+}
+
+/* Whoever had to wait before waits for the last portion too: a log-out has little time. */
+static bool has_to_wait_at_last(struct delivery *delivery)
+{
+	if (!delivery->has_waited || !delivery->input->is_at_end ||
+		delivery->confirmed == delivery->sent) {
+		return false;
+	}
+	ask(delivery);
+	return true;
+}
+
+/* Whether the gateway is left alone for now. */
+static bool is_put_off(struct delivery *delivery, uint64_t now_ms)
+{
+	if (delivery->is_busy) {
+		delivery->is_busy = false;
+		delivery->resume_at = now_ms + BUSY_MS;
+	}
+	return now_ms < delivery->resume_at;
+}
+
+int delivery_wait_ms(const struct delivery *delivery, uint64_t now_ms)
+{
+	return now_ms < delivery->resume_at ? (int)(delivery->resume_at - now_ms) : -1;
+}
+
+bool delivery_advance(struct delivery *delivery, uint64_t now_ms)
 {
 	struct input_line line;
 
 	finish_line_if_taken(delivery);
 	while (!delivery->is_in_flight && input_peek(delivery->input, &line)) {
 		const uint64_t before = delivery->input->dropped;
-		if (tg_client_state(delivery->client) == TG_STATE_CONNECTED) {
+		if (tg_client_state(delivery->client) == TG_STATE_CONNECTED &&
+			!is_put_off(delivery, now_ms) && !has_to_wait(delivery)) {
 			send_line(delivery, &line);
 			finish_line_if_taken(delivery);
 		}
@@ -81,7 +149,7 @@ bool delivery_advance(struct delivery *delivery)
 			return true;
 		}
 	}
-	return delivery->is_in_flight;
+	return delivery->is_in_flight || has_to_wait_at_last(delivery);
 }
 
 void delivery_on_ping(struct delivery *delivery)
@@ -92,12 +160,26 @@ void delivery_on_ping(struct delivery *delivery)
 void delivery_on_pong(struct delivery *delivery)
 {
 	delivery->confirmed = delivery->pinged;
+	end_portion(delivery);
 }
 
 void delivery_on_farewell(struct delivery *delivery)
 {
 	finish_line_if_taken(delivery);
 	delivery->confirmed = delivery->sent;
+}
+
+/* It is said again: nothing was sent. */
+static void be_busy(struct delivery *delivery)
+{
+	delivery->is_in_flight = false;
+	delivery->is_busy = true;
+	speaker_forget(delivery->speaker);
+	if (!delivery->was_busy) {
+		show_state(delivery->show,
+			"the gateway is busy, or takes no more so fast: what follows waits");
+	}
+	delivery->was_busy = true;
 }
 
 void delivery_on_finding(struct delivery *delivery, enum speaker_finding finding)
@@ -110,8 +192,14 @@ void delivery_on_finding(struct delivery *delivery, enum speaker_finding finding
 	case SPEAKER_DONE:
 		finish_line(delivery);
 		delivery->confirmed = delivery->sent;
+		delivery->was_busy = false;
+		end_portion(delivery);
 		break;
 	case SPEAKER_REFUSED:
+		if (delivery->speaker->refusal == TG_ERR_BUSY) {
+			be_busy(delivery);
+			break;
+		}
 		delivery->is_in_flight = false;
 		if (input_peek(delivery->input, &line)) {
 			refuse_line(delivery, &line, delivery->speaker->refusal);
@@ -159,6 +247,8 @@ void delivery_on_end(struct delivery *delivery, size_t unsent_len)
 	delivery->sent = 0;
 	delivery->pinged = 0;
 	delivery->confirmed = 0;
+	delivery->has_waited = false;
+	end_portion(delivery);
 }
 
 bool delivery_finish(struct delivery *delivery)

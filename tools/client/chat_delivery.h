@@ -3,7 +3,11 @@
  * Lines wait in the input; one at a time is in the client's queue. It leaves the input when the
  * gateway has answered it, or, where it does not, when the kernel has it. So what a lost line to
  * the gateway has not taken is said again on the next one. Of what the kernel had taken nobody
- * knows, unless the gateway answered that or something sent behind it. */
+ * knows, unless the gateway answered that or something sent behind it.
+ *
+ * So that a gateway which reads no faster than this user may say is not fed without measure, no
+ * more than a portion is on its way: then a Ping is sent behind it, and its Pong waited for. A line
+ * that was refused because the gateway is busy is said again after a while. */
 #ifndef TIDEGATE_CHAT_DELIVERY_H
 #define TIDEGATE_CHAT_DELIVERY_H
 
@@ -39,10 +43,21 @@ struct delivery {
 	uint64_t pinged;
 	uint64_t confirmed;
 	uint64_t doubtful; /* of all that were lost: sent, but not confirmed */
+
+	size_t portion_len; /* bytes of lines sent since the last of them was confirmed */
+	bool is_asking;     /* the Ping behind a portion is out */
+	bool has_waited;    /* for its Pong, on the line that stands */
+	bool is_busy;       /* the gateway has said so just now */
+	bool was_busy;      /* and it was shown */
+	uint64_t resume_at; /* ms: until then nothing is said, for that */
 };
 
-/* Sends what can be sent now. Returns whether a line is left. */
-bool delivery_advance(struct delivery *delivery);
+/* Sends what can be sent now, in ms of a clock that never goes back. Returns whether a line is
+ * left. */
+bool delivery_advance(struct delivery *delivery, uint64_t now_ms);
+
+/* In how many ms delivery_advance() has something to do although nothing happens; -1: never. */
+int delivery_wait_ms(const struct delivery *delivery, uint64_t now_ms);
 
 /* A Ping goes out, and its Pong came. */
 void delivery_on_ping(struct delivery *delivery);

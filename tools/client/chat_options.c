@@ -19,6 +19,7 @@ enum {
 	KEY_PACKET,
 	KEY_STAY,
 	KEY_DEVICE,
+	KEY_TOKEN_FILE,
 	KEY_V1,
 	KEY_CLASSIC,
 };
@@ -38,10 +39,16 @@ static const struct argp_option options_table[] = {
 		"the gateway: ws://HOST[:PORT][/PATH], port 80 unless told, or unix:PATH (default "
 		"ws://127.0.0.1:8000)",
 		GROUP_WHO},
-	{"user", 'u', "NAME", 0, "log in as NAME, 1 to 64 bytes; required", GROUP_WHO},
+	{"user", 'u', "NAME", 0, "log in as NAME, 1 to 64 bytes; required without a token",
+		GROUP_WHO},
 	{"device", KEY_DEVICE, "NAME", 0,
 		"which of the user's devices this is, 1 to 32 bytes; a login ends that of the same "
 		"device only, where the gateway allows several",
+		GROUP_WHO},
+
+	{"token-file", KEY_TOKEN_FILE, "FILE", 0,
+		"show the token in FILE's first line; it is read again whenever one is needed. The user "
+		"is the token's unless --user says the same",
 		GROUP_WHO},
 
 	{.doc = "The line, S in seconds such as 50 or 0.5:", .group = GROUP_LINE},
@@ -204,7 +211,7 @@ static void finish(struct argp_state *state, struct parse *parse)
 {
 	struct chat_options *options = parse->options;
 
-	if (!options->user) {
+	if (!options->user && !options->token_file) {
 		argp_error(state, "who are you? --user=NAME is missing");
 	}
 	if (options->is_quiet && options->is_verbose) {
@@ -235,6 +242,9 @@ static error_t parse_key(int key, char *argument, struct argp_state *state)
 		break;
 	case KEY_DEVICE:
 		set_device(state, parse, argument);
+		break;
+	case KEY_TOKEN_FILE:
+		options->token_file = argument;
 		break;
 	case KEY_V1:
 		set_protocol(state, parse, CHAT_PROTOCOL_V1);

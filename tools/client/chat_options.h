@@ -17,9 +17,10 @@ enum chat_protocol {
  * Owner: whoever declared it; the texts are those of the command line. */
 struct chat_options {
 	const char *url;
-	const char *user;
-	int attempts;       /* to get a line back; TG_ATTEMPTS_INFINITE */
-	bool has_heartbeat; /* not 0 */
+	const char *user;       /* NULL: the token's */
+	const char *token_file; /* NULL: no token is shown */
+	int attempts;           /* to get a line back; TG_ATTEMPTS_INFINITE */
+	bool has_heartbeat;     /* not 0 */
 	enum chat_protocol protocol;
 	bool uses_packets;
 	bool stays; /* logged in when the input ends */

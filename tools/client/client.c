@@ -205,7 +205,7 @@ static enum tg_status finish_call(struct tg_client *client, enum tg_status statu
 
 int client_target(const struct tg_client *client, const char *target, char **ret_target)
 {
-	const struct url_login login = {client->user, client->device, client->token};
+	const struct url_login login = {client->user, client->device};
 	return url_target(target, &login, ret_target);
 }
 
@@ -262,12 +262,14 @@ static enum tg_status connect_client(struct tg_client *client, uint64_t now_ms)
 		const uint64_t three = 3 * (uint64_t)options.heartbeat_ms;
 		options.read_deadline_ms = three < UINT32_MAX ? (uint32_t)three : UINT32_MAX;
 	}
+	options.asks_for_tokens = client->on_token != NULL;
 	free(client->connected_url);
 	client->connected_url = copy;
 	transport->url = url;
 	transport->next_io = client->io;
 	transport->next_data = client->io_data;
-	status = orders_log_in(&client->login, &options, target, url.authority, now_ms);
+	status = orders_log_in(
+		&client->login, &options, target, url.authority, client->token, now_ms);
 	free(target);
 	return status;
 
@@ -297,6 +299,24 @@ enum tg_status tg_client_probe(struct tg_client *client)
 	client_begin_call(client);
 	orders_probe(&client->login, now_ms);
 	return finish_call(client, TG_OK, now_ms);
+}
+
+enum tg_status tg_client_ping(struct tg_client *client)
+{
+	const uint64_t now_ms = clock_ms();
+	client_begin_call(client);
+	orders_ping(&client->login, now_ms);
+	return finish_call(client, TG_OK, now_ms);
+}
+
+enum tg_status tg_client_give_token(struct tg_client *client, const char *token)
+{
+	const uint64_t now_ms = clock_ms();
+	if (token && !client_is_token(token)) {
+		return client_refuse(client, CLIENT_TOKEN_RULE);
+	}
+	client_begin_call(client);
+	return finish_call(client, orders_give_token(&client->login, token, now_ms), now_ms);
 }
 
 enum tg_status client_finish_send(struct tg_client *client, enum tg_status status)

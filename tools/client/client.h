@@ -45,6 +45,7 @@ struct tg_client {
 	tg_error_fn *on_error;
 	tg_event_fn *on_event;
 	tg_writable_fn *on_writable;
+	tg_token_fn *on_token;
 	tg_auth_fn *on_auth;
 	void *user_data;
 };
@@ -52,6 +53,10 @@ struct tg_client {
 /* TG_ERR_ARGUMENT, with the words for tg_client_detail(). They hold nothing of what was given: a
  * URL may hold a token. */
 enum tg_status client_refuse(struct tg_client *client, const char *detail);
+
+/* Whether a text may be a token; what one is, for people. */
+bool client_is_token(const char *token);
+#define CLIENT_TOKEN_RULE "a token has 1 to 4096 bytes: letters, digits and -._~+/="
 
 /* Tells the application; its data is the client. */
 extern const struct listener client_listener;

@@ -1,6 +1,4 @@
 /* From the login to the application: each callback is that of the same name, if there is one. */
-#include <stdlib.h>
-
 #include "client.h"
 
 static void tell_state(void *data, const struct tg_state_change *change)
@@ -75,18 +73,19 @@ static void tell_writable(void *data)
 	}
 }
 
+static void ask_token(void *data, enum tg_token_need need)
+{
+	struct tg_client *client = data;
+	if (client->on_token) {
+		client->on_token(client, need, client->user_data);
+	}
+}
+
 static bool ask_auth(void *data)
 {
 	struct tg_client *client = data;
-	char *target = NULL;
-
-	if (!client->on_auth || !client->on_auth(client, client->user_data) || client->is_doomed ||
-		client_target(client, client->transport.url.target, &target) < 0) {
-		return false;
-	}
-	const int err = login_set_request(&client->login, target, NULL);
-	free(target);
-	return err == 0;
+	return client->on_auth && client->on_auth(client, client->user_data) &&
+	       !client->is_doomed && login_set_token(&client->login, client->token) == 0;
 }
 
 const struct listener client_listener = {
@@ -99,5 +98,6 @@ const struct listener client_listener = {
 	.error = tell_error,
 	.event = tell_event,
 	.writable = tell_writable,
+	.token = ask_token,
 	.auth = ask_auth,
 };

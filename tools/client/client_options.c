@@ -8,8 +8,12 @@
 #include "url.h"
 
 enum {
-	TOKEN_MAX = 2048, /* bytes */
+	TOKEN_MAX = 4096, /* bytes */
 };
+
+/* RFC 6750 section 2.1: what may stand in the request as it is. */
+static const char token_bytes[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=";
 
 static enum tg_status replace(char **text, const char *by)
 {
@@ -40,10 +44,16 @@ enum tg_status tg_client_set_user(struct tg_client *client, const char *user)
 	return replace(&client->user, user);
 }
 
+bool client_is_token(const char *token)
+{
+	const size_t len = strspn(token, token_bytes);
+	return len > 0 && len <= TOKEN_MAX && !token[len];
+}
+
 enum tg_status tg_client_set_token(struct tg_client *client, const char *token)
 {
-	if (token && (!*token || strlen(token) > TOKEN_MAX)) {
-		return client_refuse(client, "a token has 1 to 2048 bytes");
+	if (token && !client_is_token(token)) {
+		return client_refuse(client, CLIENT_TOKEN_RULE);
 	}
 	return replace(&client->token, token);
 }
@@ -219,6 +229,11 @@ void tg_client_on_event(struct tg_client *client, tg_event_fn *fn)
 void tg_client_on_writable(struct tg_client *client, tg_writable_fn *fn)
 {
 	client->on_writable = fn;
+}
+
+void tg_client_on_token(struct tg_client *client, tg_token_fn *fn)
+{
+	client->on_token = fn;
 }
 
 void tg_client_on_auth(struct tg_client *client, tg_auth_fn *fn)

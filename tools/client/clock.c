@@ -2,10 +2,14 @@
 
 uint64_t clock_next_deadline(const struct login *login)
 {
-	const uint64_t deadline = moment_earlier(login->line_by, login->retry_at);
-	return login_is_live(login)
-		       ? moment_earlier(deadline, liveness_next_deadline(&login->liveness))
-		       : deadline;
+	const struct tokens *tokens = &login->tokens;
+	const uint64_t deadline =
+		moment_earlier(moment_earlier(login->line_by, login->retry_at), tokens->answer_by);
+	if (!login_is_live(login)) {
+		return deadline;
+	}
+	return moment_earlier(
+		moment_earlier(deadline, tokens->due_at), liveness_next_deadline(&login->liveness));
 }
 
 /* The dial, the opening or the end of a line has had its time. */
@@ -46,6 +50,12 @@ void clock_tick(struct login *login, uint64_t now_ms)
 	}
 	if (login_is_live(login)) {
 		check_live(login, now_ms);
+	}
+	if (login->tokens.answer_by <= now_ms) {
+		login_miss_token(login, now_ms);
+	}
+	if (login_is_live(login) && login->tokens.due_at <= now_ms) {
+		login_renew(login, now_ms);
 	}
 	if (login->retry_at <= now_ms) {
 		login_dial(login, now_ms);

@@ -52,22 +52,23 @@ static const struct message_rules rules = {
 
 /* --- life ------------------------------------------------------------------------------------ */
 
-static int queue_request(struct line *line, const char *target, const char *authority)
+static int queue_request(struct line *line, const struct line_request *request)
 {
-	const size_t len =
-		client_handshake_request(target, authority, line->key, line->subprotocol, NULL, 0);
-	char *request = malloc(len + 1);
-	if (!request) {
+	const size_t len = client_handshake_request(request->target, request->authority, line->key,
+		request->offers, request->token, NULL, 0);
+	char *text = malloc(len + 1);
+	if (!text) {
 		return -ENOMEM;
 	}
-	client_handshake_request(target, authority, line->key, line->subprotocol, request, len + 1);
-	const int err = send_queue_put_request(&line->queue, (const uint8_t *)request, len);
-	free(request);
+	client_handshake_request(request->target, request->authority, line->key, request->offers,
+		request->token, text, len + 1);
+	const int err = send_queue_put_request(&line->queue, (const uint8_t *)text, len);
+	free(text);
 	return err;
 }
 
-int line_create(struct entropy *entropy, const char *target, const char *authority,
-	enum subprotocol offers, size_t send_queue_limit, struct line **ret_line)
+int line_create(struct entropy *entropy, const struct line_request *request,
+	size_t send_queue_limit, struct line **ret_line)
 {
 	uint8_t nonce[CLIENT_HANDSHAKE_NONCE_LEN];
 	struct line *line = calloc(1, sizeof(*line));
@@ -75,7 +76,7 @@ int line_create(struct entropy *entropy, const char *target, const char *authori
 		return -ENOMEM;
 	}
 	line->entropy = entropy;
-	line->subprotocol = offers;
+	line->subprotocol = request->offers;
 	line->scan.state = HTTP_HEAD_ANSWER;
 	line->queue.limit = send_queue_limit;
 
@@ -93,7 +94,7 @@ int line_create(struct entropy *entropy, const char *target, const char *authori
 	if (err < 0) {
 		goto fail;
 	}
-	err = queue_request(line, target, authority);
+	err = queue_request(line, request);
 	if (err < 0) {
 		goto fail;
 	}

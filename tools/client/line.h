@@ -46,10 +46,18 @@ struct line_event {
 
 struct line;
 
-/* A line whose request for `target` at `authority` is queued, with `offers`. `entropy` is borrowed
- * for its life; the texts are copied. Errors: -ENOMEM, or of getrandom(2). */
-int line_create(struct entropy *entropy, const char *target, const char *authority,
-	enum subprotocol offers, size_t send_queue_limit, struct line **ret_line);
+/* What is asked for, and by whom. */
+struct line_request {
+	const char *target;
+	const char *authority;
+	const char *token; /* NULL: none */
+	enum subprotocol offers;
+};
+
+/* A line whose request is queued. `entropy` is borrowed for its life; the texts are copied.
+ * Errors: -ENOMEM, or of getrandom(2). */
+int line_create(struct entropy *entropy, const struct line_request *request,
+	size_t send_queue_limit, struct line **ret_line);
 
 /* Frees a line and nulls the giver's pointer. *line may be NULL. */
 void line_destroy(struct line **line);

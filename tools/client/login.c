@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../../proto/assert.h"
+#include "../../proto/packet.h"
 #include "backoff.h"
 #include "joins.h"
 #include "text.h"
@@ -20,6 +22,7 @@ void login_init(struct login *login, const struct listener *listener)
 		.retry_at = MOMENT_NEVER,
 		.line_by = MOMENT_NEVER,
 	};
+	tokens_init(&login->tokens);
 }
 
 void login_finish(struct login *login)
@@ -28,6 +31,7 @@ void login_finish(struct login *login)
 	line_destroy(&login->line);
 	free(login->target);
 	free(login->authority);
+	tokens_finish(&login->tokens);
 	rooms_finish(&login->rooms);
 }
 
@@ -71,6 +75,9 @@ static void enter(struct login *login, struct tg_state_change change)
 				: TG_OK;
 	if (!change.reason) {
 		change.reason = "";
+	}
+	if (!login_is_under_way(login)) {
+		tokens_end_asking(&login->tokens);
 	}
 	notices_put_state(&login->notices, &change);
 }
@@ -118,6 +125,7 @@ static void hang_up(struct login *login)
 	login->wants_next_address = false;
 	login->is_ending = false;
 	login->line_by = MOMENT_NEVER;
+	login->tokens.due_at = MOMENT_NEVER;
 }
 
 /* Leaves the line to its Close, for the close time-out at most. */
@@ -131,14 +139,20 @@ static void let_end(struct login *login, uint64_t now_ms)
 	login->line_by = now_ms + login->options.close_timeout_ms;
 }
 
-void login_dial(struct login *login, uint64_t now_ms)
+static void dial(struct login *login, uint64_t now_ms)
 {
-	hang_up(login);
-	login->retry_at = MOMENT_NEVER;
+	const struct line_request request = {
+		.target = login->target,
+		.authority = login->authority,
+		.token = login->tokens.token,
+		.offers = login->options.offers,
+	};
+
 	login->stats.dials++;
 	notices_put_event(&login->notices, TG_EVENT_DIAL, login->stats.attempt);
-	const int err = line_create(&login->entropy, login->target, login->authority,
-		login->options.offers, login->options.send_queue_limit, &login->line);
+	tokens_show(&login->tokens, now_ms);
+	const int err = line_create(
+		&login->entropy, &request, login->options.send_queue_limit, &login->line);
 	if (err < 0) {
 		struct ending ending = login_ending_of(
 			err == -ENOMEM ? TG_ERR_NO_MEMORY : TG_ERR_SYSTEM, "no line was made");
@@ -149,6 +163,25 @@ void login_dial(struct login *login, uint64_t now_ms)
 	login->line_number++;
 	login->line_number += login->line_number == 0;
 	login_await_transport(login, now_ms);
+}
+
+static void ask(struct login *login, enum tg_token_need need, uint64_t now_ms)
+{
+	if (tokens_ask(&login->tokens, now_ms)) {
+		notices_put_token(&login->notices, need);
+	}
+}
+
+void login_dial(struct login *login, uint64_t now_ms)
+{
+	hang_up(login);
+	login->retry_at = MOMENT_NEVER;
+	if (!login->options.asks_for_tokens) {
+		dial(login, now_ms);
+		return;
+	}
+	login->tokens.dial_waits = true;
+	ask(login, login->status == TG_ERR_AUTH ? TG_TOKEN_REFUSED : TG_TOKEN_FOR_LOGIN, now_ms);
 }
 
 void login_await_transport(struct login *login, uint64_t now_ms)
@@ -228,6 +261,11 @@ int login_set_request(struct login *login, const char *target, const char *autho
 	return err == 0 && authority ? text_replace(&login->authority, authority) : err;
 }
 
+int login_set_token(struct login *login, const char *token)
+{
+	return text_replace(&login->tokens.token, token);
+}
+
 void login_set_detail(struct login *login, const char *detail)
 {
 	snprintf(login->detail, sizeof(login->detail), "%s", detail);
@@ -240,6 +278,7 @@ void login_begin(struct login *login, const struct login_options *options, uint6
 	}
 	login->options = *options;
 	login->stats.attempt = 0;
+	text_replace(&login->tokens.refused, NULL);
 	login->has_refreshed = false;
 	login->detail[0] = '\0';
 	enter(login, (struct tg_state_change){.to = TG_STATE_CONNECTING});
@@ -292,11 +331,12 @@ bool login_ask_for_token(struct login *login, uint64_t now_ms)
 	const struct listener *listener = login->notices.listener;
 
 	count_success(login, now_ms);
-	if (login->has_refreshed || !listener->auth) {
+	tokens_refuse(&login->tokens);
+	if (login->has_refreshed || (!login->options.asks_for_tokens && !listener->auth)) {
 		return false;
 	}
 	login->has_refreshed = true;
-	return listener->auth(listener->data);
+	return login->options.asks_for_tokens || listener->auth(listener->data);
 }
 
 static void put_error(struct login *login, const struct ending *ending)
@@ -408,5 +448,130 @@ void login_end_line(struct login *login, const struct ending *ending, uint64_t n
 		release_line(login, ending, now_ms);
 	} else {
 		lose_line(login, ending, now_ms);
+	}
+}
+
+/* --- tokens ---------------------------------------------------------------------------------- */
+
+static const char *want_of_token(int err)
+{
+	switch (err) {
+	case -EALREADY:
+		return "the token that was refused, once more";
+	case -ETIMEDOUT:
+		return "no answer in time";
+	case -ENOMEM:
+		return "out of memory";
+	default:
+		return "there is none";
+	}
+}
+
+/* The dial that waited for it has come to nothing. What was refused is refused again. */
+static void end_dial(struct login *login, int err, uint64_t now_ms)
+{
+	struct ending ending = login_ending_of(TG_ERR_NO_TOKEN, want_of_token(err));
+
+	if (err == -EALREADY) {
+		ending.verdict = (struct verdict){TG_ERR_AUTH, VERDICT_STAY, BACKOFF_NO_RETRY};
+	}
+	login_end_line(login, &ending, now_ms);
+}
+
+/* The session goes on with what it has, for as long as that lasts. */
+static void put_renewal_off(struct login *login, uint64_t now_ms)
+{
+	const struct login_options *options = &login->options;
+
+	login->tokens.failures++;
+	tokens_put_off(&login->tokens,
+		backoff_delay_ms(options->reconnect_min_ms, options->reconnect_max_ms, draw(login),
+			login->tokens.failures, BACKOFF_NO_RETRY),
+		now_ms);
+}
+
+static void tell_failed_renewal(struct login *login, enum tg_status status, const char *detail)
+{
+	login_set_detail(login, detail);
+	notices_put_error(
+		&login->notices, &(struct tg_error){.status = status, .detail = login->detail});
+}
+
+static void show_token(struct login *login, uint64_t now_ms)
+{
+	const char *token = login->tokens.token;
+
+	if (now_ms < login->tokens.not_before) {
+		tokens_put_off(&login->tokens, 0, now_ms);
+		return;
+	}
+	if (line_send_packet(login->line, PACKET_TOKEN, (const uint8_t *)token, strlen(token)) <
+		0) {
+		put_renewal_off(login, now_ms);
+		return;
+	}
+	tokens_show(&login->tokens, now_ms);
+}
+
+static int take_token(struct login *login, int err, uint64_t now_ms)
+{
+	if (tokens_end_asking(&login->tokens)) {
+		if (err < 0) {
+			end_dial(login, err, now_ms);
+		} else {
+			dial(login, now_ms);
+		}
+	} else if (login_speaks_v1(login)) {
+		if (err == 0) {
+			show_token(login, now_ms);
+		} else {
+			tell_failed_renewal(login, TG_ERR_NO_TOKEN, want_of_token(err));
+			put_renewal_off(login, now_ms);
+		}
+	}
+	return err == -ENOMEM ? err : 0;
+}
+
+int login_take_token(struct login *login, const char *token, uint64_t now_ms)
+{
+	return take_token(login, token ? tokens_take(&login->tokens, token) : -ENODATA, now_ms);
+}
+
+void login_miss_token(struct login *login, uint64_t now_ms)
+{
+	take_token(login, -ETIMEDOUT, now_ms);
+}
+
+void login_renew(struct login *login, uint64_t now_ms)
+{
+	login->tokens.due_at = MOMENT_NEVER;
+	if (login->tokens.is_unshown) {
+		show_token(login, now_ms);
+	} else if (login->options.asks_for_tokens) {
+		ask(login, TG_TOKEN_FOR_SESSION, now_ms);
+	}
+}
+
+void login_plan_renewal(struct login *login, bool is_taken, bool is_too_soon, uint32_t seconds_left,
+	uint64_t now_ms)
+{
+	if (!login->tokens.token) {
+		return;
+	}
+	if (!is_taken) {
+		if (is_too_soon) {
+			login->tokens.is_unshown = true;
+		} else {
+			tokens_refuse(&login->tokens);
+			tell_failed_renewal(login, TG_ERR_AUTH, "the new token was refused");
+		}
+		put_renewal_off(login, now_ms);
+		return;
+	}
+	tokens_accept(&login->tokens);
+	if (login->tokens.is_unshown) {
+		tokens_put_off(&login->tokens, 0, now_ms);
+	} else if (seconds_left != TG_SESSION_WITHOUT_END) {
+		tokens_plan(&login->tokens, seconds_left, draw(login), now_ms);
 	}
 }

@@ -24,6 +24,7 @@
 #include "requests.h"
 #include "rooms.h"
 #include "tidegate-client.h"
+#include "tokens.h"
 #include "verdict.h"
 
 /* As the setters of the same names in tidegate-client.h have them. */
@@ -38,6 +39,7 @@ struct login_options {
 	uint32_t reconnect_max_ms;
 	uint32_t min_uptime_ms;
 	bool retry_login;
+	bool asks_for_tokens; /* on_token answers before each dial */
 	size_t send_queue_limit;
 	enum subprotocol offers;
 };
@@ -50,6 +52,7 @@ struct login {
 	struct login_options options;
 	char *target; /* of the request */
 	char *authority;
+	struct tokens tokens;
 	struct tg_stats stats;
 
 	enum tg_state state;
@@ -123,6 +126,9 @@ size_t login_unsent_len(const struct login *login);
 /* Replaces what the next dial asks for; copied. NULL: stays as it is. Errors: -ENOMEM. */
 int login_set_request(struct login *login, const char *target, const char *authority);
 
+/* Replaces the token that the next dial shows; copied. NULL: it shows none. Errors: -ENOMEM. */
+int login_set_token(struct login *login, const char *token);
+
 /* INIT, CLOSING or CLOSED to CONNECTING, and dials. */
 void login_begin(struct login *login, const struct login_options *options, uint64_t now_ms);
 
@@ -138,7 +144,8 @@ void login_set_detail(struct login *login, const char *detail);
 
 /* --- transitions: the line ------------------------------------------------------------------- */
 
-/* Begins an attempt; the line there is, if any, is cut. */
+/* Begins an attempt; the line there is, if any, is cut. Where tokens are asked for it waits for
+ * one. */
 void login_dial(struct login *login, uint64_t now_ms);
 
 /* Another address is being tried: its time begins. */
@@ -157,8 +164,24 @@ void login_stand(struct login *login, uint64_t now_ms);
 void login_ping(struct login *login, uint64_t now_ms);
 void login_probe(struct login *login, uint64_t now_ms);
 
-/* Asks the application for a new token. False: there is none. */
+/* The gateway wants another token: asks the application, or will before the next dial. False: there
+ * is none. */
 bool login_ask_for_token(struct login *login, uint64_t now_ms);
+
+/* The application has one, asked or not; copied. NULL: it has none. A dial
+ * that waited for it begins; a session of tidegate.v1 is shown it. Errors: -ENOMEM. */
+int login_take_token(struct login *login, const char *token, uint64_t now_ms);
+
+/* Nobody has answered in time. */
+void login_miss_token(struct login *login, uint64_t now_ms);
+
+/* The session wants another token by now, or can be shown the one there is. */
+void login_renew(struct login *login, uint64_t now_ms);
+
+/* The gateway has told how long the session lasts; `is_taken`: what it was shown last is valid, and
+ * `is_too_soon` otherwise says that it was not looked at. */
+void login_plan_renewal(struct login *login, bool is_taken, bool is_too_soon, uint32_t seconds_left,
+	uint64_t now_ms);
 
 /* CLOSING to CLOSED. The line has still to end. */
 void login_finish_logout(struct login *login);

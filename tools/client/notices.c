@@ -6,7 +6,7 @@
 #include "../../proto/assert.h"
 
 enum {
-	LOGIN_RESERVE = 14, /* notices of a login and of the logout that may follow */
+	LOGIN_RESERVE = 16, /* notices of a login and of the logout that may follow */
 	EVENT_RESERVE = 8,  /* notices kept free for what is more than an event */
 };
 
@@ -104,6 +104,13 @@ void notices_put_writable(struct notices *notices)
 	}
 }
 
+void notices_put_token(struct notices *notices, enum tg_token_need need)
+{
+	if (!notices->is_halted) {
+		add(notices, NOTICE_TOKEN, "")->need = need;
+	}
+}
+
 bool notices_have_space(const struct notices *notices)
 {
 	return space(notices) >= LOGIN_RESERVE;
@@ -172,6 +179,11 @@ static void hand_out(const struct notices *notices, const struct notice *notice)
 	case NOTICE_WRITABLE:
 		if (to->writable) {
 			to->writable(to->data);
+		}
+		break;
+	case NOTICE_TOKEN:
+		if (to->token) {
+			to->token(to->data, notice->need);
 		}
 		break;
 	}

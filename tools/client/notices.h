@@ -11,7 +11,7 @@
 #include "tidegate-client.h"
 
 enum {
-	NOTICES_MAX = 26,
+	NOTICES_MAX = 28,
 	NOTICE_TEXT_MAX = 160, /* bytes of a reason or a detail, with the NUL */
 };
 
@@ -26,6 +26,7 @@ struct listener {
 	void (*error)(void *data, const struct tg_error *error);
 	void (*event)(void *data, const struct tg_event *event);
 	void (*writable)(void *data);
+	void (*token)(void *data, enum tg_token_need need);
 	bool (*auth)(void *data); /* asked, not told: not by way of a notice */
 	void *data;
 };
@@ -41,6 +42,7 @@ enum notice_kind {
 	NOTICE_ERROR,
 	NOTICE_EVENT,
 	NOTICE_WRITABLE,
+	NOTICE_TOKEN,
 };
 
 struct notice {
@@ -56,6 +58,7 @@ struct notice {
 		struct requests unanswered;
 		struct tg_error error;
 		struct tg_event event;
+		enum tg_token_need need;
 	};
 	char text[NOTICE_TEXT_MAX];
 };
@@ -88,6 +91,7 @@ void notices_put_unanswered(struct notices *notices, const struct requests *requ
 void notices_put_error(struct notices *notices, const struct tg_error *error);
 void notices_put_event(struct notices *notices, enum tg_event_kind kind, uint64_t value);
 void notices_put_writable(struct notices *notices);
+void notices_put_token(struct notices *notices, enum tg_token_need need);
 
 /* Whether another login can be followed up; false only for one that is given over and over inside
  * of one callback. */

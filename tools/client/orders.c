@@ -11,7 +11,7 @@
 #include "joins.h"
 
 enum tg_status orders_log_in(struct login *login, const struct login_options *options,
-	const char *target, const char *authority, uint64_t now_ms)
+	const char *target, const char *authority, const char *token, uint64_t now_ms)
 {
 	if (login_is_under_way(login)) {
 		return TG_OK;
@@ -19,7 +19,7 @@ enum tg_status orders_log_in(struct login *login, const struct login_options *op
 	if (!notices_have_space(&login->notices)) {
 		return TG_ERR_STATE;
 	}
-	if (login_set_request(login, target, authority) < 0) {
+	if (login_set_request(login, target, authority) < 0 || login_set_token(login, token) < 0) {
 		return TG_ERR_NO_MEMORY;
 	}
 	login_begin(login, options, now_ms);
@@ -45,6 +45,21 @@ void orders_probe(struct login *login, uint64_t now_ms)
 		login_hasten(login, now_ms);
 	}
 	notices_deliver(&login->notices);
+}
+
+void orders_ping(struct login *login, uint64_t now_ms)
+{
+	if (login_is_live(login)) {
+		login_ping(login, now_ms);
+	}
+	notices_deliver(&login->notices);
+}
+
+enum tg_status orders_give_token(struct login *login, const char *token, uint64_t now_ms)
+{
+	const int err = login_take_token(login, token, now_ms);
+	notices_deliver(&login->notices);
+	return err < 0 ? TG_ERR_NO_MEMORY : TG_OK;
 }
 
 static enum tg_status status_of(int err)

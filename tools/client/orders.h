@@ -8,11 +8,14 @@
 
 #include "login.h"
 
-/* `target` and `authority` are those of the request; copied. */
+/* `target` and `authority` are those of the request, `token` is what it shows; NULL: nothing.
+ * Copied. */
 enum tg_status orders_log_in(struct login *login, const struct login_options *options,
-	const char *target, const char *authority, uint64_t now_ms);
+	const char *target, const char *authority, const char *token, uint64_t now_ms);
 void orders_log_out(struct login *login, uint64_t now_ms);
 void orders_probe(struct login *login, uint64_t now_ms);
+void orders_ping(struct login *login, uint64_t now_ms);
+enum tg_status orders_give_token(struct login *login, const char *token, uint64_t now_ms);
 enum tg_status orders_send_text(struct login *login, const char *text, size_t len);
 enum tg_status orders_send_packet(
 	struct login *login, uint16_t command, const void *payload, size_t len);

@@ -39,6 +39,8 @@ const char *tg_status_text(enum tg_status status)
 		return "the answer is not that of a WebSocket server";
 	case TG_ERR_REFUSED:
 		return "the gateway refused the connection";
+	case TG_ERR_NO_TOKEN:
+		return "no token was to be had";
 	case TG_ERR_LOST:
 		return "the connection was lost";
 	case TG_ERR_IO_TIMEOUT:

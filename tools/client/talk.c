@@ -49,7 +49,8 @@ static bool is_listening(const struct login *login)
 
 /* --- what is said ---------------------------------------------------------------------------- */
 
-static enum talk_finding hear_session(struct login *login, const uint8_t *payload, size_t len)
+static enum talk_finding hear_session(
+	struct login *login, const uint8_t *payload, size_t len, uint64_t now_ms)
 {
 	struct session_packet session;
 
@@ -64,6 +65,8 @@ static enum talk_finding hear_session(struct login *login, const uint8_t *payloa
 							     .user = name_of(session.user),
 							     .device = name_of(session.device),
 						     });
+		login_plan_renewal(login, session.result == PACKET_DONE,
+			session.result == PACKET_BUSY, session.seconds_left, now_ms);
 	}
 	return TALK_HEARD;
 }
@@ -213,14 +216,14 @@ static enum talk_finding hear_page(struct login *login, const uint8_t *payload, 
 }
 
 enum talk_finding talk_hear(
-	struct login *login, uint16_t command, const uint8_t *payload, size_t len)
+	struct login *login, uint16_t command, const uint8_t *payload, size_t len, uint64_t now_ms)
 {
 	if (line_subprotocol(login->line) != SUBPROTOCOL_V1) {
 		return TALK_PASSED_OVER;
 	}
 	switch (command) {
 	case PACKET_SESSION:
-		return hear_session(login, payload, len);
+		return hear_session(login, payload, len, now_ms);
 	case PACKET_MESSAGE:
 		return hear_message(login, payload, len);
 	case PACKET_ANSWER:

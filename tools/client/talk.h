@@ -15,6 +15,6 @@ enum talk_finding {
 
 /* A packet has come on the line. What is told of it may point into it. */
 enum talk_finding talk_hear(
-	struct login *login, uint16_t command, const uint8_t *payload, size_t len);
+	struct login *login, uint16_t command, const uint8_t *payload, size_t len, uint64_t now_ms);
 
 #endif

@@ -55,9 +55,9 @@
  * Blocking: only tg_client_run() and tg_client_wait() wait.
  *
  * Callbacks are called from inside tg_client_connect(), _logout(), _probe(), _process(), _wait(),
- * _run(), _say(), _join(), _leave(), _list() and the tg_client_send_ functions. Every function may
- * be called from them, tg_client_destroy() too; what it orders is told when the callback has
- * returned, in order. */
+ * _run(), _ping(), _give_token(), _say(), _join(), _leave(), _list() and the tg_client_send_
+ *functions. Every function may be called from them, tg_client_destroy() too; what it orders is told
+ *when the callback has returned, in order. */
 #ifndef TIDEGATE_CLIENT_H
 #define TIDEGATE_CLIENT_H
 
@@ -102,6 +102,7 @@ enum tg_status {
 	TG_ERR_CONNECT_TIMEOUT = 23, /* no connection, or no answer to the opening, in time */
 	TG_ERR_HANDSHAKE = 24,       /* the answer is not that of a WebSocket server */
 	TG_ERR_REFUSED = 25,         /* the answer is another HTTP status than 101 */
+	TG_ERR_NO_TOKEN = 26,        /* on_token had none */
 
 	/* Why a line ended. */
 	TG_ERR_LOST = 30,       /* cut without a Close (1006) */
@@ -289,8 +290,10 @@ TG_API enum tg_status tg_client_set_url(struct tg_client *client, const char *ur
  * URL has there. NULL (the default): the URL's stands. */
 TG_API enum tg_status tg_client_set_user(struct tg_client *client, const char *user);
 
-/* Sent as `token` in the query, percent-encoded, in the place of the URL's; 1 to 2,048 bytes. NULL
- * (the default): the URL's stands. */
+/* What the client shows to be whom it says, in the header `Authorization: Bearer` of each request;
+ * 1 to 4,096 bytes, letters, digits and -._~+/=. NULL (the default): nothing. It is in no text that
+ * the library tells. Where tokens end while the client lives, tg_client_on_token() is the better
+ * way. */
 TG_API enum tg_status tg_client_set_token(struct tg_client *client, const char *token);
 
 /* Which of the user's devices this is: 1 to 32 bytes, otherwise like a user. A login ends that of
@@ -412,9 +415,30 @@ TG_API void tg_client_on_members(struct tg_client *client, tg_members_fn *fn);
 typedef void tg_page_fn(struct tg_client *client, const struct tg_page *page, void *data);
 TG_API void tg_client_on_page(struct tg_client *client, tg_page_fn *fn);
 
+enum tg_token_need {
+	TG_TOKEN_FOR_LOGIN = 0,   /* a line is to be opened */
+	TG_TOKEN_FOR_SESSION = 1, /* the session ends soon, unless it is shown another one */
+	TG_TOKEN_REFUSED = 2,     /* a line is to be opened, and the last one was refused (3000) */
+};
+
+/* Asks for a token: before each dial, and in a session of tidegate.v1 when some 80 % of the time
+ * that the gateway gave it have passed. Answered by tg_client_give_token(), inside of the callback
+ * or within 10 s after it; it is asked once at a time. What is given stays the client's until
+ * another one is.
+ *
+ * Without an answer, with NULL for one, or with the token that was refused: a first login ends
+ * CLOSED with TG_ERR_NO_TOKEN, or TG_ERR_AUTH for the last of these, a later dial is an attempt
+ * that failed, and a session goes on, tells on_error, and asks again after a while. After a Close
+ * 3000 it is asked once until a line has stood for the minimum uptime, instead of on_auth.
+ *
+ * To be set before tg_client_connect(), as of which it counts. */
+typedef void tg_token_fn(struct tg_client *client, enum tg_token_need need, void *data);
+TG_API void tg_client_on_token(struct tg_client *client, tg_token_fn *fn);
+
 /* When the gateway asks for a new token (Close 3000), once until a line has stood for the minimum
  * uptime. It may call tg_client_set_token(), which then counts at once. Returns whether to try
- * again; without this callback the client closes with TG_ERR_AUTH. */
+ * again; without this callback the client closes with TG_ERR_AUTH. Not called where on_token is
+ * set. */
 typedef bool tg_auth_fn(struct tg_client *client, void *data);
 TG_API void tg_client_on_auth(struct tg_client *client, tg_auth_fn *fn);
 
@@ -433,6 +457,17 @@ TG_API enum tg_status tg_client_connect(struct tg_client *client);
  * stands it is CLOSED when this returns, and whatever was under way is given up. It wins over
  * everything: no attempt follows. In CLOSED it changes nothing. Errors: TG_ERR_DESTROYED. */
 TG_API enum tg_status tg_client_logout(struct tg_client *client);
+
+/* Answers on_token; NULL: there is none now. Copied; a token as tg_client_set_token() takes it. It
+ * may be called at any time: a session of tidegate.v1 is shown the new one as soon as may be,
+ * otherwise the next dial shows it. Errors: TG_ERR_ARGUMENT: that is no token, and an answer is
+ * still awaited; TG_ERR_NO_MEMORY, TG_ERR_DESTROYED. */
+TG_API enum tg_status tg_client_give_token(struct tg_client *client, const char *token);
+
+/* Sends a Ping now; it goes ahead of what waits in the send queue. TG_EVENT_PONG tells that the
+ * gateway has read it, and all that the kernel had taken before: so a sender may pace itself.
+ * Nothing where no line stands. Errors: TG_ERR_DESTROYED. */
+TG_API enum tg_status tg_client_ping(struct tg_client *client);
 
 /* To be called when the network or the machine has come back. CONNECTED: the line has to answer a
  * Ping in time or is replaced. RECONNECTING: the next attempt begins within a second. Otherwise

@@ -166,7 +166,7 @@ int url_parse(const char *text, struct url *ret_url)
 }
 
 enum {
-	FIELD_COUNT = 3,
+	FIELD_COUNT = 2,
 };
 
 /* A field of the query; a value that is NULL leaves the target's alone. */
@@ -239,7 +239,6 @@ int url_target(const char *target, const struct url_login *login, char **ret_tar
 	const struct field fields[FIELD_COUNT] = {
 		{SLICE("user"), login->user},
 		{SLICE("device"), login->device},
-		{SLICE("token"), login->token},
 	};
 	const size_t path_len = strcspn(target, "?");
 	size_t size = 1 + strlen(target) + 1;

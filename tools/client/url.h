@@ -31,7 +31,6 @@ int url_parse(const char *text, struct url *ret_url);
 struct url_login {
 	const char *user;
 	const char *device;
-	const char *token;
 };
 
 /* Joins target and `login`, percent-encoded, into the target of a request: begins with a slash.

@@ -133,7 +133,7 @@ static void on_packet(struct login *login, const struct line_event *event, uint6
 {
 	struct line_event broken;
 
-	switch (talk_hear(login, event->command, event->data, event->len)) {
+	switch (talk_hear(login, event->command, event->data, event->len, now_ms)) {
 	case TALK_HEARD:
 		break;
 	case TALK_PASSED_OVER:

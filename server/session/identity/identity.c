@@ -5,8 +5,7 @@
 
 #include "../../../proto/query.h"
 
-void identity_init(
-	struct identity *identity, struct key_store *store, struct rights_table *rights)
+void identity_init(struct identity *identity, struct key_store *store, struct rights_table *rights)
 {
 	*identity = (struct identity){.is_asked = store != NULL, .rights = rights};
 	if (store) {
@@ -34,7 +33,7 @@ void identity_configure(struct identity *identity, const struct config *config)
 struct found {
 	struct slice token; /* the last one */
 	uint32_t count;
-	bool is_broken;            /* one cannot even be read */
+	bool is_broken;          /* one cannot even be read */
 	char decoded[TOKEN_MAX]; /* of the query */
 };
 
@@ -143,9 +142,10 @@ enum token_verdict identity_judge_token(struct identity *identity, struct slice 
 		.audience = identity->audience[0] ? identity->audience : NULL,
 		.issuer = identity->issuer[0] ? identity->issuer : NULL,
 		.rights = identity->rights,
+		.memo = &identity->memo,
 	};
-	return token_judge(key_reader_keys(&identity->keys), &rules, token.data, token.len, now_s,
-		ret_claims);
+	return token_judge(
+		key_reader_keys(&identity->keys), &rules, token.data, token.len, now_s, ret_claims);
 }
 
 bool identity_is_of(const struct token_claims *claims, struct slice user, struct slice device)
@@ -197,8 +197,7 @@ static __attribute__((noinline)) enum close_reason judge_with_token(struct ident
 	struct found found;
 	login->has_judged = true;
 	if (find_token(identity, request, &found, login)) {
-		login->verdict =
-			identity_judge_token(identity, found.token, now_s, &login->claims);
+		login->verdict = identity_judge_token(identity, found.token, now_s, &login->claims);
 	}
 	if (login->verdict != TOKEN_GOOD) {
 		return reason_of(login->verdict);
@@ -214,8 +213,8 @@ static __attribute__((noinline)) enum close_reason judge_with_token(struct ident
 	return refused;
 }
 
-enum close_reason identity_judge(struct identity *identity,
-	const struct handshake_request *request, uint64_t now_s, struct identity_login *ret_login)
+enum close_reason identity_judge(struct identity *identity, const struct handshake_request *request,
+	uint64_t now_s, struct identity_login *ret_login)
 {
 	ret_login->has_token = false;
 	ret_login->has_judged = false;

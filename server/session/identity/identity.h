@@ -1,5 +1,5 @@
-/* As whom a login may come in: what its request says of itself, and where tokens are asked for, what
- * its token says. PROTOCOL sections 1 and 6. */
+/* As whom a login may come in: what its request says of itself, and where tokens are asked for,
+ * what its token says. PROTOCOL sections 1 and 6. */
 #ifndef TIDEGATE_IDENTITY_H
 #define TIDEGATE_IDENTITY_H
 
@@ -20,13 +20,13 @@ struct identity {
 	bool reads_url; /* tokens may be in the query */
 	struct key_reader keys;
 	struct rights_table *rights;
+	struct token_memo memo;
 	char audience[CONFIG_TEXT_MAX]; /* empty: any */
 	char issuer[CONFIG_TEXT_MAX];   /* likewise */
 };
 
 /* `store` is NULL where no tokens are asked for. */
-void identity_init(
-	struct identity *identity, struct key_store *store, struct rights_table *rights);
+void identity_init(struct identity *identity, struct key_store *store, struct rights_table *rights);
 
 /* Fine with a zeroed one. */
 void identity_finish(struct identity *identity);
@@ -48,12 +48,12 @@ struct identity_login {
 	struct token_claims claims;
 };
 
-/* Judges a request, at the wall clock's `now_s`. Where tokens are asked for they come first: whoever
- * has none, or a bad one, learns nothing of what else is wrong. Returns CLOSE_REASON_NONE, or why
- * it is refused: NO_TOKEN, BAD_TOKEN, TOKEN_EXPIRED, TOKEN_NOT_YET or BAD_LOGIN; then there are no
- * rights to be given back. Thread: the owner. */
-enum close_reason identity_judge(struct identity *identity,
-	const struct handshake_request *request, uint64_t now_s, struct identity_login *ret_login);
+/* Judges a request, at the wall clock's `now_s`. Where tokens are asked for they come first:
+ * whoever has none, or a bad one, learns nothing of what else is wrong. Returns CLOSE_REASON_NONE,
+ * or why it is refused: NO_TOKEN, BAD_TOKEN, TOKEN_EXPIRED, TOKEN_NOT_YET or BAD_LOGIN; then there
+ * are no rights to be given back. Thread: the owner. */
+enum close_reason identity_judge(struct identity *identity, const struct handshake_request *request,
+	uint64_t now_s, struct identity_login *ret_login);
 
 /* Judges a token by itself. Thread: the owner. */
 enum token_verdict identity_judge_token(struct identity *identity, struct slice token,

@@ -31,7 +31,7 @@ struct key_store {
 	struct keys *keys;        /* those in force */
 	_Atomic uint64_t version; /* grows with each change of `keys` */
 	/* Of the thread that looks. */
-	char *path;
+	char *path;         /* NULL: they come from no file */
 	struct stamp stamp; /* of the file at the last look */
 	bool is_settled;    /* it was not changed shortly before */
 	bool is_at_fault;   /* what was read last could not be taken */
@@ -130,14 +130,35 @@ static bool compare(const struct keys *fresh, const struct keys *old, char ret_t
 /* --- the store ---------------------------------------------------------------------------------
  */
 
-int key_store_create(const char *path, struct findings *findings, struct key_store **ret_store)
+static struct key_store *create(void)
 {
 	struct key_store *store = calloc(1, sizeof(*store));
+	if (store) {
+		pthread_mutex_init(&store->lock, NULL);
+		atomic_init(&store->version, 1);
+	}
+	return store;
+}
+
+int key_store_hold(struct keys **keys, struct key_store **ret_store)
+{
+	struct key_store *store = create();
+	if (!store) {
+		keys_unref(keys);
+		return -ENOMEM;
+	}
+	store->keys = *keys;
+	*keys = NULL;
+	*ret_store = store;
+	return 0;
+}
+
+int key_store_create(const char *path, struct findings *findings, struct key_store **ret_store)
+{
+	struct key_store *store = create();
 	if (!store) {
 		return -ENOMEM;
 	}
-	pthread_mutex_init(&store->lock, NULL);
-	atomic_init(&store->version, 1);
 	store->path = strdup(path);
 	const struct stamp stamp = stamp_of(path);
 	int err = store->path ? keys_load(path, findings, &store->keys) : -ENOMEM;
@@ -199,6 +220,10 @@ static enum key_news load(
 enum key_news key_store_reload(struct key_store *store, const char *path, struct findings *findings,
 	char ret_text[KEY_NEWS_MAX])
 {
+	if (!store->path) {
+		ret_text[0] = '\0';
+		return KEY_NEWS_NONE;
+	}
 	if (strcmp(path, store->path) != 0) {
 		char *its_path = strdup(path);
 		if (!its_path) {
@@ -238,6 +263,10 @@ static enum key_news load_again(
 enum key_news key_store_look(
 	struct key_store *store, struct findings *findings, char ret_text[KEY_NEWS_MAX])
 {
+	ret_text[0] = '\0';
+	if (!store->path) {
+		return KEY_NEWS_NONE;
+	}
 	const struct stamp stamp = stamp_of(store->path);
 	if (!is_same(&stamp, &store->stamp)) {
 		return load(store, findings, ret_text);
@@ -245,7 +274,6 @@ enum key_news key_store_look(
 	if (!store->is_settled) {
 		return load_again(store, findings, ret_text);
 	}
-	ret_text[0] = '\0';
 	return KEY_NEWS_NONE;
 }
 

@@ -38,6 +38,11 @@ enum key_news {
 /* Loads the file. Thread: one that is the first. Errors: as keys_load, with findings. */
 int key_store_create(const char *path, struct findings *findings, struct key_store **ret_store);
 
+/* One of these for good, which come from no file: there is nothing to look at, and none is read
+ * again. Their reference is taken over whatever comes of it. Thread: one that is the first. Errors:
+ * -ENOMEM. */
+int key_store_hold(struct keys **keys, struct key_store **ret_store);
+
 /* NULL is fine. Thread: one that is the last. */
 void key_store_destroy(struct key_store **store);
 

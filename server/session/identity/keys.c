@@ -196,6 +196,19 @@ int keys_load(const char *path, struct findings *findings, struct keys **ret_key
 	return err;
 }
 
+int keys_of(struct key **key, struct keys **ret_keys)
+{
+	struct keys *keys = create();
+	if (!keys) {
+		key_destroy(key);
+		return -ENOMEM;
+	}
+	keys->keys[keys->count++] = *key;
+	*key = NULL;
+	*ret_keys = keys;
+	return 0;
+}
+
 /* --- references --------------------------------------------------------------------------------
  */
 

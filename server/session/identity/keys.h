@@ -21,12 +21,17 @@ enum {
  * Freed:  with the last reference; secrets are wiped. */
 struct keys;
 
+struct key;
+
 /* Reads a file. Keys of a set that are not for verifying signatures, or of a kind that nobody here
  * understands, are left out with a warning, as RFC 7517 section 5 wants it. Anything else that is
  * wrong is a fault that says what to do: nothing of the file is taken then. A private key is a
  * fault, so is a symmetric one that is shorter than its algorithm asks for. Thread: any. Errors:
  * -errno of reading, -EINVAL for faults, -ENOMEM. */
 int keys_load(const char *path, struct findings *findings, struct keys **ret_keys);
+
+/* A set of this one key, which is taken over whatever comes of it. Thread: any. Errors: -ENOMEM. */
+int keys_of(struct key **key, struct keys **ret_keys);
 
 /* Another reference to the same. Thread: any. */
 struct keys *keys_ref(struct keys *keys);

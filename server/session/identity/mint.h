@@ -1,5 +1,5 @@
 /* Makes what tokens take: keys, and tokens signed with them. For scripts and tests; the gateway
- * itself only verifies. */
+ * itself signs in a demonstration only. */
 #ifndef TIDEGATE_MINT_H
 #define TIDEGATE_MINT_H
 

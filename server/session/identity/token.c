@@ -84,18 +84,52 @@ static bool read_header(const json_t *header, enum algorithm *ret_algorithm, str
 	       !json_object_get(header, "crit");
 }
 
-static bool verify(const struct keys *keys, const struct parts *parts)
+static bool verify_by(const struct keys *keys, const struct parts *parts, enum algorithm algorithm,
+	struct slice kid)
 {
 	uint8_t signature[PART_MAX];
 	size_t len;
+	return base64url_decode(parts->signature, signature, sizeof(signature), &len) == 0 &&
+	       keys_verify(keys, algorithm, kid, parts->is_signed, signature, len);
+}
+
+static bool is_known(const struct token_memo *memo, struct slice header)
+{
+	return memo && slice_equals(header, (struct slice){memo->header, memo->header_len});
+}
+
+static void remember(
+	struct token_memo *memo, struct slice header, enum algorithm algorithm, struct slice kid)
+{
+	if (!memo || header.len > sizeof(memo->header)) {
+		return;
+	}
+	memo->header_len = header.len;
+	memo->kid_len = kid.len;
+	memo->has_kid = kid.data != NULL;
+	memo->algorithm = algorithm;
+	memcpy(memo->header, header.data, header.len);
+	if (memo->has_kid) {
+		memcpy(memo->kid, kid.data, kid.len);
+	}
+}
+
+/* Byte for byte the same as one that was read says the same. Of one whose signature is wrong
+ * nothing is remembered, so that no stranger makes others forget. */
+static bool verify(const struct keys *keys, struct token_memo *memo, const struct parts *parts)
+{
 	enum algorithm algorithm;
 	struct slice kid;
-	if (base64url_decode(parts->signature, signature, sizeof(signature), &len) < 0) {
-		return false;
+	if (is_known(memo, parts->header)) {
+		kid = (struct slice){memo->has_kid ? memo->kid : NULL, memo->kid_len};
+		return verify_by(keys, parts, memo->algorithm, kid);
 	}
 	json_t *header = parse(parts->header, &header_bounds);
 	const bool is_good = header && read_header(header, &algorithm, &kid) &&
-			     keys_verify(keys, algorithm, kid, parts->is_signed, signature, len);
+			     verify_by(keys, parts, algorithm, kid);
+	if (is_good) {
+		remember(memo, parts->header, algorithm, kid);
+	}
 	json_decref(header);
 	return is_good;
 }
@@ -248,7 +282,7 @@ enum token_verdict token_judge(const struct keys *keys, const struct token_rules
 		return TOKEN_NONE;
 	}
 	if (len > TOKEN_MAX || !take_apart((struct slice){token, len}, &parts) ||
-		!verify(keys, &parts)) {
+		!verify(keys, rules->memo, &parts)) {
 		return TOKEN_BAD;
 	}
 	json_t *claims = parse(parts.claims, &claims_bounds);

@@ -187,6 +187,13 @@ export async function mute(name: string, muted: boolean): Promise<void> {
   await request('POST', demoPath(name, 'mute'), { muted });
 }
 
+// A token for a user, of a demonstration that signs its own.
+export async function mintToken(name: string, seconds: number): Promise<string> {
+  const response = await request('POST', demoPath(name, 'token'), { seconds });
+  const { token } = (await response.json()) as { token: string };
+  return token;
+}
+
 function demoPath(name: string, fault: string): string {
   return userTarget('/v1/demo/users/', name, `/${fault}`, new URLSearchParams());
 }

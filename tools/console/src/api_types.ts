@@ -23,7 +23,9 @@ export interface Status {
   readonly uptime_ms: number;
   readonly draining: boolean;
   readonly demo: boolean;
+  readonly demo_tokens: boolean; // it makes tokens
   readonly echo: boolean;
+  readonly auth: 'open' | 'token';
   readonly listen: readonly string[];
   readonly ws_port: number | null;
   readonly limits: Limits;

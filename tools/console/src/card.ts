@@ -13,7 +13,7 @@ import { Inspector } from './inspector.js';
 import * as narrator from './narrator.js';
 import type { Change, Turn } from './narrator.js';
 import { Participant, codeOf } from './participant.js';
-import type { Audience } from './participant.js';
+import type { Audience, Mint } from './participant.js';
 import { share } from './pulse.js';
 import type { Away } from './reach.js';
 import { StateDiagram } from './state_diagram.js';
@@ -35,17 +35,28 @@ export class Card {
   private readonly diagram: StateDiagram;
   private readonly strip: Strip;
   private readonly gauge = new Gauge();
+  private readonly tokenGauge = new Gauge();
   private readonly chat: Chat;
   private readonly story: Story;
   private readonly inspector: Inspector;
   private readonly elsewhere: Elsewhere;
-  private readonly actions: Readonly<Record<'cut' | 'mute' | 'elsewhere' | 'log', Action>>;
+  private readonly actions: Readonly<Record<'cut' | 'mute' | 'elsewhere' | 'log' | 'token', Action>>;
+  private readonly hasTokens: boolean;
   private isGone = false; // the gateway
   private muted = false;
   private heard = (): void => {};
+  private awaitsToken = false; // since it is given one again
   private isAnew = false; // connected, and not yet in the room again
 
-  constructor(url: string, user: string, other: string, room: string, tone: 'first' | 'second') {
+  constructor(
+    url: string,
+    user: string,
+    other: string,
+    room: string,
+    mint: Mint | null,
+    tone: 'first' | 'second',
+  ) {
+    this.hasTokens = mint !== null;
     this.user = user;
     this.other = other;
     this.room = `#${room}`;
@@ -53,7 +64,7 @@ export class Card {
     this.story = new Story(user);
     this.inspector = new Inspector(user);
     this.chat = new Chat(user, other, (text, to) => this.send(text, to));
-    this.participant = new Participant(url, user, room, {
+    this.participant = new Participant(url, user, room, mint, {
       onTurn: (turn) => {
         this.onTurn(turn);
       },
@@ -81,11 +92,18 @@ export class Card {
       onMembers: (change) => {
         this.onMembers(change);
       },
+      onWithheld: () => {
+        this.onWithheld();
+      },
+      onToken: (secondsLeft, isFresh) => {
+        this.onToken(secondsLeft, isFresh);
+      },
     });
     this.strip = new Strip(this.participant.pulse, timing.STRIP_MS);
     this.elsewhere = new Elsewhere(
       url,
       user,
+      mint,
       (text) => {
         this.story.step(text, 'plain', 'In the other place');
       },
@@ -100,6 +118,9 @@ export class Card {
       log: new Action(user, 'log', () => {
         this.logInOrOut();
       }),
+      token: new Action(user, 'token', () => {
+        this.toggleTokens();
+      }),
     };
     this.element = this.build(tone);
     this.refresh();
@@ -107,6 +128,8 @@ export class Card {
 
   private build(tone: string): HTMLElement {
     const title = freshId('client');
+    this.actions.token.element.hidden = !this.hasTokens;
+    this.tokenGauge.element.hidden = !this.hasTokens;
     const initial = Array.from(this.user)[0]?.toUpperCase() ?? '?';
     return el(
       'section',
@@ -133,6 +156,7 @@ export class Card {
         ),
         this.strip.element,
         this.gauge.element,
+        this.tokenGauge.element,
       ),
       this.chat.element,
       el(
@@ -277,6 +301,21 @@ export class Card {
     }
   }
 
+  private onWithheld(): void {
+    if (this.participant.state === 'CONNECTED') {
+      this.story.step('The client asks for a fresh token, and gets none.', 'bad', 'Tokens are withheld');
+    }
+  }
+
+  // That it goes on as it should is no story, unless it is one's end.
+  private onToken(secondsLeft: number, isFresh: boolean): void {
+    if (this.awaitsToken && isFresh) {
+      this.story.step(narrator.tellRefreshed(secondsLeft), 'good', 'A fresh token');
+      this.story.end();
+    }
+    this.awaitsToken = false;
+  }
+
   // --- what the visitor does --------------------------------------------------------------------
 
   private async cut(): Promise<void> {
@@ -338,6 +377,22 @@ export class Card {
     }
   }
 
+  private toggleTokens(): void {
+    const { participant } = this;
+    participant.withholds = !participant.withholds;
+    this.awaitsToken = false;
+    if (participant.withholds) {
+      this.story.begin('You withhold fresh tokens');
+      if (participant.tokenMs !== null) {
+        this.story.step(narrator.tellWithheld(participant.tokenLeftMs(performance.now())), 'plain', '');
+      }
+    } else {
+      this.awaitsToken = participant.state === 'CONNECTED';
+      this.story.step('The next time that the client asks, it gets a token.', 'plain', 'You give tokens again');
+    }
+    this.refresh();
+  }
+
   private isOut(): boolean {
     return this.participant.state === 'CLOSED' || this.participant.state === 'INIT';
   }
@@ -396,14 +451,43 @@ export class Card {
           },
       gone ?? (state === 'CLOSING' ? 'One moment: the line is closing.' : null),
     );
+    this.actions.token.show(
+      this.participant.withholds
+        ? { name: 'Give fresh tokens again', before: 'The next time that the client asks for one, it gets it.' }
+        : {
+            name: 'Withhold fresh tokens',
+            before: `The session ends ${duration(timing.GRACE_MS)} after its token, with 3000 “expired”. The client dials on, but has none to show.`,
+          },
+      gone,
+    );
   }
 
   draw(now: number): void {
     this.strip.draw(now);
     this.drawGauge(now);
+    if (this.hasTokens) {
+      this.drawToken(now);
+    }
     const { rttMs } = this.participant;
     this.rttPlace.hidden = rttMs === null;
     setText(this.rtt, rttMs === null ? '' : milliseconds(rttMs));
+  }
+
+  private drawToken(now: number): void {
+    const { tokenMs, tokenAt, withholds } = this.participant;
+    if (tokenMs === null) {
+      this.tokenGauge.show('Token', 0, timing.TOKEN_S * 1000, 'no session, no token', 'idle');
+      return;
+    }
+    const left = this.participant.tokenLeftMs(now);
+    if (left > 0) {
+      const words = `${seconds(left)} until it ends${withholds ? '' : ', a fresh one comes before'}`;
+      this.tokenGauge.show('Token', left / tokenMs, tokenMs, words, withholds ? 'low' : 'live');
+    } else {
+      const grace = share(tokenAt + tokenMs, timing.GRACE_MS, now);
+      const words = `${seconds(grace * timing.GRACE_MS)} until the gateway ends the session`;
+      this.tokenGauge.show('Token ended', grace, timing.GRACE_MS, words, 'low');
+    }
   }
 
   private drawGauge(now: number): void {

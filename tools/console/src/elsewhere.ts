@@ -2,6 +2,7 @@
 
 import { IMClient, State } from '../../web-sdk/src/v1.js';
 import { el, hidden, setText } from './dom.js';
+import type { Mint } from './participant.js';
 import { codeWords } from './reasons.js';
 import * as timing from './timing.js';
 
@@ -11,14 +12,16 @@ export class Elsewhere {
   private wasThere = false;
   private readonly url: string;
   private readonly user: string;
+  private readonly mint: Mint | null;
   private readonly tell: (text: string) => void;
   private readonly changed: () => void;
   private readonly words = el('span');
   private readonly end: HTMLButtonElement;
 
-  constructor(url: string, user: string, tell: (text: string) => void, changed: () => void) {
+  constructor(url: string, user: string, mint: Mint | null, tell: (text: string) => void, changed: () => void) {
     this.url = url;
     this.user = user;
+    this.mint = mint;
     this.tell = tell;
     this.changed = changed;
     this.end = el('button', { type: 'button', class: 'quiet' }, 'Log out there', hidden(` (${user})`));
@@ -39,10 +42,12 @@ export class Elsewhere {
 
   async logIn(): Promise<void> {
     this.leave();
+    const { mint } = this;
     const client = new IMClient({
       url: this.url,
       user: this.user,
       connectTimeoutMs: timing.CONNECT_TIMEOUT_MS,
+      ...(mint === null ? {} : { getToken: () => mint(this.user) }),
       reconnect: { maxAttempts: Infinity, baseMs: timing.BACKOFF_BASE_MS, capMs: timing.BACKOFF_CAP_MS },
     });
     this.client = client;

@@ -1,12 +1,14 @@
 // A packet's payload, field by field, as its row in proto/packet.def names them. Pure.
 
+import { hex } from './format.js';
+
 export type Value = number | string | readonly string[];
 
 export interface Field {
   readonly name: string; // id, flags, audience ...
   readonly kind: string; // u8, u16, u32, u64; str; text or bytes, which are all that is left
   readonly bytes: Uint8Array;
-  readonly value: Value;
+  readonly value: Value; // of bytes in hexadecimal
 }
 
 export interface Taken {
@@ -66,7 +68,8 @@ function take(kind: string, payload: Payload, before: readonly Field[]): Value {
     const count = before.find(({ name }) => name === many)?.value;
     return Array.from({ length: typeof count === 'number' ? count : 0 }, () => payload.str());
   }
-  return UTF8.decode(payload.rest());
+  const rest = payload.rest();
+  return kind === 'bytes' ? hex(rest) : UTF8.decode(rest);
 }
 
 // Null where it does not fit.

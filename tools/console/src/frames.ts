@@ -22,6 +22,7 @@ export interface Described {
   readonly pieces: readonly Piece[];
   readonly meaning: string;
   readonly code?: number; // of a Close
+  readonly reason?: string; // and what it says
   readonly id?: number; // of a request or an answer
 }
 
@@ -151,5 +152,5 @@ export function describeFailedDial(isGivenUp: boolean): Described {
 
 export function describeClose(code: number, reason: string, words: string): Described {
   const text = code === 1006 ? 'no Close frame' : `Close ${String(code)} ${reason}`.trim();
-  return { kind: 'close', pieces: [{ role: 'plain', text }], meaning: words, code };
+  return { kind: 'close', pieces: [{ role: 'plain', text }], meaning: words, code, reason };
 }

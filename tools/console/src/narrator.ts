@@ -5,7 +5,7 @@ import type { StateName } from './pulse.js';
 import { codeWords } from './reasons.js';
 import { some } from './results.js';
 import type { Tone } from './story.js';
-import { CONNECT_TIMEOUT_MS } from './timing.js';
+import { CONNECT_TIMEOUT_MS, GRACE_MS } from './timing.js';
 
 export interface Told {
   readonly text: string;
@@ -18,6 +18,7 @@ export interface Turn {
   readonly to: StateName;
   readonly reason: string; // the SDK's word
   readonly code: number | null; // of the Close that came on this line, where one did
+  readonly said: string; // the reason in that Close
   readonly lostMs: number | null; // how long the client has been without a line
 }
 
@@ -28,6 +29,8 @@ export interface FailedDial {
 }
 
 const LOST = 1006; // what a browser makes of an end without a Close
+
+const UNAUTHENTICATED = 3000; // whose reason says more than its code
 
 const REASONS: Readonly<Record<string, string>> = {
   login: 'you asked for it',
@@ -55,6 +58,9 @@ function dialWords(reason: string, code: number | null): string {
   if (code !== null) {
     return `Close ${String(code)}, ${codeWords(code)}`;
   }
+  if (reason === 'auth') {
+    return 'there was no token to show';
+  }
   if (reason === 'timeout') {
     return `no answer within ${duration(CONNECT_TIMEOUT_MS)}`;
   }
@@ -69,16 +75,21 @@ export function why({ reason, code, from }: Turn): string {
   if (code !== null && code !== LOST) {
     return codeWords(code);
   }
-  if (from === 'CONNECTING' && (reason === 'network' || reason === 'timeout')) {
+  if (from === 'CONNECTING' && ['network', 'timeout', 'auth'].includes(reason)) {
     return dialWords(reason, code);
   }
   return REASONS[reason] ?? reason;
 }
 
+function closeWords(code: number, said: string): string {
+  const quoted = code === UNAUTHENTICATED && said !== '' ? ` “${said}”` : '';
+  return `${String(code)}${quoted}`;
+}
+
 function lost(turn: Turn): string {
-  const { reason, code } = turn;
+  const { reason, code, said } = turn;
   if (code !== null && code !== LOST) {
-    return `Close ${String(code)}: ${codeWords(code)}.`;
+    return `Close ${closeWords(code, said)}: ${codeWords(code)}.`;
   }
   switch (reason) {
     case 'timeout':
@@ -102,7 +113,7 @@ function closed(turn: Turn): Told {
     case 'aborted':
       return { text: 'Closed. It does not come back: you wanted this end.', tone: 'plain', ends: true };
     default: {
-      const code = turn.code === null ? '' : ` (${String(turn.code)})`;
+      const code = turn.code === null ? '' : ` (${closeWords(turn.code, turn.said)})`;
       return { text: `Closed${code}: ${why(turn)}. It stays closed.`, tone: 'bad', ends: true };
     }
   }
@@ -156,6 +167,17 @@ export function titleOf({ from, to, reason, code }: Turn): string {
     return 'The login failed';
   }
   return to === 'CLOSED' || to === 'RECONNECTING' ? 'The line ended' : 'The client moved on';
+}
+
+// --- tokens -------------------------------------------------------------------------------------
+
+export function tellWithheld(leftMs: number): string {
+  const ends = leftMs > 0 ? `The token ends in ${seconds(leftMs)}` : 'The token has ended';
+  return `${ends}; ${duration(GRACE_MS)} behind its end the gateway closes the session.`;
+}
+
+export function tellRefreshed(secondsLeft: number): string {
+  return `Packet 103 has brought a fresh token: ${duration(secondsLeft * 1000)} more.`;
 }
 
 // --- the room -----------------------------------------------------------------------------------

@@ -106,6 +106,8 @@ const WORDS: Readonly<Record<string, (said: Said, asked: string | undefined) => 
   say: (said) => `say to ${audienceWords(said.text('audience'))}: “${said.text('text')}”`,
   join: (said) =>
     `join #${said.text('room')}${(said.number('flags') & TELL_ME) === 0 ? '' : ', and hear who comes and goes'}`,
+  request: (said) => `request ${String(said.number('id'))} to the backend`,
+  reply: (said) => `reply to request ${String(said.number('id'))}: ${resultWords(said.number('result'))}`,
   leave: (said) => `leave #${said.text('room')}`,
   list: (said) => {
     const after = said.text('after');

@@ -21,7 +21,12 @@ export interface Watcher {
   onEntered(others: readonly string[]): void; // on this line, the room
   onBarred(code: string): void; // the SDK's word for why not
   onMembers(change: Change): void;
+  onWithheld(): void; // the client asked for a token, and got none
+  onToken(secondsLeft: number, isFresh: boolean): void; // fresh: in the place of another, on the same line
 }
+
+// Where the gateway asks for tokens: makes one for a user.
+export type Mint = (user: string) => Promise<string>;
 
 function nameOf(state: State): StateName {
   return State[state] as StateName;
@@ -42,15 +47,19 @@ export class Participant {
   attemptMs = 0; // how long it takes
   attempt = 0;
   isIn = false; // in the room, on this line
+  withholds = false; // tokens, from the client
+  tokenAt = 0; // when the gateway said how long the token lasts
+  tokenMs: number | null = null; // as it said; null: there is none
   private readonly client: IMClient;
   private readonly room: Room;
   private entering: Promise<void> = Promise.resolve();
   private line = 0;
   private lastCode: number | null = null;
+  private lastSaid = '';
   private lostAt: number | null = null;
   private isDialing = false; // a line that is lost is not the dial's that follows
 
-  constructor(url: string, user: string, room: string, watcher: Watcher) {
+  constructor(url: string, user: string, room: string, mint: Mint | null, watcher: Watcher) {
     this.user = user;
     this.pulse.enter('INIT', performance.now());
     this.client = new IMClient({
@@ -60,6 +69,7 @@ export class Participant {
         onDial: (line) => {
           this.line = line;
           this.lastCode = null;
+          this.tokenMs = null;
         },
         onSeen: (seen) => {
           this.see(seen, watcher);
@@ -69,6 +79,7 @@ export class Participant {
       heartbeatIntervalMs: timing.HEARTBEAT_MS,
       readTimeoutMs: timing.READ_TIMEOUT_MS,
       queue: false,
+      ...(mint === null ? {} : { getToken: () => this.getToken(mint, watcher) }),
       reconnect: {
         maxAttempts: Infinity,
         baseMs: timing.BACKOFF_BASE_MS,
@@ -102,7 +113,24 @@ export class Participant {
     this.client.on('pong', ({ rttMs }) => {
       this.rttMs = rttMs;
     });
+    this.client.on('session', ({ secondsLeft }) => {
+      if (Number.isFinite(secondsLeft)) {
+        const isFresh = this.tokenMs !== null;
+        this.tokenAt = performance.now();
+        this.tokenMs = secondsLeft * 1000;
+        watcher.onToken(secondsLeft, isFresh);
+      }
+    });
     this.hear(watcher);
+  }
+
+  private async getToken(mint: Mint, watcher: Watcher): Promise<string> {
+    if (this.withholds) {
+      this.lastCode = null; // of the line before: this dial fails for want of a token
+      watcher.onWithheld();
+      throw new Error('withheld');
+    }
+    return mint(this.user);
   }
 
   private hear(watcher: Watcher): void {
@@ -153,6 +181,7 @@ export class Participant {
     }
     if (seen.kind === 'close' && seen.direction === 'in') {
       this.lastCode = seen.code ?? null;
+      this.lastSaid = seen.reason ?? '';
     }
   }
 
@@ -180,8 +209,14 @@ export class Participant {
     if (to !== 'CONNECTED') {
       this.rttMs = null;
       this.isIn = false;
+      this.tokenMs = null;
     }
-    watcher.onTurn({ from, to, reason, code, lostMs });
+    watcher.onTurn({ from, to, reason, code, said: this.lastSaid, lostMs });
+  }
+
+  // Until the token of the session ends.
+  tokenLeftMs(now: number): number {
+    return this.tokenMs === null ? 0 : Math.max(0, this.tokenAt + this.tokenMs - now);
   }
 
   // And enters the room.

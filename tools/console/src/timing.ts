@@ -10,6 +10,9 @@ export const CONNECT_TIMEOUT_MS = 5000;
 export const BACKOFF_BASE_MS = 2000;
 export const BACKOFF_CAP_MS = 4000;
 
+export const TOKEN_S = 20; // that a token lasts here
+export const GRACE_MS = 30_000; // that the gateway lets a session live on behind it
+
 export const STRIP_MS = 24_000; // as much as the heartbeat strip shows
 
 export const BACKOFF_WORDS = range(BACKOFF_BASE_MS, BACKOFF_CAP_MS);
@@ -26,10 +29,17 @@ export interface Explained {
   readonly why: string;
 }
 
-// `gatewayMs` is the read deadline of this gateway.
-export function explained(gatewayMs: number): readonly Explained[] {
+// `gatewayMs` is the read deadline of this gateway; `hasTokens`: it asks for them.
+export function explained(gatewayMs: number, hasTokens: boolean): readonly Explained[] {
   const usual = settingsOf({ url: '', user: '' });
+  const token: Explained = {
+    name: 'Life of a token',
+    here: duration(TOKEN_S * 1000),
+    usual: 'minutes to hours',
+    why: 'The client sends a fresh one in packet 103 when most of it is over. Without one the gateway closes with 3000, 30 s behind its end.',
+  };
   return [
+    ...(hasTokens ? [token] : []),
     {
       name: 'Heartbeat',
       here: `every ${duration(HEARTBEAT_MS)}`,

@@ -1,21 +1,22 @@
 // The view "Try it": alice and bob, logged in and talking before anybody has clicked, in a room of their own. It is
 // there only where the gateway runs with --demo, which plays the faults.
 
+import { mintToken } from './api.js';
 import type { Status } from './api_types.js';
 import { Card } from './card.js';
 import { byId, el, setText } from './dom.js';
 import { ownNames } from './names.js';
 import type { Away } from './reach.js';
 import { onFrame } from './ticker.js';
-import { explained } from './timing.js';
+import { TOKEN_S, explained } from './timing.js';
 
 function clientUrl(port: number): string {
   const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
   return `${scheme}://${location.hostname}:${String(port)}/`;
 }
 
-function timesTable(readDeadlineMs: number): HTMLElement {
-  const rows = explained(readDeadlineMs).map(({ name, here, usual, why }) =>
+function timesTable(readDeadlineMs: number, hasTokens: boolean): HTMLElement {
+  const rows = explained(readDeadlineMs, hasTokens).map(({ name, here, usual, why }) =>
     el('tr', {}, el('th', { scope: 'row' }, name), el('td', {}, here), el('td', {}, usual), el('td', {}, why)),
   );
   return el(
@@ -82,16 +83,18 @@ export class TryView {
     }
   }
 
-  private start({ ws_port: port, echo, limits }: Status): void {
+  private start({ ws_port: port, echo, auth, demo_tokens: mints, limits }: Status): void {
     const obstacle =
       port === null
         ? 'This gateway listens on Unix sockets only, where a browser cannot go: there is nothing to try here.'
         : echo
           ? 'This gateway runs with --echo: it knows no users and sends every message back, so there is nothing to try here.'
-          : '';
+          : auth === 'token' && !mints
+            ? 'This gateway takes tokens that others have signed, and has no key to make one for alice or bob: there is nothing to try here. With --demo and without --auth-keys it makes a key.'
+            : '';
     setText(this.note, obstacle);
     if (port !== null && obstacle === '') {
-      void this.open(clientUrl(port), limits.read_deadline_ms);
+      void this.open(clientUrl(port), limits.read_deadline_ms, auth === 'token');
     }
   }
 
@@ -106,18 +109,19 @@ export class TryView {
     this.stage.replaceChildren();
   }
 
-  private async open(url: string, readDeadlineMs: number): Promise<void> {
+  private async open(url: string, readDeadlineMs: number, hasTokens: boolean): Promise<void> {
     const {
       users: [first, second],
       room,
     } = await ownNames();
-    const alice = new Card(url, first, second, room, 'first');
-    const bob = new Card(url, second, first, room, 'second');
+    const mint = hasTokens ? (user: string) => mintToken(user, TOKEN_S) : null;
+    const alice = new Card(url, first, second, room, mint, 'first');
+    const bob = new Card(url, second, first, room, mint, 'second');
     if (!this.started) {
       return;
     }
     this.cards = [alice, bob];
-    this.stage.replaceChildren(el('div', { class: 'cards' }, alice.element, bob.element), timesTable(readDeadlineMs));
+    this.stage.replaceChildren(el('div', { class: 'cards' }, alice.element, bob.element), timesTable(readDeadlineMs, hasTokens));
     this.setAway(this.away);
     this.stopDrawing = onFrame((now) => {
       if (this.shown) {

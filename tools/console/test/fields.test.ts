@@ -7,7 +7,7 @@ import { PACKETS } from '../src/packets.js';
 const bytesOf = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex, 'hex'));
 
 // What the vectors call a field otherwise than the row does; of `n` they only have the users.
-const NAMES: Readonly<Record<string, string>> = { 'seconds left': 'seconds', user: 'users' };
+const NAMES: Readonly<Record<string, string>> = { 'seconds left': 'seconds', user: 'users', bytes: 'payload' };
 
 interface Vector {
   readonly name: string;
@@ -23,7 +23,8 @@ function specsOf(command: number): readonly string[] | undefined {
 
 test('every packet of the vectors is taken apart as they say', () => {
   const { packets } = JSON.parse(readFileSync(process.env.TIDEGATE_VECTORS ?? '', 'utf8')) as { packets: Vector[] };
-  const told = packets.filter(({ v1 }) => v1 !== undefined);
+  // A token is all of its packet.
+  const told = packets.filter(({ v1 }) => v1 !== undefined && !(v1 !== null && 'token' in v1));
   assert.ok(told.length >= 20);
   for (const { name, command, payload, v1 } of told) {
     const specs = specsOf(command ?? 0);
@@ -36,7 +37,8 @@ test('every packet of the vectors is taken apart as they say', () => {
     assert.ok(taken, name);
     for (const field of taken.fields) {
       const called: string = field.name in v1 ? field.name : (NAMES[field.name] ?? field.name);
-      assert.deepEqual(field.value, called === 'n' ? (v1.users as unknown[]).length : v1[called], `${name}: ${field.name}`);
+      const value = field.kind === 'bytes' ? String(field.value).replaceAll(' ', '') : field.value;
+      assert.deepEqual(value, called === 'n' ? (v1.users as unknown[]).length : v1[called], `${name}: ${field.name}`);
     }
   }
 });

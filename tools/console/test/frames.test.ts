@@ -78,7 +78,16 @@ test('each packet of tidegate.v1 has words', () => {
   assert.equal(said('007a0000000b04726f6f6d000111700000'), '#room: 70000 members there now');
   assert.equal(said('007b0000000f0000000404726f6f6d05616c696365'), 'who is in #room, behind alice?');
   assert.equal(said('007c00000012000000040001000205616c69636503626f62'), 'page of members: alice, bob');
+  assert.equal(said('008200000006000000057b7d'), 'request 5 to the backend');
+  assert.equal(said('0083000000050000000507'), 'reply to request 5: the node cannot be asked');
   assert.equal(said('007c000000080000000404010000'), 'page of members: not a member of the room');
+});
+
+test('of a token its head is shown, which is no secret', () => {
+  const token = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl';
+  const { pieces, meaning } = describeBinary(bytesOf('0067000000' + token.length.toString(16) + Buffer.from(token).toString('hex')));
+  assert.equal(meaning, 'token: a fresh token of mine');
+  assert.match(pieces[2]?.text ?? '', /^65 79 4a 68 62 47 63 69 4f 69 4a 49 … \d+ more$/);
 });
 
 test('a packet that does not fit its fields is shown as it is', () => {

@@ -9,6 +9,8 @@ import {
   tellHanded,
   tellMembers,
   tellNotHanded,
+  tellRefreshed,
+  tellWithheld,
   titleOf,
   why,
 } from '../src/narrator.js';
@@ -19,6 +21,7 @@ const turn = (given: Partial<Turn>): Turn => ({
   to: 'RECONNECTING',
   reason: 'network',
   code: null,
+  said: '',
   lostMs: null,
   ...given,
 });
@@ -107,4 +110,14 @@ test('what became of a text', () => {
   assert.match(tellNotHanded('unknown'), /^not known: the line ended before the answer/);
   assert.equal(tellNotHanded('busy'), 'not sent: a limit is reached');
   assert.match(tellBarred('#try', 'bob', 'too-many-rooms'), /rooms_per_session.*“Only to bob” works all the same\.$/);
+});
+
+test('a token that ends, and one that is fresh', () => {
+  const expired = turn({ reason: 'auth', code: 3000, said: 'expired' });
+  assert.equal(tell(expired)?.text, 'Close 3000 “expired”: not authenticated.');
+  assert.equal(tell(turn({ code: 1012, said: 'retry_ms=20' }))?.text, 'Close 1012: the gateway restarts and asks to come back.');
+  assert.match(tellFailedDial({ attempt: 1, reason: 'auth', code: null }), /there was no token to show/);
+  assert.match(tellWithheld(17_300), /^The token ends in 17\.3.s; 30.s behind its end the gateway closes/);
+  assert.match(tellWithheld(0), /^The token has ended; /);
+  assert.match(tellRefreshed(20), /^Packet 103 .* 20.s more\.$/);
 });

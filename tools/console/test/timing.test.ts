@@ -4,7 +4,7 @@ import { settingsOf } from '../../web-sdk/src/options.js';
 import * as timing from '../src/timing.js';
 
 test('times in words are those of the clients here, of the SDK and of this gateway', () => {
-  const rows = new Map(timing.explained(90_000).map((row) => [row.name, row]));
+  const rows = new Map(timing.explained(90_000, true).map((row) => [row.name, row]));
   const sdk = settingsOf({ url: '', user: '' });
   const numbers = (text = ''): number[] => Array.from(text.matchAll(/\d+/g), ([number]) => Number(number) * 1000);
   const backoff = rows.get('Back-off before coming back');

@@ -1,6 +1,6 @@
 /* The payloads of tidegate.v1. */
 import { IMError } from './errors.js'
-import { decodeText } from './packet.js'
+import { decodeText, encodeText } from './packet.js'
 
 const STRING_MAX = 255
 
@@ -27,13 +27,9 @@ export function readFields(layout: string, payload: Uint8Array): never[] {
   return [...layout].map((kind) => kinds[kind]?.() ?? uint(+kind)) as never[]
 }
 
-export function utf8(text: string): Uint8Array {
-  return new TextEncoder().encode(text)
-}
-
 /** Throws an IMError for one that is too long to be written. */
 export function stringField(text: string): number[] {
-  const bytes = utf8(text)
+  const bytes = encodeText(text)
   if (bytes.length > STRING_MAX) {
     throw new IMError('bad-name', `over ${STRING_MAX} bytes`)
   }

@@ -51,7 +51,7 @@ export function openLine(
   })
   socket.onmessage = heard(({ data }) => owner.received(data))
   socket.onerror = heard((event) => {
-    owner.troubled(event)
+    TUTORIAL: owner.troubled(event)
     cause = socket.failure ?? event.error
     // Node's own WebSocket gives no close event then, and the others' is always this one.
     if (!opened) {

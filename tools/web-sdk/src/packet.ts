@@ -41,6 +41,10 @@ export function decodeText(payload: Uint8Array): string | undefined {
   }
 }
 
+export function encodeText(text: string): Uint8Array {
+  return new TextEncoder().encode(text)
+}
+
 export function utf8Length(text: string): number {
-  return new TextEncoder().encode(text).length
+  return encodeText(text).length
 }

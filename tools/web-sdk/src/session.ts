@@ -3,7 +3,7 @@ import { State, type ClientEvents, type CloseReason, type LoginResult, type Stat
 import { backoffMs } from './backoff.js'
 import { afterClose, type CloseAction } from './after_close.js'
 import { now } from './clock.js'
-import { BAD_PACKET, KICKED, NORMAL, READ_TIMEOUT } from './close_codes.js'
+import { BAD_PACKET, KICKED, LOST, NORMAL, READ_TIMEOUT } from './close_codes.js'
 import { defer, type Deferred } from './defer.js'
 import { aborted, IMError, type IMErrorCode } from './errors.js'
 import { emitter } from './events.js'
@@ -156,7 +156,11 @@ export function createSession(options: ClientOptions, extend?: Extend) {
         ended(code, reason, cause) {
           TUTORIAL: log('debug', 'event[onclose] fired')
           const [action, error, retryMs] = afterClose(code, reason)
-          const words = `close ${code}${reason && `: ${reason}`}`
+          let words = `close ${code}${reason && `: ${reason}`}`
+          // A browser keeps to itself why a dial has failed.
+          TALK: if (extension && code === LOST && !alive) {
+            words += ' (no tidegate.v1 there?)'
+          }
           lost(action, new IMError(error, words, cause), undefined, code, retryMs)
         },
       })

@@ -4,14 +4,11 @@ import { ANSWER, JOIN, LEAVE, LIST, MEMBERS, MESSAGE, PAGE, SAY, SESSION } from 
 import { defer, type Deferred } from './defer.js'
 import { aborted, IMError, type Refusal } from './errors.js'
 import type { Extension, GetToken, Host, Listener } from './extension.js'
-import { readFields, stringField, utf8 } from './fields.js'
+import { readFields, stringField } from './fields.js'
 import type { SendOptions } from './options.js'
-import { encodePacket } from './packet.js'
+import { encodePacket, encodeText } from './packet.js'
 import type { Answer, Members, Room } from './talk_api.js'
 import { tokens } from './tokens.js'
-
-/* Of a fresh token; packet.def names it with the gateway's side. */
-const TOKEN = 103
 
 /* Requests without an answer that the gateway bears. */
 const ASKED_MAX = 256
@@ -32,9 +29,12 @@ interface Page {
   isLast: number
 }
 
-export type Talk = ReturnType<typeof talk>
+export interface Talk extends Extension {
+  say(audience: string, text: string, options?: SendOptions): Promise<Answer>
+  room(name: string): Room
+}
 
-export function talk(session: Host, getToken: GetToken | undefined) {
+export function talk(session: Host, getToken: GetToken | undefined): Talk {
   let live = false
   let id = 0
   /** By id, what waits for its answer. */
@@ -42,13 +42,7 @@ export function talk(session: Host, getToken: GetToken | undefined) {
   /** By name, the rooms to be in, on each line anew; each ends when it was joined once, or is over. */
   const rooms = new Map<string, Deferred<Answer>>()
 
-  const token =
-    getToken &&
-    tokens(
-      getToken,
-      (fresh) => session.send(encodePacket(TOKEN, utf8(fresh))),
-      (error) => session.emit('error', error),
-    )
+  const token = getToken && tokens(session, getToken)
 
   // --- requests -----------------------------------------------------------------------------------
 
@@ -82,7 +76,7 @@ export function talk(session: Host, getToken: GetToken | undefined) {
     if (asked.size >= ASKED_MAX) {
       throw new IMError('busy', `${ASKED_MAX} without an answer`)
     }
-    return ask(SAY, [0, ...stringField(audience), ...utf8(text)], options)
+    return ask(SAY, [0, ...stringField(audience), ...encodeText(text)], options)
   }
 
   // --- rooms --------------------------------------------------------------------------------------
@@ -171,14 +165,18 @@ export function talk(session: Host, getToken: GetToken | undefined) {
         if (change === 'taken out') {
           rooms.delete(room)
         }
-        for (const type of ['members', `members#${room}`]) {
-          session.emit(type, { room, count, change, user: user || undefined })
-        }
+        const members: Members = { room, count, change, user: user || undefined }
+        session.emit('members', members)
+        session.emit(`members#${room}`, members)
       },
     ],
   }
 
-  const extension: Extension = {
+  return {
+    say,
+
+    room,
+
     getToken: token?.get,
 
     entered(state) {
@@ -206,6 +204,4 @@ export function talk(session: Host, getToken: GetToken | undefined) {
       }
     },
   }
-
-  return { ...extension, say, room }
 }

@@ -2,8 +2,10 @@
 import { LONGEST_TIMER } from './after_close.js'
 import { backoffMs } from './backoff.js'
 import { now } from './clock.js'
+import { TOKEN } from './commands.js'
 import { IMError } from './errors.js'
-import type { GetToken } from './extension.js'
+import type { GetToken, Host } from './extension.js'
+import { encodePacket, encodeText } from './packet.js'
 
 /** Who is silent for longer has failed. */
 const SILENCE_MS = 10_000
@@ -18,15 +20,14 @@ const NOT_VALID = 2
 export interface Tokens {
   /** Asks for one; while a call is under way all share it. `again`: the newest was refused. Rejects where that is given
    * once more. */
-  get: (again: boolean) => Promise<string>
+  get: (again?: boolean) => Promise<string>
   /** What the gateway says of one: the result, and the seconds to the session's end. */
   taken(result: number, seconds: number): void
   /** No line: no refresh. */
   stop(): void
 }
 
-/** `renew` hands the session a fresh token; `failed`: there is none, for now. */
-export function tokens(getToken: GetToken, renew: (token: string) => void, failed: (error: IMError) => void): Tokens {
+export function tokens(session: Host, getToken: GetToken): Tokens {
   let call: Promise<string> | undefined
   let calledAt = 0
   let newest: string | undefined
@@ -35,10 +36,8 @@ export function tokens(getToken: GetToken, renew: (token: string) => void, faile
   let timer: ReturnType<typeof setTimeout> | undefined
   let attempt = 0
 
-  function get(again: boolean): Promise<string> {
-    if (again) {
-      refused = newest
-    }
+  function get(again = false): Promise<string> {
+    refused = again ? newest : undefined
     if (!call || now() - calledAt >= SILENCE_MS) {
       calledAt = now()
       const mine = (call = obtain(again).finally(() => {
@@ -62,13 +61,11 @@ export function tokens(getToken: GetToken, renew: (token: string) => void, faile
     // Until the gateway has taken one.
     wait(backoffMs(AGAIN, ++attempt, Math.random()))
     try {
-      const token = await get(attempt > 1)
-      if (timer) {
-        renew(token)
-      }
+      // On a line that has come meanwhile it does no harm.
+      session.send(encodePacket(TOKEN, encodeText(await get(newest === refused))))
     } catch (cause) {
       if (timer) {
-        failed(new IMError('auth', 'getToken failed', cause))
+        fail('getToken failed', cause)
       }
     }
   }
@@ -76,6 +73,10 @@ export function tokens(getToken: GetToken, renew: (token: string) => void, faile
   function wait(ms: number): void {
     stop()
     timer = setTimeout(refresh, Math.min(ms, LONGEST_TIMER))
+  }
+
+  function fail(words: string, cause?: unknown): void {
+    session.emit('error', new IMError('auth', words, cause))
   }
 
   function stop(): void {
@@ -89,7 +90,7 @@ export function tokens(getToken: GetToken, renew: (token: string) => void, faile
     taken(result, seconds) {
       if (result === NOT_VALID) {
         refused = newest
-        failed(new IMError('auth', 'token refused'))
+        fail('token refused')
       } else if (!result) {
         attempt = 0
         wait(seconds * 1_000 * (DUE + DUE_SPAN * Math.random()))
