@@ -42,6 +42,18 @@ enum conn_flag {
 	CONN_PACED = 1 << 14,     /* not read from until the wheel comes by: pace.h */
 };
 
+/* What is known of its address, and how that is counted. */
+enum conn_address {
+	CONN_ADDRESS_DUE = 1 << 0,       /* a PROXY header is to tell it */
+	CONN_ADDRESS_SETTLED = 1 << 1,   /* it is known for good */
+	CONN_ADDRESS_PROXIED = 1 << 2,   /* a PROXY header has come */
+	CONN_ADDRESS_EXEMPT = 1 << 3,    /* that named no client: no limit holds for it */
+	CONN_ADDRESS_ADMITTED = 1 << 4,  /* counted among the connections of its address */
+	CONN_ADDRESS_REFUSED = 1 << 5,   /* counted among those that are refused */
+	CONN_ADDRESS_TOO_MANY = 1 << 6,  /* refused: its address has too many connections */
+	CONN_ADDRESS_TOO_OFTEN = 1 << 7, /* refused: its address opens too many */
+};
+
 struct memberships;
 struct message_reader;
 struct opening;
@@ -116,6 +128,7 @@ struct conn {
 	uint32_t fed_bytes; /* fan-out: what it said to each of the others, halved each second */
 	uint16_t fed_tick;  /* fan-out: since when the present second counts; the low bits */
 	uint8_t read_shift; /* reader: 4 KiB << this is the most of one read */
+	uint8_t address;    /* admission: enum conn_address, of `remote` */
 	struct remote remote;
 };
 
