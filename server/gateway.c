@@ -103,6 +103,12 @@ static struct limits set_limits(struct gateway *gateway, const struct limits_sup
 	node->budget.limit = limits.memory;
 	node->fanout.backlog_limit = limits.backlog;
 	rooms_set_limit(node->fanout.rooms, limits.rooms);
+	node->places.openings = (uint32_t)gateway->config.openings;
+	if (address_limits_set(&node->addresses, (uint32_t)gateway->config.per_ip_connections,
+		    (uint32_t)gateway->config.per_ip_openings) < 0) {
+		log_error(0,
+			"out of memory: per_ip_connections and per_ip_openings stay as they were");
+	}
 	user_table_set_kick_limit(node->users, (uint32_t)gateway->config.kick_limit);
 	return limits;
 }

@@ -11,7 +11,7 @@
 #include "node/node.h"
 
 enum {
-	SUMMARY_TEXT_MAX = 1024, /* bytes of a line's message, NUL included */
+	SUMMARY_TEXT_MAX = 1152, /* bytes of a line's message, NUL included */
 };
 
 /* Plain data. */

@@ -6,6 +6,7 @@
 
 #include "../../server/base/log.h"
 #include "../../server/config/config.h"
+#include "../../server/conn/admission.h"
 #include "../../server/conn/reader.h"
 #include "../measure.h"
 #include "stand_in.h"
@@ -57,8 +58,8 @@ handle_t simulation_open(struct simulation *simulation, uint32_t worker)
 	simulated->load++;
 	CHECK(places_take(&simulated->node->places));
 	int fd = STAND_IN_FIRST + (int)(number & 0x3fffffff);
-	CHECK(conn_open(&simulated->conns, fd, &remote, epoch_next(&simulation->node.epochs, 0),
-		      false) == 0);
+	CHECK(admission_open(&simulated->conns, fd, &remote,
+		      epoch_next(&simulation->node.epochs, 0), false, false) == 0);
 	return stand_in.registered;
 }
 

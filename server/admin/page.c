@@ -22,12 +22,12 @@ static void serve(struct admin_request *request, const struct admin_asset *asset
 	admin_answer_header(&request->answer, "Cache-Control", "no-cache");
 }
 
-/* The first one's that has one; 0 when all are Unix sockets. */
+/* The first one's that has one and speaks WebSocket at once; 0 for none. */
 static unsigned clients_port(const struct listeners *listeners)
 {
 	unsigned port = 0;
 	for (size_t row = 0; row < listeners->count && port == 0; row++) {
-		port = listeners_port(listeners, row);
+		port = listeners_is_proxied(listeners, row) ? 0 : listeners_port(listeners, row);
 	}
 	return port;
 }

@@ -103,6 +103,7 @@ void admin_sample_take(struct admin_context *context, struct admin_sample *ret_s
 	for (uint64_t i = 0; i < context->config.acceptors; i++) {
 		ret_sample->accept_errors += acceptor_errors(context->acceptors[i]);
 		ret_sample->accept_refused += acceptor_refused(context->acceptors[i]);
+		ret_sample->openings_refused += acceptor_too_fast(context->acceptors[i]);
 	}
 	level_spreads(ret_sample);
 	derive(ret_sample, context->config.echo);

@@ -57,7 +57,8 @@ static json_t *listen_to_json(const struct admin_context *context, json_t **ret_
 	*ret_port = json_null();
 	for (size_t row = 0; row < context->listeners->count; row++) {
 		char name[ADDRESS_MAX + 8];
-		uint16_t port = listeners_port(context->listeners, row);
+		bool is_proxied = listeners_is_proxied(context->listeners, row);
+		uint16_t port = is_proxied ? 0 : listeners_port(context->listeners, row);
 		listeners_name_row(context->listeners, row, name, sizeof(name));
 		json_array_append_new(
 			list, port ? json_sprintf("ws://%s", name) : json_string(name));

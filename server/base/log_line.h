@@ -31,7 +31,7 @@ enum log_format {
 };
 
 enum {
-	LOG_LINE_MAX = 1024,  /* bytes, newline included; longer messages end in an ellipsis */
+	LOG_LINE_MAX = 1280,  /* bytes, newline included; longer messages end in an ellipsis */
 	LOG_FIELDS_MAX = 224, /* bytes of what stands on every line */
 };
 

@@ -8,12 +8,16 @@ static void name_address(
 	const struct in6_addr *address, in_port_t port, char *ret_name, size_t size)
 {
 	char text[INET6_ADDRSTRLEN];
-	if (IN6_IS_ADDR_V4MAPPED(address)) {
+	const bool is_v4 = IN6_IS_ADDR_V4MAPPED(address);
+	if (is_v4) {
 		inet_ntop(AF_INET, &address->s6_addr[12], text, sizeof(text));
-		snprintf(ret_name, size, "%s:%u", text, ntohs(port));
 	} else {
 		inet_ntop(AF_INET6, address, text, sizeof(text));
-		snprintf(ret_name, size, "[%s]:%u", text, ntohs(port));
+	}
+	if (port == 0) {
+		snprintf(ret_name, size, "%s", text);
+	} else {
+		snprintf(ret_name, size, is_v4 ? "%s:%u" : "[%s]:%u", text, ntohs(port));
 	}
 }
 
@@ -52,4 +56,10 @@ void remote_from_sockaddr(struct remote *ret_remote, const struct sockaddr_stora
 	} else {
 		ret_remote->is_inet = false;
 	}
+}
+
+void remote_from_ip(struct remote *ret_remote, const struct ip_address *address)
+{
+	*ret_remote = (struct remote){.is_inet = true, .port = htons(address->port)};
+	memcpy(ret_remote->address, address->bytes, sizeof(ret_remote->address));
 }

@@ -8,6 +8,7 @@
 #include "../../proto/ascii.h"
 
 static const char UNIX_PREFIX[] = "unix:";
+static const char PROXY_PREFIX[] = "proxy:";
 
 static size_t bracketed_len(const char *text)
 {
@@ -50,21 +51,36 @@ static int parse_inet(const char *text, struct address *address)
 	return 0;
 }
 
+static bool begins(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+const char *address_behind_proxy(const char *text)
+{
+	const char *behind = text + strlen(PROXY_PREFIX);
+	/* A port behind it makes it a host. */
+	return begins(text, PROXY_PREFIX) && strchr(behind, ':') ? behind : text;
+}
+
 bool address_is_unix(const char *text)
 {
-	return strncmp(text, UNIX_PREFIX, sizeof(UNIX_PREFIX) - 1) == 0;
+	return begins(address_behind_proxy(text), UNIX_PREFIX);
 }
 
 int address_parse(const char *text, struct address *ret_address)
 {
 	struct address address = {0};
 	size_t prefix_len = sizeof(UNIX_PREFIX) - 1;
-	size_t len = strnlen(text, ADDRESS_MAX);
-	int err = 0;
-	if (len == ADDRESS_MAX) {
+	if (strnlen(text, ADDRESS_MAX) == ADDRESS_MAX) {
 		return -EINVAL;
 	}
-	if (address_is_unix(text)) {
+	const char *whole = text;
+	text = address_behind_proxy(text);
+	address.is_proxied = text != whole;
+	size_t len = strlen(text);
+	int err = 0;
+	if (begins(text, UNIX_PREFIX)) {
 		address.path = text + prefix_len;
 		err = len == prefix_len || len - prefix_len >= ADDRESS_PATH_MAX ? -EINVAL : 0;
 	} else {
@@ -89,6 +105,10 @@ static const struct {
 
 const char *address_url(const char *scheme, const char *listener, char ret_url[ADDRESS_URL_MAX])
 {
+	if (address_behind_proxy(listener) != listener) {
+		snprintf(ret_url, ADDRESS_URL_MAX, "%s", listener);
+		return " (PROXY protocol)";
+	}
 	if (address_is_unix(listener)) {
 		snprintf(ret_url, ADDRESS_URL_MAX, "%s", listener);
 		return "";

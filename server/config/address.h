@@ -1,5 +1,5 @@
-/* Where to listen, as people write it: HOST:PORT, [IPv6]:PORT, :PORT for all addresses, unix:PATH.
- */
+/* Where to listen, as people write it: HOST:PORT, [IPv6]:PORT, :PORT for all addresses, unix:PATH;
+ * with `proxy:` in front for the PROXY protocol. */
 #ifndef TIDEGATE_ADDRESS_H
 #define TIDEGATE_ADDRESS_H
 
@@ -20,13 +20,19 @@ struct address {
 	const char *path;       /* of a Unix socket, in the text; NULL for the others */
 	char host[ADDRESS_MAX]; /* without brackets; empty for all addresses */
 	uint16_t port;
+	bool is_proxied; /* `proxy:` stands in front */
 };
 
-/* Reads a whole text. Names are not looked up. Thread: any. Errors: -EINVAL. */
+/* Reads a whole text. Names are not looked up; `proxy:8000` is port 8000 of a host of that name.
+ * Thread: any. Errors: -EINVAL. */
 int address_parse(const char *text, struct address *ret_address);
 
 /* Whether a text is the address of a Unix socket. Thread: any. */
 bool address_is_unix(const char *text);
+
+/* Behind `proxy:`, where that stands in front of an address and is no host; else the text itself.
+ * Thread: any. */
+const char *address_behind_proxy(const char *text);
 
 /* How many bytes at the beginning of a text are a host: a name, an IPv4 address, or an IPv6 address
  * in its brackets. 0 for none. Thread: any. */

@@ -37,9 +37,9 @@ static const char args_doc[] = "\nconfig [--changed]";
 /* A command line being read. */
 struct cli {
 	struct command *command;
-	const char *path;    /* of the config file; NULL for none */
-	const char *unknown; /* an option that is none; NULL: all are */
-	bool names_listen;
+	const char *path;                  /* of the config file; NULL for none */
+	const char *unknown;               /* an option that is none; NULL: all are */
+	bool is_named[CONFIG_OPTIONS_MAX]; /* of those that add up */
 	struct findings *findings;
 };
 
@@ -122,9 +122,9 @@ static void set_option(
 	char typed[TYPED_MAX];
 	size_t option = (size_t)config_option_find(name);
 
-	if (config_option_adds_up(option) && !cli->names_listen) {
-		cli->names_listen = true;
-		command->config.listen_count = 0;
+	if (config_option_adds_up(option) && !cli->is_named[option]) {
+		cli->is_named[option] = true;
+		config_option_clear(&command->config, option);
 	}
 	if (config_set(&command->config, name, argument ? argument : "true", error) < 0) {
 		write_typed(state, argument, typed);

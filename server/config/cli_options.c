@@ -52,6 +52,7 @@ static const struct {
 	{"seconds", "S", GROUP_DEADLINES},
 	{"bytes", "SIZE", GROUP_LIMITS},
 	{"connections", "N", GROUP_LIMITS},
+	{"openings", "N", GROUP_LIMITS},
 	{"kicks", "N", GROUP_LIMITS},
 	{"devices", "N", GROUP_LIMITS},
 	{"rooms", "N", GROUP_LIMITS},
@@ -61,11 +62,21 @@ static const struct {
 
 static const struct argp_option fixed_options[] = {
 	{"listen", 'l', "ADDRESS", 0,
-		"HOST:PORT, [IPv6]:PORT, :PORT for all addresses, or unix:PATH; may be repeated (default "
-		":8000)",
+		"HOST:PORT, [IPv6]:PORT, :PORT for all addresses, or unix:PATH; with proxy: in front for the "
+		"PROXY protocol; may be repeated (default :8000)",
 		GROUP_SERVICE},
 	{"unix-mode", CLI_KEY_UNIX_MODE, "MODE", 0,
 		"permissions of the Unix sockets it listens on, as 0660 (default none: as the umask says)",
+		GROUP_SERVICE},
+	{"trusted-proxy", CLI_KEY_TRUSTED_PROXY, "CIDR", 0,
+		"proxies that may say whose address it is: an address, a network, or unix for Unix sockets; "
+		"may be repeated (default none)",
+		GROUP_SERVICE},
+	{"forwarded", CLI_KEY_FORWARDED, "HEADER", 0,
+		"where trusted proxies say it: xff for X-Forwarded-For, or forwarded (RFC 7239) (default xff)",
+		GROUP_SERVICE},
+	{"origins", CLI_KEY_ORIGINS, "PATTERN", 0,
+		"web pages that may open lines, as https://*.example.org; may be repeated (default any)",
 		GROUP_SERVICE},
 	{"id", 'i', "NAME", 0, "name of this node in the log (default demo)", GROUP_SERVICE},
 	{"config", CLI_KEY_CONFIG, "FILE", 0, "read options from FILE; those given here win",
@@ -94,7 +105,8 @@ static const struct argp_option fixed_options[] = {
 		"verify tokens with the keys in FILE: a JWK, a JWK set or PEM public keys (default none)",
 		GROUP_IDENTITY},
 	{"auth-audience", CLI_KEY_AUTH_AUDIENCE, "TEXT", 0,
-		"take tokens only whose aud is TEXT, or names it (default none: any)", GROUP_IDENTITY},
+		"take tokens only whose aud is TEXT, or names it (default none: any)",
+		GROUP_IDENTITY},
 	{"auth-issuer", CLI_KEY_AUTH_ISSUER, "TEXT", 0,
 		"take tokens only whose iss is TEXT (default none: any)", GROUP_IDENTITY},
 	{"token-in-url", CLI_KEY_TOKEN_IN_URL, NULL, 0,
@@ -220,6 +232,12 @@ const char *cli_option_name(int key)
 		return "listen";
 	case CLI_KEY_UNIX_MODE:
 		return "unix_mode";
+	case CLI_KEY_TRUSTED_PROXY:
+		return "trusted_proxy";
+	case CLI_KEY_FORWARDED:
+		return "forwarded";
+	case CLI_KEY_ORIGINS:
+		return "origins";
 	case 'i':
 		return "id";
 	case CLI_KEY_ECHO:

@@ -23,6 +23,7 @@
 #undef OPTION
 
 static const char NONE[] = "none"; /* takes an option back that is off by default */
+static const char ANY[] = "any";   /* takes back what is asked for */
 static const char ADMIN_HOST[] = "127.0.0.1";
 
 /* A number that the user may set. */
@@ -60,6 +61,14 @@ struct word {
 	/* What `set` takes for the value at hand. */
 	void (*write)(const struct config *config, size_t nth, char *ret_text);
 	bool may_change; /* by SIGHUP */
+};
+
+/* A word that adds up: each time it is given it has one value more. */
+struct list {
+	const char *name;
+	size_t (*count)(const struct config *config);
+	void (*clear)(struct config *config);
+	const char *empty; /* what says that it has no values; NULL: it must have some */
 };
 
 __attribute__((format(printf, 2, 3))) static int refuse(
@@ -141,15 +150,25 @@ static const char *without_star(const char *address)
 	return strncmp(address, "*:", 2) == 0 ? address + 1 : address;
 }
 
+/* The same behind `proxy:`. Returns whether it fits. */
+static bool write_without_star(const char *value, char ret_address[ADDRESS_MAX])
+{
+	const char *behind = address_behind_proxy(value);
+	int len = snprintf(ret_address, ADDRESS_MAX, "%.*s%s", (int)(behind - value), value,
+		without_star(behind));
+
+	return len < ADDRESS_MAX;
+}
+
 static int set_listen(struct config *config, const char *value, char *ret_error)
 {
-	const char *address = without_star(value);
+	char address[ADDRESS_MAX];
 	struct address parsed;
 
-	if (address_parse(address, &parsed) < 0) {
+	if (!write_without_star(value, address) || address_parse(address, &parsed) < 0) {
 		return refuse(ret_error,
-			"not HOST:PORT, [IPv6]:PORT, :PORT or unix:PATH (ports go to %d, paths to "
-			"%zu bytes)",
+			"not HOST:PORT, [IPv6]:PORT, :PORT or unix:PATH, maybe behind proxy: "
+			"(ports go to %d, paths to %zu bytes)",
 			ADDRESS_PORT_MAX, (size_t)ADDRESS_PATH_MAX - 1);
 	}
 	for (size_t i = 0; i < config->listen_count; i++) {
@@ -168,6 +187,85 @@ static int set_listen(struct config *config, const char *value, char *ret_error)
 static void write_listen(const struct config *config, size_t nth, char *ret_text)
 {
 	strcpy(ret_text, config->listen[nth]);
+}
+
+static size_t count_listen(const struct config *config)
+{
+	return config->listen_count;
+}
+
+static void clear_listen(struct config *config)
+{
+	config->listen_count = 0;
+}
+
+/* What is wrong with a value that was to be added, if anything. */
+static int judge_added(int err, const char *what, int most, char *ret_error)
+{
+	if (err == -EEXIST) {
+		return refuse(ret_error, "it is there twice");
+	}
+	if (err == -ENOSPC) {
+		return refuse(ret_error, "one too many: at most %d are allowed", most);
+	}
+	return err ? refuse(ret_error, "%s", what) : 0;
+}
+
+static void clear_trusted_proxy(struct config *config)
+{
+	config->trusted_proxy = (struct networks){.count = 0};
+}
+
+static int set_trusted_proxy(struct config *config, const char *value, char *ret_error)
+{
+	if (strcmp(value, NONE) == 0) {
+		clear_trusted_proxy(config);
+		return 0;
+	}
+	int err = networks_add(&config->trusted_proxy, value);
+	if (err == -EDOM) {
+		return refuse(ret_error, "there are bits behind its prefix, as in 10.0.0.1/8");
+	}
+	return judge_added(err,
+		"not an IP address, a network as 192.0.2.0/24 or 2001:db8::/32, unix or none",
+		NETWORKS_MAX, ret_error);
+}
+
+static void write_trusted_proxy(const struct config *config, size_t nth, char *ret_text)
+{
+	networks_write(&config->trusted_proxy.list[nth], ret_text);
+}
+
+static size_t count_trusted_proxy(const struct config *config)
+{
+	return config->trusted_proxy.count;
+}
+
+static void clear_origins(struct config *config)
+{
+	config->origins = (struct origins){.count = 0};
+}
+
+static int set_origins(struct config *config, const char *value, char *ret_error)
+{
+	if (strcmp(value, ANY) == 0) {
+		clear_origins(config);
+		return 0;
+	}
+	return judge_added(origins_add(&config->origins, value),
+		"not one origin, as https://chat.example.org, https://*.example.org, "
+		"http://localhost:* or null; nor any (for more than one repeat the option)",
+		ORIGINS_MAX, ret_error);
+}
+
+static void write_origins(const struct config *config, size_t nth, char *ret_text)
+{
+	strcpy(ret_text, config->origins.patterns[nth]);
+}
+
+static size_t count_origins(const struct config *config)
+{
+	return config->origins.count;
 }
 
 /* As chmod(1) takes it. Who may write to a socket may connect to it. */
@@ -226,6 +324,25 @@ static int find_word(const char *const *words, const char *value)
 		}
 	}
 	return -1;
+}
+
+static const char *const forwarded_kinds[] = {
+	"xff", "forwarded", NULL}; /* as enum forwarded_kind */
+
+static int set_forwarded(struct config *config, const char *value, char *ret_error)
+{
+	int found = find_word(forwarded_kinds, value);
+
+	if (found < 0) {
+		return refuse(ret_error, "not xff or forwarded");
+	}
+	config->forwarded = (enum forwarded_kind)found;
+	return 0;
+}
+
+static void write_forwarded(const struct config *config, size_t nth, char *ret_text)
+{
+	strcpy(ret_text, forwarded_kinds[config->forwarded]);
 }
 
 static const char *const log_formats[] = {
@@ -365,7 +482,8 @@ static int set_admin(struct config *config, const char *value, char *ret_error)
 		config->admin[0] = '\0';
 		return 0;
 	}
-	if (address_parse(address, &parsed) < 0 || strlen(host) + strlen(address) >= ADDRESS_MAX) {
+	if (address_parse(address, &parsed) < 0 || parsed.is_proxied ||
+		strlen(host) + strlen(address) >= ADDRESS_MAX) {
 		return refuse(
 			ret_error, "not HOST:PORT, [IPv6]:PORT, :PORT, *:PORT, unix:PATH or none");
 	}
@@ -488,6 +606,9 @@ static void write_token_in_url(const struct config *config, size_t nth, char *re
 static const struct word words[] = {
 	{"listen", set_listen, write_listen, false},
 	{"unix_mode", set_unix_mode, write_unix_mode, false},
+	{"trusted_proxy", set_trusted_proxy, write_trusted_proxy, true},
+	{"forwarded", set_forwarded, write_forwarded, true},
+	{"origins", set_origins, write_origins, true},
 	{"id", set_id, write_id, false},
 	{"log_format", set_log_format, write_log_format, false},
 	{"log_level", set_log_level, write_log_level, true},
@@ -503,6 +624,12 @@ static const struct word words[] = {
 	{"admin_token", set_admin_token, write_admin_token, false},
 	{"admin_plain", set_admin_plain, write_admin_plain, false},
 	{"demo", set_demo, write_demo, false},
+};
+
+static const struct list lists[] = {
+	{"listen", count_listen, clear_listen, NULL},
+	{"trusted_proxy", count_trusted_proxy, clear_trusted_proxy, NONE},
+	{"origins", count_origins, clear_origins, ANY},
 };
 
 /* --- options, one by one -----------------------------------------------------------------------
@@ -556,9 +683,34 @@ int config_option_find(const char *typed)
 	return -1;
 }
 
+/* NULL for one that does not add up. */
+static const struct list *list_of(size_t option)
+{
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		if (strcmp(lists[i].name, config_option_name(option)) == 0) {
+			return &lists[i];
+		}
+	}
+	return NULL;
+}
+
 bool config_option_adds_up(size_t option)
 {
-	return option < WORD_COUNT && words[option].set == set_listen;
+	return list_of(option) != NULL;
+}
+
+size_t config_option_values(const struct config *config, size_t option)
+{
+	const struct list *list = list_of(option);
+	return list ? list->count(config) : 1;
+}
+
+void config_option_clear(struct config *config, size_t option)
+{
+	const struct list *list = list_of(option);
+	if (list) {
+		list->clear(config);
+	}
 }
 
 bool config_option_may_change(size_t option)
@@ -584,10 +736,13 @@ bool config_option_text(
 {
 	const struct number *number = number_of(option);
 
-	if (nth >= (config_option_adds_up(option) ? config->listen_count : 1)) {
-		return false;
-	}
-	if (number) {
+	if (nth >= config_option_values(config, option)) {
+		const struct list *list = list_of(option);
+		if (nth > 0 || !list || !list->empty) {
+			return false;
+		}
+		strcpy(ret_text, list->empty);
+	} else if (number) {
 		write_number(config, number, ret_text);
 	} else {
 		words[option].write(config, nth, ret_text);

@@ -7,11 +7,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../../proto/forwarded.h"
+#include "../../proto/origins.h"
 #include "../base/log.h"
+#include "../base/networks.h"
 #include "address.h"
 
 enum {
 	CONFIG_LISTEN_MAX = 16, /* listeners */
+	CONFIG_LISTED_MAX = 32, /* values of an option that adds up, no matter which */
 	CONFIG_ID_MAX = 64,     /* bytes of the node's name, NUL included */
 	CONFIG_PATH_MAX = 256,  /* bytes of a file's path, NUL included */
 	CONFIG_TEXT_MAX = 256,  /* bytes of a claim that is asked for, NUL included */
@@ -40,12 +44,16 @@ struct config {
 #undef OPTION
 	char id[CONFIG_ID_MAX];
 	char listen[CONFIG_LISTEN_MAX][ADDRESS_MAX]; /* HOST:PORT, [IPv6]:PORT, :PORT for
-						      * all addresses, or unix:PATH */
+						      * all addresses, or unix:PATH; `proxy:` in
+						      * front: with a PROXY header */
 	size_t listen_count;
-	bool is_listen_default;  /* nobody has named one */
-	uint32_t unix_mode;      /* permissions of Unix sockets in `listen`; 0: as the umask says */
-	char admin[ADDRESS_MAX]; /* of the admin port, as those above; empty: there is none
-				  */
+	bool is_listen_default; /* nobody has named one */
+	uint32_t unix_mode;     /* permissions of Unix sockets in `listen`; 0: as the umask says */
+	struct networks trusted_proxy; /* who may say whose address it is */
+	enum forwarded_kind forwarded; /* where they say it, but for the PROXY protocol */
+	struct origins origins;        /* of web pages that may open lines; none: all */
+	char admin[ADDRESS_MAX];       /* of the admin port, as those above; empty: there is none
+					*/
 	char admin_token[CONFIG_PATH_MAX]; /* the file that holds its token; empty: none is asked
 					      for */
 	enum auth auth;
@@ -81,6 +89,12 @@ int config_option_find(const char *typed);
 /* Whether it may be given several times, and each adds one: `listen`. */
 bool config_option_adds_up(size_t option);
 
+/* How many values such an option has; of the others it is one. */
+size_t config_option_values(const struct config *config, size_t option);
+
+/* Takes all values of such an option back. */
+void config_option_clear(struct config *config, size_t option);
+
 /* Whether SIGHUP may change it. */
 bool config_option_may_change(size_t option);
 
@@ -90,16 +104,16 @@ bool config_option_is_built(size_t option);
 /* The unit behind its number for people, with a blank in front; "" where the number says it all. */
 const char *config_option_unit(size_t option);
 
-/* The option's value as config_set takes it. Where it adds up the nth is meant. Returns false when
- * there are no more. */
+/* The option's value as config_set takes it. Where it adds up the nth is meant; of those that may
+ * be empty one that is has the value that says so. Returns false when there are no more. */
 bool config_option_text(
 	const struct config *config, size_t option, size_t nth, char ret_text[CONFIG_VALUE_MAX]);
 
 /* Whether both configs have the same values of it. */
 bool config_option_is_same(const struct config *a, const struct config *b, size_t option);
 
-/* Sets one option from its text, by the name it has in a file. `listen` adds one listener: who
- * reads a source of options sets listen_count to 0 before the first that the source names. Thread:
+/* Sets one option from its text, by the name it has in a file. One that adds up gets one value
+ * more: who reads a source of options clears it before the first that the source names. Thread:
  * any. Errors: -ENOENT for an unknown name, -EINVAL for a bad value; ret_error then says what is
  * allowed, to stand behind the option and its value as they were typed. The config is untouched. */
 int config_set(struct config *config, const char *name, const char *value,

@@ -108,6 +108,51 @@ static void check_deadlines(const struct check *check)
 	}
 }
 
+/* Whether the lists let anybody use a listener for the PROXY protocol. */
+static bool has_proxy_for(const struct networks *trusted, bool is_unix)
+{
+	for (uint32_t i = 0; i < trusted->count; i++) {
+		if (trusted->list[i].is_local == is_unix) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void check_proxies(const struct check *check)
+{
+	const struct config *config = check->config;
+	const struct networks *trusted = &config->trusted_proxy;
+
+	for (size_t i = 0; i < config->listen_count; i++) {
+		const char *address = config->listen[i];
+		const bool is_unix = address_is_unix(address);
+		if (address_behind_proxy(address) != address && !has_proxy_for(trusted, is_unix)) {
+			char cited[SOURCES_TEXT_MAX];
+			sources_cite(check->sources, config, (size_t)config_option_find("listen"),
+				i, cited);
+			findings_add(check->findings, FINDING_FAULT,
+				"%s: nobody may use it: name its proxy, as trusted_proxy = %s",
+				cited, is_unix ? "unix" : "192.0.2.1");
+		}
+	}
+	for (uint32_t i = 0; i < trusted->count; i++) {
+		const struct network *network = &trusted->list[i];
+		if (!network->is_local &&
+			(network->bits == 0 || (network->bits == IP_ADDRESS_V4_BITS &&
+						       ip_address_is_v4(network->address)))) {
+			char cited[SOURCES_TEXT_MAX];
+			sources_cite(check->sources, config,
+				(size_t)config_option_find("trusted_proxy"), i, cited);
+			findings_add(check->findings, FINDING_WARNING,
+				"%s: everybody may say to have any address", cited);
+		}
+	}
+	if (config->forwarded != FORWARDED_XFF && trusted->count == 0) {
+		warn(check, "forwarded", "means nothing without trusted_proxy");
+	}
+}
+
 static void check_meaning(const struct check *check)
 {
 	const struct config *config = check->config;
@@ -167,6 +212,7 @@ int config_check(
 	check_rates(&check);
 	check_deadlines(&check);
 	check_meaning(&check);
+	check_proxies(&check);
 	check_auth(&check);
 	return findings->faults > faults ? -EINVAL : 0;
 }

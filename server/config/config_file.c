@@ -18,7 +18,7 @@ struct loader {
 	int line;
 	bool owes_pair; /* the line is one that inih has to call load_pair with */
 	bool is_binary; /* nothing more is read */
-	bool names_listen;
+	bool is_named[CONFIG_OPTIONS_MAX]; /* of those that add up */
 	struct findings *findings;
 };
 
@@ -123,9 +123,10 @@ static int load_pair(void *user, const char *section, const char *name, const ch
 
 	(void)section;
 	loader->owes_pair = false;
-	if (spelling_is("listen", name) && !loader->names_listen) {
-		loader->names_listen = true;
-		loader->config.listen_count = 0;
+	int found = config_option_find(name);
+	if (found >= 0 && config_option_adds_up((size_t)found) && !loader->is_named[found]) {
+		loader->is_named[found] = true;
+		config_option_clear(&loader->config, (size_t)found);
 	}
 	if (config_set(&loader->config, name, value, error) < 0) {
 		snprintf(what, sizeof(what), "%.64s = %.128s: %s%s", name, value, error,
@@ -133,8 +134,9 @@ static int load_pair(void *user, const char *section, const char *name, const ch
 		tell(loader, what);
 		return 0;
 	}
-	sources_add_line(&loader->sources, (size_t)config_option_find(name),
-		loader->config.listen_count - 1, loader->line);
+	size_t values = config_option_values(&loader->config, (size_t)found);
+	sources_add_line(
+		&loader->sources, (size_t)found, values > 0 ? values - 1 : 0, loader->line);
 	return 1;
 }
 

@@ -24,8 +24,12 @@ static void take(struct config *config, const struct config *fresh, size_t optio
 	char text[CONFIG_VALUE_MAX];
 	char unused[CONFIG_ERROR_MAX];
 
-	config_option_text(fresh, option, 0, text);
-	config_set(config, config_option_name(option), text, unused);
+	if (config_option_adds_up(option)) {
+		config_option_clear(config, option);
+	}
+	for (size_t nth = 0; config_option_text(fresh, option, nth, text); nth++) {
+		config_set(config, config_option_name(option), text, unused);
+	}
 }
 
 size_t config_reload(struct config *config, const struct config *fresh,

@@ -5,7 +5,7 @@
 
 void sources_init(struct sources *ret_sources)
 {
-	*ret_sources = (struct sources){.listen_lines = {0}};
+	*ret_sources = (struct sources){.options = {{.line = 0}}};
 	for (size_t i = 0; i < config_option_count(); i++) {
 		ret_sources->options[i].from =
 			config_option_is_built(i) ? SOURCE_BUILD : SOURCE_DEFAULT;
@@ -15,7 +15,7 @@ void sources_init(struct sources *ret_sources)
 void sources_add_line(struct sources *sources, size_t option, size_t nth, int line)
 {
 	if (config_option_adds_up(option)) {
-		sources->listen_lines[nth] = line;
+		sources->options[option].lines[nth] = line;
 	} else {
 		sources->options[option].overruled_line = sources->options[option].line;
 	}
@@ -25,7 +25,7 @@ void sources_add_line(struct sources *sources, size_t option, size_t nth, int li
 
 static int line_of(const struct sources *sources, size_t option, size_t nth)
 {
-	return config_option_adds_up(option) ? sources->listen_lines[nth]
+	return config_option_adds_up(option) ? sources->options[option].lines[nth]
 					     : sources->options[option].line;
 }
 

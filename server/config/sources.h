@@ -19,8 +19,8 @@ struct sources {
 		int line;           /* of the file; the last that sets it; 0: it does not */
 		int overruled_line; /* of the file; an earlier one that set it too; 0: there is none
 				     */
+		int lines[CONFIG_LISTED_MAX]; /* of the file, for each value of one that adds up */
 	} options[CONFIG_OPTIONS_MAX];
-	int listen_lines[CONFIG_LISTEN_MAX]; /* of the file, for each listener */
 };
 
 enum {
@@ -30,7 +30,8 @@ enum {
 /* All are the build's. Thread: any. */
 void sources_init(struct sources *ret_sources);
 
-/* Notes that a line of the file has set an option; of `listen`, the nth. Thread: any. */
+/* Notes that a line of the file has set an option; of one that adds up, its nth value. Thread: any.
+ */
 void sources_add_line(struct sources *sources, size_t option, size_t nth, int line);
 
 /* Writes where the option's nth value came from: `default`, `build`, `FILE:LINE`, `command line`.

@@ -44,6 +44,18 @@ enum conn_flag {
 	CONN_LAGS = 1 << 15,      /* it is waited for, and the floor above knows; see tx_queue.h */
 };
 
+/* What is known of its address, and how that is counted. */
+enum conn_address {
+	CONN_ADDRESS_DUE = 1 << 0,       /* a PROXY header is to tell it */
+	CONN_ADDRESS_SETTLED = 1 << 1,   /* it is known for good */
+	CONN_ADDRESS_PROXIED = 1 << 2,   /* a PROXY header has come */
+	CONN_ADDRESS_EXEMPT = 1 << 3,    /* that named no client: no limit holds for it */
+	CONN_ADDRESS_ADMITTED = 1 << 4,  /* counted among the connections of its address */
+	CONN_ADDRESS_REFUSED = 1 << 5,   /* counted among those that are refused */
+	CONN_ADDRESS_TOO_MANY = 1 << 6,  /* refused: its address has too many connections */
+	CONN_ADDRESS_TOO_OFTEN = 1 << 7, /* refused: its address opens too many */
+};
+
 struct message_reader;
 struct opening;
 struct rights;
@@ -116,8 +128,9 @@ struct conn {
 	uint32_t user_hash;      /* session: of the user's name */
 	uint32_t fed_bytes; /* fan-out: what it said to each of the others, halved each second */
 	uint16_t fed_tick;  /* fan-out: since when the present second counts; the low bits */
-	uint8_t read_shift; /* reader: 4 KiB << this is the most of one read */
-	bool feeds_lag;     /* fan-out: a flood, whose last read was for some who may lag */
+	uint8_t read_shift : 7; /* reader: 4 KiB << this is the most of one read */
+	bool feeds_lag : 1;     /* fan-out: a flood, whose last read was for some who may lag */
+	uint8_t address;        /* admission: enum conn_address, of `remote` */
 	struct remote remote;
 };
 

@@ -65,6 +65,11 @@ void conns_refuse_all(struct conns *conns, uint64_t back_ms)
 	places_set_back_ms(conns->places, back_ms);
 }
 
+void conns_set_addresses(struct conns *conns, struct address_limits *addresses)
+{
+	conns->addresses = addresses;
+}
+
 /* --- deadlines ------------------------------------------------------------------------------- */
 
 void conn_rearm(struct conns *conns, struct conn *conn)
@@ -409,8 +414,8 @@ static int take_record(struct conns *conns, int fd, struct conn **ret_conn)
 	return 0;
 }
 
-int conn_open(
-	struct conns *conns, int fd, const struct remote *remote, uint64_t epoch, bool is_beyond)
+int conn_open(struct conns *conns, int fd, const struct remote *remote, uint64_t epoch,
+	bool is_beyond, struct conn **ret_conn)
 {
 	struct conn *conn;
 	unsigned flags = is_beyond ? CONN_BEYOND : 0;
@@ -429,6 +434,7 @@ int conn_open(
 	conn_rearm(conns, conn);
 	stats_add(&conns->stats->accepted, 1);
 	stats_add(&conns->stats->connections, 1);
+	*ret_conn = conn;
 	return 0;
 }
 
@@ -440,10 +446,23 @@ bool conn_take_place(struct conns *conns, struct conn *conn)
 	return !(conn->flags & CONN_BEYOND);
 }
 
+/* It is no longer counted among the connections of its address. */
+static void give_address_back(struct conns *conns, struct conn *conn)
+{
+	const uint8_t counted = CONN_ADDRESS_ADMITTED | CONN_ADDRESS_REFUSED;
+	if (conn->address & counted) {
+		address_limits_leave(conns->addresses, &conn->remote,
+			conn->address & CONN_ADDRESS_ADMITTED ? ADDRESS_HOLD_ADMITTED
+							      : ADDRESS_HOLD_REFUSED);
+		conn->address &= (uint8_t)~counted;
+	}
+}
+
 /* All that a connection owns but its session's: that has gone at its end. */
 static void release(struct conns *conns, struct conn *conn)
 {
 	transport_close(conn, conn->flags & CONN_RESET);
+	give_address_back(conns, conn);
 	timer_wheel_unlink(conns->wheel, conn->index);
 	outbox_drop_queue(conns->outbox, conn);
 	if (conn->flags & CONN_HEAD_KEPT) {

@@ -15,10 +15,14 @@
 #include <stdint.h>
 
 #include "../../proto/close_reason.h"
+#include "../../proto/forwarded.h"
 #include "../../proto/handshake.h"
 #include "../../proto/message.h"
+#include "../../proto/origins.h"
+#include "../base/address_limits.h"
 #include "../base/holders.h"
 #include "../base/loop.h"
+#include "../base/networks.h"
 #include "../base/stats.h"
 #include "../base/timer_wheel.h"
 #include "conn.h"
@@ -55,11 +59,14 @@ struct conn_ops {
 /* What may change while running. Plain data. */
 struct conns_limits {
 	struct deadlines deadlines;
-	uint32_t max_head;     /* bytes of an opening request; twice that fit the read buffer */
-	uint32_t max_message;  /* bytes */
-	size_t queue_limit;    /* bytes that may be queued for one connection */
-	uint32_t message_rate; /* of a session, a second; 0: no limit */
-	uint32_t byte_rate;    /* likewise */
+	uint32_t max_head;       /* bytes of an opening request; twice that fit the read buffer */
+	uint32_t max_message;    /* bytes */
+	size_t queue_limit;      /* bytes that may be queued for one connection */
+	struct networks trusted; /* proxies, which tell whose address it is */
+	enum forwarded_kind forwarded; /* where they tell it, but for the PROXY protocol */
+	struct origins origins;        /* of web pages that may open lines; none: all may */
+	uint32_t message_rate;         /* of a session, a second; 0: no limit */
+	uint32_t byte_rate;            /* likewise */
 };
 
 /* Connections in a row, linked by ready_next. */
@@ -80,7 +87,8 @@ struct conns_reading {
 };
 
 /* Owner:  one worker.
- * Shared: never; the budget, the load, the places and the stats it points to are. */
+ * Shared: never; the budget, the load, the places, the limits of addresses and the stats it points
+ *         to are. */
 struct conns {
 	const struct conn_ops *ops;
 	void *owner;
@@ -89,7 +97,8 @@ struct conns {
 	struct holders holders; /* of memory */
 	/* Sockets this worker was given and has not closed: the acceptors' measure. */
 	_Atomic uint32_t *load;
-	struct places *places; /* the node's */
+	struct places *places;            /* the node's */
+	struct address_limits *addresses; /* the node's; NULL: there are no limits */
 	const struct welcome *welcome;
 	struct conn_table *table;
 	struct timer_wheel *wheel;
@@ -114,15 +123,19 @@ void conns_finish(struct conns *conns);
  * are for timeouts_sweep to find. */
 void conns_set_limits(struct conns *conns, const struct conns_limits *limits);
 
+/* Sets the limits of addresses, which the connections of all workers share. Before the first
+ * connection. */
+void conns_set_addresses(struct conns *conns, struct address_limits *addresses);
+
 /* From now on every opening is answered 503, which names no time before `back_ms` of the loop. */
 void conns_refuse_all(struct conns *conns, uint64_t back_ms);
 
 /* Takes over a socket: non-blocking, connected, counted in the load, with a place. `epoch` is its
  * place in the order of acceptance. One that is beyond the limit is answered 503 if there is still
- * no place when its request has come. Errors: -ENOMEM, -ENOSPC, -errno of epoll_ctl; the socket is
- * closed then. */
-int conn_open(
-	struct conns *conns, int fd, const struct remote *remote, uint64_t epoch, bool is_beyond);
+ * no place when its request has come. Whose address it is, admission_open says. Errors: -ENOMEM,
+ * -ENOSPC, -errno of epoll_ctl; the socket is closed then. */
+int conn_open(struct conns *conns, int fd, const struct remote *remote, uint64_t epoch,
+	bool is_beyond, struct conn **ret_conn);
 
 /* Closes the sockets of the dead, gives their records back and counts what was sent. The end of a
  * turn. */

@@ -6,6 +6,7 @@
 
 #include "../../proto/assert.h"
 #include "../base/log.h"
+#include "admission.h"
 
 enum {
 	/* Anybody can cause them, without a login. */
@@ -80,9 +81,10 @@ static bool is_welcome(const struct welcome *welcome, const struct conn *conn,
 	const struct handshake_request *request)
 {
 	return request->wants_page && welcome->answer &&
-	       (welcome->to_all ||
-		       (remote_is_loopback(&conn->remote) && request->forwarded.count == 0 &&
-			       request->x_forwarded_for.count == 0));
+	       (welcome->to_all || (remote_is_loopback(&conn->remote) &&
+					   !(conn->address & CONN_ADDRESS_PROXIED) &&
+					   request->forwarded.count == 0 &&
+					   request->x_forwarded_for.count == 0));
 }
 
 static void show_page(
@@ -135,6 +137,10 @@ static bool take_request(struct conns *conns, struct conn *conn, struct slice he
 	struct handshake_request *ret_request)
 {
 	handshake_judge(head, ret_request);
+	admission_on_request(conns, conn, ret_request);
+	if (conn->state == CONN_DEAD) {
+		return false;
+	}
 	if (is_welcome(conns->welcome, conn, ret_request)) {
 		show_page(conns, conn, ret_request);
 		return false;
@@ -150,13 +156,32 @@ static bool take_request(struct conns *conns, struct conn *conn, struct slice he
 	return true;
 }
 
+/* By a Close, which a browser can read. */
+static void turn_away(struct conns *conns, struct conn *conn,
+	const struct handshake_request *request, enum close_reason reason)
+{
+	char answer[HANDSHAKE_ANSWER_MAX];
+	conn_accept(conns, conn, answer, handshake_answer(request, answer));
+	if (reason == CLOSE_REASON_ORIGIN) {
+		conn_close(conns, conn, reason, 0);
+	} else {
+		conn_overload(conns, conn, reason);
+	}
+}
+
 static void on_head(struct conns *conns, struct conn *conn, struct slice head)
 {
 	struct handshake_request request;
-	if (take_request(conns, conn, head, &request)) {
-		conns->ops->request(conns->owner, conn, &request);
-		ASSERT(conn->state != CONN_OPENING);
+	if (!take_request(conns, conn, head, &request)) {
+		return;
 	}
+	enum close_reason reason = admission_judge(conns, conn, &request);
+	if (reason != CLOSE_REASON_NONE) {
+		turn_away(conns, conn, &request, reason);
+		return;
+	}
+	conns->ops->request(conns->owner, conn, &request);
+	ASSERT(conn->state != CONN_OPENING);
 }
 
 /* Keeps what has come of a head for its next piece. */
@@ -207,7 +232,8 @@ static void keep_postponed(
 	}
 }
 
-size_t opening_on_bytes(struct conns *conns, struct conn *conn, const uint8_t *data, size_t len)
+/* Returns how many bytes belonged to the head, or were kept. */
+static size_t on_head_bytes(struct conns *conns, struct conn *conn, const uint8_t *data, size_t len)
 {
 	size_t max_head = conns->limits.max_head;
 	size_t before = kept(conn) ? conn->opening->len : 0;
@@ -250,6 +276,61 @@ size_t opening_on_bytes(struct conns *conns, struct conn *conn, const uint8_t *d
 		break;
 	}
 	return len;
+}
+
+/* Keeps what has come of a PROXY header for its next piece. */
+static void keep_header(struct conns *conns, struct conn *conn, const uint8_t *data, size_t len)
+{
+	if (keep(conn, data, len) < 0) {
+		conn_vanish(conns, conn, CLOSE_REASON_INTERNAL_ERROR);
+	} else {
+		conn_note_held(conns, conn);
+	}
+}
+
+/* Returns how many bytes belonged to the PROXY header; all of them where it goes on, or is none. */
+static size_t on_header_bytes(
+	struct conns *conns, struct conn *conn, const uint8_t *data, size_t len)
+{
+	size_t before = kept(conn) ? conn->opening->len : 0;
+	struct proxy_header header;
+	if (before > 0) {
+		keep_header(conns, conn, data, len);
+		if (conn->state == CONN_DEAD) {
+			return len;
+		}
+	}
+	const struct slice all = all_of(conn, data, len);
+	switch (proxy_header_read((const uint8_t *)all.data, all.len, &header)) {
+	case PROXY_HEADER_COMPLETE:
+		break;
+	case PROXY_HEADER_MALFORMED:
+		admission_end_headless(conns, conn, CLOSE_REASON_PROXY_HEADER);
+		return len;
+	case PROXY_HEADER_MORE:
+		if (before == 0) {
+			keep_header(conns, conn, data, len);
+		}
+		return len;
+	}
+	drop(conn);
+	if (conn->holder != HOLDER_NONE) {
+		conn_note_held(conns, conn);
+	}
+	admission_on_header(conns, conn, &header);
+	return header.len - before;
+}
+
+size_t opening_on_bytes(struct conns *conns, struct conn *conn, const uint8_t *data, size_t len)
+{
+	size_t used = 0;
+	if (conn->address & CONN_ADDRESS_DUE) {
+		used = on_header_bytes(conns, conn, data, len);
+	}
+	if (used == len || conn->state != CONN_OPENING) {
+		return len;
+	}
+	return used + on_head_bytes(conns, conn, data + used, len - used);
 }
 
 /* It has been found before. */

@@ -1,5 +1,6 @@
-/* A connection's opening request: its head gathered, judged and answered. Nearly always it comes in
- * one piece and is read where it lies; only one that comes in several, or is postponed, is kept. */
+/* A connection's opening request: its head gathered, judged and answered, behind a PROXY header
+ * where one is due. Nearly always it comes in one piece and is read where it lies; only one that
+ * comes in several, or is postponed, is kept. */
 #ifndef TIDEGATE_OPENING_H
 #define TIDEGATE_OPENING_H
 

@@ -19,6 +19,26 @@ static bool take(_Atomic uint32_t *taken, const _Atomic uint32_t *max)
 	return false;
 }
 
+bool places_take_opening(struct places *places, uint64_t now_us)
+{
+	const uint64_t second_ns = 1000000000;
+	const uint64_t now_ns = now_us * 1000;
+	uint32_t per_s = atomic_load_explicit(&places->openings, memory_order_relaxed);
+	if (per_s == 0) {
+		return true;
+	}
+	uint64_t full_ns = atomic_load_explicit(&places->openings_full_ns, memory_order_relaxed);
+	uint64_t next_ns;
+	do {
+		next_ns = (full_ns > now_ns ? full_ns : now_ns) + second_ns / per_s;
+		if (next_ns > now_ns + second_ns) {
+			return false;
+		}
+	} while (!atomic_compare_exchange_weak_explicit(&places->openings_full_ns, &full_ns,
+		next_ns, memory_order_relaxed, memory_order_relaxed));
+	return true;
+}
+
 bool places_take(struct places *places)
 {
 	return take(&places->taken, &places->max);

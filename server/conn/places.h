@@ -19,10 +19,16 @@ struct places {
 	_Atomic uint32_t taken;
 	_Atomic uint32_t refusals_max;
 	_Atomic uint32_t refusals;
+	_Atomic uint32_t openings;         /* a second; 0: no limit */
+	_Atomic uint64_t openings_full_ns; /* when there are as many as may come at once */
 	_Atomic uint64_t back_ms; /* draining: when to come back, by the loop's clock; else 0 */
 };
 
 /* All may be taken at once by different threads: what they return is true for one only. */
+
+/* Takes one of those that may come this second, or of a second's saved up. False: they come too
+ * fast. Thread: any; `now_us` is the loop's. */
+bool places_take_opening(struct places *places, uint64_t now_us);
 
 /* Takes a place. False: there is none. Thread: any. */
 bool places_take(struct places *places);

@@ -1,6 +1,7 @@
 #include "timeouts.h"
 
 #include "../../proto/frame.h"
+#include "admission.h"
 #include "opening.h"
 #include "pace.h"
 #include "reader.h"
@@ -9,6 +10,11 @@
 
 static void handshake_passed(struct conns *conns, struct conn *conn)
 {
+	if (conn->address & CONN_ADDRESS_DUE) {
+		/* A proxy, which does not speak HTTP with us yet. */
+		admission_end_headless(conns, conn, CLOSE_REASON_HANDSHAKE_TIMEOUT);
+		return;
+	}
 	if (!(conn->flags & CONN_HEAD_KEPT)) {
 		/* It never said a word: neither do we. */
 		conn_vanish(conns, conn, CLOSE_REASON_HANDSHAKE_TIMEOUT);
@@ -128,6 +134,7 @@ bool timeouts_sweep(struct conns *conns, uint32_t *cursor, uint32_t max)
 		struct conn *conn = conn_table_at(conns->table, *cursor);
 		if (conn->state != CONN_FREE && conn->state != CONN_DEAD) {
 			conn_rearm(conns, conn);
+			admission_recount(conns, conn);
 		}
 	}
 	return *cursor < size;

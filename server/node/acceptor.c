@@ -43,11 +43,13 @@ struct acceptor {
 	int stop_fd;  /* eventfd: end */
 	int spare_fd; /* given up to accept and refuse a newcomer when there is no other */
 	_Atomic uint64_t refused;
+	_Atomic uint64_t too_fast; /* of them, those beyond the rate of openings */
 	_Atomic uint64_t errors;
 	bool is_short;   /* in this round: of descriptors or memory, which asking does not help */
 	uint32_t handed; /* newcomers of this round who go to workers */
 	struct spread spread;  /* of those refused here, when they come back */
 	uint64_t accepted_ms;  /* when the last newcomer came */
+	bool is_proxied;       /* the listener at hand is for the PROXY protocol */
 	uint64_t logged_ms;    /* when refusals were last logged */
 	uint64_t logged_count; /* how many there were then */
 	struct socket_batch *batches[HANDLE_WORKERS_MAX]; /* of this round, by worker */
@@ -118,6 +120,7 @@ static void hand_over(
 	struct accepted_socket *socket = &batch->sockets[batch->count++];
 	socket->fd = fd;
 	socket->is_beyond = is_beyond;
+	socket->is_proxied = acceptor->is_proxied;
 	socket->epoch = epoch_next(&node->epochs, clock_wall_ms());
 	remote_from_sockaddr(&socket->remote, address);
 	atomic_fetch_add_explicit(worker_load(node->workers[worker]), 1, memory_order_relaxed);
@@ -165,12 +168,15 @@ static int accept_one(int listen_fd, struct sockaddr_storage *ret_address)
 		listen_fd, (struct sockaddr *)ret_address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
-/* To a place, where there is one; else to those few whose request a worker reads before it refuses
- * them; else away. */
+/* Away where they come too fast; to a place, where there is one; else to those few whose request a
+ * worker reads before it refuses them; else away. */
 static void admit(struct acceptor *acceptor, int fd, const struct sockaddr_storage *address)
 {
 	struct places *places = &acceptor->node->places;
-	if (places_take(places)) {
+	if (!places_take_opening(places, acceptor->loop.now_us)) {
+		acceptor->too_fast++;
+		refuse_here(acceptor, fd, "over the rate of openings");
+	} else if (places_take(places)) {
 		hand_over(acceptor, fd, address, false);
 	} else if (places_take_refusal(places)) {
 		note_refusal(acceptor, "at the connection limit");
@@ -235,8 +241,10 @@ static bool on_accept_error(struct acceptor *acceptor, int listen_fd, int err)
 	}
 }
 
-static void accept_batch(struct acceptor *acceptor, int listen_fd)
+static void accept_batch(struct acceptor *acceptor, uint64_t row)
 {
+	int listen_fd = listeners_fd(acceptor->listeners, row, acceptor->column);
+	acceptor->is_proxied = listeners_is_proxied(acceptor->listeners, row);
 	if (acceptor->spare_fd < 0) {
 		open_spare(acceptor);
 	}
@@ -300,8 +308,7 @@ static void *run(void *context)
 		acceptor->is_short = false;
 		acceptor->handed = 0;
 		for (int i = 0; i < count; i++) {
-			accept_batch(acceptor, listeners_fd(acceptor->listeners,
-						       loop->events[i].data.u64, acceptor->column));
+			accept_batch(acceptor, loop->events[i].data.u64);
 		}
 		rest(acceptor);
 		gather(acceptor);
@@ -392,6 +399,11 @@ void acceptor_destroy(struct acceptor **acceptor)
 uint64_t acceptor_refused(const struct acceptor *acceptor)
 {
 	return acceptor->refused;
+}
+
+uint64_t acceptor_too_fast(const struct acceptor *acceptor)
+{
+	return acceptor->too_fast;
 }
 
 uint64_t acceptor_errors(const struct acceptor *acceptor)

@@ -25,8 +25,10 @@ int acceptor_start(struct acceptor *acceptor);
  * NULL. */
 void acceptor_destroy(struct acceptor **acceptor);
 
-/* Newcomers refused for want of a connection, and errors of accept. Thread: any. */
+/* Newcomers refused for want of a connection or beyond the rate of openings; those beyond the rate
+ * alone; and errors of accept. Thread: any. */
 uint64_t acceptor_refused(const struct acceptor *acceptor);
+uint64_t acceptor_too_fast(const struct acceptor *acceptor);
 uint64_t acceptor_errors(const struct acceptor *acceptor);
 
 #endif

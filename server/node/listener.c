@@ -42,7 +42,7 @@ static int add_row(struct listeners *listeners)
 		return -ENOMEM;
 	}
 	listeners->rows = rows;
-	rows[listeners->count] = (struct listener_row){.is_all = false};
+	rows[listeners->count] = (struct listener_row){.is_proxied = listeners->is_proxied};
 	for (uint32_t i = 0; i < listeners->columns; i++) {
 		fds[listeners->count * listeners->columns + i] = -1;
 	}
@@ -58,6 +58,11 @@ static int *cell(const struct listeners *listeners, size_t row, uint32_t column)
 bool listeners_is_shared(const struct listeners *listeners, size_t row)
 {
 	return listeners->columns > 1 && *cell(listeners, row, 1) < 0;
+}
+
+bool listeners_is_proxied(const struct listeners *listeners, size_t row)
+{
+	return listeners->rows[row].is_proxied;
 }
 
 int listeners_fd(const struct listeners *listeners, size_t row, uint32_t column)
@@ -100,13 +105,13 @@ void listeners_close(struct listeners *listeners)
 /* --- TCP ---------------------------------------------------------------------------------------
  */
 
-/* Whether one of the rows is this very address. */
+/* Whether one of the rows is this very address, and speaks the same. */
 static bool is_open_already(const struct listeners *listeners, const struct tcp_address *address)
 {
 	for (size_t row = 0; row < listeners->count && tcp_address_port(address) > 0; row++) {
 		struct tcp_address bound = address_of(listeners, row);
 		if (tcp_address_is_same(&bound, address)) {
-			return true;
+			return listeners->rows[row].is_proxied == listeners->is_proxied;
 		}
 	}
 	return false;
@@ -117,7 +122,8 @@ static bool is_in_our_own_way(const struct listeners *listeners, const struct tc
 {
 	for (size_t row = 0; row < listeners->count; row++) {
 		struct tcp_address bound = address_of(listeners, row);
-		if (tcp_address_covers(&bound, address) || tcp_address_covers(address, &bound)) {
+		if (tcp_address_is_same(&bound, address) || tcp_address_covers(&bound, address) ||
+			tcp_address_covers(address, &bound)) {
 			return true;
 		}
 	}
@@ -133,7 +139,8 @@ static int open_tcp(
 	}
 	int err = tcp_address_probe(&address);
 	if (err == -EADDRINUSE && is_in_our_own_way(listeners, wanted)) {
-		*ret_why = "another --listen covers it, or is covered by it: leave one of them out";
+		*ret_why = "another --listen covers it, is covered by it, or is the same without "
+			   "proxy: in front: leave one of them out";
 	}
 	if (!err) {
 		err = add_row(listeners);
@@ -224,6 +231,8 @@ static int open_unix(struct listeners *listeners, const char *path)
  */
 
 #if HAVE_SYSTEMD
+static const char PROXY_NAME[] = "proxy"; /* FileDescriptorName= of a socket that speaks it */
+
 /* Whether a socket takes IPv4 and IPv6 at all addresses, as `ListenStream=8000` makes it. */
 static bool is_dual(int fd)
 {
@@ -235,32 +244,46 @@ static bool is_dual(int fd)
 	getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &only_len);
 	return in6.sin6_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&in6.sin6_addr) && !only;
 }
+
+static int take_over(struct listeners *listeners, int fd)
+{
+	if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0) {
+		return -ENOTSOCK;
+	}
+	int err = add_row(listeners);
+	if (err) {
+		return err;
+	}
+	if (sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) <= 0) {
+		tcp_address_prepare(fd);
+	}
+	int flags = fcntl(fd, F_GETFL);
+	fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	*cell(listeners, listeners->count - 1, 0) = fd;
+	listeners->rows[listeners->count - 1].is_all = is_dual(fd);
+	listeners->are_passed = true;
+	return 0;
+}
 #endif
 
 static int take_over_passed(struct listeners *listeners)
 {
 #if HAVE_SYSTEMD
-	int count = sd_listen_fds(1);
-	for (int i = 0; i < count; i++) {
-		int fd = SD_LISTEN_FDS_START + i;
-		if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0) {
-			return -ENOTSOCK;
-		}
-		int err = add_row(listeners);
-		if (err) {
-			return err;
-		}
-		if (sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) <= 0) {
-			tcp_address_prepare(fd);
-		}
-		int flags = fcntl(fd, F_GETFL);
-		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-		*cell(listeners, listeners->count - 1, 0) = fd;
-		listeners->rows[listeners->count - 1].is_all = is_dual(fd);
-		listeners->are_passed = true;
+	char **names = NULL;
+	int count = sd_listen_fds_with_names(1, &names);
+	int err = count < 0 ? count : 0;
+	for (int i = 0; i < count && !err; i++) {
+		listeners->is_proxied = strcmp(names[i], PROXY_NAME) == 0;
+		err = take_over(listeners, SD_LISTEN_FDS_START + i);
 	}
-#endif
+	for (int i = 0; i < count; i++) {
+		free(names[i]);
+	}
+	free(names);
+	return err;
+#else
 	return 0;
+#endif
 }
 
 /* --- all ---------------------------------------------------------------------------------------
@@ -284,6 +307,7 @@ static int open_address(struct listeners *listeners, const char *option, const c
 	struct address address = {.path = NULL};
 	const char *why = NULL;
 	int err = address_parse(text, &address);
+	listeners->is_proxied = address.is_proxied;
 	if (!err && address.path) {
 		err = open_unix(listeners, address.path);
 	} else if (!err && address.host[0] == '\0') {
@@ -360,17 +384,18 @@ bool listeners_has_inet(const struct listeners *listeners)
 void listeners_name_row(const struct listeners *listeners, size_t row, char *ret_name, size_t size)
 {
 	struct sockaddr_storage address = address_of(listeners, row).at;
+	const char *front = listeners->rows[row].is_proxied ? "proxy:" : "";
 	if (address.ss_family == AF_UNIX) {
 		const struct sockaddr_un *un = (const void *)&address;
-		snprintf(ret_name, size, "unix:%s", un->sun_path);
+		snprintf(ret_name, size, "%sunix:%s", front, un->sun_path);
 	} else if (listeners->rows[row].is_all) {
-		snprintf(ret_name, size, ":%u", listeners_port(listeners, row));
+		snprintf(ret_name, size, "%s:%u", front, listeners_port(listeners, row));
 	} else {
 		struct remote self;
 		char text[REMOTE_NAME_MAX];
 		remote_from_sockaddr(&self, &address);
 		remote_name(&self, text);
-		snprintf(ret_name, size, "%s", text);
+		snprintf(ret_name, size, "%s%s", front, text);
 	}
 }
 

@@ -22,6 +22,7 @@ enum {
  * Owner: its listeners; plain data. */
 struct listener_row {
 	bool is_all;           /* IPv4 and IPv6, as far as the machine has both: `:PORT` */
+	bool is_proxied;       /* who comes here begins with a PROXY header */
 	struct unix_path path; /* of a Unix socket that is ours */
 };
 
@@ -33,6 +34,7 @@ struct listeners {
 	int *fds; /* count rows of columns; -1 where a row is shared and this is not its first */
 	struct listener_row *rows;
 	bool are_passed;  /* by systemd */
+	bool is_proxied;  /* while they are opened: the address at hand */
 	mode_t unix_mode; /* of Unix sockets; 0 leaves it to the umask */
 };
 
@@ -61,10 +63,14 @@ int listeners_fd(const struct listeners *listeners, size_t row, uint32_t column)
 /* Whether a row's socket is shared by all acceptors. */
 bool listeners_is_shared(const struct listeners *listeners, size_t row);
 
+/* Whether who comes to a row begins with a PROXY header. */
+bool listeners_is_proxied(const struct listeners *listeners, size_t row);
+
 /* Whether any of them is no Unix socket. */
 bool listeners_has_inet(const struct listeners *listeners);
 
-/* One address as bound: `:8000`, `0.0.0.0:8000`, `[::1]:8000`, `unix:PATH`. */
+/* One address as bound: `:8000`, `0.0.0.0:8000`, `[::1]:8000`, `unix:PATH`; with `proxy:` in front
+ * where that is spoken. */
 void listeners_name_row(const struct listeners *listeners, size_t row, char *ret_name, size_t size);
 
 /* The port of a row as bound; 0 for a Unix socket. */

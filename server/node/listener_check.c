@@ -18,6 +18,7 @@ struct look {
 	const struct sources *sources;
 	struct findings *findings;
 	struct tcp_address places[PLACES_MAX]; /* of those before */
+	bool are_proxied[PLACES_MAX];
 	size_t count;
 };
 
@@ -52,13 +53,13 @@ static int try_address(const struct tcp_address *address)
 }
 
 /* Against those of the options before, which end at `count`. */
-static bool is_in_the_way(
-	const struct look *look, size_t count, const struct tcp_address *address, bool may_be_same)
+static bool is_in_the_way(const struct look *look, size_t count, const struct tcp_address *address,
+	bool is_proxied, bool may_be_same)
 {
 	for (size_t i = 0; i < count && tcp_address_port(address) > 0; i++) {
 		const struct tcp_address *other = &look->places[i];
 		if (tcp_address_is_same(other, address)) {
-			return !may_be_same;
+			return !may_be_same || look->are_proxied[i] != is_proxied;
 		}
 		if (tcp_address_covers(other, address) || tcp_address_covers(address, other)) {
 			return true;
@@ -68,7 +69,7 @@ static bool is_in_the_way(
 }
 
 static void check_found(struct look *look, struct which which, const struct tcp_address *found,
-	int count, bool may_be_same)
+	int count, bool is_proxied, bool may_be_same)
 {
 	size_t before = look->count;
 	bool is_blocked = false;
@@ -79,8 +80,10 @@ static void check_found(struct look *look, struct which which, const struct tcp_
 		/* As at the start: of a name some addresses may not be of this machine. */
 		err = failed ? failed : err;
 		usable += !failed;
-		is_blocked = is_blocked || is_in_the_way(look, before, &found[i], may_be_same);
+		is_blocked = is_blocked ||
+			     is_in_the_way(look, before, &found[i], is_proxied, may_be_same);
 		if (look->count < PLACES_MAX) {
+			look->are_proxied[look->count] = is_proxied;
 			look->places[look->count++] = found[i];
 		}
 	}
@@ -115,7 +118,7 @@ static bool check_address(struct look *look, struct which which, const char *tex
 		find(look, which, why, "");
 		return true;
 	}
-	check_found(look, which, found, count, may_be_same);
+	check_found(look, which, found, count, address.is_proxied, may_be_same);
 	for (int i = 0; i < count; i++) {
 		is_local = is_local && tcp_address_is_loopback(&found[i]);
 	}

@@ -25,6 +25,9 @@ int node_init(struct node *node, uint32_t worker_count, uint32_t fanout_mail_kin
 		.mail_kind = fanout_mail_kind,
 	};
 	int err = budget_init(&node->budget, worker_count);
+	if (!err) {
+		err = address_limits_init(&node->addresses, &node->budget);
+	}
 	node->workers = calloc(worker_count, sizeof(struct worker *));
 	node->fanout.mailboxes = calloc(worker_count, sizeof(struct mailbox *));
 	node->fanout.gauges = aligned_alloc(64, worker_count * sizeof(struct fanout_gauge));
@@ -63,6 +66,7 @@ void node_finish(struct node *node)
 	free(node->fanout.gauges);
 	free(node->fanout.mailboxes);
 	free(node->workers);
+	address_limits_finish(&node->addresses);
 	budget_finish(&node->budget);
 	*node = (struct node){.worker_count = 0};
 }

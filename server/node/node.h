@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../base/address_limits.h"
 #include "../base/epoch.h"
 #include "../conn/places.h"
 #include "../conn/welcome.h"
@@ -23,6 +24,7 @@ struct node {
 	struct fanout_node fanout; /* with the mailboxes */
 	struct budget budget;
 	struct places places;
+	struct address_limits addresses;
 	struct welcome welcome;     /* of browsers; the gateway's */
 	struct epoch_source epochs; /* of the sockets, as they are accepted */
 	struct user_table *users;

@@ -7,6 +7,7 @@
 
 #include "../../proto/assert.h"
 #include "../base/log.h"
+#include "../conn/admission.h"
 #include "../conn/reader.h"
 #include "../conn/shed.h"
 #include "../conn/timeouts.h"
@@ -46,6 +47,9 @@ static void take_limits(struct serving *serving, const struct config *config)
 		.max_head = (uint32_t)config->max_head,
 		.max_message = (uint32_t)config->max_message,
 		.queue_limit = config->tx_queue_limit,
+		.trusted = config->trusted_proxy,
+		.forwarded = config->forwarded,
+		.origins = config->origins,
 		.message_rate = (uint32_t)config->message_rate,
 		.byte_rate = (uint32_t)config->byte_rate,
 	};
@@ -88,6 +92,7 @@ static int init_conns(struct serving *serving, const struct config *config)
 	int err = conns_init(&serving->conns, serving->id, serving->loop, &serving->stats,
 		&node->budget, &serving->load, &node->places, &node->welcome,
 		config->echo ? &echo_ops : &session_ops, &serving->sessions);
+	conns_set_addresses(&serving->conns, &node->addresses);
 	if (!err) {
 		err = fanout_create(&node->fanout, serving->id, &serving->conns, &serving->fanout);
 	}
@@ -257,8 +262,8 @@ static int on_sockets(struct serving *serving, struct socket_batch *batch)
 {
 	for (uint32_t i = 0; i < batch->count; i++) {
 		struct accepted_socket *socket = &batch->sockets[i];
-		int err = conn_open(&serving->conns, socket->fd, &socket->remote, socket->epoch,
-			socket->is_beyond);
+		int err = admission_open(&serving->conns, socket->fd, &socket->remote,
+			socket->epoch, socket->is_beyond, socket->is_proxied);
 		if (err) {
 			log_error(0, "cannot take over a connection: %s", strerrordesc_np(-err));
 		}

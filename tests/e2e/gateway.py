@@ -209,7 +209,7 @@ class Gateway(Process):
 
     def address(self, spec=None):
         """(family, address) for connecting to a listener, the first by default."""
-        spec = spec or self.listen[0]
+        spec = (spec or self.listen[0]).removeprefix("proxy:")
         if spec.startswith("unix:"):
             return socket.AF_UNIX, spec[len("unix:") :]
         host, _, port = spec.rpartition(":")

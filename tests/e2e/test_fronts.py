@@ -13,6 +13,7 @@ import threading
 
 import pytest
 
+from admin import Admin
 from gateway import ROOT, free_port
 from raw import PACKET_PING, PACKET_PONG, Gone, Raw, packet, request
 from waiting import TIMEOUT, wait_until
@@ -76,6 +77,11 @@ class Front:
         self.log = open(directory / "front.log", "w+b")  # noqa: SIM115
         self.process = None
 
+    @property
+    def listener(self):
+        """What the gateway listens at."""
+        return f"{self.prefix}unix:{self.upstream}"
+
     def check(self):
         """What the proxy itself says of the configuration."""
         result = subprocess.run(
@@ -101,23 +107,29 @@ class Front:
             self.process.wait(TIMEOUT)
         self.log.close()
 
-    def tls(self):
+    def tls(self, source="127.0.0.1"):
         """A connection whose certificate has been verified."""
         context = ssl.create_default_context(cafile=self.certificate / "fullchain.pem")
-        sock = socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT)
+        sock = socket.create_connection(("127.0.0.1", self.port), TIMEOUT, (source, 0))
         return context.wrap_socket(sock, server_hostname=NAME)
 
     def plain(self):
         return Raw(socket.create_connection(("127.0.0.1", self.plain_port), timeout=TIMEOUT))
 
-    def login(self, user):
-        client = Raw(self.tls())
-        client.upgrade(f"/?user={user}")
+    def ask(self, user, source="127.0.0.1", lines=()):
+        client = Raw(self.tls(source))
+        client.send(request(f"/?user={user}", host=NAME, extra=lines))
+        return client
+
+    def login(self, user, **options):
+        client = self.ask(user, **options)
+        client.expect_upgrade()
         return client
 
 
 class Nginx(Front):
     sample = SAMPLES / "nginx.conf"
+    prefix = ""
     timeouts = ("proxy_read_timeout", "proxy_send_timeout")
 
     def write(self):
@@ -147,6 +159,7 @@ class Nginx(Front):
 
 class HAProxy(Front):
     sample = SAMPLES / "haproxy.cfg"
+    prefix = "proxy:"
     timeouts = ("timeout tunnel",)
 
     def write(self):
@@ -183,8 +196,8 @@ def front(request, tmp_path, certificate):
 def served(front, start):
     """A front with a gateway behind it."""
 
-    def serve(*options):
-        gateway = start(*options, listen=[f"unix:{front.upstream}"])
+    def serve(*options, more=()):
+        gateway = start("--trusted-proxy", "unix", *options, listen=[front.listener, *more])
         front.start()
         return gateway
 
@@ -216,8 +229,13 @@ def test_the_admin_port_stays_inside(front):
 
 
 def test_a_chat(front, served):
-    gateway = served()
-    with front.login("alice") as alice, front.login("b%C3%B6b") as bob, gateway.login("local") as local:
+    local_port = f"127.0.0.1:{free_port()}"
+    gateway = served(more=[local_port])
+    with (
+        front.login("alice") as alice,
+        front.login("b%C3%B6b") as bob,
+        gateway.login("local", spec=local_port) as local,
+    ):
         alice.text("hello")
         bob.expect_text("hello -- FROM alice")
         local.expect_text("hello -- FROM alice")
@@ -275,6 +293,10 @@ def test_what_the_gateway_is_told(front):
         def take():
             with listener.accept()[0] as sock:
                 upstream = Raw(sock)
+                if front.prefix:
+                    header = upstream.take(28)
+                    assert header[:16] == b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c"
+                    assert header[16:20] == socket.inet_aton("127.0.0.1")
                 while b"\r\n\r\n" not in upstream.buffer:
                     upstream.buffer += sock.recv(4096)
                 heads.append(bytes(upstream.buffer).decode().lower())
@@ -283,7 +305,8 @@ def test_what_the_gateway_is_told(front):
         thread.start()
         front.start()
         with Raw(front.tls()) as client, contextlib.suppress(Gone):
-            client.send(request("/?user=a%20b%2Bc", host=NAME, extra=["X-Forwarded-For: 192.0.2.1"]))
+            forged = ["X-Forwarded-For: 192.0.2.1", "Forwarded: for=192.0.2.1"]
+            client.send(request("/?user=a%20b%2Bc", host=NAME, extra=forged))
             thread.join(TIMEOUT)
     [head] = heads
     lines = head.split("\r\n")
@@ -291,3 +314,50 @@ def test_what_the_gateway_is_told(front):
     for line in ("upgrade: websocket", "connection: upgrade", f"host: {NAME}", "x-forwarded-for: 127.0.0.1"):
         assert line in lines, head
     assert "192.0.2.1" not in head
+
+
+FORGED = (
+    "X-Forwarded-For: 192.0.2.1",
+    "Forwarded: for=192.0.2.1",
+    "X-Real-IP: 192.0.2.1",
+)
+
+
+@pytest.mark.parametrize("lines", [(), FORGED], ids=["honest", "forging"])
+def test_whose_address_it_is(front, served, lines):
+    """Log, API and limits name the client, whatever it claims."""
+    port = free_port()
+    gateway = served("--admin", f"127.0.0.1:{port}", "--per-ip-connections", 2, "--workers", 2)
+    admin = Admin(gateway)
+
+    def address_of(user):
+        return admin.user(user)["address"].rpartition(":")[0] or admin.user(user)["address"]
+
+    with front.login("a", source="127.0.0.5", lines=lines), front.login("b", source="127.0.0.6", lines=lines):
+        assert (address_of("a"), address_of("b")) == ("127.0.0.5", "127.0.0.6")
+        gateway.wait_for_line(r"user a in from 127\.0\.0\.5")
+        with front.login("c", source="127.0.0.5", lines=lines):
+            refused = front.ask("d", source="127.0.0.5", lines=lines)
+            refused.expect_upgrade()
+            refused.expect_close(1013, end=False)
+            refused.close_socket()
+            gateway.wait_for_line(r"WARN.*127\.0\.0\.5\S* has more connections than per_ip_connections")
+            with front.login("e", source="127.0.0.7", lines=lines):
+                assert address_of("e") == "127.0.0.7"
+    assert not gateway.matching(r"192\.0\.2\.1|trusted proxy")
+    admin.connection.close()
+
+
+def test_a_long_token_and_many_cookies(front, served):
+    """4 KiB and 8 KiB, as one may have from an identity provider and from the rest of a site."""
+    served()
+    token = "t" * 4096
+    cookies = "; ".join(f"cookie{number}={'c' * 500}" for number in range(16))
+    lines = [f"Authorization: Bearer {token}", f"Cookie: {cookies}"]
+    with front.login("alice", lines=lines) as alice:
+        alice.round_trip()
+    lines = [f"Sec-WebSocket-Protocol: tidegate.v0, tidegate.token.{token}", f"Cookie: {cookies}"]
+    with front.ask("bob", lines=lines) as bob:
+        answer = bob.answer()
+        assert (answer.status, answer.headers["sec-websocket-protocol"]) == (101, "tidegate.v0")
+        bob.round_trip()

@@ -49,7 +49,7 @@ def held(admin):
         for name, value in admin.metrics().items()
         if name.startswith("tidegate_memory_bytes{")
     }
-    assert set(found) == {"heads", "messages", "queues", "batches", "bodies", "rooms", "pools"}
+    assert set(found) == {"heads", "messages", "queues", "batches", "bodies", "addresses", "rooms", "pools"}
     return found
 
 

@@ -33,6 +33,7 @@
 #include "../../proto/packet.h"
 #include "../../server/base/clock.h"
 #include "../../server/base/log.h"
+#include "../../server/conn/admission.h"
 #include "../../server/node/serving.h"
 
 enum {
@@ -221,12 +222,11 @@ static inline void rig_run(struct rig *rig)
 	}
 }
 
-static inline struct client *rig_add(
-	struct rig *rig, uint32_t worker, int ours, int theirs, bool is_beyond)
+static inline struct client *rig_add_from(struct rig *rig, uint32_t worker, int ours, int theirs,
+	const struct remote *remote, bool is_beyond, bool is_proxied)
 {
 	struct places *places = &rig->node.places;
 	struct serving *w = &rig->workers[worker];
-	struct remote remote = {.is_inet = false};
 	assert_true(rig->client_count < RIG_CLIENTS);
 	struct client *client = &rig->clients[rig->client_count++];
 	*client = (struct client){.fd = theirs, .worker = worker};
@@ -237,8 +237,9 @@ static inline struct client *rig_add(
 	} else {
 		places->taken++;
 	}
-	assert_int_equal(conn_open(&w->conns, ours, &remote,
-				 epoch_next(&rig->node.epochs, clock_wall_ms()), is_beyond),
+	assert_int_equal(
+		admission_open(&w->conns, ours, remote,
+			epoch_next(&rig->node.epochs, clock_wall_ms()), is_beyond, is_proxied),
 		0);
 	/* The newest of those that have this descriptor: a record keeps none when it is free. */
 	for (uint32_t i = 0; i < conn_table_size(w->conns.table); i++) {
@@ -248,6 +249,13 @@ static inline struct client *rig_add(
 		}
 	}
 	return client;
+}
+
+static inline struct client *rig_add(
+	struct rig *rig, uint32_t worker, int ours, int theirs, bool is_beyond)
+{
+	const struct remote remote = {.is_inet = false};
+	return rig_add_from(rig, worker, ours, theirs, &remote, is_beyond, false);
 }
 
 /* A connection that has said nothing yet. `send_buffer` is the gateway's, in bytes; 0: the

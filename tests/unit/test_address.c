@@ -49,6 +49,36 @@ static void test_paths(void **state)
 	assert_int_equal(address_parse("unix:", &address), -EINVAL);
 }
 
+static void test_behind_proxy(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *behind; /* NULL: nothing stands in front */
+	} rows[] = {
+		{"proxy:127.0.0.1:80", "127.0.0.1:80"},
+		{"proxy::80", ":80"},
+		{"proxy:[::1]:80", "[::1]:80"},
+		{"proxy:unix:/run/x", "unix:/run/x"},
+		{"proxy:80", NULL},
+		{"proxy.example.org:80", NULL},
+		{":80", NULL},
+		{"unix:proxy:/run", NULL},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *behind = rows[i].behind;
+		assert_string_equal(
+			address_behind_proxy(rows[i].text), behind ? behind : rows[i].text);
+		assert_int_equal(address_parse(rows[i].text, &address), 0);
+		assert_int_equal(address.is_proxied, behind != NULL);
+	}
+	check_inet("proxy:80", "proxy", 80);
+	check_inet("proxy:127.0.0.1:80", "127.0.0.1", 80);
+	assert_int_equal(address_parse("proxy:unix:/run/x", &address), 0);
+	assert_string_equal(address.path, "/run/x");
+	assert_true(address_is_unix("proxy:unix:/run/x"));
+	assert_int_equal(address_parse("proxy:proxy::80", &address), -EINVAL);
+}
+
 static void test_what_is_no_address(void **state)
 {
 	static const char *const junk[] = {"", "8000", ":", "host:", ":65536", ":-1", ":+1", ": 1",
@@ -111,6 +141,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hosts_and_ports),
 		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_behind_proxy),
 		cmocka_unit_test(test_what_is_no_address),
 		cmocka_unit_test(test_length),
 		cmocka_unit_test(test_host_of_a_longer_text),

@@ -203,7 +203,7 @@ static void test_all_faults_of_a_command_line_are_told(void **state)
 	check_usage_error(
 		"--drain=x: not a number of seconds from 0 to 3600 (s, m and h may follow "
 		"it)\n"
-		"tidegate: -l nowhere: not HOST:PORT, [IPv6]:PORT, :PORT or unix:PATH (ports "
+		"tidegate: -l nowhere: not HOST:PORT, [IPv6]:PORT, :PORT or unix:PATH, maybe behind proxy: (ports "
 		"go to 65535, paths to 107 bytes)");
 }
 

@@ -174,6 +174,10 @@ static void test_listen_addresses(void **state)
 	check_listen("[::1]:8000", "[::1]:8000");
 	check_listen("[2001:db8::ffff:192.0.2.1]:443", "[2001:db8::ffff:192.0.2.1]:443");
 	check_listen("unix:/run/tidegate/sock:1", "unix:/run/tidegate/sock:1");
+	check_listen("proxy:127.0.0.1:8000", "proxy:127.0.0.1:8000");
+	check_listen("proxy:*:8000", "proxy::8000");
+	check_listen("proxy:unix:/run/x", "proxy:unix:/run/x");
+	check_listen("proxy:8000", "proxy:8000"); /* a host */
 	memset(path + 5, 'p', 107);
 	check_listen(path, path);
 }
@@ -182,13 +186,14 @@ static void test_what_is_no_address(void **state)
 {
 	static const char *const junk[] = {"", "8000", ":", "host:", ":65536", ":-1", ":80a",
 		"::1:8000", "[::1]", "[::1]8000", "[::1:8000", "[]:80", "[127.0.0.1]:80",
-		"[::1%lo]:80", "a b:80", "http://a:80", "unix:", "*", "**:80", "host:80 "};
+		"[::1%lo]:80", "a b:80", "http://a:80", "unix:", "*", "**:80", "host:80 ",
+		"proxy:", "proxy:unix:", "proxy::", "proxy:proxy::80"};
 	char path[ADDRESS_MAX] = "unix:";
 
 	for (size_t i = 0; i < sizeof(junk) / sizeof(junk[0]); i++) {
 		check_refused(-EINVAL, "listen", junk[i],
-			"not HOST:PORT, [IPv6]:PORT, :PORT or unix:PATH (ports go to 65535, paths to "
-			"107 bytes)");
+			"not HOST:PORT, [IPv6]:PORT, :PORT or unix:PATH, maybe behind proxy: "
+			"(ports go to 65535, paths to 107 bytes)");
 	}
 	memset(path + 5, 'p', 108);
 	assert_int_equal(config_set(&config, "listen", path, error), -EINVAL);
@@ -391,6 +396,46 @@ static void test_admin_token(void **state)
 		-EINVAL, "admin_token", "", "the name of a file is 1 to 255 bytes long, or none");
 }
 
+static void test_trusted_proxies(void **state)
+{
+	const char *what = "not an IP address, a network as 192.0.2.0/24 or 2001:db8::/32, unix or "
+			   "none";
+	check_refused(-EINVAL, "trusted_proxy", "proxy.example.org", what);
+	check_refused(-EINVAL, "trusted_proxy", "10.0.0.0/33", what);
+	check_refused(-EINVAL, "trusted_proxy", "", what);
+	check_refused(-EINVAL, "trusted_proxy", "10.0.0.1/8",
+		"there are bits behind its prefix, as in 10.0.0.1/8");
+	check_set("trusted_proxy", "10.0.0.0/8");
+	check_set("trusted_proxy", "unix");
+	check_refused(-EINVAL, "trusted_proxy", "10.0.0.0/8", "it is there twice");
+	assert_int_equal(config.trusted_proxy.count, 2);
+	for (int i = 2; i < NETWORKS_MAX; i++) {
+		char value[32];
+		snprintf(value, sizeof(value), "192.0.2.%d", i);
+		check_set("trusted_proxy", value);
+	}
+	check_refused(
+		-EINVAL, "trusted_proxy", "192.0.2.1", "one too many: at most 32 are allowed");
+	check_set("trusted_proxy", "none");
+	assert_int_equal(config.trusted_proxy.count, 0);
+}
+
+static void test_origins(void **state)
+{
+	const char *what = "not one origin, as https://chat.example.org, https://*.example.org, "
+			   "http://localhost:* or null; nor any (for more than one repeat the "
+			   "option)";
+	check_refused(-EINVAL, "origins", "*", what);
+	check_refused(-EINVAL, "origins", "chat.example.org", what);
+	check_refused(-EINVAL, "origins", "https://a.example https://b.example", what);
+	check_set("origins", "null");
+	check_refused(-EINVAL, "origins", "null", "it is there twice");
+	check_set("origins", "https://chat.example.org");
+	assert_int_equal(config.origins.count, 2);
+	check_set("origins", "any");
+	assert_int_equal(config.origins.count, 0);
+}
+
 /* --- options as a list -------------------------------------------------------------------------
  */
 
@@ -408,6 +453,16 @@ static void test_names_lead_to_their_options(void **state)
 /* A value of each kind, and how it is written. */
 static const char *const values[][3] = {
 	{"listen", "*:9000", ":9000"},
+	{"listen", "proxy:*:9000", "proxy::9000"},
+	{"trusted_proxy", "::ffff:10.0.0.0/104", "10.0.0.0/8"},
+	{"trusted_proxy", "192.0.2.1/32", "192.0.2.1"},
+	{"trusted_proxy", "2001:DB8:0::/32", "2001:db8::/32"},
+	{"trusted_proxy", "unix", "unix"},
+	{"trusted_proxy", "none", "none"},
+	{"forwarded", "forwarded", "forwarded"},
+	{"forwarded", "xff", "xff"},
+	{"origins", "https://*.example.org", "https://*.example.org"},
+	{"origins", "any", "any"},
 	{"unix_mode", "660", "0660"},
 	{"unix_mode", "none", "none"},
 	{"id", "node-7", "node-7"},
@@ -445,13 +500,13 @@ static void test_what_is_written_reads_as_the_same(void **state)
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
 		size_t option = (size_t)config_option_find(values[i][0]);
-		config.listen_count = 0;
+		config_option_clear(&config, option);
 		check_set(values[i][0], values[i][1]);
 		assert_true(config_option_text(&config, option, 0, text));
 		assert_string_equal(text, values[i][2]);
 		assert_false(config_option_text(&config, option, 1, text));
 		struct config before = config;
-		config.listen_count = 0;
+		config_option_clear(&config, option);
 		check_set(values[i][0], text);
 		assert_true(config_option_is_same(&config, &before, option));
 	}
@@ -463,7 +518,7 @@ static void test_every_option_can_be_written(void **state)
 
 	for (size_t i = 0; i < config_option_count(); i++) {
 		assert_true(config_option_text(&config, i, 0, text));
-		config.listen_count = 0;
+		config_option_clear(&config, i);
 		check_set(config_option_name(i), text);
 	}
 }
@@ -512,6 +567,8 @@ int main(void)
 		TEST(test_whether_anybody_named_a_listener),
 		TEST(test_auth),
 		TEST(test_admin_token),
+		TEST(test_trusted_proxies),
+		TEST(test_origins),
 		TEST(test_unknown_names),
 		TEST(test_long_values_are_refused),
 		TEST(test_names_lead_to_their_options),

@@ -74,6 +74,36 @@ static void test_unix_mode_without_a_unix_socket_warns(void **state)
 	check(0, "");
 }
 
+static void test_a_proxy_listener_needs_a_proxy(void **state)
+{
+	set("listen", "proxy:127.0.0.1:9000");
+	check(-EINVAL, "--listen=proxy:127.0.0.1:9000: nobody may use it: name its proxy, as "
+		       "trusted_proxy = 192.0.2.1\n");
+	set("trusted_proxy", "unix");
+	check(-EINVAL, "--listen=proxy:127.0.0.1:9000: nobody may use it: name its proxy, as "
+		       "trusted_proxy = 192.0.2.1\n");
+	set("trusted_proxy", "10.0.0.0/8");
+	check(0, "");
+	set("listen", "proxy:unix:/run/socket");
+	check(0, "");
+	set("trusted_proxy", "none");
+	set("trusted_proxy", "10.0.0.0/8");
+	check(-EINVAL, "--listen=proxy:unix:/run/socket: nobody may use it: name its proxy, as "
+		       "trusted_proxy = unix\n");
+}
+
+static void test_everybody_is_no_proxy(void **state)
+{
+	set("trusted_proxy", "10.0.0.0/8");
+	set("trusted_proxy", "0.0.0.0/0");
+	set("trusted_proxy", "::/0");
+	check(0, "warning: --trusted-proxy=0.0.0.0/0: everybody may say to have any address\n"
+		 "warning: --trusted-proxy=::/0: everybody may say to have any address\n");
+	set("trusted_proxy", "none");
+	set("forwarded", "forwarded");
+	check(0, "warning: --forwarded=forwarded: means nothing without trusted_proxy\n");
+}
+
 static void test_what_means_nothing_without_admin(void **state)
 {
 	set("admin_token", "/etc/token");
@@ -191,6 +221,8 @@ int main(void)
 		TEST(test_short_read_deadline_warns),
 		TEST(test_late_ping_warns),
 		TEST(test_unix_mode_without_a_unix_socket_warns),
+		TEST(test_a_proxy_listener_needs_a_proxy),
+		TEST(test_everybody_is_no_proxy),
 		TEST(test_what_means_nothing_without_admin),
 		TEST(test_what_means_nothing_without_an_address),
 		TEST(test_tokens_need_keys),

@@ -174,8 +174,8 @@ static void test_lines_are_remembered(void **state)
 		assert_int_equal(sources.options[option].overruled_line, rows[i].overruled_line);
 		assert_true((sources.options[option].from == SOURCE_FILE) == (rows[i].line > 0));
 	}
-	assert_int_equal(sources.listen_lines[0], 7);
-	assert_int_equal(sources.listen_lines[1], 8);
+	assert_int_equal(sources.options[config_option_find("listen")].lines[0], 7);
+	assert_int_equal(sources.options[config_option_find("listen")].lines[1], 8);
 }
 
 static void test_listen_replaces_those_below_and_adds_up(void **state)

@@ -166,6 +166,28 @@ static bool can_reach(uint16_t port)
 	return is_there;
 }
 
+static void test_for_the_proxy_protocol(void **state)
+{
+	struct rig *rig = *state;
+	char name[128];
+	char expected[128];
+	assert_int_equal(listen_on(rig, "proxy:127.0.0.1:0"), 0);
+	snprintf(expected, sizeof(expected), "proxy:127.0.0.1:%u", port_of(rig, 0, 0));
+	listeners_name(&rig->listeners, name, sizeof(name));
+	assert_string_equal(name, expected);
+	assert_int_equal(listen_on(rig, "proxy:unix:%s", rig->path), 0);
+	assert_int_equal(listen_on(rig, "127.0.0.1:0"), 0);
+	assert_true(listeners_is_proxied(&rig->listeners, 0));
+	assert_true(listeners_is_proxied(&rig->listeners, 1));
+	assert_false(listeners_is_proxied(&rig->listeners, 2));
+	/* One address cannot be both. */
+	uint16_t port = port_of(rig, 2, 0);
+	rig->config.listen_count = 0;
+	assert_int_equal(listen_on(rig, "127.0.0.1:%u", port), 0);
+	assert_int_equal(listen_on(rig, "proxy:127.0.0.1:%u", port), -EADDRINUSE);
+	assert_non_null(strstr(rig->error, "is the same without proxy: in front"));
+}
+
 static void test_port_0_is_the_same_for_all_acceptors(void **state)
 {
 	struct rig *rig = *state;
@@ -647,6 +669,7 @@ static void test_unix_paths_of_the_longest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(test_for_the_proxy_protocol),
 		CASE(test_port_0_is_the_same_for_all_acceptors),
 		CASE(test_all_addresses),
 		CASE(test_ipv6_and_several_addresses),

@@ -113,6 +113,9 @@ static void test_one_in_the_way_of_another(void **state)
 	CHECK("127.0.0.1:8000", "0.0.0.0:8000");
 	assert_non_null(strstr(kept.text, told));
 	assert_int_equal(kept.findings.faults, 1);
+	CHECK("127.0.0.1:8000", "proxy:127.0.0.1:8000");
+	assert_non_null(strstr(kept.text, told));
+	assert_int_equal(kept.findings.faults, 1);
 }
 
 static void test_folders_of_unix_sockets(void **state)

@@ -53,6 +53,32 @@ static void test_more_taken_than_there_are(void **state)
 	assert_true(places_take(&places));
 }
 
+static unsigned openings_at(struct places *places, uint64_t now_us)
+{
+	unsigned count = 0;
+	while (count < 1000 && places_take_opening(places, now_us)) {
+		count++;
+	}
+	return count;
+}
+
+static void test_openings_a_second(void **state)
+{
+	const uint64_t start_us = 5000000;
+	struct places places = {.openings = 0};
+	assert_int_equal(openings_at(&places, start_us), 1000);
+	places.openings = 50;
+	assert_int_equal(openings_at(&places, start_us), 50);
+	assert_int_equal(openings_at(&places, start_us), 0);
+	assert_int_equal(openings_at(&places, start_us + 19999), 0);
+	assert_int_equal(openings_at(&places, start_us + 20000), 1);
+	assert_int_equal(openings_at(&places, start_us + 520000), 25);
+	assert_int_equal(openings_at(&places, start_us + 60000000), 50);
+	/* It may change at once. */
+	places.openings = 0;
+	assert_int_equal(openings_at(&places, start_us + 60000000), 1000);
+}
+
 static void *take_all(void *context)
 {
 	struct places *places = context;
@@ -128,6 +154,7 @@ int main(void)
 		cmocka_unit_test(test_a_place_then_beyond_then_none),
 		cmocka_unit_test(test_who_waits_takes_what_becomes_free),
 		cmocka_unit_test(test_more_taken_than_there_are),
+		cmocka_unit_test(test_openings_a_second),
 		cmocka_unit_test(test_threads_share_them),
 		cmocka_unit_test(test_refusals_are_spread),
 		cmocka_unit_test(test_nobody_comes_back_before_the_end_of_a_drain),

@@ -52,6 +52,27 @@ static void test_names(void **state)
 	expect_name(&address, "unix");
 }
 
+static void expect_told(const char *text, const char *expected)
+{
+	struct ip_address told;
+	struct remote remote;
+	char name[REMOTE_NAME_MAX];
+	assert_true(ip_address_read_endpoint(slice_of(text), &told));
+	remote_from_ip(&remote, &told);
+	assert_true(remote.is_inet);
+	remote_name(&remote, name);
+	assert_string_equal(name, expected);
+}
+
+static void test_what_proxies_tell(void **state)
+{
+	expect_told("192.0.2.1", "192.0.2.1");
+	expect_told("192.0.2.1:80", "192.0.2.1:80");
+	expect_told("::ffff:192.0.2.1", "192.0.2.1");
+	expect_told("2001:DB8::1", "2001:db8::1");
+	expect_told("[2001:db8::1]:443", "[2001:db8::1]:443");
+}
+
 static bool is_loopback(int family, const char *text)
 {
 	struct sockaddr_storage address = {.ss_family = (sa_family_t)family};
@@ -85,6 +106,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_what_proxies_tell),
 		cmocka_unit_test(test_loopback),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
