@@ -58,8 +58,8 @@ enum key_news key_store_reload(struct key_store *store, const char *path, struct
 enum key_news key_store_look(
 	struct key_store *store, struct findings *findings, char ret_text[KEY_NEWS_MAX]);
 
-/* Whether the file was at fault when it was last read, so that those in force are of before. Thread:
- * the one that looks. */
+/* Whether the file was at fault when it was last read, so that those in force are of before.
+ * Thread: the one that looks. */
 bool key_store_is_at_fault(const struct key_store *store);
 
 /* How many are in force. Thread: any. */
