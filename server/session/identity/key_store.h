@@ -52,9 +52,9 @@ void key_store_destroy(struct key_store **store);
 enum key_news key_store_reload(struct key_store *store, const char *path, struct findings *findings,
 	char ret_text[KEY_NEWS_MAX]);
 
-/* The same where the file is another than at the last look, by place, size and times: one system
- * call where it is not. What was wrong with a file is told once. To be called every second or so.
- * Thread: the one that looks. */
+/* The same where the file has changed, and has been the same for two looks: one system call where
+ * it has not. What was wrong with a file is told once. To be called every second or so. Thread: the
+ * one that looks. */
 enum key_news key_store_look(
 	struct key_store *store, struct findings *findings, char ret_text[KEY_NEWS_MAX]);
 
