@@ -348,7 +348,7 @@ void batch_share(struct batch *batch, struct fanout_node *node)
 	if (batch_is_for_all(batch)) {
 		mark_receivers(batch, node);
 	}
-	for (int i = 0; i < 4; i++) {
+	for (uint32_t i = 0; i * 64 < node->worker_count; i++) {
 		count += (uint32_t)__builtin_popcountll(batch->workers[i]);
 	}
 	/* One that nobody hears is in no backlog. */
