@@ -25,7 +25,7 @@ const liveOnNode = {
   test: {
     ...project('live').test,
     name: 'live-node',
-    exclude: ['**/example.test.ts'], // brings its own
+    exclude: ['**/{example,readme}.test.ts'], // bring their own
     env: { TIDEGATE_SDK_SOCKET: 'node' },
     execArgv: ['--experimental-websocket'], // which Node 22 has without asking
   },
