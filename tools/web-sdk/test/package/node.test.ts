@@ -164,6 +164,6 @@ describe.concurrent.each(NODES.map((node) => [node.major, node] as const))('Node
   it('says what to do where there is no WebSocket', async () => {
     const text = `${OWN_ESM} new IMClient({ url: 'ws://h', user: 'u' })`
     const { stderr } = await installed.run(`none-${node.major}.mjs`, text, node.withoutOwn, [], node.path)
-    expect(stderr).toContain('IMError: no WebSocket here: set globalThis.WebSocket, or the option WebSocket')
+    expect(stderr).toContain('IMError: no WebSocket: set globalThis.WebSocket')
   })
 })
