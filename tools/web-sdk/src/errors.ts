@@ -16,7 +16,7 @@ export type Refusal = 'not-allowed' | 'busy' | 'not-a-member' | 'bad-name' | 'to
 export class IMError extends Error {
   /* Else consoles show the name that the minifier gave. */
   override readonly name = 'IMError'
-  readonly code: IMErrorCode
+  declare readonly code: IMErrorCode
   /** What caused it, where that was an error of its own: of `getToken`, of the WebSocket's constructor, of the host's
    * network. */
   declare readonly cause?: unknown

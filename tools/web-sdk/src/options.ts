@@ -118,7 +118,7 @@ export function checkOptions({ url, user, WebSocket }: ClientOptions): void {
   const given: { [name: string]: unknown } = { WebSocket }
   for (const name of ['TextEncoder', 'TextDecoder', 'WebSocket'] as const) {
     if (!(given[name] ?? globalThis[name])) {
-      throw new IMError('unsupported', `no ${name} here: set globalThis.${name}, or the option WebSocket`)
+      throw new IMError('unsupported', `no ${name}: set globalThis.${name}`)
     }
   }
   dialUrl(url, user)

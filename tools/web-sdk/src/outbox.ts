@@ -8,11 +8,16 @@ type Done = (error?: IMError) => void
 /** False: there is no line that takes it. */
 export type TrySend = () => boolean
 
+/* How many go out at once. */
+const PORTION = 20
+
 export interface Outbox {
+  /** Newer ones go behind them. */
+  readonly waiting: { readonly size: number }
   /** Resolves when `flush` has handed it on; it counts as so many bytes. */
   add(trySend: TrySend, bytes: number, signal: Signal | undefined): Promise<void>
-  /** Hands on what waits, in the order it came, until one is not taken. */
-  flush(): void
+  /** Hands on a portion of what waits, in the order it came, until one is not taken. Returns how many still wait. */
+  flush(): number
   fail(error: IMError): void
 }
 
@@ -38,20 +43,24 @@ export function outbox({ maxMessages, maxBytes, ttlMs }: QueueOptions): Outbox {
           }
         }
         const abort = () => done(aborted())
-        const timer = setTimeout(() => done(new IMError('timeout', `no line in ${ttlMs} ms`)), ttlMs)
+        const timer = setTimeout(() => done(new IMError('timeout', `not sent in ${ttlMs} ms`)), ttlMs)
         signal?.addEventListener('abort', abort)
         waiting.set(done, trySend)
         sum += bytes
       })
     },
 
+    waiting,
+
     flush() {
+      let left = PORTION
       for (const [done, trySend] of waiting) {
-        if (!trySend()) {
+        if (!left-- || !trySend()) {
           break
         }
         done()
       }
+      return waiting.size
     },
 
     fail(error) {

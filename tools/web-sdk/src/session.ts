@@ -109,7 +109,7 @@ export function createSession(options: ClientOptions, extend?: Extend) {
     if (bytes > maxMessage) {
       throw new IMError('too-big', `over ${maxMessage} bytes`)
     }
-    if (state === State.CONNECTED && trySend()) {
+    if (state === State.CONNECTED && !queue?.waiting.size && trySend()) {
       return
     }
     if (!queue || state === State.INIT || state >= State.CLOSING) {
@@ -159,7 +159,7 @@ export function createSession(options: ClientOptions, extend?: Extend) {
           let words = `close ${code}${reason && `: ${reason}`}`
           // A browser keeps to itself why a dial has failed.
           TALK: if (extension && code === LOST && !alive) {
-            words += ' (no tidegate.v1 there?)'
+            words += ' (no tidegate.v1?)'
           }
           lost(action, new IMError(error, words, cause), undefined, code, retryMs)
         },
@@ -183,7 +183,6 @@ export function createSession(options: ClientOptions, extend?: Extend) {
     }
     TUTORIAL: log('info', 'login - ', 'Success')
     settle({ status: 'Success' })
-    queue?.flush()
   }
 
   function received(data: unknown): void {
@@ -212,6 +211,10 @@ export function createSession(options: ClientOptions, extend?: Extend) {
       if (sentAt !== undefined) {
         const rttMs = (counts.rtt = now() - sentAt)
         emit('pong', { rttMs })
+      }
+      // With the pong behind it the gateway has read what was said before, as fast as this session may speak.
+      if (!pinged.length && queue?.flush()) {
+        ping()
       }
     } else {
       TALK: told?.()

@@ -18,9 +18,10 @@ const ID_MAX = 1e9
 const HEAD_LEN = 10
 const WITHOUT_END = 0xffffffff
 const TELL_MEMBERS = 1
+const TAKEN_OUT = 3
 
 const RESULTS = ['done', 'nobody there', 'not-allowed', 'busy', 'not-a-member', 'bad-name', 'too-many-rooms', 'unreachable']
-const CHANGES: Members['change'][] = ['counted', 'came', 'went', 'taken out']
+const CHANGES: (Members['change'] | undefined)[] = [, 'came', 'went', 'taken out']
 
 const nothing = () => {}
 
@@ -46,7 +47,9 @@ export function talk(session: Host, getToken: GetToken | undefined): Talk {
 
   // --- requests -----------------------------------------------------------------------------------
 
-  /** `fields` stand behind the id. Rejects with `unknown` where the line goes before the answer comes. */
+  /** `fields` stand behind the id. What is said waits in its turn; what else is asked goes out now: a room is joined before
+   * what waits is said there, and left where no line is. Rejects with `unknown` where the line goes before the answer
+   * comes. */
   function ask<T>(command: number, fields: number[], options?: SendOptions): Promise<T> {
     return new Promise((...ends) => {
       const trySend = () => {
@@ -57,24 +60,27 @@ export function talk(session: Host, getToken: GetToken | undefined): Talk {
         }
         return isSent
       }
-      session.post(trySend, HEAD_LEN + fields.length, options).catch(ends[1])
+      if (command === SAY) {
+        session.post(trySend, HEAD_LEN + fields.length, options).catch(ends[1])
+      } else if (!(live &&= trySend())) {
+        throw new IMError('network', 'no line')
+      }
     })
   }
 
   function answer(id: number, result: number, reply: object): void {
     const [resolve, reject] = asked.get(id) ?? []
-    const word = RESULTS[result] ?? 'unknown'
     asked.delete(id)
     if (result > 1) {
-      reject?.(new IMError(word as Refusal, 'refused'))
+      reject?.(new IMError((RESULTS[result] as Refusal) ?? 'unknown', 'refused'))
     } else {
-      resolve?.({ result: word, ...reply })
+      resolve?.({ result: RESULTS[result], ...reply })
     }
   }
 
   async function say(audience: string, text: string, options?: SendOptions): Promise<Answer> {
     if (asked.size >= ASKED_MAX) {
-      throw new IMError('busy', `${ASKED_MAX} without an answer`)
+      throw new IMError('busy', 'too many')
     }
     return ask(SAY, [0, ...stringField(audience), ...encodeText(text)], options)
   }
@@ -84,7 +90,7 @@ export function talk(session: Host, getToken: GetToken | undefined): Talk {
   function enter(room: Deferred<Answer>, name: string): void {
     ask<Answer>(JOIN, [TELL_MEMBERS, ...stringField(name)]).then(room.resolve, (error: IMError) => {
       // With its line it is not over: the next one asks again.
-      if (error.code !== 'unknown' && rooms.get(name) === room) {
+      if (live && rooms.get(name) === room) {
         rooms.delete(name)
         room.reject(error)
         session.emit('error', error)
@@ -161,11 +167,10 @@ export function talk(session: Host, getToken: GetToken | undefined): Talk {
     [MEMBERS]: [
       's41s',
       (room: string, count: number, how: number, user: string) => {
-        const change = CHANGES[how] ?? 'counted'
-        if (change === 'taken out') {
+        if (how === TAKEN_OUT) {
           rooms.delete(room)
         }
-        const members: Members = { room, count, change, user: user || undefined }
+        const members: Members = { room, count, change: CHANGES[how] ?? 'counted', user: user || undefined }
         session.emit('members', members)
         session.emit(`members#${room}`, members)
       },
@@ -185,7 +190,7 @@ export function talk(session: Host, getToken: GetToken | undefined): Talk {
         rooms.forEach(enter)
         return
       }
-      asked.forEach(([, reject]) => reject(new IMError('unknown', 'the line is gone')))
+      asked.forEach(([, reject]) => reject(new IMError('unknown', 'no line')))
       asked.clear()
       token?.stop()
       if (state === State.CLOSED) {

@@ -51,8 +51,8 @@ export function tokens(session: Host, getToken: GetToken): Tokens {
 
   async function obtain(again: boolean): Promise<string> {
     const token = await getToken(again)
-    if (token === refused) {
-      throw new IMError('auth', 'the refused token again')
+    if (!token?.trim || token === refused) {
+      throw new IMError('auth', 'no new token')
     }
     return (newest = token)
   }

@@ -1,5 +1,6 @@
 // A web site on 127.0.0.1: `/` has the SDK and the tests' script, `/uncached` has them too and stays out of the
-// back/forward cache, `/react` has the example for React, `/elsewhere` has nothing.
+// back/forward cache, `/v1` has the one with tidegate.v1, `/react` has the example for React, `/token` gives a token, `/elsewhere`
+// has nothing.
 
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
@@ -10,6 +11,8 @@ import { build } from 'esbuild'
 
 export class Site {
   readonly url: string
+  /** What `/token` gives. */
+  token = () => ''
   readonly #server: Server
 
   private constructor(server: Server) {
@@ -20,7 +23,7 @@ export class Site {
   static async start(): Promise<Site> {
     const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
     const { outputFiles } = await build({
-      entryPoints: { script: at('page_script.ts'), react: at('react_script.tsx') },
+      entryPoints: { script: at('page_script.ts'), react: at('react_script.tsx'), v1: at('v1_script.ts') },
       bundle: true,
       write: false,
       outdir: '/',
@@ -40,6 +43,10 @@ export class Site {
         // Chromium keeps no page that wants to hear its unload.
         body: '<!doctype html><title>client</title><body onunload="0"><script src="/script.js"></script>',
       },
+      '/v1': {
+        type: 'text/html',
+        body: '<!doctype html><title>v1</title><script src="/v1.js"></script>',
+      },
       '/react': {
         type: 'text/html',
         body: '<!doctype html><title>react</title><body><script src="/react.js"></script>',
@@ -49,14 +56,19 @@ export class Site {
     for (const { path, text } of outputFiles) {
       files[path] = { type: 'text/javascript', body: text }
     }
+    let site: Site | undefined
     const server = createServer((request, response) => {
+      if (request.url === '/token') {
+        response.end(site!.token())
+        return
+      }
       const file = files[request.url?.replace(/\?.*/, '') ?? '']
       response.writeHead(file ? 200 : 404, { 'Content-Type': `${file?.type ?? 'text/plain'}; charset=utf-8` })
       response.end(file?.body)
     })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
-    return new Site(server)
+    return (site = new Site(server))
   }
 
   stop(): void {

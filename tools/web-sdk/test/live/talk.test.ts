@@ -3,7 +3,7 @@
 import { WebSocket as NodeWebSocket } from 'ws'
 import { afterEach, describe, expect, it } from 'vitest'
 
-import { IMClient, State, type ClientOptions, type Members, type Said, type SessionInfo } from '../../src/v1.js'
+import { IMClient, State, type ClientOptions, type IMError, type Members, type Said, type SessionInfo } from '../../src/v1.js'
 import { freePort, type Gateway } from './gateway.js'
 import { gateway, proxy, QUICK } from './client.js'
 import { until } from './until.js'
@@ -141,6 +141,43 @@ describe('a room', () => {
     await expect(client.room('c').join()).rejects.toMatchObject({ code: 'too-many-rooms' })
     await client.room('a').leave()
     expect(await client.room('c').join()).toEqual({ result: 'done', count: 1 })
+  })
+})
+
+describe('a rate', () => {
+  /* 70 texts, of which 50 may be said at once; all of them were said before there was a line. */
+  async function flood(say: (client: IMClient, text: string) => Promise<unknown>) {
+    const server = await gateway('--message-rate', '10')
+    const bob = await person(server, 'bob')
+    const WebSocket = process.env['TIDEGATE_SDK_SOCKET'] === 'node' ? undefined : injected
+    const slow = { heartbeatIntervalMs: 25_000, readTimeoutMs: 60_000 } // so that pings are those of the queue
+    const client = new IMClient({ ...QUICK, ...slow, WebSocket, url: server.url, user: 'alice', queue: {} })
+    clients.push(client)
+    const login = client.login()
+    const texts = Array.from({ length: 70 }, (_, i) => `t${i}`)
+    const said = await Promise.allSettled(texts.map((text) => say(client, text)))
+    expect(await login).toEqual({ status: 'Success' })
+    const done = texts.filter((_, i) => said[i]!.status === 'fulfilled')
+    const refusals = said.flatMap((end) => (end.status === 'rejected' ? [(end.reason as IMError).code] : []))
+    return { bob, client, texts, done, refusals }
+  }
+
+  it('holds up what waits in the queue, and nothing is lost', async () => {
+    const { bob, client, texts, done } = await flood((client, text) => client.sendText(text))
+    expect(done).toEqual(texts)
+    await until('bob has them', () => bob.seen.texts.length === texts.length)
+    expect(bob.seen.texts).toEqual(texts)
+    expect(client.stats.pings).toBeGreaterThanOrEqual(4) // of the login, and behind three portions
+    expect(client.stats.attempts).toBe(1)
+  })
+
+  it('is told to who waits for an answer, and what was done has arrived', async () => {
+    const { bob, client, done, refusals } = await flood((client, text) => client.say('@bob', text))
+    expect(done.length).toBeGreaterThanOrEqual(50)
+    expect(new Set(refusals)).toEqual(new Set(refusals.length ? ['busy'] : []))
+    await until('bob has them', () => bob.seen.direct.length === done.length)
+    expect(bob.seen.direct.map(({ text }) => text)).toEqual(done)
+    expect(client.stats.pings).toBeGreaterThanOrEqual(4)
   })
 })
 

@@ -1,16 +1,12 @@
 // Tokens against the real gateway: logins, refusals, expiry, refresh, rotation, wrong clocks.
 
-import { createHmac, randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-
 import { WebSocket as NodeWebSocket } from 'ws'
 import { afterEach, expect, it, vi } from 'vitest'
 
 import { IMClient as Classic, type ClientOptions } from '../../src/index.js'
 import { IMClient, State, type SessionInfo } from '../../src/v1.js'
 import { gateway, QUICK } from './client.js'
+import { Key } from './key.js'
 import { until } from './until.js'
 
 const cleanups: (() => unknown)[] = []
@@ -20,31 +16,6 @@ afterEach(async () => {
     await cleanup()
   }
 })
-
-/** A key of one backend, in a file. */
-class Key {
-  readonly secret = randomBytes(32)
-  readonly file: string
-
-  constructor(readonly dir = mkdtempSync(join(tmpdir(), 'tidegate-keys-'))) {
-    this.file = join(dir, 'keys.json')
-    this.write()
-    cleanups.push(() => rmSync(dir, { recursive: true, force: true }))
-  }
-
-  write(): void {
-    const jwk = { kty: 'oct', alg: 'HS256', k: this.secret.toString('base64url') }
-    writeFileSync(this.file, JSON.stringify(jwk), { mode: 0o600 })
-  }
-
-  /** A token that ends `seconds` from now. */
-  token(sub: string, seconds: number, claims: object = {}): string {
-    const part = (json: object) => Buffer.from(JSON.stringify(json)).toString('base64url')
-    const exp = Math.floor(Date.now() / 1_000) + seconds
-    const body = `${part({ alg: 'HS256' })}.${part({ sub, exp, ...claims })}`
-    return `${body}.${createHmac('sha256', this.secret).update(body).digest('base64url')}`
-  }
-}
 
 const guarded = (key: Key) => gateway('--auth', 'token', '--auth-keys', key.file)
 

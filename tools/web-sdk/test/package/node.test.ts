@@ -103,7 +103,8 @@ afterAll(async () => {
   stopped?.kill('SIGKILL')
 })
 
-/* Until it has ended within 100 ms. A loaded machine may take its time, but not each time. */
+/* Until it has ended within 100 ms. A loaded machine may take its time, but not each time; each further try has 100 ms
+ * more, and the last is still shorter than each time-out of the client. */
 async function run(node: NodeProgram, file: string, text: string, options: string[], url: string): Promise<object> {
   for (let tries = 1; ; tries++) {
     const name = `${node.major}-${file}`
@@ -111,10 +112,10 @@ async function run(node: NodeProgram, file: string, text: string, options: strin
     expect({ code, errors: stderr.replace(/^.*ExperimentalWarning.*\n.*trace-warnings.*\n/gm, '') }).toEqual({ code: 0, errors: '' })
     const { ms, ...told } = JSON.parse(stdout) as { ms: number }
     // A short-lived Node 20 waits for the WebAssembly of its own WebSocket to be compiled.
-    if (ms < (options.includes('--experimental-websocket') ? 5_000 : 100)) {
+    if (ms < (options.includes('--experimental-websocket') ? 5_000 : 100 * tries)) {
       return told
     }
-    expect(tries, `it lived on for ${ms} ms`).toBeLessThan(10)
+    expect(tries, `it lived on for ${ms} ms`).toBeLessThan(12)
   }
 }
 
@@ -163,6 +164,6 @@ describe.concurrent.each(NODES.map((node) => [node.major, node] as const))('Node
   it('says what to do where there is no WebSocket', async () => {
     const text = `${OWN_ESM} new IMClient({ url: 'ws://h', user: 'u' })`
     const { stderr } = await installed.run(`none-${node.major}.mjs`, text, node.withoutOwn, [], node.path)
-    expect(stderr).toContain('IMError: no WebSocket here: set globalThis.WebSocket, or the option WebSocket')
+    expect(stderr).toContain('IMError: no WebSocket: set globalThis.WebSocket')
   })
 })

@@ -47,7 +47,7 @@ describe('a host without', () => {
     const error = failure(() => new IMClient(options))
     expect(error).toBeInstanceOf(IMError)
     expect(error).toMatchObject({ code: 'unsupported' })
-    expect(error.message).toBe(`no ${name} here: set globalThis.${name}, or the option WebSocket`)
+    expect(error.message).toBe(`no ${name}: set globalThis.${name}`)
   })
 
   it('a WebSocket takes the one that is given', () => {

@@ -187,6 +187,48 @@ describe('the queue', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
+  it('goes out in portions, the next when the gateway has read the one before, newer texts behind it', async () => {
+    const gateway = new ScriptedGateway()
+    const c = client(gateway, { queue: {}, heartbeatIntervalMs: 1_000 })
+    void c.login()
+    await pass(0)
+    const names = Array.from({ length: 50 }, (_, i) => `t${i}`)
+    const sent = names.map((text) => follow(c.sendText(text)))
+    gateway.newest.open()
+    gateway.newest.message('hello -- FROM bob') // the login is a success, but nothing says what was read
+    expect(texts(gateway)).toEqual([])
+    gateway.newest.pong()
+    expect(texts(gateway)).toEqual(names.slice(0, 20))
+    expect(gateway.newest.pings).toBe(2)
+    const newer = follow(c.sendText('newer'))
+    await pass(1_000) // a heartbeat between does not hasten it
+    expect(gateway.newest.pings).toBe(3)
+    gateway.newest.pong()
+    expect(texts(gateway).length).toBe(20)
+    gateway.newest.pong()
+    expect(texts(gateway).length).toBe(40)
+    gateway.newest.pong()
+    await pass(0)
+    expect(texts(gateway)).toEqual([...names, 'newer'])
+    expect(gateway.newest.pings).toBe(4)
+    expect([...sent, newer].every(({ now }) => now === 'sent')).toBe(true)
+    await c.sendText('last')
+    expect(texts(gateway).at(-1)).toBe('last')
+  })
+
+  it('of which a portion is under way goes on with the next line', async () => {
+    const { gateway, c } = await cut({ ttlMs: 1_000_000 })
+    const names = Array.from({ length: 30 }, (_, i) => `t${i}`)
+    const sent = names.map((text) => follow(c.sendText(text)))
+    gateway.fallSilent().dialed = (socket) => queueMicrotask(() => socket.ready())
+    await pass(60_000)
+    expect(texts(gateway)).toEqual(names.slice(0, 20))
+    gateway.newest.end(1006)
+    await pass(60_000)
+    expect(texts(gateway)).toEqual(names.slice(20))
+    expect(sent.every(({ now }) => now === 'sent')).toBe(true)
+  })
+
   it('keeps what the line does not take', async () => {
     const { gateway, c } = await cut({ ttlMs: 1_000_000 })
     const sent = ['a', 'b'].map((text) => follow(c.sendText(text)))

@@ -141,6 +141,19 @@ describe('the login', () => {
     expect(gateway.newest.closed).toEqual({ code: 4002, reason: 'bad packet' })
   })
 
+  it('says what may be missing where a dial fails without a word, as browsers have it', async () => {
+    const gateway = new ScriptedGateway()
+    const login = client(gateway).login()
+    await pass(0)
+    gateway.newest.end(1006)
+    expect((await login).error?.message).toBe('close 1006 (no tidegate.v1?)')
+    const { c, socket } = await connected()
+    const errors = heard<{ error: Error }>((fn) => c.on('reconnecting', fn))
+    socket.end(1006)
+    await pass(0)
+    expect(errors[0]!.error.message).toBe('close 1006')
+  })
+
   it('passes over what it does not know', async () => {
     const { c, socket } = await connected()
     for (const command of [0, 99, 103, 105, 113, SAY, JOIN, 131, 199, 256]) {
@@ -416,6 +429,63 @@ describe('a room', () => {
     void c.say('#a', 'late').catch(() => {})
     await pass(10_000)
     expect(sent(gateway.newest).map(([command]) => command)).toEqual([JOIN, SAY])
+  })
+
+  it('is joined, listed and left at once while the queue goes out in portions', async () => {
+    const gateway = new ScriptedGateway()
+    const c = client(gateway, { queue: {} })
+    const login = c.login()
+    await pass(0)
+    const said = Array.from({ length: 30 }, (_, i) => follow(c.say('#a', `t${i}`)))
+    gateway.newest.open()
+    greet(gateway.newest)
+    gateway.newest.pong()
+    await login
+    const joined = follow(c.room('a').join())
+    const listed = follow(c.room('a').members())
+    const left = follow(c.room('a').leave())
+    const later = follow(c.say('#a', 'later'))
+    expect(sent(gateway.newest).map(([command]) => command)).toEqual([...Array(20).fill(SAY), JOIN, LIST, LEAVE])
+    for (let id = 1; id <= 20; id++) {
+      answer(gateway.newest, id, id > 15 ? 3 : 0, 1) // beyond the rate: told, not said again
+    }
+    gateway.newest.pong()
+    await pass(0)
+    expect(texts(gateway.newest).slice(-2)).toEqual(['t29', 'later'])
+    expect(said.slice(0, 20).map(({ now }) => now)).toEqual([...Array(15).fill({ result: 'done', count: 1 }), ...Array(5).fill('busy')])
+    answer(gateway.newest, 23, 0, 0)
+    await pass(0)
+    expect([joined.now, listed.now, left.now, later.now]).toEqual(['aborted', 'waits', undefined, 'waits'])
+  })
+
+  it('that is left and joined again while there is no line is joined on the next one, and not left', async () => {
+    const { gateway, c } = await cut({ queue: { ttlMs: 100_000 } })
+    const room = c.room('a')
+    void room.join().catch(() => {})
+    await room.leave()
+    const joined = follow(room.join())
+    await expect(room.members()).rejects.toMatchObject({ code: 'network' })
+    await pass(60_000)
+    expect(sent(gateway.newest).map(([command]) => command)).toEqual([JOIN])
+    answer(gateway.newest, sent(gateway.newest)[0]![1] as number, 0, 1)
+    await pass(0)
+    expect(joined.now).toMatchObject({ count: 1 })
+  })
+
+  it('asked for on a line that is closing is joined on the next one', async () => {
+    const { gateway, c, socket } = await connected({ queue: {} })
+    const errors = heard((fn) => c.on('error', fn))
+    socket.readyState = 2
+    const joined = follow(c.room('a').join())
+    await pass(0)
+    expect(joined.now).toBe('waits')
+    socket.end(1006)
+    await pass(10_000)
+    expect(sent(gateway.newest).map(([command]) => command)).toEqual([JOIN])
+    answer(gateway.newest, sent(gateway.newest)[0]![1] as number, 0, 1)
+    await pass(0)
+    expect(joined.now).toMatchObject({ count: 1 })
+    expect(errors).toEqual([])
   })
 
   it('that is left is not joined again', async () => {

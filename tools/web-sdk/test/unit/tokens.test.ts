@@ -240,7 +240,7 @@ describe('the dial', () => {
     gateway.newest.end(3000, 'bad token')
     expect(await login).toMatchObject({
       status: 'LoginFailed',
-      error: { code: 'auth', cause: { message: 'the refused token again' } },
+      error: { code: 'auth', cause: { message: 'no new token' } },
     })
     expect(getToken.mock.calls).toEqual([[false], [true]])
     expect(gateway.sockets.length).toBe(1)
@@ -263,6 +263,58 @@ describe('the dial', () => {
     expect(await login).toMatchObject({ status: 'LoginFailed', error: { code: 'auth' } })
     await pass(60_000)
     expect(gateway.sockets.length).toBe(2)
+  })
+
+  it.each([undefined, null, 5, {}, new Response('t1')])('does not go out with what is no token: %s', async (given) => {
+    const gateway = new ScriptedGateway().serve()
+    const getToken = vi.fn(() => given as string)
+    const c = new IMClient({ url: 'ws://gateway/', user: 'ccc', WebSocket: gateway.WebSocket, getToken })
+    const { error } = await c.login()
+    expect(error).toMatchObject({ code: 'auth', message: 'getToken failed', cause: { message: 'no new token' } })
+    expect(gateway.sockets).toEqual([])
+  })
+
+  it.each([
+    ['throws', () => { throw new Error('here') }],
+    ['rejects', () => Promise.reject(new Error('here'))],
+  ])('fails where getToken %s', async (_how, getToken) => {
+    const gateway = new ScriptedGateway().serve()
+    const c = new IMClient({ url: 'ws://gateway/', user: 'ccc', WebSocket: gateway.WebSocket, getToken })
+    expect((await c.login()).error).toMatchObject({ code: 'auth', cause: { message: 'here' } })
+    expect(gateway.sockets).toEqual([])
+  })
+
+  it('does not wait for a getToken that never settles, and asks anew after 10 s', async () => {
+    const gateway = new ScriptedGateway().serve()
+    const getToken = vi.fn((): Promise<string> | string => new Promise(() => {}))
+    const c = new IMClient({ url: 'ws://gateway/', user: 'ccc', WebSocket: gateway.WebSocket, getToken })
+    for (let tries = 1; tries <= 2; tries++) {
+      const login = c.login()
+      await pass(5_000)
+      expect((await login).status).toBe('Timeout')
+      expect(getToken).toHaveBeenCalledOnce()
+    }
+    getToken.mockReturnValue('t2')
+    expect(await c.login()).toEqual({ status: 'Success' })
+    expect(offered(gateway.newest)).toBe('t2')
+    expect(gateway.sockets.length).toBe(1)
+  })
+
+  it('is not made where the client was logged out while getToken was asked', async () => {
+    const gateway = new ScriptedGateway().serve()
+    const gives: ((token: string) => void)[] = []
+    const getToken = vi.fn(() => new Promise<string>((resolve) => gives.push(resolve)))
+    const c = new IMClient({ url: 'ws://gateway/', user: 'ccc', WebSocket: gateway.WebSocket, getToken })
+    const first = c.login()
+    await pass(0)
+    await c.logout()
+    expect((await first).error).toMatchObject({ code: 'aborted' })
+    const second = c.login() // shares the call
+    await pass(0)
+    expect(gives.length).toBe(1)
+    gives[0]!('t1')
+    expect(await second).toEqual({ status: 'Success' })
+    expect(gateway.sockets.map(offered)).toEqual(['t1'])
   })
 
   it('may refresh once more when the line has lived for 5 s', async () => {
