@@ -1,5 +1,5 @@
-/* The keys that tokens are verified with, from the gateway's start to its end: loaded, looked at every
- * second, read again at a reload. Thread of all of it: main. */
+/* The keys that tokens are verified with, from the gateway's start to its end: loaded, looked at
+ * every second, read again at a reload. Thread of all of it: main. */
 #ifndef TIDEGATE_AUTH_KEYS_H
 #define TIDEGATE_AUTH_KEYS_H
 
@@ -25,7 +25,6 @@ void auth_keys_look(struct node *node);
 void auth_keys_check(const struct config *config, struct findings *findings);
 
 /* Warns where anybody on other machines may log in as anybody. */
-void auth_keys_warn_of_open_logins(
-	const struct config *config, const struct listeners *listeners);
+void auth_keys_warn_of_open_logins(const struct config *config, const struct listeners *listeners);
 
 #endif

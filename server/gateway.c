@@ -102,6 +102,7 @@ static struct limits set_limits(struct gateway *gateway, const struct limits_sup
 	node->places.refusals_max = limits.refusals;
 	node->budget.limit = limits.memory;
 	node->fanout.backlog_limit = limits.backlog;
+	rooms_set_limit(node->fanout.rooms, limits.rooms);
 	node->places.openings = (uint32_t)gateway->config.openings;
 	if (address_limits_set(&node->addresses, (uint32_t)gateway->config.per_ip_connections,
 		    (uint32_t)gateway->config.per_ip_openings) < 0) {

@@ -17,6 +17,7 @@ enum {
 	ADMIN_CLIENTS_MOST = 256,
 	BACKLOG_MOST = 4 << 20,
 	BACKLOG_SHARE = 8, /* a part of the memory limit is for batches on their way */
+	ROOMS_SHARE = 4,   /* a part of it is for rooms and who is in them */
 };
 
 uint32_t limits_workers(const struct config *config, uint32_t cpus, uint32_t quota)
@@ -57,6 +58,8 @@ struct limits limits_share(
 	 * closed for it. */
 	limits.backlog = least(config->tx_queue_limit / 2, BACKLOG_MOST);
 	limits.backlog = least(limits.backlog, limits.memory / BACKLOG_SHARE);
+	/* Nobody is closed for his rooms: so they leave most of it to queues. */
+	limits.rooms = limits.memory / ROOMS_SHARE;
 	return limits;
 }
 

@@ -26,6 +26,7 @@ struct limits {
 	uint32_t refusals;    /* beyond them, that wait for their 503 */
 	size_t memory;        /* bytes that all queues may take */
 	size_t backlog;       /* bytes of fan-out in hand before senders are held back */
+	size_t rooms;         /* bytes that rooms and memberships may take */
 };
 
 /* Threads to serve with, where there are that many CPUs, of which a quota lets `quota` be busy.

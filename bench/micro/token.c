@@ -96,7 +96,7 @@ static void all_done(void *context)
 	CHECK(kind->done == OPS);
 }
 
-static struct keys *keys_of(const struct key *key)
+static struct keys *set_of(const struct key *key)
 {
 	char path[] = "/tmp/tidegate-bench-keys-XXXXXX";
 	struct findings findings = {.tell = findings_tell_terminal};
@@ -152,7 +152,7 @@ static void measure_kind(enum algorithm algorithm, struct rights_table *table)
 		.rules = {.audience = "chat", .rights = table},
 	};
 	CHECK(mint_key(algorithm, &kind.key) == 0);
-	kind.keys = keys_of(kind.key);
+	kind.keys = set_of(kind.key);
 	kind.token = make_token(&kind, plain_claims);
 	sign_for_openssl(&kind);
 	const double alone =

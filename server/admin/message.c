@@ -260,6 +260,11 @@ static int encode(
 		.payload = payload,
 		.len = len,
 	};
+	if (wanted->from && !wanted->is_packet) {
+		ret_message->text = (struct slice){(const char *)payload, wanted->data_len};
+		ret_message->from = (struct slice){
+			(const char *)payload + len - wanted->from_len, wanted->from_len};
+	}
 	return 0;
 }
 

@@ -16,6 +16,9 @@ struct admin_message {
 	uint8_t opcode;   /* of a text or binary frame */
 	uint8_t *payload; /* allocated by malloc; never NULL */
 	size_t len;       /* bytes */
+	/* Of a text in somebody's name, both in the payload: else there is no name. */
+	struct slice text;
+	struct slice from;
 };
 
 /* Reads `{"text":"…"}` or `{"packet":{"command":N, "payload":"…" or "payload_base64":"…"}}`, each

@@ -1,7 +1,12 @@
 #include "push.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "../../proto/audience.h"
+#include "../../proto/say_packets.h"
+#include "../base/clock.h"
 #include "asks.h"
 #include "message.h"
 
@@ -27,6 +32,33 @@ static void refuse(struct admin_request *request, int err, const char *fault)
 	}
 }
 
+/* A text in somebody's name is a 112 for who speaks tidegate.v1, as if that user had said it: it
+ * comes behind the text in one piece of memory. Errors: -ENOMEM. */
+static int add_packet(struct admin_request *request, struct admin_message *message)
+{
+	char audience[AUDIENCE_MAX] = "@";
+	const struct message_packet its = {
+		.sent_ms = clock_wall_ms(),
+		.from = message->from,
+		.audience = {audience, 1 + request->name_len},
+		.text = message->text,
+	};
+	const size_t packet_len = PACKET_HEADER_LEN + message_packet_len(&its);
+	memcpy(audience + 1, request->name, request->name_len);
+	uint8_t *both = malloc(message->len + packet_len);
+	if (!both) {
+		return -ENOMEM;
+	}
+	uint8_t *packet = mempcpy(both, message->payload, message->len);
+	packet_header_write(packet, PACKET_MESSAGE, (uint32_t)(packet_len - PACKET_HEADER_LEN));
+	message_packet_write(packet + PACKET_HEADER_LEN, &its);
+	free(message->payload);
+	message->payload = both;
+	request->order.v1_packet = packet;
+	request->order.v1_packet_len = packet_len;
+	return 0;
+}
+
 /* Makes the order's message of the body; an answer when that cannot be. */
 static bool take_message(struct admin_request *request, enum order_action action)
 {
@@ -34,6 +66,12 @@ static bool take_message(struct admin_request *request, enum order_action action
 	char fault[ADMIN_MESSAGE_FAULT_MAX];
 	int err = admin_message_read(request->body, request->body_len,
 		request->context->config.max_message, &message, fault);
+	if (!err && action == ORDER_PUSH && message.from.len > 0) {
+		err = add_packet(request, &message);
+		if (err) {
+			free(message.payload);
+		}
+	}
 	if (err) {
 		refuse(request, err, fault);
 		return false;

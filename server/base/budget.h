@@ -3,8 +3,8 @@
  * What connections hold (their heads, messages and queues) has one limit in common. Over it the
  * connection with the most goes, wherever on the node it is: each worker tells the account how much
  * its own largest holds; see holders.h. What belongs to no connection has a cap of its own: batches
- * are bounded by the backlog, bodies are refused when there is no room, and pools, which do not
- * count, are given back before it comes to the limit.
+ * are bounded by the backlog, bodies are refused when there is no room, joins beyond a part of the
+ * limit, and pools, which do not count, are given back before it comes to the limit.
  *
  * What a closing connection holds counts as gone: it is promised back, so that nobody else has to
  * go for it. */

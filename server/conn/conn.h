@@ -9,6 +9,7 @@
 #ifndef TIDEGATE_CONN_H
 #define TIDEGATE_CONN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../../proto/close_reason.h"
@@ -40,6 +41,7 @@ enum conn_flag {
 	CONN_V1 = 1 << 12,        /* session: speaks tidegate.v1 */
 	CONN_EXTRA = 1 << 13,     /* it has an `extra` */
 	CONN_PACED = 1 << 14,     /* not read from until the wheel comes by: pace.h */
+	CONN_LAGS = 1 << 15,      /* it is waited for, and the floor above knows; see tx_queue.h */
 };
 
 /* What is known of its address, and how that is counted. */
@@ -54,7 +56,6 @@ enum conn_address {
 	CONN_ADDRESS_TOO_OFTEN = 1 << 7, /* refused: its address opens too many */
 };
 
-struct memberships;
 struct message_reader;
 struct opening;
 struct rights;
@@ -81,7 +82,7 @@ struct pace {
 struct conn_extra {
 	const struct transport_ops *transport; /* with CONN_LAYERED */
 	void *transport_state;
-	struct memberships *rooms;
+	uint64_t rooms;        /* see conn_rooms */
 	struct pace *pace;     /* NULL: nothing it said has counted yet */
 	struct rights *rights; /* session: what its token allows; NULL: everything */
 	uint32_t ends_tick;    /* when it is over, whatever it does; 0: never */
@@ -112,8 +113,8 @@ struct conn {
 		struct opening *opening; /* with CONN_HEAD_KEPT: a request, in part or postponed */
 	};
 	union {
-		struct conn_extra *extra;  /* with CONN_EXTRA */
-		struct memberships *rooms; /* without; see conn_rooms. NULL for most */
+		struct conn_extra *extra; /* with CONN_EXTRA */
+		uint64_t rooms;           /* without; see conn_rooms. 0 for most */
 	};
 	struct tx_queue *tx;   /* what the peer has not taken; NULL while it keeps up */
 	uint32_t holder;       /* its slot among the worker's holders of memory */
@@ -127,8 +128,9 @@ struct conn {
 	uint32_t user_hash;      /* session: of the user's name */
 	uint32_t fed_bytes; /* fan-out: what it said to each of the others, halved each second */
 	uint16_t fed_tick;  /* fan-out: since when the present second counts; the low bits */
-	uint8_t read_shift; /* reader: 4 KiB << this is the most of one read */
-	uint8_t address;    /* admission: enum conn_address, of `remote` */
+	uint8_t read_shift : 7; /* reader: 4 KiB << this is the most of one read */
+	bool feeds_lag : 1;     /* fan-out: a flood, whose last read was for some who may lag */
+	uint8_t address;        /* admission: enum conn_address, of `remote` */
 	struct remote remote;
 };
 
@@ -138,8 +140,8 @@ static inline struct conn_extra *conn_extra_of(const struct conn *conn)
 	return conn->flags & CONN_EXTRA ? conn->extra : NULL;
 }
 
-/* Where the fan-out keeps the rooms that a session is in. */
-static inline struct memberships **conn_rooms(struct conn *conn)
+/* Where the fan-out keeps the rooms that a session is in; 0: none. */
+static inline uint64_t *conn_rooms(struct conn *conn)
 {
 	return conn->flags & CONN_EXTRA ? &conn->extra->rooms : &conn->rooms;
 }

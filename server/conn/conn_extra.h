@@ -1,5 +1,5 @@
-/* What few connections have hangs on one pointer, so that the others do not pay for it. Its fields are
- * in conn.h. Thread: the connection's worker. */
+/* What few connections have hangs on one pointer, so that the others do not pay for it. Its fields
+ * are in conn.h. Thread: the connection's worker. */
 #ifndef TIDEGATE_CONN_EXTRA_H
 #define TIDEGATE_CONN_EXTRA_H
 

@@ -102,10 +102,21 @@ static void give_reason(struct conns *conns, struct conn *conn, enum close_reaso
 	stats_add(&conns->stats->ends[reason], 1);
 }
 
+/* The floor above hears of it when that changes. */
+static void note_lag(struct conns *conns, struct conn *conn)
+{
+	const bool lags = conn->tx && conn->tx->lag == TX_LAG_COUNTED && conn->state == CONN_LIVE;
+	if (lags != ((conn->flags & CONN_LAGS) != 0)) {
+		conn->flags ^= CONN_LAGS;
+		conns->ops->lags(conns->owner, conn, lags);
+	}
+}
+
 void conn_die(struct conns *conns, struct conn *conn)
 {
 	ASSERT(conn->state != CONN_DEAD);
 	conn->state = CONN_DEAD;
+	note_lag(conns, conn);
 	conn->dead_next = conns->dead_head;
 	conns->dead_head = conn->index;
 	if (conn->holder != HOLDER_NONE) {
@@ -144,6 +155,7 @@ static void begin_closing(
 	bool was_live = conn->state == CONN_LIVE;
 	give_reason(conns, conn, reason);
 	conn->state = CONN_CLOSING;
+	note_lag(conns, conn);
 	if (was_live) {
 		conns->ops->ended(conns->owner, conn, code);
 	}
@@ -354,6 +366,7 @@ __attribute__((noinline)) void conn_note_held(struct conns *conns, struct conn *
 		now.shared = conn->tx->shared_bytes;
 		now.alone = now.is_leaving ? tx_queue_alone(conn->tx) : 0;
 	}
+	note_lag(conns, conn);
 	if (holders_note(&conns->holders, &conn->holder, conn->index, &now) < 0) {
 		conn_vanish(conns, conn, CLOSE_REASON_INTERNAL_ERROR);
 	}

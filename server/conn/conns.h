@@ -52,6 +52,8 @@ struct conn_ops {
 	void (*ended)(void *owner, struct conn *conn, uint16_t code);
 	/* How many bytes may be read from one that feeds the fan-out; 0 pauses it. */
 	size_t (*may_read)(void *owner, struct conn *conn);
+	/* A live connection begins to lag, or does so no more: before `ended` at the latest. */
+	void (*lags)(void *owner, struct conn *conn, bool lags);
 };
 
 /* What may change while running. Plain data. */

@@ -326,17 +326,30 @@ void batch_collect(const struct batch *batch, uint32_t hash, struct batch_set *s
 /* --- on its way --------------------------------------------------------------------------------
  */
 
+/* Who comes to another worker from now on is owed nothing of it. */
+static void mark_receivers(struct batch *batch, const struct fanout_node *node)
+{
+	if (batch->aimed == 0) {
+		memset(batch->workers, 0, sizeof(batch->workers));
+	}
+	for (uint32_t i = 0; i < node->worker_count; i++) {
+		if (atomic_load_explicit(&node->gauges[i].receivers, memory_order_relaxed) > 0) {
+			batch->workers[i / 64] |= UINT64_C(1) << i % 64;
+		}
+	}
+}
+
 void batch_share(struct batch *batch, struct fanout_node *node)
 {
-	uint32_t count = node->worker_count;
+	uint32_t count = 0;
 	if (batch->aimed > 0 && batch_has_chains(batch)) {
 		make_chains(batch);
 	}
-	if (!batch_is_for_all(batch)) {
-		count = 0;
-		for (int i = 0; i < 4; i++) {
-			count += (uint32_t)__builtin_popcountll(batch->workers[i]);
-		}
+	if (batch_is_for_all(batch)) {
+		mark_receivers(batch, node);
+	}
+	for (int i = 0; i < 4; i++) {
+		count += (uint32_t)__builtin_popcountll(batch->workers[i]);
 	}
 	/* One that nobody hears is in no backlog. */
 	size_t bytes = count > 0 ? batch->buf.len : 0;

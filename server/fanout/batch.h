@@ -76,7 +76,7 @@ struct batch {
 	 * nobody does. */
 	uint64_t senders;
 	uint32_t aimed;      /* of the messages, those that are not for everybody */
-	uint64_t workers[4]; /* with none for everybody: a bit for each worker it is for */
+	uint64_t workers[4]; /* a bit for each worker it is for: `aimed`, and once shared all */
 	struct batch_message *messages; /* behind the mails; then come the targets and the frames */
 	struct batch_target *targets;   /* with `aimed`: one for each message */
 	struct mail mails[]; /* one for each worker; in its log, the link to the next batch */
@@ -161,9 +161,10 @@ static inline bool batch_is_for_all(const struct batch *batch)
 	return batch->aimed < batch->count;
 }
 
+/* Of one that is shared. */
 static inline bool batch_is_for_worker(const struct batch *batch, uint32_t worker)
 {
-	return batch_is_for_all(batch) || batch->workers[worker / 64] >> worker % 64 & 1;
+	return batch->workers[worker / 64] >> worker % 64 & 1;
 }
 
 static inline struct slice batch_target_name(const struct batch *batch, uint32_t message)
@@ -183,7 +184,7 @@ static inline struct batch_user batch_sender(const struct batch *batch, uint32_t
 bool batch_is_from(const struct batch *batch, uint32_t message, const struct batch_user *user);
 
 /* Full, or at the end of a turn: a reference for each worker it is for, and its bytes are in the
- * backlog. */
+ * backlog. What is for everybody is for the workers that have receivers by now. */
 void batch_share(struct batch *batch, struct fanout_node *node);
 
 /* One worker has handed it out; nulls the giver's pointer. Thread: any. */

@@ -8,6 +8,7 @@
 #include "../conn/send.h"
 #include "../user/user_table.h"
 #include "gathering.h"
+#include "memberships.h"
 #include "pressure.h"
 #include "recipients.h"
 
@@ -99,10 +100,10 @@ int fanout_take_batch(struct fanout *fanout, size_t frame_len, struct batch **re
 	return 0;
 }
 
-void fanout_note_fed(struct fanout *fanout, struct conn *feeder, size_t bytes)
+void fanout_note_fed(struct fanout *fanout, struct conn *feeder, size_t bytes, bool some_lag)
 {
 	if (feeder->state == CONN_LIVE) {
-		pressure_note_fed(&fanout->pressure, feeder, bytes);
+		pressure_note_fed(&fanout->pressure, feeder, bytes, some_lag);
 	}
 }
 
@@ -146,7 +147,8 @@ int fanout_post(struct fanout *fanout, uint16_t command, struct conn *sender, co
 	int err = fanout_take_batch(fanout, frame_len, &batch);
 	if (!err) {
 		batch_put_text(batch, command, &user, text, text_len);
-		pressure_note_fed(&fanout->pressure, sender, frame_len);
+		/* Whoever lags is among them. */
+		pressure_note_fed(&fanout->pressure, sender, frame_len, true);
 	}
 	return err;
 }
@@ -154,7 +156,7 @@ int fanout_post(struct fanout *fanout, uint16_t command, struct conn *sender, co
 bool fanout_may_announce(const struct fanout *fanout, size_t frame_len)
 {
 	return budget_has_room(fanout->node->budget, frame_len) &&
-	       !pressure_is_high(&fanout->pressure);
+	       !pressure_is_congested(&fanout->pressure);
 }
 
 int fanout_announce(struct fanout *fanout, uint8_t opcode, const uint8_t *payload,
@@ -162,7 +164,7 @@ int fanout_announce(struct fanout *fanout, uint8_t opcode, const uint8_t *payloa
 {
 	struct batch *batch;
 	size_t frame_len = frame_header_len(payload_len) + payload_len;
-	if (!fanout_may_announce(fanout, frame_len)) {
+	if (!fanout_may_announce(fanout, frame_len) || pressure_is_high(&fanout->pressure)) {
 		return -ENOBUFS;
 	}
 	int err = fanout_take_batch(fanout, frame_len, &batch);
@@ -498,6 +500,12 @@ void fanout_leave(struct fanout *fanout, struct conn *conn)
 size_t fanout_may_read(struct fanout *fanout, struct conn *feeder)
 {
 	return pressure_may_read(&fanout->pressure, feeder);
+}
+
+void fanout_note_lag(struct fanout *fanout, struct conn *conn, bool lags)
+{
+	memberships_note_lag(conn, lags);
+	fanout_node_note_lag(fanout->node, conn->user_hash, lags);
 }
 
 void fanout_settle(struct fanout *fanout)

@@ -72,11 +72,11 @@ static inline struct batch_user fanout_user(const struct conn *conn)
 /* The batch of this turn, with room for a frame of `frame_len` bytes more. Errors: -ENOMEM. */
 int fanout_take_batch(struct fanout *fanout, size_t frame_len, struct batch **ret_batch);
 
-/* A live connection has given each receiver so many bytes. */
-void fanout_note_fed(struct fanout *fanout, struct conn *feeder, size_t bytes);
+/* A live connection has given each receiver so many bytes, of whom some lag or none. */
+void fanout_note_fed(struct fanout *fanout, struct conn *feeder, size_t bytes, bool some_lag);
 
-/* Whether a backend's message of `frame_len` bytes may be taken in: not over the node's memory
- * limit, nor while senders are held back. */
+/* Whether a backend's message of `frame_len` bytes may be taken in, as far as memory and the
+ * backlog go: whether those lag whom it is for is the caller's to know. */
 bool fanout_may_announce(const struct fanout *fanout, size_t frame_len);
 
 struct stats *fanout_stats(const struct fanout *fanout);
@@ -107,6 +107,10 @@ void fanout_catch_up(struct fanout *fanout, struct conn *conn);
 
 /* Hands out: visits at most `receivers_max` connections. Returns whether there is more to do. */
 bool fanout_step(struct fanout *fanout, uint32_t receivers_max);
+
+/* A live receiver begins to lag, or does so no more: from now on those who feed it are slowed down.
+ */
+void fanout_note_lag(struct fanout *fanout, struct conn *conn, bool lags);
 
 /* How many bytes may be read from a feeder now; 0: none. */
 size_t fanout_may_read(struct fanout *fanout, struct conn *feeder);

@@ -19,6 +19,10 @@ struct fanout_gauge {
 	atomic_bool holds_back;   /* has paused feeders: wants its bell when the pressure falls */
 };
 
+enum {
+	FANOUT_LAG_PLACES = 1024,
+};
+
 /* Owner:  the gateway.
  * Shared: all workers. */
 struct fanout_node {
@@ -31,6 +35,21 @@ struct fanout_node {
 	_Atomic size_t backlog;       /* bytes of batches some worker has not handed out yet */
 	_Atomic size_t backlog_limit; /* the high watermark; half of it is the low one */
 	uint32_t mail_kind;           /* of the items it posts */
+	/* Sessions that lag, by the hash of their user: whoever shares a place with one is taken
+	 * for one. Rooms count theirs themselves. */
+	_Atomic uint32_t lagging_users[FANOUT_LAG_PLACES];
 };
+
+static inline void fanout_node_note_lag(struct fanout_node *node, uint32_t user_hash, bool lags)
+{
+	atomic_fetch_add_explicit(&node->lagging_users[user_hash % FANOUT_LAG_PLACES],
+		lags ? 1 : UINT32_MAX, memory_order_relaxed);
+}
+
+static inline bool fanout_node_user_lags(const struct fanout_node *node, uint32_t user_hash)
+{
+	return atomic_load_explicit(&node->lagging_users[user_hash % FANOUT_LAG_PLACES],
+		       memory_order_relaxed) > 0;
+}
 
 #endif

@@ -51,12 +51,26 @@ static uint32_t take_away(uint32_t from, size_t bytes)
 	return bytes < from ? from - (uint32_t)bytes : 0;
 }
 
-void pressure_note_fed(struct pressure *pressure, struct conn *feeder, size_t bytes)
+/* What its last read was for is what its next one will be for: nobody knows before it is read. */
+static __attribute__((noinline)) void note_flood(
+	struct pressure *pressure, struct conn *feeder, size_t bytes, bool some_lag)
+{
+	if (pressure->let_read == feeder->index) {
+		pressure->let_read = CONN_NONE;
+		feeder->feeds_lag = false;
+	}
+	if (some_lag) {
+		feeder->feeds_lag = true;
+		pressure->trickle_left = take_away(pressure->trickle_left, bytes);
+	}
+}
+
+void pressure_note_fed(struct pressure *pressure, struct conn *feeder, size_t bytes, bool some_lag)
 {
 	feeder->fed_bytes = sum_up(fed_lately(pressure, feeder), bytes);
 	feeder->flags |= CONN_FEEDER;
 	if (feeder->fed_bytes > pressure->threshold) {
-		pressure->trickle_left = take_away(pressure->trickle_left, bytes);
+		note_flood(pressure, feeder, bytes, some_lag);
 	}
 }
 
@@ -82,31 +96,43 @@ static bool backlog_is_twice_over(const struct pressure *pressure)
 	return backlog_of(pressure) / 2 > mark_of(pressure);
 }
 
+bool pressure_is_congested(const struct pressure *pressure)
+{
+	return backlog_is_over(pressure);
+}
+
 bool pressure_is_high(const struct pressure *pressure)
 {
 	return backlog_is_over(pressure) || pressure->most_lag;
 }
 
-static bool must_wait(struct pressure *pressure, uint32_t fed)
+static bool waits_for_lag(const struct pressure *pressure, const struct conn *flood)
+{
+	return pressure->is_lagging && flood->feeds_lag && pressure->trickle_left == 0;
+}
+
+static bool must_wait(struct pressure *pressure, const struct conn *feeder, uint32_t fed)
 {
 	if (backlog_is_twice_over(pressure)) {
 		pressure->talk_waits |= fed <= pressure->threshold;
 		return true;
 	}
 	return fed > pressure->threshold &&
-	       (backlog_is_over(pressure) || (pressure->is_lagging && pressure->trickle_left == 0));
+	       (backlog_is_over(pressure) || waits_for_lag(pressure, feeder));
 }
 
 size_t pressure_may_read(struct pressure *pressure, struct conn *feeder)
 {
 	uint32_t fed = fed_lately(pressure, feeder);
-	if (must_wait(pressure, fed)) {
+	if (must_wait(pressure, feeder, fed)) {
 		atomic_store(&own_gauge(pressure)->holds_back, true);
 		return 0;
 	}
 	if (fed == 0) {
 		feeder->flags &= (uint16_t)~CONN_FEEDER;
+		feeder->feeds_lag = false;
 	}
+	pressure->let_read = feeder->index;
 	return pressure->is_lagging && fed > pressure->threshold ? TRICKLE_READ : FEED_READ;
 }
 
@@ -238,6 +264,7 @@ void pressure_init(
 		.conns = conns,
 		.worker = worker,
 		.tick = conns->loop->now_tick,
+		.let_read = CONN_NONE,
 		.threshold = FLOOD_MAX,
 		.trickle_left = TRICKLE,
 	};

@@ -4,13 +4,17 @@
  * halved each second, whatever else it says. Beyond a threshold it floods.
  *
  *   backlog over its mark    floods wait
- *   a receiver lags          floods share a trickle, so that it can catch up or be given up on
+ *   a receiver lags          floods that feed it share a trickle, so that it can catch up or be
+ *                            given up on
  *   backlog over twice that  all wait who feed; the threshold falls until the quieter can go on
  *
  * Meanwhile others are read in small pieces, since they may be about to begin.
  *
- * So a flood is as fast as the slowest receiver that keeps reading, and cuts off nobody who does;
- * who does not read slows down floods and never talk. */
+ * A flood to everybody feeds whoever lags. A flood to rooms or users has been seen to feed somebody
+ * who lags in its last read, or not: of those in other rooms it need not know.
+ *
+ * So a flood is as fast as the slowest of its receivers that keeps reading, and cuts off nobody who
+ * does; who does not read slows down floods and never talk. */
 #ifndef TIDEGATE_PRESSURE_H
 #define TIDEGATE_PRESSURE_H
 
@@ -33,6 +37,7 @@ struct pressure {
 	bool is_limited;       /* reads are little, for all */
 	bool talk_waits;       /* since the last tick, somebody who does not flood was paused */
 	uint32_t tick;         /* of the last settling */
+	uint32_t let_read;     /* the flood that was, and has fed nobody since; CONN_NONE */
 	uint32_t threshold;    /* bytes of an account beyond which a connection floods */
 	uint32_t trickle_left; /* bytes that floods may feed in this tick while a receiver lags */
 };
@@ -40,8 +45,9 @@ struct pressure {
 void pressure_init(
 	struct pressure *pressure, struct fanout_node *node, struct conns *conns, uint8_t worker);
 
-/* A connection has given the fan-out `bytes` for each receiver: it feeds. */
-void pressure_note_fed(struct pressure *pressure, struct conn *feeder, size_t bytes);
+/* A connection has given the fan-out `bytes` for each receiver: it feeds. With `some_lag` one of
+ * them may lag, now or later. */
+void pressure_note_fed(struct pressure *pressure, struct conn *feeder, size_t bytes, bool some_lag);
 
 /* How many bytes may be read from a connection now that feeds, or may begin to; 0: none, until
  * paused connections are let go on. */
@@ -50,7 +56,10 @@ size_t pressure_may_read(struct pressure *pressure, struct conn *feeder);
 /* A batch is on its way: looks at the backlog before more is read. */
 void pressure_on_publish(struct pressure *pressure);
 
-/* Whether a backend, who can be told to come back later, has to. */
+/* Whether the backlog is over its mark: a backend, who can be told to come back later, has to. */
+bool pressure_is_congested(const struct pressure *pressure);
+
+/* Whether it is, or most of all receivers lag: then that goes for what is for everybody. */
 bool pressure_is_high(const struct pressure *pressure);
 
 /* Receivers of the node: our own as given, the others' as of their last turn. */

@@ -100,11 +100,12 @@ struct conn *recipients_next(struct recipients *walk, const struct fanout_node *
 
 struct batch_set recipients_candidates(const struct batch *batch, struct conn *conn)
 {
-	const struct memberships *list = *conn_rooms(conn);
+	uint16_t count;
+	const membership_t *all = memberships_all(conn, &count);
 	struct batch_set set = batch_for_all(batch);
 	batch_collect(batch, conn->user_hash, &set);
-	for (uint32_t i = 0; list && i < list->count; i++) {
-		batch_collect(batch, room_hash(memberships_rooms(list)[i]), &set);
+	for (uint16_t i = 0; i < count; i++) {
+		batch_collect(batch, room_hash(membership_room(all[i])), &set);
 	}
 	return set;
 }

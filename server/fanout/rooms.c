@@ -1,6 +1,7 @@
 #include "rooms.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,12 +21,17 @@ enum {
 	BUCKETS_MIN = 64,
 	BUCKETS_MAX = 1 << 24,
 	LOCKS = 64,
+	/* Bytes that a room is charged beside its own: the table grows for it, by a bucket or two.
+	 * It stays that large when the room is gone. */
+	PLACE = 2 * sizeof(struct cds_lfht_node),
 };
 
 /* Owner:  the gateway.
  * Shared: all registered threads. */
 struct rooms {
 	struct cds_lfht *hash_table;
+	struct budget *budget;
+	_Atomic size_t limit; /* bytes of BUDGET_ROOMS */
 	_Atomic size_t count;
 	size_t buckets; /* housekeeper's own: the size last asked for */
 	unsigned char key[crypto_shorthash_KEYBYTES];
@@ -43,12 +49,14 @@ struct room {
 	_Atomic uint32_t sessions;
 	_Atomic uint32_t users;
 	_Atomic uint32_t told; /* sessions that are told who comes and goes */
-	_Atomic uint32_t said;
+	_Atomic uint32_t said; /* the next number of what is said */
 	uint32_t hash;
-	uint32_t serial;               /* another one for each room of that hash */
-	_Atomic uint32_t counted_tick; /* when the number of users was told */
-	_Atomic uint32_t
-		teller;     /* which worker has told something last: its id, and the tick << 8 */
+	uint32_t serial; /* another one for each room of that hash */
+	/* Which worker has told something last: its id, and the tick << 8. */
+	_Atomic uint32_t teller;
+	_Atomic uint16_t counted_tick; /* when the number of users was told: the low bits */
+	/* Sessions that lag; each has much queued, so that they are never 65,536. */
+	_Atomic uint16_t lagging;
 	atomic_bool is_due; /* some worker will tell it */
 	uint8_t name_len;
 	char name[];
@@ -95,7 +103,7 @@ static struct room *look_up(struct rooms *rooms, struct slice name, uint32_t has
 	return node ? caa_container_of(node, struct room, node) : NULL;
 }
 
-int rooms_create(size_t expected, struct rooms **ret_rooms)
+int rooms_create(size_t expected, struct budget *budget, struct rooms **ret_rooms)
 {
 	if (sodium_init() < 0) {
 		return -ENOSYS;
@@ -104,6 +112,8 @@ int rooms_create(size_t expected, struct rooms **ret_rooms)
 	if (!rooms) {
 		return -ENOMEM;
 	}
+	rooms->budget = budget;
+	rooms->limit = SIZE_MAX;
 	rooms->buckets = rcu_table_buckets(expected, BUCKETS_MIN, BUCKETS_MAX);
 	/* Without CDS_LFHT_AUTO_RESIZE, as for users. */
 	rooms->hash_table = cds_lfht_new_flavor(
@@ -149,6 +159,31 @@ size_t rooms_count(const struct rooms *rooms)
 	return atomic_load_explicit(&rooms->count, memory_order_relaxed);
 }
 
+/* --- memory ------------------------------------------------------------------------------------
+ */
+
+void rooms_set_limit(struct rooms *rooms, size_t bytes)
+{
+	atomic_store_explicit(&rooms->limit, bytes, memory_order_relaxed);
+}
+
+bool rooms_may_grow(const struct rooms *rooms)
+{
+	return budget_held(rooms->budget, BUDGET_ROOMS) <
+		       atomic_load_explicit(&rooms->limit, memory_order_relaxed) &&
+	       !budget_is_exceeded(rooms->budget);
+}
+
+void rooms_charge(struct rooms *rooms, ptrdiff_t bytes)
+{
+	budget_change(rooms->budget, BUDGET_ROOMS, bytes);
+}
+
+static ptrdiff_t size_of(void *piece)
+{
+	return (ptrdiff_t)malloc_usable_size(piece);
+}
+
 /* --- parts -------------------------------------------------------------------------------------
  */
 
@@ -171,7 +206,8 @@ static struct room_part *_Atomic *part_link(struct room *room, uint8_t worker)
 }
 
 /* Puts one of another size in the place of the part at `link`, or one where there is none. */
-static int resize_part(struct room_part *_Atomic *link, uint8_t worker, uint32_t count)
+static int resize_part(
+	struct rooms *rooms, struct room_part *_Atomic *link, uint8_t worker, uint32_t count)
 {
 	struct room_part *old = atomic_load_explicit(link, memory_order_relaxed);
 	struct room_part *part;
@@ -186,6 +222,7 @@ static int resize_part(struct room_part *_Atomic *link, uint8_t worker, uint32_t
 			memory_order_relaxed);
 	}
 	atomic_store_explicit(link, part, memory_order_release);
+	rooms_charge(rooms, size_of(part) - (old ? size_of(old) : 0));
 	if (old) {
 		GRACE_BEGINS(&grace_period);
 		urcu_memb_call_rcu(room_part_rcu(old), free_part);
@@ -193,14 +230,15 @@ static int resize_part(struct room_part *_Atomic *link, uint8_t worker, uint32_t
 	return 0;
 }
 
-static int add_member(struct room *room, uint8_t worker, struct user_entry *entry)
+static int add_member(
+	struct rooms *rooms, struct room *room, uint8_t worker, struct user_entry *entry)
 {
 	struct room_part *_Atomic *link = part_link(room, worker);
 	struct room_part *part = atomic_load_explicit(link, memory_order_relaxed);
 	if (!part || room_part_is_full(part)) {
 		uint32_t count =
 			part ? atomic_load_explicit(&part->count, memory_order_relaxed) : 0;
-		int err = resize_part(link, worker, count + 1);
+		int err = resize_part(rooms, link, worker, count + 1);
 		if (err) {
 			return err;
 		}
@@ -210,15 +248,16 @@ static int add_member(struct room *room, uint8_t worker, struct user_entry *entr
 	return 0;
 }
 
-static void remove_member(struct room *room, uint8_t worker, const struct user_entry *entry)
+static void remove_member(
+	struct rooms *rooms, struct room *room, uint8_t worker, const struct user_entry *entry)
 {
 	struct room_part *_Atomic *link = part_link(room, worker);
 	struct room_part *part = atomic_load_explicit(link, memory_order_relaxed);
 	room_part_remove(part, entry);
 	if (room_part_is_roomy(part)) {
 		/* Without memory for that it stays as it is. */
-		(void)resize_part(
-			link, worker, atomic_load_explicit(&part->count, memory_order_relaxed));
+		(void)resize_part(rooms, link, worker,
+			atomic_load_explicit(&part->count, memory_order_relaxed));
 	}
 }
 
@@ -280,23 +319,38 @@ static void publish(struct rooms *rooms, struct room *room)
 	PUBLISH(rooms);
 	cds_lfht_add(rooms->hash_table, room->hash, &room->node);
 	atomic_fetch_add_explicit(&rooms->count, 1, memory_order_relaxed);
+	rooms_charge(rooms, size_of(room) + PLACE);
+}
+
+static ptrdiff_t size_of_parts(struct room *room)
+{
+	ptrdiff_t bytes = 0;
+	struct room_part *part = atomic_load_explicit(&room->parts, memory_order_relaxed);
+	for (; part; part = atomic_load_explicit(&part->next, memory_order_relaxed)) {
+		bytes += size_of(part);
+	}
+	return bytes;
 }
 
 static void retire(struct rooms *rooms, struct room *room)
 {
 	ASSERT(cds_lfht_del(rooms->hash_table, &room->node) == 0);
 	atomic_fetch_sub_explicit(&rooms->count, 1, memory_order_relaxed);
+	rooms_charge(rooms, -(size_of(room) + PLACE + size_of_parts(room)));
 	GRACE_BEGINS(&grace_period);
 	urcu_memb_call_rcu(&room->rcu, free_room);
 }
 
-static struct room_change change_of(struct room *room, bool is_of_a_user)
+/* Returns the step of what is said from now on. */
+static uint32_t begin_step(struct room *room)
 {
-	return (struct room_change){
-		.users = room_users(room),
-		.said = atomic_load_explicit(&room->said, memory_order_acquire),
-		.is_of_a_user = is_of_a_user,
-	};
+	uint32_t said = atomic_load_explicit(&room->said, memory_order_acquire);
+	uint32_t next;
+	do {
+		next = said + (0 - said) % ROOM_STEP;
+	} while (!atomic_compare_exchange_weak_explicit(
+		&room->said, &said, next, memory_order_acq_rel, memory_order_acquire));
+	return next / ROOM_STEP;
 }
 
 /* Under the lock, and RCU. */
@@ -310,7 +364,7 @@ static int enter(struct rooms *rooms, struct slice name, uint32_t hash, uint8_t 
 		return err;
 	}
 	bool is_first = !has_user(room, entry);
-	err = add_member(room, worker, entry);
+	err = add_member(rooms, room, worker, entry);
 	if (err) {
 		if (is_new) {
 			free(room);
@@ -319,7 +373,11 @@ static int enter(struct rooms *rooms, struct slice name, uint32_t hash, uint8_t 
 	}
 	atomic_fetch_add_explicit(&room->sessions, 1, memory_order_relaxed);
 	atomic_fetch_add(&room->users, is_first);
-	*ret_change = change_of(room, is_first);
+	*ret_change = (struct room_change){
+		.users = room_users(room),
+		.since = begin_step(room),
+		.is_of_a_user = is_first,
+	};
 	*ret_room = room;
 	if (is_new) {
 		publish(rooms, room);
@@ -332,6 +390,9 @@ int room_enter(struct rooms *rooms, struct slice name, uint8_t worker, struct us
 {
 	uint32_t hash = rooms_hash(rooms, name);
 	pthread_mutex_t *lock = lock_of(rooms, hash);
+	if (!rooms_may_grow(rooms)) {
+		return -ENOBUFS;
+	}
 	pthread_mutex_lock(lock);
 	read_begin();
 	int err = enter(rooms, name, hash, worker, entry, ret_room, ret_change);
@@ -346,10 +407,10 @@ struct room_change room_leave(
 	pthread_mutex_t *lock = lock_of(rooms, room->hash);
 	pthread_mutex_lock(lock);
 	read_begin();
-	remove_member(room, worker, entry);
+	remove_member(rooms, room, worker, entry);
 	bool is_last = !has_user(room, entry);
 	atomic_fetch_sub(&room->users, is_last);
-	struct room_change change = change_of(room, is_last);
+	const struct room_change change = {.users = room_users(room), .is_of_a_user = is_last};
 	if (atomic_fetch_sub_explicit(&room->sessions, 1, memory_order_relaxed) == 1) {
 		retire(rooms, room);
 	}
@@ -397,6 +458,22 @@ uint32_t room_told(const struct room *room)
 	return atomic_load(&room->told);
 }
 
+void room_note_lag(struct room *room, bool lags)
+{
+	atomic_fetch_add_explicit(&room->lagging, lags ? 1 : UINT16_MAX, memory_order_relaxed);
+}
+
+bool room_lags(const struct room *room)
+{
+	return atomic_load_explicit(&room->lagging, memory_order_relaxed) > 0;
+}
+
+bool room_most_lag(const struct room *room)
+{
+	return 2U * atomic_load_explicit(&room->lagging, memory_order_relaxed) >
+	       room_sessions(room);
+}
+
 bool room_claim_count(struct room *room)
 {
 	return !atomic_exchange_explicit(&room->is_due, true, memory_order_acq_rel);
@@ -404,12 +481,13 @@ bool room_claim_count(struct room *room)
 
 bool room_tell_count(struct room *room, uint32_t now_tick, uint32_t every_ticks)
 {
-	uint32_t last = atomic_load_explicit(&room->counted_tick, memory_order_relaxed);
-	/* Signed: the worker that told it last may be a little ahead. */
-	if (last != 0 && (int32_t)(now_tick - last) < (int32_t)every_ticks) {
+	uint16_t last = atomic_load_explicit(&room->counted_tick, memory_order_relaxed);
+	/* Signed: the worker that told it last may be a little ahead. After hours, by chance, it is
+	 * told a moment later than it might be. */
+	if (last != 0 && (int16_t)(now_tick - last) < (int16_t)every_ticks) {
 		return false;
 	}
-	atomic_store_explicit(&room->counted_tick, now_tick, memory_order_relaxed);
+	atomic_store_explicit(&room->counted_tick, (uint16_t)now_tick, memory_order_relaxed);
 	/* Whoever finds it claimed still has changed the number before it is read now. */
 	atomic_exchange_explicit(&room->is_due, false, memory_order_acq_rel);
 	return true;
@@ -426,7 +504,7 @@ bool room_note_telling(struct room *room, uint8_t worker, uint32_t now_tick, uin
 
 uint32_t room_say(struct room *room)
 {
-	return atomic_fetch_add_explicit(&room->said, 1, memory_order_acq_rel) + 1;
+	return atomic_fetch_add_explicit(&room->said, 1, memory_order_acq_rel);
 }
 
 void room_mark_workers(struct room *room, uint64_t workers[4])

@@ -3,7 +3,10 @@
  *
  * A membership is a session's; counts and lists are of users, the first session in to the last one
  * out. Who speaks and who hands out only read; who comes and goes takes one of some locks, by the
- * room's name. A room exists while it has members. */
+ * room's name. A room exists while it has members.
+ *
+ * What rooms hold is a kind of the node's budget, with a limit beyond which nobody may join. What
+ * waits for a grace period has been given back by then: it is gone in milliseconds. */
 #ifndef TIDEGATE_ROOMS_H
 #define TIDEGATE_ROOMS_H
 
@@ -13,13 +16,15 @@
 #include <stdint.h>
 
 #include "../../proto/slice.h"
+#include "../base/budget.h"
 #include "room_part.h"
 
 struct rooms;
 struct room;
 
-/* `expected` rooms are provided for at once; more need rooms_housekeep. Errors: -ENOMEM. */
-int rooms_create(size_t expected, struct rooms **ret_rooms);
+/* `expected` rooms are provided for at once; more need rooms_housekeep. The budget is charged for
+ * each room that there is. No limit. Errors: -ENOMEM. */
+int rooms_create(size_t expected, struct budget *budget, struct rooms **ret_rooms);
 
 /* Frees the table and nulls the giver's pointer; all rooms must be empty. Waits for those on their
  * way out. *rooms may be NULL. Thread: registered. */
@@ -27,6 +32,16 @@ void rooms_destroy(struct rooms **rooms);
 
 /* Lets the table grow with the rooms. From time to time. Thread: registered, one at a time. */
 void rooms_housekeep(struct rooms *rooms);
+
+/* How many bytes rooms and memberships may hold. May change while running. Thread: any. */
+void rooms_set_limit(struct rooms *rooms, size_t bytes);
+
+/* Whether there may be one membership more: neither they nor all that the budget counts are over
+ * their limits. A limit that holds to within what is under way. Thread: any. */
+bool rooms_may_grow(const struct rooms *rooms);
+
+/* Charges what others hold for the sake of rooms, or gives it back. Thread: any. */
+void rooms_charge(struct rooms *rooms, ptrdiff_t bytes);
 
 /* Rooms that there are. Thread: any. */
 size_t rooms_count(const struct rooms *rooms);
@@ -37,12 +52,13 @@ uint32_t rooms_hash(const struct rooms *rooms, struct slice name);
 /* What a coming or going has changed. */
 struct room_change {
 	uint32_t users;    /* in the room now */
-	uint32_t said;     /* the number of what was said last */
+	uint32_t since;    /* what is said from this step on is for the session */
 	bool is_of_a_user; /* the first session of its user, or the last */
 };
 
 /* A session becomes a member; the room is made if there is none. It must not be one yet, and must
- * leave before it logs out. Thread: the worker of the entry, registered. Errors: -ENOMEM. */
+ * leave before it logs out. Thread: the worker of the entry, registered. Errors: -ENOMEM; -ENOBUFS
+ * when rooms may not grow. */
 int room_enter(struct rooms *rooms, struct slice name, uint8_t worker, struct user_entry *entry,
 	struct room **ret_room, struct room_change *ret_change);
 
@@ -70,6 +86,13 @@ uint32_t room_sessions(const struct room *room);
 /* Sessions that have asked to be told who comes and goes. */
 uint32_t room_told(const struct room *room);
 
+/* One session in it begins to lag, or lags no more. Thread: any. */
+void room_note_lag(struct room *room, bool lags);
+
+/* Whether some session in it lags; and more than half of them. */
+bool room_lags(const struct room *room);
+bool room_most_lag(const struct room *room);
+
 /* Notes that the number of users is to be told. Returns whether that was not so before: then it is
  * the caller's to do. */
 bool room_claim_count(struct room *room);
@@ -83,7 +106,13 @@ bool room_tell_count(struct room *room, uint32_t now_tick, uint32_t every_ticks)
  * `ticks` ago: receivers may get what the two tell in either order. */
 bool room_note_telling(struct room *room, uint8_t worker, uint32_t now_tick, uint32_t ticks);
 
-/* The number of something that is said now. Thread: any. */
+enum {
+	ROOM_STEP =
+		64, /* numbers of what is said, so that who comes need not keep all their bits */
+};
+
+/* The number of something that is said now; they go up by one. Who comes to the room begins a step:
+ * the next number is a multiple of ROOM_STEP. Thread: any. */
 uint32_t room_say(struct room *room);
 
 /* Marks those workers in a set of 256 that have members. Thread: registered. */

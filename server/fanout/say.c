@@ -65,14 +65,14 @@ static struct batch *put_message(struct fanout *fanout, const struct batch_user 
 
 /* The same for what a session says. */
 static struct batch *put_said(struct fanout *fanout, struct conn *sender,
-	struct batch_target target, struct slice audience, struct slice text)
+	struct batch_target target, struct slice audience, struct slice text, bool some_lag)
 {
 	const struct batch_user from = fanout_user(sender);
 	const struct message_packet message =
 		message_of((struct slice){from.name, from.name_len}, audience, text);
 	struct batch *batch = put_message(fanout, &from, target, &message);
 	if (batch) {
-		fanout_note_fed(fanout, sender, frame_len_of(&message));
+		fanout_note_fed(fanout, sender, frame_len_of(&message), some_lag);
 	}
 	return batch;
 }
@@ -91,7 +91,8 @@ static struct batch *put_classic(struct fanout *fanout, struct conn *sender,
 	target.is_shown = false;
 	batch_put_text(batch, 0, &from, (const uint8_t *)text.data, text.len);
 	batch_aim(batch, target, name);
-	fanout_note_fed(fanout, sender, frame_len);
+	fanout_note_fed(
+		fanout, sender, frame_len, fanout_node_user_lags(fanout_node(fanout), target.hash));
 	return batch;
 }
 
@@ -139,6 +140,14 @@ static void mark(struct batch *batch, const struct sessions_of *sessions, bool i
 	}
 }
 
+/* Of the sessions of a user, or of the sender's own that are shown it. */
+static bool some_lag(
+	const struct fanout_node *node, const struct batch_target *target, uint32_t sender_hash)
+{
+	return fanout_node_user_lags(node, target->hash) ||
+	       (target->is_shown && fanout_node_user_lags(node, sender_hash));
+}
+
 int say_to_user(struct say *say, struct conn *sender, struct slice user, struct slice text,
 	uint32_t *ret_sessions)
 {
@@ -159,7 +168,8 @@ int say_to_user(struct say *say, struct conn *sender, struct slice user, struct 
 	}
 	target.is_shown = own.count > own.classic;
 	if (theirs.count > theirs.classic || target.is_shown) {
-		batch = put_said(fanout, sender, target, write_audience('@', user, audience), text);
+		batch = put_said(fanout, sender, target, write_audience('@', user, audience), text,
+			some_lag(fanout_node(fanout), &target, from.hash));
 		if (!batch) {
 			return -ENOMEM;
 		}
@@ -197,8 +207,8 @@ int say_to_room(struct say *say, struct conn *sender, struct room *room, struct 
 	struct batch_target target = target_of(room);
 	char audience[AUDIENCE_MAX];
 	target.device = device_of(fanout_node(fanout), sender);
-	struct batch *batch = put_said(
-		fanout, sender, target, write_audience('#', room_name(room), audience), text);
+	struct batch *batch = put_said(fanout, sender, target,
+		write_audience('#', room_name(room), audience), text, room_lags(room));
 	if (!batch) {
 		return -ENOMEM;
 	}
@@ -219,7 +229,7 @@ static int announce(struct fanout *fanout, struct room *room, struct slice from,
 	if (room_sessions(room) == 0) {
 		return -ENOENT; /* The last one is just leaving. */
 	}
-	if (!fanout_may_announce(fanout, frame_len_of(&message))) {
+	if (!fanout_may_announce(fanout, frame_len_of(&message)) || room_most_lag(room)) {
 		return -ENOBUFS;
 	}
 	struct batch *batch = put_message(fanout, &nobody, target_of(room), &message);
@@ -248,6 +258,15 @@ int say_announce(struct say *say, struct slice room, struct slice from, struct s
 /* --- who comes and goes ------------------------------------------------------------------------
  */
 
+/* What it takes is the rooms': as many as want their numbers told. */
+static void set_due_capacity(struct say *say, uint32_t capacity)
+{
+	const ptrdiff_t more = (ptrdiff_t)capacity - (ptrdiff_t)say->due_capacity;
+	rooms_charge(
+		fanout_node(say->fanout)->rooms, more * (ptrdiff_t)sizeof(struct say_due_room));
+	say->due_capacity = capacity;
+}
+
 static bool make_place(struct say *say)
 {
 	if (say->due_count < say->due_capacity) {
@@ -257,7 +276,7 @@ static bool make_place(struct say *say)
 	struct say_due_room *due = realloc(say->due, capacity * sizeof(*due));
 	if (due) {
 		say->due = due;
-		say->due_capacity = capacity;
+		set_due_capacity(say, capacity);
 	}
 	return due;
 }
@@ -310,7 +329,7 @@ static void put_members(struct say *say, struct conn *sender, struct room *room,
 	batch_aim(batch, target, name);
 	room_mark_workers(room, batch->workers);
 	if (sender) {
-		fanout_note_fed(fanout, sender, frame_len);
+		fanout_note_fed(fanout, sender, frame_len, room_lags(room));
 	}
 	/* The number that arrives last may not be the last one: so it is told once more. */
 	if (room_note_telling(room, fanout_worker(fanout), now_tick, COUNTS_TICKS)) {
@@ -348,6 +367,16 @@ static bool tell_count(struct say *say, const struct say_due_room *its)
 	return is_done;
 }
 
+static void drop_places(struct say *say)
+{
+	if (say->due) {
+		free(say->due);
+		say->due = NULL;
+		say->due_count = 0;
+		set_due_capacity(say, 0);
+	}
+}
+
 void say_counts(struct say *say)
 {
 	if (say->due_count == 0 || say->due_tick == fanout_now_tick(say->fanout)) {
@@ -359,10 +388,13 @@ void say_counts(struct say *say)
 			say->due[i - 1] = say->due[--say->due_count];
 		}
 	}
+	if (say->due_count == 0) {
+		drop_places(say);
+	}
 }
 
 void say_finish(struct say *say)
 {
-	free(say->due);
+	drop_places(say);
 	*say = (struct say){.fanout = NULL};
 }

@@ -42,7 +42,7 @@ int node_make_tables(struct node *node, size_t expected, uint32_t devices_max)
 {
 	int err = user_table_create(expected, devices_max, &node->users);
 	if (!err) {
-		err = rooms_create(ROOMS_AT_ONCE, &node->fanout.rooms);
+		err = rooms_create(ROOMS_AT_ONCE, &node->budget, &node->fanout.rooms);
 	}
 	if (!err) {
 		err = rights_table_create(&node->rights);

@@ -31,10 +31,18 @@ static size_t may_read(void *owner, struct conn *conn)
 	return SIZE_MAX;
 }
 
+static void on_lag(void *owner, struct conn *conn, bool lags)
+{
+	(void)owner;
+	(void)conn;
+	(void)lags;
+}
+
 const struct conn_ops echo_ops = {
 	.request = on_request,
 	.message = on_message,
 	.catch_up = on_catch_up,
 	.ended = session_on_ended,
 	.may_read = may_read,
+	.lags = on_lag,
 };

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../../proto/room_packets.h"
+#include "../base/log.h"
 #include "../fanout/memberships.h"
 
 enum {
@@ -37,14 +38,25 @@ static void note_size(struct stats *stats, uint32_t before, uint32_t after)
 static enum packet_result enter_again(
 	struct conn *conn, uint16_t at, bool is_told, uint32_t *ret_users)
 {
-	struct membership *mark = &(*conn_rooms(conn))->marks[at];
-	if (mark->is_told != is_told) {
-		mark->is_told = is_told;
+	if (memberships_is_told(conn, at) != is_told) {
+		memberships_set_told(conn, at, is_told);
 		*ret_users = room_set_told(memberships_room(conn, at), is_told);
 	} else {
 		*ret_users = room_users(memberships_room(conn, at));
 	}
 	return PACKET_DONE;
+}
+
+static enum packet_result refuse_as_busy(struct sessions *sessions, const struct conn *conn)
+{
+	static struct log_tally tally = LOG_TALLY(1);
+	stats_add(&sessions->conns->stats->joins_refused, 1);
+	if (log_admits(&tally, LOG_LEVEL_WARN, "joins refused")) {
+		log_write(LOG_LEVEL_WARN, sessions_id(sessions, conn),
+			"a join is refused: rooms and their members hold as much memory as they "
+			"may, a quarter of memory_limit, or all of it is held");
+	}
+	return PACKET_BUSY;
 }
 
 static enum packet_result enter_new(struct sessions *sessions, struct conn *conn, struct slice name,
@@ -57,12 +69,11 @@ static enum packet_result enter_new(struct sessions *sessions, struct conn *conn
 		return PACKET_TOO_MANY_ROOMS;
 	}
 	if (room_enter(sessions_rooms(sessions), name, worker, conn->user, &room, &change) < 0) {
-		return PACKET_BUSY;
+		return refuse_as_busy(sessions, conn);
 	}
-	struct membership mark = {.since = change.said & 0x7fffffff, .is_told = is_told};
-	if (memberships_add(conn, room, mark) < 0) {
+	if (memberships_add(sessions_rooms(sessions), conn, room, change.since, is_told) < 0) {
 		room_leave(sessions_rooms(sessions), room, worker, conn->user);
-		return PACKET_BUSY;
+		return refuse_as_busy(sessions, conn);
 	}
 	stats_add(&sessions->conns->stats->memberships, 1);
 	*ret_users = is_told ? room_set_told(room, true) : change.users;
@@ -105,10 +116,10 @@ static uint32_t leave(struct sessions *sessions, struct conn *conn, uint16_t at)
 	char kept[USER_NAME_MAX];
 	memcpy(kept, name.data, name.len);
 	name.data = kept;
-	if ((*conn_rooms(conn))->marks[at].is_told) {
+	if (memberships_is_told(conn, at)) {
 		room_set_told(room, false);
 	}
-	memberships_remove(conn, at);
+	memberships_remove(sessions_rooms(sessions), conn, at);
 	struct room_change change =
 		room_leave(sessions_rooms(sessions), room, worker_of(sessions, conn), conn->user);
 	stats_sub(&sessions->conns->stats->memberships, 1);

@@ -16,7 +16,8 @@
 uint16_t join_membership(const struct sessions *sessions, struct conn *conn, struct slice room);
 
 /* The session joins, or is in already: then only `is_told` may change, whether it is told who comes
- * and goes. Returns PACKET_DONE, PACKET_TOO_MANY_ROOMS, or PACKET_BUSY without memory. */
+ * and goes. Returns PACKET_DONE, PACKET_TOO_MANY_ROOMS, or PACKET_BUSY where rooms may not grow:
+ * that is counted and logged. */
 enum packet_result join_enter(struct sessions *sessions, struct conn *conn, struct slice room,
 	bool is_told, uint32_t *ret_users);
 

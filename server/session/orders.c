@@ -110,13 +110,14 @@ static enum order_result push(struct orders *orders, struct order *order)
 	if (!conn) {
 		return ORDER_GONE;
 	}
+	const bool is_v1 = conn->flags & CONN_V1 && order->v1_packet_len > 0;
+	const uint8_t opcode = is_v1 ? FRAME_BINARY : order->opcode;
+	const size_t len = is_v1 ? order->v1_packet_len : order->payload_len;
 	conn_visit_begin(conns, conn);
 	/* What it is owed from before comes first, and counts. */
 	conn_settle(conns, conn);
-	if (conn->state == CONN_LIVE &&
-		!is_too_much(
-			orders, conn, frame_header_len(order->payload_len) + order->payload_len)) {
-		conn_send(conns, conn, order->opcode, order->payload, order->payload_len, 0);
+	if (conn->state == CONN_LIVE && !is_too_much(orders, conn, frame_header_len(len) + len)) {
+		conn_send(conns, conn, opcode, is_v1 ? order->v1_packet : order->payload, len, 0);
 		result = ORDER_DONE;
 	}
 	conn_visit_end(conns, conn);

@@ -78,6 +78,8 @@ struct order {
 	uint8_t opcode;           /* of a push or broadcast */
 	uint8_t *payload;         /* of that, of what is said, or of the Close */
 	size_t payload_len;       /* bytes */
+	uint8_t *v1_packet;       /* of a push: what who speaks tidegate.v1 gets in its place */
+	size_t v1_packet_len;     /* bytes; 0: the same as all */
 	uint64_t receivers;       /* of a broadcast or say, in sessions: result */
 	uint32_t room_users;      /* of say, put in, take out: result */
 	bool is_muted;            /* of a mute */

@@ -328,10 +328,17 @@ static size_t may_read(void *owner, struct conn *conn)
 	return fanout_may_read(sessions->fanout, conn);
 }
 
+static void on_lag(void *owner, struct conn *conn, bool lags)
+{
+	struct sessions *sessions = owner;
+	fanout_note_lag(sessions->fanout, conn, lags);
+}
+
 const struct conn_ops session_ops = {
 	.request = on_request,
 	.message = commands_on_message,
 	.catch_up = on_catch_up,
 	.ended = session_on_ended,
 	.may_read = may_read,
+	.lags = on_lag,
 };

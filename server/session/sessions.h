@@ -17,6 +17,20 @@
 #include "identity/identity.h"
 #include "waiting.h"
 
+enum {
+	LISTING_PLACES = 256,
+};
+
+/* What lists of rooms' members may still cost in a tick. Half of it is for those who have had none
+ * lately, so that who lists without a pause leaves some to others.
+ * Owner:  one worker. */
+struct listing {
+	uint32_t tick;
+	uint32_t left;                 /* members that may be looked at, for anybody */
+	uint32_t left_fresh;           /* for who has had no list lately */
+	uint8_t ticks[LISTING_PLACES]; /* of the last list, by connection: the low bits */
+};
+
 /* What conns->owner points to.
  * Owner:  one worker.
  * Shared: never; the user table is. */
@@ -34,8 +48,7 @@ struct sessions {
 	uint32_t judging_us;        /* that tokens have taken since events were last all seen to */
 	uint32_t rooms_max;         /* that a session may be in */
 	bool may_broadcast;         /* users may send texts to everybody */
-	uint32_t list_tick;         /* of the last list of a room's members */
-	uint32_t list_left;         /* members that may still be looked at for lists in it */
+	struct listing listing;
 };
 
 static inline struct rooms *sessions_rooms(const struct sessions *sessions)

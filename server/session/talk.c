@@ -12,8 +12,10 @@
 #include "session_token.h"
 
 enum {
-	/* Members of rooms that a worker looks at for lists, in a tick. */
-	LISTED_MAX = 65536,
+	/* Members of rooms that a worker looks at for lists, in a tick: as many for those who have
+	 * had none for some ticks as for the others. */
+	LISTED_MAX = 32768,
+	FRESH_TICKS = 1000 / LOOP_TICK_MS,
 	PAGE_LEN_MAX =
 		PACKET_HEADER_LEN + PAGE_PACKET_HEAD_LEN + PAGE_USERS_MAX * (1 + USER_NAME_MAX),
 };
@@ -182,18 +184,31 @@ void talk_on_leave(struct sessions *sessions, struct conn *conn, const struct me
 /* --- list --------------------------------------------------------------------------------------
  */
 
-/* A page costs a look at each member: of large rooms there are few in a tick. */
-static bool may_list(struct sessions *sessions, const struct room *room)
+/* Whoever shares a place with one that lists is taken for it now and then. */
+static bool is_fresh(const struct listing *listing, const struct conn *conn, uint32_t now_tick)
 {
+	const uint8_t ago = (uint8_t)(now_tick - listing->ticks[conn->index % LISTING_PLACES]);
+	return ago > FRESH_TICKS;
+}
+
+/* A page costs a look at each member: of large rooms there are few in a tick. */
+static bool may_list(struct sessions *sessions, const struct conn *conn, const struct room *room)
+{
+	struct listing *listing = &sessions->listing;
+	const uint32_t now_tick = sessions->conns->loop->now_tick;
 	const uint32_t cost = room_sessions(room);
-	if (sessions->list_tick != sessions->conns->loop->now_tick) {
-		sessions->list_tick = sessions->conns->loop->now_tick;
-		sessions->list_left = LISTED_MAX;
+	if (listing->tick != now_tick) {
+		listing->tick = now_tick;
+		listing->left = listing->left_fresh = LISTED_MAX;
 	}
-	if (sessions->list_left == 0) {
+	uint32_t *left = is_fresh(listing, conn, now_tick) && listing->left_fresh > 0
+				 ? &listing->left_fresh
+				 : &listing->left;
+	if (*left == 0) {
 		return false;
 	}
-	sessions->list_left -= cost < sessions->list_left ? cost : sessions->list_left;
+	*left -= cost < *left ? cost : *left;
+	listing->ticks[conn->index % LISTING_PLACES] = (uint8_t)now_tick;
 	return true;
 }
 
@@ -223,7 +238,7 @@ void talk_on_list(struct sessions *sessions, struct conn *conn, const struct mes
 	uint16_t at = join_membership(sessions, conn, list.room);
 	if (at == MEMBERSHIPS_NONE) {
 		page.result = PACKET_NOT_A_MEMBER;
-	} else if (!may_list(sessions, memberships_room(conn, at))) {
+	} else if (!may_list(sessions, conn, memberships_room(conn, at))) {
 		page.result = PACKET_BUSY;
 	} else {
 		page.is_last = room_list(sessions_rooms(sessions), memberships_room(conn, at),

@@ -6,7 +6,7 @@ import urllib.parse
 
 import pytest
 
-from raw import Gone
+from raw import PACKET_TEXT, Gone, packet
 from talking import CAME, DONE, JOIN, NOBODY, NOT_A_MEMBER, NOT_ALLOWED, TAKEN_OUT, WENT, Message, Talker, string
 from waiting import wait_until
 
@@ -68,6 +68,23 @@ def test_a_push_reaches_all_devices(talkers):
     assert admin.get("/v1/users/alice?devise=phone").problem == "bad-query"
     for client in (desk, phone, bob):
         client.expect_nothing()
+
+
+def test_a_push_in_a_name_is_said_to_him(serve):
+    """As if that user had said it, to each session as it speaks."""
+    gateway, admin = serve("--max-devices", 3)
+    phone = Talker(gateway.raw(), "al%20ice", "phone", shown="al ice")
+    with gateway.login("al%20ice") as classic:
+        reply = admin.post("/v1/users/al%20ice/messages", {"text": "on its way", "from": "shop"})
+        assert reply.json == {"result": "queued", "sessions": 2, "overflowed": 0}
+        assert phone.message() == Message("shop", "@al ice", "on its way")
+        classic.expect_text("on its way -- FROM shop")
+        # In nobody's name, and a packet, they come as they are.
+        admin.post("/v1/users/al%20ice/messages", {"text": "plain"})
+        admin.post("/v1/users/al%20ice/messages", {"packet": {"command": 102, "payload": "x"}, "from": "shop"})
+        assert (phone.text(), phone.text()) == ("plain", "x -- FROM shop")
+        classic.expect_text("plain")
+        classic.expect_binary(packet(PACKET_TEXT, b"x -- FROM shop"))
 
 
 def test_a_push_says_who_could_not_take_it(talkers):

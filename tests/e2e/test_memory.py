@@ -9,6 +9,7 @@ import pytest
 from admin import Admin
 from gateway import SANITIZED
 from raw import BINARY, CONTINUATION, frame, packet, request
+from talking import BUSY, DONE, Talker
 from waiting import wait_until
 
 KIB = 1 << 10
@@ -48,7 +49,7 @@ def held(admin):
         for name, value in admin.metrics().items()
         if name.startswith("tidegate_memory_bytes{")
     }
-    assert set(found) == {"heads", "messages", "queues", "batches", "bodies", "pools"}
+    assert set(found) == {"heads", "messages", "queues", "batches", "bodies", "addresses", "rooms", "pools"}
     return found
 
 
@@ -145,3 +146,30 @@ def test_one_gives_way_for_many(serve):
         client.send_frame(CONTINUATION, message[-8:])
         client.round_trip()
     assert sent_away(admin) == 1
+
+
+def test_rooms_hold_a_part_of_it(start):
+    """Beyond that nobody joins: it is answered, counted and logged, and nobody is closed for it."""
+    limit = 256 * KIB
+    where = ("--admin", "127.0.0.1:0", "--workers", 2)
+    gateway = start(*where, "--memory-limit", limit, "--rooms-per-session", 1000)
+    admin = Admin(gateway)
+    alice, bob = Talker(gateway.raw(), "alice"), Talker(gateway.raw(), "bob")
+    assert held(admin)["rooms"] == 0
+    joined, result = 0, DONE
+    while result == DONE:
+        result, _ = alice.join(f"room{joined}")
+        joined += result == DONE
+    assert result == BUSY and limit // 4 // 400 < joined < 1000
+    assert limit // 4 <= held(admin)["rooms"] < limit // 4 + 4 * KIB
+    assert bob.join("room0") == (BUSY, 0)
+    reply = admin.put("/v1/rooms/room0/members/bob")
+    assert (reply.status, reply.problem) == (503, "no-memory")
+    gateway.wait_for_line("a join is refused: ")
+    assert admin.metrics()["tidegate_joins_refused_total"] == 3
+    assert alice.say("", "talk goes on") == (DONE, 1)
+    assert bob.text() == "talk goes on -- FROM alice"
+    alice.raw.close_socket()
+    wait_until(lambda: held(admin)["rooms"] == 0, "the rooms are gone")
+    assert bob.join("room0") == (DONE, 1)
+    assert sent_away(admin) == 0

@@ -1,12 +1,15 @@
 """Back-pressure: who does not read is cut off and delays nobody; who floods is slowed down himself."""
 
+import contextlib
 import re
 import threading
 
 import pytest
 
+from admin import Admin
 from gateway import SANITIZED
-from raw import CLOSE, PING, PONG, TEXT, Gone, frame
+from raw import BINARY, CLOSE, PING, PONG, TEXT, Gone, frame, packet
+from talking import DONE, SAY, Talker, string
 from waiting import TIMEOUT, wait_until
 
 pytestmark = pytest.mark.threads
@@ -189,3 +192,67 @@ def test_a_pong_passes_queued_data(start):
                 numbers.append(int(got.payload.split(b" ", 1)[0]))
         assert numbers == list(range(count))
         assert place < count, "the pong has waited for all of the queue"
+
+
+class Flood:
+    """A talker that says as much as it can, until it is told to stop."""
+
+    def __init__(self, talker, audience):
+        self._what = say_frames(audience, 20)
+        self._talker, self._is_over = talker, False
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self):
+        self._talker.raw.sock.settimeout(0.1)
+        while not self._is_over:
+            with contextlib.suppress(TimeoutError):
+                self._talker.raw.sock.send(self._what)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._is_over = True
+        self._thread.join()
+
+
+def say_frames(audience, count, size=4 * KIB):
+    """Under id 0, so that nothing is answered."""
+    payload = bytes(5) + string(audience) + b"x" * size
+    return frame(BINARY, packet(SAY, payload)) * count
+
+
+def queued_for(admin, user):
+    """Bytes; 0: he is gone."""
+    reply = admin.get(f"/v1/users/{user}")
+    return reply.json["queue_bytes"] if reply.status == 200 else 0
+
+
+def test_a_lagging_room_slows_down_nobody_elsewhere(start):
+    """In one room a flood and a member who does not read; what is said in another one meanwhile passes, while
+    the first flood trickles. He is waited for only so long: then one more of his kind is tried."""
+    rounds, count, size = 20, 50, 4 * KIB
+    said = rounds * count * size
+    gateway = start("--workers", 2, "--admin", "127.0.0.1:0", "--tx-queue-limit", 16 * MIB)
+    admin = Admin(gateway)
+    reader, well, sick = (Talker(gateway.raw(), name) for name in ("reader", "well", "sick"))
+    assert reader.join("well") == (DONE, 1) and well.join("well") == (DONE, 2)
+    for attempt in range(10):
+        user = f"deaf{attempt}"
+        deaf = Talker(gateway.raw(receive_buffer=4 * KIB), user)
+        assert deaf.join("sick")[0] == DONE
+        if attempt == 0:
+            assert sick.join("sick") == (DONE, 2)
+        with Flood(sick, "#sick"):
+            wait_until(lambda: queued_for(admin, user) > 4 * MIB, "he lags")
+            before = queued_for(admin, user)
+            for _ in range(rounds):
+                well.raw.send(say_frames("#well", count, size))
+                for _ in range(count):
+                    assert reader.message().audience == "#well"
+            after = queued_for(admin, user)
+        deaf.raw.close_socket()
+        if 0 < after - before < said / 2:
+            return
+    raise AssertionError(f"{said} bytes in one room, as many in the other one")

@@ -562,6 +562,9 @@ static inline void rig_finish(struct rig *rig)
 	assert_int_equal(ended, accepted);
 	rig_expect_no_memory(&rig->node.budget);
 	assert_int_equal(rig->node.fanout.backlog, 0);
+	for (uint32_t i = 0; i < FANOUT_LAG_PLACES; i++) {
+		assert_int_equal(rig->node.fanout.lagging_users[i], 0);
+	}
 	assert_int_equal(user_table_count(rig->node.users), 0);
 	node_finish(&rig->node);
 	user_table_thread_end();

@@ -62,6 +62,47 @@ static void test_sender_is_excluded_by_user(void **state)
 	expect_nothing(b);
 }
 
+/* A worker that serves nobody is not woken; whoever comes to it is owed nothing from before. */
+static void test_workers_without_receivers_sleep_on(void **state)
+{
+	struct rig *rig = *state;
+	struct client *a = rig_login(rig, 0, "a");
+	struct client *b = rig_login(rig, 0, "b");
+	rig_has_rung(rig, 1);
+	client_text(a, "one");
+	rig_turn(rig, 0);
+	assert_false(rig_has_rung(rig, 1));
+	assert_int_equal(rig_mail(rig, 1), 0);
+	expect_from(b, "one", "a");
+	struct client *c = rig_login(rig, 1, "c");
+	client_text(a, "two");
+	rig_run(rig);
+	expect_from(b, "two", "a");
+	expect_from(c, "two", "a");
+	client_leave(c);
+	rig_run(rig);
+	rig_has_rung(rig, 1);
+	client_text(a, "three");
+	rig_turn(rig, 0);
+	assert_false(rig_has_rung(rig, 1));
+	expect_from(b, "three", "a");
+}
+
+/* Without any receiver, as before the first login, what a backend says is counted and gone. */
+static void test_to_nobody_at_all(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t receivers = 7;
+	assert_int_equal(fanout_announce(rig->workers[0].fanout, FRAME_TEXT, (const uint8_t *)"x",
+				 1, &receivers),
+		0);
+	assert_int_equal(receivers, 0);
+	assert_int_equal(rig->node.fanout.backlog, 0);
+	assert_false(fanout_step(rig->workers[0].fanout, 10));
+	assert_int_equal(rig_mail(rig, 1), 0);
+	assert_int_equal(stats_read(&rig->workers[0].stats.fanout_messages), 1);
+}
+
 static void test_many_in_one_turn_take_several_batches(void **state)
 {
 	struct rig *rig = *state;
@@ -578,6 +619,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_both_kinds_reach_everybody_else),
 		CASE(test_sender_is_excluded_by_user),
+		CASE(test_workers_without_receivers_sleep_on),
+		CASE(test_to_nobody_at_all),
 		CASE(test_many_in_one_turn_take_several_batches),
 		CASE(test_large_messages),
 		CASE(test_batches_are_used_again),

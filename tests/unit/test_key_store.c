@@ -1,10 +1,12 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -30,6 +32,17 @@ static int destroy_keys(void **state)
 }
 
 /* A file that holds these. */
+/* Each time is another, however quickly they follow each other. */
+static const char *write_file(const char *text)
+{
+	static time_t now_s = 1;
+	const char *path = rig_write(text);
+	const struct timespec times[] = {{.tv_sec = now_s}, {.tv_sec = now_s}};
+	now_s++;
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+	return path;
+}
+
 static const char *write_keys(const struct key *first, const struct key *second)
 {
 	char set[1024];
@@ -39,7 +52,7 @@ static const char *write_keys(const struct key *first, const struct key *second)
 		set, sizeof(set), "{\"keys\":[%s%s%s]}", one, other ? "," : "", other ? other : "");
 	free(one);
 	free(other);
-	return rig_write(set);
+	return write_file(set);
 }
 
 static struct key_store *create(const char *path)
@@ -52,8 +65,10 @@ static struct key_store *create(const char *path)
 	return store;
 }
 
+/* Two looks, as it takes to believe that nobody is writing. */
 static enum key_news look(struct key_store *store)
 {
+	assert_int_equal(key_store_look(store, &rig_findings.findings, news), KEY_NEWS_NONE);
 	return key_store_look(store, &rig_findings.findings, news);
 }
 
@@ -116,7 +131,7 @@ static void test_a_broken_file(void **state)
 	struct key_store *store = create(write_keys(old_key, NULL));
 	struct key_reader reader;
 	key_reader_init(&reader, store);
-	rig_write("{\"keys\":[");
+	write_file("{\"keys\":[");
 	assert_int_equal(look(store), KEY_NEWS_FAULT);
 	assert_string_equal(news, "");
 	assert_int_equal(rig_findings.findings.faults, 1);
@@ -152,7 +167,7 @@ static void test_warnings_are_told_once(void **state)
 	char set[1024];
 	snprintf(set, sizeof(set), "{\"keys\":[%s,{\"kty\":\"later\"}]}", jwk);
 	free(jwk);
-	struct key_store *store = create(rig_write(set));
+	struct key_store *store = create(write_file(set));
 	assert_int_equal(rig_findings.findings.warnings, 1);
 	assert_int_equal(look(store), KEY_NEWS_NONE);
 	assert_int_equal(look(store), KEY_NEWS_NONE);

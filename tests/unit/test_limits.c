@@ -82,6 +82,7 @@ static void test_memory(void **state)
 	struct limits limits = limits_share(&config, &supply, 1);
 	assert_int_equal(limits.memory, 1 << 30);
 	assert_int_equal(limits.backlog, 1 << 19);
+	assert_int_equal(limits.rooms, 1 << 28);
 	config.memory_limit = 123456;
 	config.tx_queue_limit = 1 << 30;
 	limits = limits_share(&config, &supply, 1);

@@ -1,4 +1,4 @@
-#include "conn_rig.h"
+#include "talk_rig.h"
 
 enum {
 	FLOOD = 65536, /* what an account may hold before it is a flood's; see pressure.c */
@@ -121,6 +121,153 @@ static void test_a_lagging_receiver_slows_down_floods(void **state)
 	assert_int_equal(client_conn(rig, reader)->state, CONN_LIVE);
 }
 
+/* --- in rooms ----------------------------------------------------------------------------------
+ */
+
+/* Says so many texts of 3,000 bytes to somebody. */
+static void say_much(struct rig *rig, struct client *client, const char *audience, int count)
+{
+	static char text[3001];
+	static uint8_t payload[4096];
+	memset(text, 'x', sizeof(text) - 1);
+	const struct say_packet say = {.audience = slice_of(audience), .text = slice_of(text)};
+	for (int i = 0; i < count; i++) {
+		client_packet(client, PACKET_SAY, payload,
+			(uint32_t)(say_packet_write(payload, &say) - payload));
+		rig_run(rig);
+	}
+}
+
+/* So much that its account is a flood's. */
+static void flood_to(struct rig *rig, struct client *client, const char *audience)
+{
+	say_much(rig, client, audience, 30);
+}
+
+static struct client *v1_login_deaf(struct rig *rig, uint32_t worker, const char *user)
+{
+	char target[64];
+	char request[512];
+	struct client *client = rig_connect(rig, worker, 4096, false);
+	snprintf(target, sizeof(target), "/?user=%s", user);
+	client_write(client, request,
+		make_request_with(target, "Sec-WebSocket-Protocol: tidegate.v1\r\n", request));
+	rig_run(rig);
+	v1_expect_greeting(client, user, "");
+	client->deaf = true;
+	return client;
+}
+
+static struct client *member(
+	struct rig *rig, uint32_t worker, const char *user, const char *room, uint32_t count)
+{
+	struct client *client = v1_login(rig, worker, user);
+	v1_join(rig, client, room, count);
+	return client;
+}
+
+/* A room where `deaf` lags for what `sick` says there, and one where all is well. */
+struct two_rooms {
+	struct client *deaf;
+	struct client *sick;
+	struct client *well;
+	struct client *reader;
+};
+
+static void begin_two_rooms(struct rig *rig, struct two_rooms *two)
+{
+	two->deaf = v1_login_deaf(rig, 1, "deaf");
+	v1_ask_to_join(two->deaf, 0, 0, "sick");
+	two->sick = member(rig, 0, "s", "sick", 2);
+	two->well = member(rig, 0, "w", "well", 1);
+	two->reader = member(rig, 1, "r", "well", 2);
+	rig_conns(rig, 1)->outbox->queue_limit = 100000;
+	flood_to(rig, two->sick, "#sick");
+	flood_to(rig, two->sick, "#sick");
+	assert_int_equal(rig_conns(rig, 1)->outbox->lagging_count, 1);
+	assert_true(is_paused(rig, two->sick));
+}
+
+/* Who does not read in one room slows down those who feed that room, and nobody in another one. */
+static void test_a_lagging_room_slows_down_its_own_floods(void **state)
+{
+	struct rig *rig = *state;
+	struct two_rooms two;
+	begin_two_rooms(rig, &two);
+	uint64_t before = stats_read(&rig->workers[0].stats.messages_in);
+	for (int i = 0; i < 3; i++) {
+		flood_to(rig, two.well, "#well");
+	}
+	assert_true(client_conn(rig, two.well)->fed_bytes > FLOOD);
+	assert_false(is_paused(rig, two.well));
+	assert_int_equal(stats_read(&rig->workers[0].stats.messages_in), before + 3 * 30);
+	/* To the sick room he is one of its floods, and again not when he is back in his own. */
+	v1_join(rig, two.well, "sick", 3);
+	say_much(rig, two.well, "#sick", 3);
+	assert_true(is_paused(rig, two.well));
+	say_much(rig, two.well, "#well", 3);
+	for (int tick = 0; tick < 2; tick++) {
+		rig_pass(rig, 1);
+		rig_run(rig);
+	}
+	flood_to(rig, two.well, "#well");
+	assert_false(is_paused(rig, two.well));
+	assert_int_equal(rig_conns(rig, 1)->outbox->lagging_count, 1);
+}
+
+/* What is for everybody is for whoever lags; what is for a user is for his sessions. */
+static void test_other_floods_that_feed_who_lags(void **state)
+{
+	struct rig *rig = *state;
+	struct two_rooms two;
+	begin_two_rooms(rig, &two);
+	struct client *to_all = rig_login(rig, 0, "to_all");
+	struct client *to_deaf = v1_login(rig, 0, "to_deaf");
+	struct client *to_reader = v1_login(rig, 0, "to_reader");
+	flood(rig, to_all, false);
+	assert_true(is_paused(rig, to_all));
+	flood_to(rig, to_deaf, "@deaf");
+	assert_true(is_paused(rig, to_deaf));
+	flood_to(rig, to_reader, "@r");
+	assert_false(is_paused(rig, to_reader));
+	/* In the end it is given up on, and all go on. */
+	for (int i = 0; i < 16; i++) {
+		rig_pass(rig, 1);
+		rig_run(rig);
+	}
+	assert_int_equal(rig_conns(rig, 1)->outbox->lagging_count, 0);
+	assert_false(is_paused(rig, two.sick));
+	assert_false(is_paused(rig, to_all));
+	assert_false(is_paused(rig, to_deaf));
+}
+
+/* Who lags takes it along from room to room. */
+static void test_who_lags_comes_and_goes(void **state)
+{
+	struct rig *rig = *state;
+	struct two_rooms two;
+	begin_two_rooms(rig, &two);
+	v1_ask_to_join(two.deaf, 0, 0, "well");
+	v1_ask_to_leave(two.deaf, 0, "sick");
+	rig_run(rig);
+	flood_to(rig, two.well, "#well");
+	assert_true(is_paused(rig, two.well));
+	rig_pass(rig, 1);
+	rig_run(rig);
+	assert_false(is_paused(rig, two.sick));
+	/* And out of the world. */
+	client_leave(two.deaf);
+	rig_run(rig);
+	rig_pass(rig, 1);
+	rig_run(rig);
+	assert_int_equal(rig_conns(rig, 1)->outbox->lagging_count, 0);
+	flood_to(rig, two.well, "#well");
+	assert_false(is_paused(rig, two.well));
+}
+
+/* --- and all of them ---------------------------------------------------------------------------
+ */
+
 /* When floods wait and it is still too much, the quieter ones go on first. */
 static void test_the_quieter_go_on(void **state)
 {
@@ -224,6 +371,9 @@ int main(void)
 		CASE(test_accounts_are_halved_each_second),
 		CASE(test_bytes_count_as_they_go_out),
 		CASE(test_a_lagging_receiver_slows_down_floods),
+		CASE(test_a_lagging_room_slows_down_its_own_floods),
+		CASE(test_other_floods_that_feed_who_lags),
+		CASE(test_who_lags_comes_and_goes),
 		CASE(test_the_quieter_go_on),
 		CASE(test_beginners_are_read_in_small_pieces),
 		CASE(test_a_reader_is_never_cut_off),

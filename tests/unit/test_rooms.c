@@ -24,6 +24,7 @@ enum {
 };
 
 struct world {
+	struct budget budget;
 	struct user_table *users;
 	struct rooms *rooms;
 };
@@ -33,7 +34,8 @@ static int setup(void **state)
 	struct world *world = calloc(1, sizeof(*world));
 	user_table_thread_begin();
 	assert_int_equal(user_table_create(0, 1, &world->users), 0);
-	assert_int_equal(rooms_create(0, &world->rooms), 0);
+	assert_int_equal(budget_init(&world->budget, 1), 0);
+	assert_int_equal(rooms_create(0, &world->budget, &world->rooms), 0);
 	*state = world;
 	return 0;
 }
@@ -44,6 +46,8 @@ static int teardown(void **state)
 	rooms_destroy(&world->rooms);
 	assert_null(world->rooms);
 	rooms_destroy(&world->rooms);
+	assert_int_equal(budget_held(&world->budget, BUDGET_ROOMS), 0);
+	budget_finish(&world->budget);
 	user_table_destroy(&world->users);
 	user_table_thread_end();
 	free(world);
@@ -153,11 +157,19 @@ static void test_what_is_said_is_numbered(void **state)
 	struct room *room = enter(world, "r", 0, a, 1, true);
 	struct room *same;
 	struct room_change change;
+	assert_int_equal(room_say(room), 0);
 	assert_int_equal(room_say(room), 1);
-	assert_int_equal(room_say(room), 2);
+	/* Who comes begins a step, unless nothing was said since another one came. */
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(room_enter(world->rooms, SLICE("r"), 0, b, &same, &change), 0);
+		assert_int_equal(change.since, 1);
+		room_leave(world->rooms, room, 0, b);
+	}
+	for (uint32_t i = 0; i <= ROOM_STEP; i++) {
+		assert_int_equal(room_say(room), ROOM_STEP + i);
+	}
 	assert_int_equal(room_enter(world->rooms, SLICE("r"), 0, b, &same, &change), 0);
-	assert_int_equal(change.said, 2);
-	assert_int_equal(room_say(room), 3);
+	assert_int_equal(change.since, 3);
 	leave(world, room, 0, &a, 1, true);
 	leave(world, room, 0, &b, 0, true);
 }
@@ -233,6 +245,51 @@ static void test_the_table_grows(void **state)
 	assert_int_equal(rooms_count(world->rooms), 0);
 	user_entry_discard(&entry);
 	free(rooms);
+}
+
+static size_t held(const struct world *world)
+{
+	return budget_held(&world->budget, BUDGET_ROOMS);
+}
+
+/* Every byte that rooms hold is in the budget, and beyond the limit nobody comes in. */
+static void test_what_rooms_hold_is_limited(void **state)
+{
+	enum {
+		COUNT = 100,
+	};
+	struct world *world = *state;
+	struct user_entry *entries[COUNT];
+	struct room *room = NULL;
+	struct room_change change;
+	char name[16];
+	assert_int_equal(held(world), 0);
+	for (uint32_t i = 0; i < COUNT; i++) {
+		snprintf(name, sizeof(name), "u%u", i);
+		entries[i] = make(world, name);
+		room = enter(world, "r", (uint8_t)(i % 2), entries[i], i + 1, true);
+	}
+	/* A place for each, and some that are free. */
+	assert_in_range(held(world), 8 * COUNT, 24 * COUNT + 200);
+	rooms_set_limit(world->rooms, held(world));
+	assert_false(rooms_may_grow(world->rooms));
+	struct user_entry *late = make(world, "late");
+	struct room *none = NULL;
+	assert_int_equal(room_enter(world->rooms, SLICE("r"), 0, late, &none, &change), -ENOBUFS);
+	assert_int_equal(room_enter(world->rooms, SLICE("new"), 0, late, &none, &change), -ENOBUFS);
+	assert_null(none);
+	assert_int_equal(room_sessions(room), COUNT);
+	for (uint32_t i = 1; i < COUNT; i++) {
+		leave(world, room, (uint8_t)(i % 2), &entries[i], COUNT - i, true);
+	}
+	assert_in_range(held(world), 1, 300);
+	enter(world, "r", 0, late, 2, true);
+	/* All that the node holds counts too. */
+	world->budget.limit = 10;
+	assert_int_equal(room_enter(world->rooms, SLICE("x"), 0, late, &none, &change), -ENOBUFS);
+	leave(world, room, 0, &late, 1, true);
+	leave(world, room, 0, &entries[0], 0, true);
+	assert_int_equal(held(world), 0);
 }
 
 /* --- lists -------------------------------------------------------------------------------------
@@ -571,6 +628,7 @@ int main(void)
 		CASE(test_a_number_is_told_now_and_then),
 		CASE(test_parts_of_every_size),
 		CASE(test_the_table_grows),
+		CASE(test_what_rooms_hold_is_limited),
 		CASE(test_lists_are_paged),
 		CASE(test_a_walk_meets_who_stays_once),
 		CASE(test_a_walk_meets_twins),

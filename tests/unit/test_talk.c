@@ -524,8 +524,10 @@ static void test_members_are_listed(void **state)
 	struct slice users[PAGE_USERS_MAX];
 	char name[16];
 	struct client *client = NULL;
+	struct client *other = NULL;
 	for (uint32_t i = 0; i < 300; i++) {
 		snprintf(name, sizeof(name), "u%03u", i);
+		other = i == 297 ? client : other; /* of the last one's worker */
 		client = v1_login(rig, i % 3, name);
 		v1_join(rig, client, "r", i + 1);
 	}
@@ -557,8 +559,12 @@ static void test_members_are_listed(void **state)
 		assert_true(page.result == PACKET_DONE || page.result == PACKET_BUSY);
 		done += page.result == PACKET_DONE;
 	}
-	assert_in_range(done, 100, 300);
+	assert_in_range(done, 100, 150);
 	assert_int_equal(page.result, PACKET_BUSY);
+	/* Who has had none lately has a share of his own. */
+	v1_list(other, 6, "r", "");
+	rig_run(rig);
+	assert_int_equal(expect_page(other, users).result, PACKET_DONE);
 	rig_pass(rig, 1);
 	v1_list(client, 5, "r", "");
 	rig_run(rig);
@@ -643,6 +649,41 @@ static void test_so_many_rooms(void **state)
 	rig_run(rig);
 	assert_int_equal(stats_read(&rig->workers[0].stats.memberships), 0);
 	assert_int_equal(rooms_count(rig->node.fanout.rooms), 0);
+}
+
+/* What memberships hold is in the budget; beyond its share a join is answered, and nobody is cut
+ * off for it. */
+static void test_rooms_hold_so_much(void **state)
+{
+	struct rig *rig = *state;
+	struct client *a = v1_login(rig, 0, "a");
+	struct client *b = v1_login(rig, 1, "b");
+	char name[16];
+	assert_int_equal(rig_held_as(rig, BUDGET_ROOMS), 0);
+	for (int i = 0; i < 60; i++) {
+		snprintf(name, sizeof(name), "r%d", i);
+		v1_join(rig, a, name, 1);
+	}
+	/* A room of its own, with a part of its own, and a place in the list. */
+	assert_in_range(rig_held_as(rig, BUDGET_ROOMS), 60 * 100, 60 * 300);
+	assert_int_equal(rig_held(rig), rig_held_as(rig, BUDGET_ROOMS));
+	rooms_set_limit(rig->node.fanout.rooms, rig_held(rig));
+	v1_ask_to_join(b, 1, 0, "r0");
+	rig_run(rig);
+	v1_expect_answer(b, 1, PACKET_BUSY, 0);
+	v1_ask_to_join(a, 2, 0, "r0"); /* where it is already */
+	v1_ask_to_leave(a, 3, "r59");
+	rig_run(rig);
+	v1_expect_answer(a, 2, PACKET_DONE, 1);
+	v1_expect_answer(a, 3, PACKET_DONE, 0);
+	v1_ask_to_join(b, 4, 0, "r0");
+	rig_run(rig);
+	v1_expect_answer(b, 4, PACKET_DONE, 2);
+	assert_int_equal(stats_read(&rig->workers[1].stats.joins_refused), 1);
+	client_leave(a);
+	client_leave(b);
+	rig_run(rig);
+	assert_int_equal(rig_held_as(rig, BUDGET_ROOMS), 0);
 }
 
 static void test_without_broadcasts(void **state)
@@ -873,6 +914,7 @@ int main(void)
 		CASE(test_members_are_listed),
 		CASE(test_refusals),
 		CASE(test_so_many_rooms),
+		CASE(test_rooms_hold_so_much),
 		CASE(test_without_broadcasts),
 		CASE(test_random_games),
 	};

@@ -6,24 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
+
+#include "../../base/watched_file.h"
 
 enum {
-	SETTLED_S = 2, /* without a change, until a file's times can be trusted to show the next */
 	ID_SHOWN_MAX = 24,
 	IDS_SHOWN_MAX = 4, /* of those that came, and of those that went */
 	CHANGES_MAX = 140, /* bytes of what is said of either, NUL included */
-};
-
-/* What tells a file from what it was before. */
-struct stamp {
-	dev_t device;
-	ino_t inode;
-	off_t size;
-	struct timespec modified;
-	struct timespec changed;
-	bool is_there;
 };
 
 struct key_store {
@@ -31,55 +20,10 @@ struct key_store {
 	struct keys *keys;        /* those in force */
 	_Atomic uint64_t version; /* grows with each change of `keys` */
 	/* Of the thread that looks. */
-	char *path;         /* NULL: they come from no file */
-	struct stamp stamp; /* of the file at the last look */
-	bool is_settled;    /* it was not changed shortly before */
-	bool is_at_fault;   /* what was read last could not be taken */
+	char *path; /* NULL: they come from no file */
+	struct watched_file file;
+	bool is_at_fault; /* what was read last could not be taken */
 };
-
-/* --- the file ----------------------------------------------------------------------------------
- */
-
-static struct stamp stamp_of(const char *path)
-{
-	struct stat stat_now;
-	if (stat(path, &stat_now) < 0) {
-		return (struct stamp){.is_there = false};
-	}
-	return (struct stamp){
-		.device = stat_now.st_dev,
-		.inode = stat_now.st_ino,
-		.size = stat_now.st_size,
-		.modified = stat_now.st_mtim,
-		.changed = stat_now.st_ctim,
-		.is_there = true,
-	};
-}
-
-static bool is_same_time(struct timespec time, struct timespec other)
-{
-	return time.tv_sec == other.tv_sec && time.tv_nsec == other.tv_nsec;
-}
-
-static bool is_same(const struct stamp *stamp, const struct stamp *other)
-{
-	return stamp->device == other->device && stamp->inode == other->inode &&
-	       stamp->size == other->size && is_same_time(stamp->modified, other->modified) &&
-	       is_same_time(stamp->changed, other->changed) && stamp->is_there == other->is_there;
-}
-
-/* Whoever writes twice within the same tick of the file system leaves the same times behind. */
-static bool is_settled(const struct stamp *stamp)
-{
-	const time_t now = time(NULL);
-	return now < stamp->changed.tv_sec || now - stamp->changed.tv_sec >= SETTLED_S;
-}
-
-static void take_stamp(struct key_store *store, const struct stamp *stamp)
-{
-	store->stamp = *stamp;
-	store->is_settled = is_settled(stamp);
-}
 
 /* --- what has changed --------------------------------------------------------------------------
  */
@@ -160,13 +104,12 @@ int key_store_create(const char *path, struct findings *findings, struct key_sto
 		return -ENOMEM;
 	}
 	store->path = strdup(path);
-	const struct stamp stamp = stamp_of(path);
+	watched_file_note(&store->file, path);
 	int err = store->path ? keys_load(path, findings, &store->keys) : -ENOMEM;
 	if (err) {
 		key_store_destroy(&store);
 		return err;
 	}
-	take_stamp(store, &stamp);
 	*ret_store = store;
 	return 0;
 }
@@ -199,10 +142,7 @@ static enum key_news load(
 	struct key_store *store, struct findings *findings, char ret_text[KEY_NEWS_MAX])
 {
 	struct keys *fresh;
-	/* Before it is read: what is written meanwhile is seen by the next look. */
-	const struct stamp stamp = stamp_of(store->path);
 	int err = keys_load(store->path, findings, &fresh);
-	take_stamp(store, &stamp);
 	store->is_at_fault = err != 0;
 	ret_text[0] = '\0';
 	if (err) {
@@ -234,30 +174,8 @@ enum key_news key_store_reload(struct key_store *store, const char *path, struct
 		free(store->path);
 		store->path = its_path;
 	}
+	watched_file_note(&store->file, path);
 	return load(store, findings, ret_text);
-}
-
-static void tell_nobody(void *user, enum finding kind, const char *line)
-{
-}
-
-static void tell_faults(void *user, enum finding kind, const char *line)
-{
-	if (kind == FINDING_FAULT) {
-		findings_add(user, kind, "%s", line);
-	}
-}
-
-/* What seems to be the same file is read a second time, with what was said of it already left out.
- */
-static enum key_news load_again(
-	struct key_store *store, struct findings *findings, char ret_text[KEY_NEWS_MAX])
-{
-	const bool was_at_fault = store->is_at_fault;
-	struct findings unsaid = {
-		.tell = was_at_fault ? tell_nobody : tell_faults, .user = findings};
-	const enum key_news news = load(store, &unsaid, ret_text);
-	return news == KEY_NEWS_FAULT && was_at_fault ? KEY_NEWS_NONE : news;
 }
 
 enum key_news key_store_look(
@@ -267,14 +185,8 @@ enum key_news key_store_look(
 	if (!store->path) {
 		return KEY_NEWS_NONE;
 	}
-	const struct stamp stamp = stamp_of(store->path);
-	if (!is_same(&stamp, &store->stamp)) {
-		return load(store, findings, ret_text);
-	}
-	if (!store->is_settled) {
-		return load_again(store, findings, ret_text);
-	}
-	return KEY_NEWS_NONE;
+	return watched_file_has_changed(&store->file, store->path) ? load(store, findings, ret_text)
+								   : KEY_NEWS_NONE;
 }
 
 bool key_store_is_at_fault(const struct key_store *store)

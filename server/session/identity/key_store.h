@@ -52,14 +52,14 @@ void key_store_destroy(struct key_store **store);
 enum key_news key_store_reload(struct key_store *store, const char *path, struct findings *findings,
 	char ret_text[KEY_NEWS_MAX]);
 
-/* The same where the file is another than at the last look, by place, size and times: one system
- * call where it is not. What was wrong with a file is told once. To be called every second or so.
- * Thread: the one that looks. */
+/* The same where the file has changed, and has been the same for two looks: one system call where
+ * it has not. What was wrong with a file is told once. To be called every second or so. Thread: the
+ * one that looks. */
 enum key_news key_store_look(
 	struct key_store *store, struct findings *findings, char ret_text[KEY_NEWS_MAX]);
 
-/* Whether the file was at fault when it was last read, so that those in force are of before. Thread:
- * the one that looks. */
+/* Whether the file was at fault when it was last read, so that those in force are of before.
+ * Thread: the one that looks. */
 bool key_store_is_at_fault(const struct key_store *store);
 
 /* How many are in force. Thread: any. */

@@ -8,7 +8,7 @@ import { MEMORY_KINDS } from './memory_kinds.js';
 import { endWords } from './reasons.js';
 
 // What is beyond these shares the last colour: six lines are as many as an eye tells apart.
-const COLOURS = ['series-1', 'series-2', 'series-3', 'series-4', 'series-5', 'series-6'] as const;
+const COLOURS = ['series-1', 'series-2', 'series-3', 'series-4', 'series-5', 'series-7', 'series-6'] as const;
 
 type Value = Series['value'];
 
@@ -200,7 +200,7 @@ export const SPECS: readonly Spec[] = [
   {
     id: 'queue',
     title: 'Memory held',
-    hint: 'What is not wholly read, not taken or on its way; over the limit who holds the most goes.',
+    hint: 'What is not wholly read, not taken or on its way; over the limit who holds the most goes. Rooms have a quarter of it.',
     least: 1024,
     unit: 1024,
     stacked: true,
