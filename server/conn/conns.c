@@ -489,7 +489,7 @@ static void reap(struct conns *conns, struct conn *conn)
 	}
 }
 
-static void reap_dead(struct conns *conns)
+__attribute__((noinline)) static void reap_dead(struct conns *conns)
 {
 	while (conns->dead_head != CONN_NONE) {
 		struct conn *conn = conn_table_at(conns->table, conns->dead_head);
@@ -500,7 +500,9 @@ static void reap_dead(struct conns *conns)
 
 void conns_reap(struct conns *conns)
 {
-	reap_dead(conns);
+	if (conns->dead_head != CONN_NONE) {
+		reap_dead(conns);
+	}
 	stats_add(&conns->stats->bytes_out, outbox_take_bytes_out(conns->outbox));
 }
 

@@ -194,14 +194,24 @@ static bool is_left_alone(const struct conn *conn)
 	       (conn->flags & (CONN_PAUSED | CONN_PACED) && conn->state == CONN_LIVE);
 }
 
+/* As far as its rate goes; 0: that is used up, and the wheel will see to it. */
+__attribute__((noinline)) static size_t paced_allowance(struct conns *conns, struct conn *conn)
+{
+	size_t most = pace_may_read(conns, conn);
+	if (most == 0) {
+		pace_hold(conns, conn);
+		return 0;
+	}
+	return most;
+}
+
 static void read_once(struct conns *conns, struct conn *conn)
 {
 	if (is_left_alone(conn)) {
 		return;
 	}
-	size_t paced = pace_is_on(conns) ? pace_may_read(conns, conn) : SIZE_MAX;
+	size_t paced = pace_is_on(conns) ? paced_allowance(conns, conn) : SIZE_MAX;
 	if (paced == 0) {
-		pace_hold(conns, conn);
 		return;
 	}
 	size_t most = least(allowance(conns, conn), paced);

@@ -339,7 +339,7 @@ static bool step_deadlines(struct serving *serving)
 
 /* While events are left it is one login a turn: those may be of people who are in already. And no
  * more are judged as they come, or the turns would be spent on those before the events are. */
-static bool step_logins(struct serving *serving)
+__attribute__((noinline)) static bool step_logins(struct serving *serving)
 {
 	bool more = session_answer_waiting(&serving->sessions);
 	if (serving_has_events(serving)) {
@@ -393,7 +393,9 @@ int serving_after_mail(struct serving *serving)
 	struct conns *conns = &serving->conns;
 	bool more = step_fanout(serving);
 	more |= step_deadlines(serving);
-	more |= step_logins(serving);
+	if (sessions_judge_tokens(&serving->sessions)) {
+		more |= step_logins(serving);
+	}
 	if (serving->is_sweeping) {
 		serving->is_sweeping = timeouts_sweep(conns, &serving->sweep_cursor, SWEEP_MAX);
 		more |= serving->is_sweeping;

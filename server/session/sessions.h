@@ -51,6 +51,12 @@ struct sessions {
 	struct listing listing;
 };
 
+/* Whether tokens have been judged since events were last all seen to, or wait to be. */
+static inline bool sessions_judge_tokens(const struct sessions *sessions)
+{
+	return (sessions->judging_us | sessions->waiting.count) != 0;
+}
+
 static inline struct rooms *sessions_rooms(const struct sessions *sessions)
 {
 	return fanout_node(sessions->fanout)->rooms;
