@@ -69,7 +69,8 @@ enum deadline_due deadline_check(const struct deadlines *deadlines, const struct
 			return DEADLINE_CLOSE;
 		}
 		*ret_next = due;
-		return DEADLINE_NONE;
+		/* What it has said is read to its end now: its Close may be behind that. */
+		return conn->flags & CONN_PACED ? DEADLINE_PACE : DEADLINE_NONE;
 	case CONN_FREE:
 	case CONN_DEAD:
 		break;

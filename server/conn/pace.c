@@ -17,7 +17,8 @@ enum {
 	/* Bytes of one read. Frames may be as short as 6, so that a few messages more than are left
 	 * may be read. */
 	LOOK_READ = 256,
-	MESSAGE_READ = 16, /* for each message that is left */
+	LOOK_READ_MIN = 32, /* a heartbeat's */
+	MESSAGE_READ = 16,  /* for each message that is left */
 	REFUSE_READ = 1024,
 	/* Says that are refused at once in a second, each of these bytes at most, longer ones as
 	 * more. */
@@ -119,6 +120,17 @@ static size_t left_to_read(const struct conns *conns, const struct pace *pace)
 	return most > LOOK_READ ? most : LOOK_READ;
 }
 
+/* What is read of one whose rate is used up counts all the same: no more than about a few
+ * seconds' worth of the shortest messages, or a low rate would be that of the looks. */
+static size_t beyond_to_read(const struct conns *conns, size_t most, uint32_t seconds)
+{
+	const uint64_t worth = (uint64_t)conns->limits.message_rate * MESSAGE_READ * seconds;
+	if (worth == 0 || worth >= most) {
+		return most;
+	}
+	return worth > LOOK_READ_MIN ? worth : LOOK_READ_MIN;
+}
+
 size_t pace_may_read(struct conns *conns, struct conn *conn)
 {
 	struct pace *pace = pace_of(conn);
@@ -130,13 +142,13 @@ size_t pace_may_read(struct conns *conns, struct conn *conn)
 	}
 	if (conn->flags & CONN_V1 &&
 		rate_is_clear(&pace->refused, REFUSED_PER_S, conns->loop->now_us)) {
-		return REFUSE_READ;
+		return beyond_to_read(conns, REFUSE_READ, RATE_BURST_S);
 	}
 	if (conns->loop->now_tick < pace->look_tick) {
 		return 0;
 	}
 	pace->look_tick = conns->loop->now_tick + LOOK_TICKS;
-	return LOOK_READ;
+	return beyond_to_read(conns, LOOK_READ, 1);
 }
 
 /* The first tick that begins with the rate clear, or `latest`. Ticks count from 1. */
@@ -165,11 +177,18 @@ void pace_hold(struct conns *conns, struct conn *conn)
 	conn_rearm(conns, conn);
 }
 
+/* Of one who has hung up anything is: he is not to be there for as long as his words would last. */
+static bool is_too_much_held(const struct conns *conns, const struct conn *conn)
+{
+	return conn->flags & CONN_HUNG_UP ||
+	       transport_unread(conn) > least(conns->limits.max_message, FULL_LEN_MAX);
+}
+
 bool pace_is_hopeless(struct conns *conns, struct conn *conn)
 {
 	struct pace *pace = conn->extra->pace;
 	const uint32_t now = conns->loop->now_tick;
-	if (transport_unread(conn) <= least(conns->limits.max_message, FULL_LEN_MAX)) {
+	if (!is_too_much_held(conns, conn)) {
 		pace->full_tick = 0;
 		return false;
 	}

@@ -7,7 +7,7 @@
  *it is not too much of it
  *
  * Whoever is not read from feels it in the end: his kernel has no room. When ours has held more
- *than a message of his for a minute the session is over.
+ * than a message of his for a minute, or anything at all once he has hung up, the session is over.
  *
  * It is the pause of reader.h with another end: nobody lets these go on but the wheel. Messages
  *count when they are whole. Thread: the owner. */
@@ -47,7 +47,8 @@ size_t pace_may_read(struct conns *conns, struct conn *conn);
 /* It is not read from until the wheel comes by. */
 void pace_hold(struct conns *conns, struct conn *conn);
 
-/* The wheel has come by. Returns whether the kernel has held too much of it for too long. */
+/* The wheel has come by a live session. Returns whether the kernel has held too much of it for too
+ * long. */
 bool pace_is_hopeless(struct conns *conns, struct conn *conn);
 
 #endif

@@ -11,6 +11,9 @@
 enum {
 	VISIT_US = 100,   /* what one visit may cost, about */
 	WORK_MAX = 16384, /* bytes read between two looks at the clock */
+	/* Bytes of one read of a request, where there are rates: what lies behind it comes along.
+	 */
+	PACED_OPENING_READ = 1024,
 };
 
 /* --- messages -------------------------------------------------------------------------------- */
@@ -155,7 +158,8 @@ static size_t allowance(struct conns *conns, struct conn *conn)
 	size_t most = least((size_t)CONN_READ_MIN << conn->read_shift, conns->reading.most);
 	if (conn->state == CONN_OPENING) {
 		/* What lies behind the head of a request that is postponed has to be kept. */
-		return least(most, conns->limits.max_head);
+		most = least(most, conns->limits.max_head);
+		return pace_is_on(conns) ? least(most, PACED_OPENING_READ) : most;
 	}
 	if (conn->flags & CONN_FEEDER && conn->state == CONN_LIVE) {
 		return least(most, conns->ops->may_read(conns->owner, conn));

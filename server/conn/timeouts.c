@@ -40,7 +40,7 @@ static void check_stalled(struct conns *conns, struct conn *conn)
 /* It may say more by now, or is looked at all the same. */
 static void go_on(struct conns *conns, struct conn *conn)
 {
-	if (pace_is_hopeless(conns, conn)) {
+	if (conn->state == CONN_LIVE && pace_is_hopeless(conns, conn)) {
 		conn_overload(conns, conn, CLOSE_REASON_OVER_RATE);
 	} else {
 		reader_go_on(conns, conn);

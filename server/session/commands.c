@@ -111,11 +111,12 @@ static void ignore(struct sessions *sessions, struct conn *conn, const struct me
 /* --- messages ----------------------------------------------------------------------------------
  */
 
-/* Heartbeats and fresh tokens are free, and a say is counted where it can be refused. */
+/* Heartbeats are free. Tokens are counted where they are not judged, a say where it can be refused.
+ */
 static bool is_counted(const struct conn *conn, uint16_t command)
 {
-	return command != PACKET_PING && command != PACKET_TOKEN &&
-	       !(command == PACKET_SAY && conn->flags & CONN_V1);
+	const bool is_for_v1 = command == PACKET_TOKEN || command == PACKET_SAY;
+	return command != PACKET_PING && !(is_for_v1 && conn->flags & CONN_V1);
 }
 
 static void on_packet(struct sessions *sessions, struct conn *conn, const struct message *message)

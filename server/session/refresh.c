@@ -6,6 +6,7 @@
 #include "../conn/reader.h"
 #include "../fanout/memberships.h"
 #include "join.h"
+#include "measure.h"
 #include "session_token.h"
 #include "talk.h"
 
@@ -57,6 +58,15 @@ static void renew(
 	}
 }
 
+/* Only one that is judged is free: the others may be as long and as many as their sender likes. */
+static void answer_unjudged(struct sessions *sessions, struct conn *conn,
+	const struct message *message, enum packet_result result)
+{
+	if (measure_count(sessions, conn, message->len)) {
+		talk_greet(sessions, conn, result);
+	}
+}
+
 void refresh_on_token(struct sessions *sessions, struct conn *conn, const struct message *message,
 	const struct packet *packet)
 {
@@ -66,12 +76,12 @@ void refresh_on_token(struct sessions *sessions, struct conn *conn, const struct
 	struct conn_extra *extra = conn_extra_of(conn);
 	struct token_claims claims;
 	if (!sessions->identity.is_asked || !extra) {
-		talk_greet(sessions, conn, PACKET_DONE);
+		answer_unjudged(sessions, conn, message, PACKET_DONE);
 		return;
 	}
 	if (is_too_soon(sessions, extra)) {
 		stats_add(&stats->refreshes_too_soon, 1);
-		talk_greet(sessions, conn, PACKET_BUSY);
+		answer_unjudged(sessions, conn, message, PACKET_BUSY);
 		return;
 	}
 	extra->token_tick = sessions->conns->loop->now_tick;

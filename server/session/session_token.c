@@ -48,8 +48,11 @@ uint64_t session_token_left_ms(const struct conn *conn, uint32_t now_tick)
 	if (!extra || extra->ends_tick == 0) {
 		return UINT64_MAX;
 	}
-	const uint32_t ends_tick = extra->ends_tick - LEEWAY_TICKS;
-	return ends_tick > now_tick ? (uint64_t)(ends_tick - now_tick) * LOOP_TICK_MS : 0;
+	/* Not the other way about: a machine that has just been started has counted fewer ticks. */
+	const uint32_t over_tick = now_tick + LEEWAY_TICKS;
+	return extra->ends_tick > over_tick
+		       ? (uint64_t)(extra->ends_tick - over_tick) * LOOP_TICK_MS
+		       : 0;
 }
 
 uint32_t session_token_seconds(const struct sessions *sessions, const struct conn *conn)

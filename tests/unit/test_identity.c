@@ -769,6 +769,17 @@ static void test_logins_that_wait(void **state)
 	}
 }
 
+/* On a machine that was started a moment ago. */
+static void test_what_is_left_of_the_leeway(void **state)
+{
+	const uint32_t leeway = TOKEN_LEEWAY_S * SECOND;
+	struct conn_extra extra = {.ends_tick = leeway - 20};
+	struct conn conn = {.flags = CONN_EXTRA, .extra = &extra};
+	assert_int_equal(session_token_left_ms(&conn, 1), 0);
+	extra.ends_tick = leeway + 1 + SECOND;
+	assert_int_equal(session_token_left_ms(&conn, 1), 1000);
+}
+
 static void test_who_waits_in_a_ring(void **state)
 {
 	struct waiting waiting = {.count = 0};
@@ -839,6 +850,7 @@ int main(void)
 		RIG_CASE_WITH(test_a_token_for_ever, setup, teardown, 1),
 		RIG_CASE_WITH(test_what_a_backend_is_shown, setup, teardown, 1),
 		RIG_CASE_WITH(test_logins_that_wait, setup, teardown, 1),
+		cmocka_unit_test(test_what_is_left_of_the_leeway),
 		cmocka_unit_test(test_who_waits_in_a_ring),
 		cmocka_unit_test(test_an_extra_takes_the_rooms_along),
 	};

@@ -363,13 +363,13 @@ static void test_who_stops_in_time_stays(void **state)
 	struct client *a = rig_login(rig, 0, "a");
 	limit_messages(rig);
 	for (int i = 0; i < 4; i++) {
-		say_many(a, 0, 100);
+		say_many(a, 0, 40);
 		rig_run(rig);
 		run_for(rig, 50 * SECOND);
 		assert_int_equal(client_conn(rig, a)->state, CONN_LIVE);
 		run_for(rig, (i % 2) * 30 * SECOND);
 	}
-	assert_int_equal(stats_read(&rig->workers[0].stats.messages_in), 400);
+	assert_int_equal(stats_read(&rig->workers[0].stats.messages_in), 160);
 }
 
 static void test_one_that_waits_can_end(void **state)
@@ -396,10 +396,111 @@ static void test_one_that_waits_can_end(void **state)
 	assert_null(client_conn(rig, a));
 	/* Who is gone is gone when what he said is out. */
 	client_reset(b);
-	run_for(rig, 20 * SECOND);
+	run_for(rig, 30 * SECOND);
 	assert_null(client_conn(rig, b));
 	assert_int_equal(rig_ends(rig, CLOSE_REASON_KICKED), 1);
 	assert_int_equal(rig_ends(rig, CLOSE_REASON_PEER_RESET), 1);
+}
+
+/* What came before the end is read to its Close, which nothing announces any more. */
+static void test_one_that_waits_has_said_its_close(void **state)
+{
+	struct rig *rig = *state;
+	struct client *a = rig_connect_tcp(rig, 0);
+	limit(rig, 1, 0);
+	client_request(a, "/?user=a");
+	rig_run(rig);
+	say_many(a, 0, 30);
+	client_send(a, FRAME_CLOSE, "\x03\xe8", 2);
+	rig_run(rig);
+	assert_true(client_conn(rig, a)->flags & CONN_PACED);
+	rig_login(rig, 0, "a");
+	run_for(rig, 2);
+	assert_null(client_conn(rig, a));
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_KICKED), 1);
+}
+
+/* However much it has said, it is not there for long when it has gone. */
+static void test_one_that_has_gone_goes(void **state)
+{
+	struct rig *rig = *state;
+	struct client *a = rig_connect_tcp(rig, 0);
+	limit(rig, 1, 0);
+	client_request(a, "/?user=a");
+	rig_run(rig);
+	say_many(a, 0, 300);
+	rig_run(rig);
+	client_reset(a);
+	run_for(rig, 59 * SECOND);
+	assert_int_equal(client_conn(rig, a)->state, CONN_LIVE);
+	run_for(rig, 3 * SECOND);
+	assert_null(client_conn(rig, a));
+	assert_int_equal(rig_ends(rig, CLOSE_REASON_OVER_RATE), 1);
+}
+
+/* The looks at who says too much are no way to say more. */
+static void check_low_rate(struct rig *rig, struct client *a)
+{
+	static uint8_t flood[6 * 10000];
+	size_t len = 0;
+	while (len + 6 <= sizeof(flood)) {
+		len += make_frame(flood + len, FRAME_TEXT, NULL, 0);
+	}
+	limit(rig, 1, 0);
+	client_write(a, flood, len);
+	rig_run(rig);
+	const uint64_t at_once = stats_read(&rig->workers[0].stats.messages_in);
+	assert_in_range(at_once, 5, 100);
+	run_for(rig, 20 * SECOND);
+	assert_in_range(stats_read(&rig->workers[0].stats.messages_in) - at_once, 20, 200);
+}
+
+static void test_a_low_rate_is_kept(void **state)
+{
+	check_low_rate(*state, rig_login(*state, 0, "a"));
+}
+
+static void test_a_low_rate_is_kept_by_v1(void **state)
+{
+	check_low_rate(*state, v1_login(*state, 0, "a"));
+}
+
+/* Nor is what comes along with the request. */
+static void test_what_lies_behind_the_head(void **state)
+{
+	struct rig *rig = *state;
+	struct client *a = rig_connect_tcp(rig, 0);
+	static uint8_t bytes[8192];
+	static const char head[] = "GET /?user=a HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+				   "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+				   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+	size_t len = sizeof(head) - 1;
+	memcpy(bytes, head, len);
+	while (len + 6 <= sizeof(bytes)) {
+		len += make_frame(bytes + len, FRAME_TEXT, NULL, 0);
+	}
+	limit(rig, 1, 0);
+	client_write(a, bytes, len);
+	rig_run(rig);
+	assert_in_range(stats_read(&rig->workers[0].stats.messages_in), 5, 200);
+}
+
+/* Free are those that are judged, and nobody judges here. */
+static void test_tokens_without_need_count(void **state)
+{
+	struct rig *rig = *state;
+	struct client *a = v1_login(rig, 0, "a");
+	struct client *b = rig_login(rig, 0, "b");
+	static char large[1001];
+	memset(large, 'x', sizeof(large) - 1);
+	limit(rig, 0, 1000);
+	for (int i = 0; i < 10; i++) {
+		client_packet(a, PACKET_TOKEN, large, sizeof(large) - 1);
+		client_packet(b, PACKET_TOKEN, large, sizeof(large) - 1);
+	}
+	rig_run(rig);
+	assert_true(client_conn(rig, a)->flags & CONN_PACED);
+	assert_true(client_conn(rig, b)->flags & CONN_PACED);
 }
 
 #define CASE(name) RIG_CASE(name, 1)
@@ -422,6 +523,12 @@ int main(void)
 		CASE(test_who_never_listens_is_sent_away),
 		CASE(test_who_stops_in_time_stays),
 		CASE(test_one_that_waits_can_end),
+		CASE(test_one_that_waits_has_said_its_close),
+		CASE(test_one_that_has_gone_goes),
+		CASE(test_a_low_rate_is_kept),
+		CASE(test_a_low_rate_is_kept_by_v1),
+		CASE(test_what_lies_behind_the_head),
+		CASE(test_tokens_without_need_count),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
