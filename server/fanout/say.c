@@ -281,12 +281,28 @@ static bool make_place(struct say *say)
 	return due;
 }
 
+static void drop_places(struct say *say)
+{
+	if (say->due) {
+		free(say->due);
+		say->due = NULL;
+		say->due_count = 0;
+		set_due_capacity(say, 0);
+	}
+}
+
 /* The number is told, not before a tick; unless another worker, or this one before, has taken that
  * on already. */
 static void put_off(struct say *say, struct room *room, uint32_t until_tick)
 {
 	const struct slice name = room_name(room);
-	if (!make_place(say) || !room_claim_count(room)) {
+	if (!make_place(say)) {
+		return;
+	}
+	if (!room_claim_count(room)) {
+		if (say->due_count == 0) {
+			drop_places(say);
+		}
 		return;
 	}
 	struct say_due_room *its = &say->due[say->due_count++];
@@ -365,16 +381,6 @@ static bool tell_count(struct say *say, const struct say_due_room *its)
 	}
 	rooms_find_end(rooms);
 	return is_done;
-}
-
-static void drop_places(struct say *say)
-{
-	if (say->due) {
-		free(say->due);
-		say->due = NULL;
-		say->due_count = 0;
-		set_due_capacity(say, 0);
-	}
 }
 
 void say_counts(struct say *say)
