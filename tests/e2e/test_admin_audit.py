@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from admin import DESCRIPTION, Admin, operations
+from gateway import ROOT
 from talking import Talker
 from waiting import wait_until
 
@@ -212,6 +213,31 @@ def test_other_strangers(start):
     gateway.wait_for_line(f"WARN +audit: drain by {by}: 421 wrong-host$")
     assert not gateway.matching("evil")
     assert admin.get("/readyz").status == 200
+
+
+def shape(line):
+    """A line without what differs from run to run."""
+    return re.sub(r"\d+", "0", line)
+
+
+def test_the_examples_of_the_guide(start, token_file, tmp_path):
+    guide = (ROOT / "server/config/LOGGING.md").read_text(encoding="utf-8")
+    examples = {shape(line) for line in re.findall("^[^`{].*audit: .*$", guide, re.MULTILINE)}
+    gateway, admin, _ = serve(start, "--admin-token", token_file, "--log-format", "text", token=TOKEN)
+    with gateway.raw() as raw:
+        Talker(raw, "alice")
+        admin.put("/v1/rooms/team-7/members/alice", headers={"X-Tidegate-Caller": "billing"})
+        admin.push("bob", "x")
+        admin.get("/v1/users", headers={"Authorization": "Bearer wrong"})
+    local = start(
+        "--admin", f"unix:{tmp_path}/admin.sock", "--log-format", "text", "--max-devices", 2
+    )
+    local.raw().upgrade("/?user=alice&device=phone")
+    Admin(local).delete("/v1/users/alice?device=phone")
+    for each in (gateway, local):
+        each.stop()
+    assert len(examples) >= 4
+    assert examples <= {shape(line) for each in (gateway, local) for line in each.lines}
 
 
 # --- in whose name ------------------------------------------------------------------------------

@@ -170,10 +170,10 @@ def test_a_fresh_token_before_the_end(chats, token_file):
 @pytest.mark.slow
 def test_a_session_outlives_its_tokens(gateway, chats, token_file, key):
     """Against the gateway itself: three tokens of 40 s, one session."""
-    chat = chats(token_file(key.sign("zoe", ttl=10)), "--v1", "-v", address=ws(gateway), user="zoe").connected()
+    chat = chats(token_file(key.sign("zoe", ttl=10, tg={"all": True})), "--v1", "-v", address=ws(gateway), user="zoe").connected()
     until = time.monotonic() + 60
     while time.monotonic() < until:
-        token = key.sign("zoe", ttl=10)
+        token = key.sign("zoe", ttl=10, tg={"all": True})
         token_file(token)
         chats.tokens.append(token)
         time.sleep(1)

@@ -27,7 +27,7 @@ describe('4000 bad login', () => {
 
 describe('1012 restart', () => {
   it('comes back in the slot that the drain gave', async () => {
-    const server = await gateway('--drain', '1')
+    const server = await gateway('--drain', '8') // time for the next one to begin, on a busy machine too
     const road = await proxy(server)
     // The SDK's own back-off would be far off that slot. That a delay is kept is shown by test/unit/transitions.test.ts.
     const alice = client(road, 'alice', { reconnect: { baseMs: 60_000, capMs: 60_000 } })
@@ -38,7 +38,7 @@ describe('1012 restart', () => {
     const retryMs = Number(/^close 1012: retry_ms=(\d+)$/.exec(alice.troubles[0]!.message)![1])
     expect(alice.delays).toEqual([retryMs])
     expect(retryMs).toBeGreaterThan(0)
-    expect(retryMs).toBeLessThanOrEqual(4_000) // what is left of the drain, 1 s, the slot
+    expect(retryMs).toBeLessThanOrEqual(11_000) // what is left of the drain, 1 s, the slot
     expect(await server.ended()).toBe(0)
     const next = await again(server, '--drain', '0')
     await next.logged(/user alice in/)
