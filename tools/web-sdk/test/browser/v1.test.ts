@@ -75,7 +75,8 @@ it('two pages talk, to each other and in a room, which is joined again by itself
   await holds(alice, 'client.stats.attempts === 2')
   expect(await alice.evaluate(`client.room('lobby').say('back again')`)).toEqual({ result: 'done', count: 1 })
   await holds(bob, `seen.at(-1)[2] === 'back again'`)
-  expect(await bob.evaluate('seen.slice(1)')).toEqual([
+  // A number alone may come in between, where two workers have told of the room at once.
+  expect(await bob.evaluate(`seen.slice(1).filter(([, change]) => change !== 'counted')`)).toEqual([
     ['lobby', 'came', 'alice', 2],
     ['lobby', 'went', 'alice', 1],
     ['lobby', 'came', 'alice', 2],

@@ -93,7 +93,7 @@ describe('4: a line that is given up is closed', () => {
   it('comes back from a black hole by itself, with one live line', async () => {
     const server = await gateway()
     const road = await proxy(server)
-    const alice = client(road, 'alice', { readTimeoutMs: 400, connectTimeoutMs: 300 })
+    const alice = client(road, 'alice', { readTimeoutMs: 400, connectTimeoutMs: 1_500 })
     await alice.client.login()
     await road.blackHole()
     await alice.reaches(State.RECONNECTING)
