@@ -90,7 +90,7 @@ static struct client *enter_from(struct rig *rig, const char *text, const char *
 
 static void expect_told(struct rig *rig, struct client *client, const char *user)
 {
-	struct seen_frame frame;
+	struct seen_frame frame = {0};
 	ask(rig, client, user, "");
 	assert_int_equal(client_status(client), 101);
 	assert_true(client_frame(client, &frame));
@@ -405,7 +405,7 @@ static void test_who_is_refused_by_http_counts_while_there(void **state)
 
 static void expect_origin_refused(struct rig *rig, const char *lines)
 {
-	struct seen_frame frame;
+	struct seen_frame frame = {0};
 	struct client *client = come_from(rig, "192.0.2.1:1", false);
 	ask(rig, client, "evil", lines);
 	assert_int_equal(client_status(client), 101);

@@ -90,7 +90,7 @@ static const char *token_of(const char *user)
 
 static struct client *ask(struct rig *rig, uint32_t worker, const char *target, const char *lines)
 {
-	char request[8192];
+	char request[32768];
 	struct client *client = rig_connect(rig, worker, 0, false);
 	client_write(client, request,
 		(size_t)snprintf(request, sizeof(request),
@@ -106,7 +106,7 @@ static struct client *ask(struct rig *rig, uint32_t worker, const char *target, 
 static struct client *ask_bearer(
 	struct rig *rig, uint32_t worker, const char *target, const char *token)
 {
-	char lines[8192];
+	char lines[16384 + 64]; /* any token, too long ones included */
 	snprintf(lines, sizeof(lines), "Authorization: Bearer %s\r\n", token);
 	return ask(rig, worker, target, lines);
 }
