@@ -1,11 +1,6 @@
 #include "address_rates.h"
 
-static const uint64_t SECOND_NS = 1000000000;
-
-static uint64_t later(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
+#include "bucket.h"
 
 struct address_rate *address_rates_find(struct address_rate_set *set, uint64_t hash)
 {
@@ -25,11 +20,11 @@ struct address_rate *address_rates_find(struct address_rate_set *set, uint64_t h
 
 bool address_rates_may(uint64_t full_ns, uint32_t per_s, uint64_t now_ns)
 {
-	const uint64_t burst_ns = ADDRESS_RATES_BURST_S * SECOND_NS;
-	return later(full_ns, now_ns) + SECOND_NS / per_s <= now_ns + burst_ns;
+	return bucket_full_after(full_ns, per_s, now_ns) <=
+	       now_ns + ADDRESS_RATES_BURST_S * BUCKET_SECOND_NS;
 }
 
 void address_rates_take(uint64_t *full_ns, uint32_t per_s, uint64_t now_ns)
 {
-	*full_ns = later(*full_ns, now_ns) + SECOND_NS / per_s;
+	*full_ns = bucket_full_after(*full_ns, per_s, now_ns);
 }

@@ -133,15 +133,18 @@ bool networks_have(const struct networks *networks, const uint8_t address[IP_ADD
 	return false;
 }
 
-bool networks_have_remote(const struct networks *networks, const struct remote *remote)
+bool networks_have_kind(const struct networks *networks, bool is_local)
 {
-	if (remote->is_inet) {
-		return networks_have(networks, remote->address);
-	}
 	for (uint32_t i = 0; i < networks->count; i++) {
-		if (networks->list[i].is_local) {
+		if (networks->list[i].is_local == is_local) {
 			return true;
 		}
 	}
 	return false;
+}
+
+bool networks_have_remote(const struct networks *networks, const struct remote *remote)
+{
+	return remote->is_inet ? networks_have(networks, remote->address)
+			       : networks_have_kind(networks, true);
 }

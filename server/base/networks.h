@@ -34,10 +34,13 @@ int networks_add(struct networks *networks, const char *text);
 /* Writes one of them. Thread: any. */
 void networks_write(const struct network *network, char ret_text[NETWORK_TEXT_MAX]);
 
-/* Whether an address is in one of them; of `::/0` no IPv4 is. Thread: any, both. */
+/* Whether an address is in one of them; of `::/0` no IPv4 is. Thread: any. */
 bool networks_have(const struct networks *networks, const uint8_t address[IP_ADDRESS_LEN]);
 
-/* The same of whoever is at the other end, a Unix socket perhaps. */
+/* Whether one of them is of Unix sockets, or of addresses. Thread: any. */
+bool networks_have_kind(const struct networks *networks, bool is_local);
+
+/* The same as networks_have of whoever is at the other end, a Unix socket perhaps. Thread: any. */
 bool networks_have_remote(const struct networks *networks, const struct remote *remote);
 
 #endif

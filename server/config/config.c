@@ -160,28 +160,50 @@ static bool write_without_star(const char *value, char ret_address[ADDRESS_MAX])
 	return len < ADDRESS_MAX;
 }
 
-static int set_listen(struct config *config, const char *value, char *ret_error)
+/* What is wrong with a value that was to be added, if anything. */
+static int judge_added(int err, const char *what, int most, char *ret_error)
+{
+	if (err == -EEXIST) {
+		return refuse(ret_error, "it is there twice");
+	}
+	if (err == -ENOSPC) {
+		return refuse(ret_error, "one too many: at most %d are allowed", most);
+	}
+	return err ? refuse(ret_error, "%s", what) : 0;
+}
+
+/* Errors: -EINVAL, -EEXIST, -ENOSPC. */
+static int add_listen(struct config *config, const char *value)
 {
 	char address[ADDRESS_MAX];
 	struct address parsed;
 
 	if (!write_without_star(value, address) || address_parse(address, &parsed) < 0) {
+		return -EINVAL;
+	}
+	for (size_t i = 0; i < config->listen_count; i++) {
+		if (strcmp(config->listen[i], address) == 0) {
+			return -EEXIST;
+		}
+	}
+	if (config->listen_count == CONFIG_LISTEN_MAX) {
+		return -ENOSPC;
+	}
+	strcpy(config->listen[config->listen_count++], address);
+	config->is_listen_default = false;
+	return 0;
+}
+
+static int set_listen(struct config *config, const char *value, char *ret_error)
+{
+	int err = add_listen(config, value);
+	if (err == -EINVAL) {
 		return refuse(ret_error,
 			"not HOST:PORT, [IPv6]:PORT, :PORT or unix:PATH, maybe behind proxy: "
 			"(ports go to %d, paths to %zu bytes)",
 			ADDRESS_PORT_MAX, (size_t)ADDRESS_PATH_MAX - 1);
 	}
-	for (size_t i = 0; i < config->listen_count; i++) {
-		if (strcmp(config->listen[i], address) == 0) {
-			return refuse(ret_error, "it is there twice");
-		}
-	}
-	if (config->listen_count == CONFIG_LISTEN_MAX) {
-		return refuse(ret_error, "one too many: at most %d are allowed", CONFIG_LISTEN_MAX);
-	}
-	strcpy(config->listen[config->listen_count++], address);
-	config->is_listen_default = false;
-	return 0;
+	return judge_added(err, "", CONFIG_LISTEN_MAX, ret_error);
 }
 
 static void write_listen(const struct config *config, size_t nth, char *ret_text)
@@ -197,18 +219,6 @@ static size_t count_listen(const struct config *config)
 static void clear_listen(struct config *config)
 {
 	config->listen_count = 0;
-}
-
-/* What is wrong with a value that was to be added, if anything. */
-static int judge_added(int err, const char *what, int most, char *ret_error)
-{
-	if (err == -EEXIST) {
-		return refuse(ret_error, "it is there twice");
-	}
-	if (err == -ENOSPC) {
-		return refuse(ret_error, "one too many: at most %d are allowed", most);
-	}
-	return err ? refuse(ret_error, "%s", what) : 0;
 }
 
 static void clear_trusted_proxy(struct config *config)
@@ -326,61 +336,20 @@ static int find_word(const char *const *words, const char *value)
 	return -1;
 }
 
-static const char *const forwarded_kinds[] = {
-	"xff", "forwarded", NULL}; /* as enum forwarded_kind */
-
-static int set_forwarded(struct config *config, const char *value, char *ret_error)
+/* The same of an option that is one of the words; says which there are otherwise, as `not a, b or
+ * c`. */
+static int read_word(const char *const *words, const char *value, char ret_error[CONFIG_ERROR_MAX])
 {
-	int found = find_word(forwarded_kinds, value);
+	char choice[CONFIG_ERROR_MAX] = "";
+	size_t len = 0;
+	int found = find_word(words, value);
 
-	if (found < 0) {
-		return refuse(ret_error, "not xff or forwarded");
+	for (int i = 0; found < 0 && words[i]; i++) {
+		const char *joint = i == 0 ? "" : words[i + 1] ? ", " : " or ";
+		len += (size_t)snprintf(
+			choice + len, sizeof(choice) - len, "%s%s", joint, words[i]);
 	}
-	config->forwarded = (enum forwarded_kind)found;
-	return 0;
-}
-
-static void write_forwarded(const struct config *config, size_t nth, char *ret_text)
-{
-	strcpy(ret_text, forwarded_kinds[config->forwarded]);
-}
-
-static const char *const log_formats[] = {
-	"auto", "tutorial", "text", "json", NULL}; /* as enum log_format */
-
-static int set_log_format(struct config *config, const char *value, char *ret_error)
-{
-	int found = find_word(log_formats, value);
-
-	if (found < 0) {
-		return refuse(ret_error, "not auto, tutorial, text or json");
-	}
-	config->log_format = (enum log_format)found;
-	return 0;
-}
-
-static void write_log_format(const struct config *config, size_t nth, char *ret_text)
-{
-	strcpy(ret_text, log_formats[config->log_format]);
-}
-
-static const char *const log_levels[] = {
-	"debug", "info", "warn", "error", NULL}; /* as enum log_level */
-
-static int set_log_level(struct config *config, const char *value, char *ret_error)
-{
-	int found = find_word(log_levels, value);
-
-	if (found < 0) {
-		return refuse(ret_error, "not debug, info, warn or error");
-	}
-	config->log_level = (enum log_level)found;
-	return 0;
-}
-
-static void write_log_level(const struct config *config, size_t nth, char *ret_text)
-{
-	strcpy(ret_text, log_levels[config->log_level]);
+	return found < 0 ? refuse(ret_error, "not %s", choice) : found;
 }
 
 static bool parse_flag(const char *value, bool *ret_flag)
@@ -431,46 +400,6 @@ static void write_flag(bool flag, char *ret_text)
 	strcpy(ret_text, flag ? "true" : "false");
 }
 
-static int set_echo(struct config *config, const char *value, char *ret_error)
-{
-	return set_flag(value, &config->echo, ret_error);
-}
-
-static void write_echo(const struct config *config, size_t nth, char *ret_text)
-{
-	write_flag(config->echo, ret_text);
-}
-
-static int set_demo(struct config *config, const char *value, char *ret_error)
-{
-	return set_flag(value, &config->demo, ret_error);
-}
-
-static void write_demo(const struct config *config, size_t nth, char *ret_text)
-{
-	write_flag(config->demo, ret_text);
-}
-
-static int set_admin_plain(struct config *config, const char *value, char *ret_error)
-{
-	return set_flag(value, &config->admin_plain, ret_error);
-}
-
-static void write_admin_plain(const struct config *config, size_t nth, char *ret_text)
-{
-	write_flag(config->admin_plain, ret_text);
-}
-
-static int set_client_broadcast(struct config *config, const char *value, char *ret_error)
-{
-	return set_flag(value, &config->client_broadcast, ret_error);
-}
-
-static void write_client_broadcast(const struct config *config, size_t nth, char *ret_text)
-{
-	write_flag(config->client_broadcast, ret_text);
-}
-
 /* No host means this machine, unlike in `listen`: the admin port is not for strangers. */
 static int set_admin(struct config *config, const char *value, char *ret_error)
 {
@@ -518,44 +447,6 @@ static void write_maybe(const char *value, char *ret_text)
 	strcpy(ret_text, value[0] ? value : NONE);
 }
 
-static int set_admin_token(struct config *config, const char *value, char *ret_error)
-{
-	return set_path(value, config->admin_token, ret_error);
-}
-
-static void write_admin_token(const struct config *config, size_t nth, char *ret_text)
-{
-	write_maybe(config->admin_token, ret_text);
-}
-
-static const char *const auths[] = {"open", "token", NULL}; /* as enum auth */
-
-static int set_auth(struct config *config, const char *value, char *ret_error)
-{
-	int found = find_word(auths, value);
-
-	if (found < 0) {
-		return refuse(ret_error, "not open or token");
-	}
-	config->auth = (enum auth)found;
-	return 0;
-}
-
-static void write_auth(const struct config *config, size_t nth, char *ret_text)
-{
-	strcpy(ret_text, auths[config->auth]);
-}
-
-static int set_auth_keys(struct config *config, const char *value, char *ret_error)
-{
-	return set_path(value, config->auth_keys, ret_error);
-}
-
-static void write_auth_keys(const struct config *config, size_t nth, char *ret_text)
-{
-	write_maybe(config->auth_keys, ret_text);
-}
-
 /* What a claim must say, to the letter. A blank could not be told from a comment's in a file. */
 static int set_claim(const char *value, char ret_text[CONFIG_TEXT_MAX], char *ret_error)
 {
@@ -573,35 +464,66 @@ static int set_claim(const char *value, char ret_text[CONFIG_TEXT_MAX], char *re
 	return 0;
 }
 
-static int set_auth_audience(struct config *config, const char *value, char *ret_error)
-{
-	return set_claim(value, config->auth_audience, ret_error);
-}
+/* Those of one kind differ in their field only: each line of these gives the option's two
+ * functions.
+ */
+#define FIELD(name, set_value, write_value)                                                        \
+	static int set_##name(struct config *config, const char *value, char *ret_error)           \
+	{                                                                                          \
+		return set_value;                                                                  \
+	}                                                                                          \
+	static void write_##name(const struct config *config, size_t nth, char *ret_text)          \
+	{                                                                                          \
+		write_value;                                                                       \
+	}
+#define FLAG(name)                                                                                 \
+	FIELD(name, set_flag(value, &config->name, ret_error), write_flag(config->name, ret_text))
+#define PATH(name)                                                                                 \
+	FIELD(name, set_path(value, config->name, ret_error), write_maybe(config->name, ret_text))
+#define CLAIM(name)                                                                                \
+	FIELD(name, set_claim(value, config->name, ret_error), write_maybe(config->name, ret_text))
+/* The field is an enum in the order of the words. */
+#define CHOICE(name, words)                                                                        \
+	static int set_##name(struct config *config, const char *value, char *ret_error)           \
+	{                                                                                          \
+		int found = read_word(words, value, ret_error);                                    \
+		if (found >= 0) {                                                                  \
+			config->name = (__typeof__(config->name))found;                            \
+		}                                                                                  \
+		return found < 0 ? found : 0;                                                      \
+	}                                                                                          \
+	static void write_##name(const struct config *config, size_t nth, char *ret_text)          \
+	{                                                                                          \
+		strcpy(ret_text, (words)[config->name]);                                           \
+	}
 
-static void write_auth_audience(const struct config *config, size_t nth, char *ret_text)
-{
-	write_maybe(config->auth_audience, ret_text);
-}
+static const char *const forwarded_kinds[] = {
+	"xff", "forwarded", NULL}; /* as enum forwarded_kind */
+static const char *const log_formats[] = {
+	"auto", "tutorial", "text", "json", NULL}; /* as enum log_format */
+static const char *const log_levels[] = {
+	"debug", "info", "warn", "error", NULL};            /* as enum log_level */
+static const char *const auths[] = {"open", "token", NULL}; /* as enum auth */
 
-static int set_auth_issuer(struct config *config, const char *value, char *ret_error)
-{
-	return set_claim(value, config->auth_issuer, ret_error);
-}
+CHOICE(forwarded, forwarded_kinds)
+CHOICE(log_format, log_formats)
+CHOICE(log_level, log_levels)
+CHOICE(auth, auths)
+FLAG(echo)
+FLAG(demo)
+FLAG(admin_plain)
+FLAG(client_broadcast)
+FLAG(token_in_url)
+PATH(admin_token)
+PATH(auth_keys)
+CLAIM(auth_audience)
+CLAIM(auth_issuer)
 
-static void write_auth_issuer(const struct config *config, size_t nth, char *ret_text)
-{
-	write_maybe(config->auth_issuer, ret_text);
-}
-
-static int set_token_in_url(struct config *config, const char *value, char *ret_error)
-{
-	return set_flag(value, &config->token_in_url, ret_error);
-}
-
-static void write_token_in_url(const struct config *config, size_t nth, char *ret_text)
-{
-	write_flag(config->token_in_url, ret_text);
-}
+#undef FIELD
+#undef FLAG
+#undef PATH
+#undef CLAIM
+#undef CHOICE
 
 static const struct word words[] = {
 	{"listen", set_listen, write_listen, false},

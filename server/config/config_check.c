@@ -108,17 +108,6 @@ static void check_deadlines(const struct check *check)
 	}
 }
 
-/* Whether the lists let anybody use a listener for the PROXY protocol. */
-static bool has_proxy_for(const struct networks *trusted, bool is_unix)
-{
-	for (uint32_t i = 0; i < trusted->count; i++) {
-		if (trusted->list[i].is_local == is_unix) {
-			return true;
-		}
-	}
-	return false;
-}
-
 static void check_proxies(const struct check *check)
 {
 	const struct config *config = check->config;
@@ -127,7 +116,8 @@ static void check_proxies(const struct check *check)
 	for (size_t i = 0; i < config->listen_count; i++) {
 		const char *address = config->listen[i];
 		const bool is_unix = address_is_unix(address);
-		if (address_behind_proxy(address) != address && !has_proxy_for(trusted, is_unix)) {
+		if (address_behind_proxy(address) != address &&
+			!networks_have_kind(trusted, is_unix)) {
 			char cited[SOURCES_TEXT_MAX];
 			sources_cite(check->sources, config, (size_t)config_option_find("listen"),
 				i, cited);

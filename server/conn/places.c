@@ -2,6 +2,8 @@
 
 #include <stdatomic.h>
 
+#include "../base/bucket.h"
+
 enum {
 	RETRY_MIN_S = 2,   /* over the limit: until somebody may have gone */
 	RETRY_SLOTS_S = 9, /* over which they come back, in all cases */
@@ -21,7 +23,6 @@ static bool take(_Atomic uint32_t *taken, const _Atomic uint32_t *max)
 
 bool places_take_opening(struct places *places, uint64_t now_us)
 {
-	const uint64_t second_ns = 1000000000;
 	const uint64_t now_ns = now_us * 1000;
 	uint32_t per_s = atomic_load_explicit(&places->openings, memory_order_relaxed);
 	if (per_s == 0) {
@@ -30,8 +31,8 @@ bool places_take_opening(struct places *places, uint64_t now_us)
 	uint64_t full_ns = atomic_load_explicit(&places->openings_full_ns, memory_order_relaxed);
 	uint64_t next_ns;
 	do {
-		next_ns = (full_ns > now_ns ? full_ns : now_ns) + second_ns / per_s;
-		if (next_ns > now_ns + second_ns) {
+		next_ns = bucket_full_after(full_ns, per_s, now_ns);
+		if (next_ns > now_ns + BUCKET_SECOND_NS) {
 			return false;
 		}
 	} while (!atomic_compare_exchange_weak_explicit(&places->openings_full_ns, &full_ns,

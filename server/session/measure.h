@@ -4,11 +4,17 @@
 #define TIDEGATE_MEASURE_H
 
 #include "../conn/pace.h"
+#include "session_log.h"
 #include "sessions.h"
 
-/* For measure.c: a finding other than PACE_WITHIN. */
-void measure_tell(
-	const struct sessions *sessions, const struct conn *conn, enum pace_finding finding);
+/* An end for want of memory has a line of its own. */
+static inline void measure_tell(
+	const struct sessions *sessions, const struct conn *conn, enum pace_finding finding)
+{
+	if (finding == PACE_USED_UP || finding == PACE_BEYOND) {
+		session_log_over_rate(sessions, conn);
+	}
+}
 
 /* A live session has said a message of `len` bytes. Returns whether it is still live. */
 static inline bool measure_count(struct sessions *sessions, struct conn *conn, size_t len)
@@ -17,9 +23,7 @@ static inline bool measure_count(struct sessions *sessions, struct conn *conn, s
 		return true;
 	}
 	enum pace_finding finding = pace_count(sessions->conns, conn, len);
-	if (finding != PACE_WITHIN) {
-		measure_tell(sessions, conn, finding);
-	}
+	measure_tell(sessions, conn, finding);
 	return finding != PACE_NO_MEMORY;
 }
 
@@ -31,9 +35,7 @@ static inline bool measure_refuses(struct sessions *sessions, struct conn *conn,
 		return false;
 	}
 	enum pace_finding finding = pace_ask(sessions->conns, conn, len);
-	if (finding != PACE_WITHIN) {
-		measure_tell(sessions, conn, finding);
-	}
+	measure_tell(sessions, conn, finding);
 	return finding == PACE_BEYOND || finding == PACE_NO_MEMORY;
 }
 
