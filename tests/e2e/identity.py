@@ -57,7 +57,9 @@ class Key:
             jwk = {"kty": "EC", "crv": "P-256", "x": base64url(numbers.x.to_bytes(32, "big")),
                    "y": base64url(numbers.y.to_bytes(32, "big"))}  # fmt: skip
         else:
-            raise NotImplementedError(self.algorithm)
+            numbers = self.private.public_key().public_numbers()
+            jwk = {"kty": "RSA", "n": base64url(numbers.n.to_bytes(256, "big")),
+                   "e": base64url(numbers.e.to_bytes(3, "big"))}  # fmt: skip
         return jwk | {"alg": self.algorithm} | ({"kid": self.kid} if self.kid else {})
 
     def sign(self, user="alice", ttl=600, **claims):

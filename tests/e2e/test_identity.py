@@ -56,12 +56,16 @@ def ask(gateway):
 # --- the login ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("algorithm", ["HS256", "ES256", "RS256", "PS256", "EdDSA"])
-@pytest.mark.parametrize("form", ["jwk", "set", "pem"])
+ALGORITHMS = ["HS256", "ES256", "RS256", "PS256", "EdDSA"]
+
+
+@pytest.mark.parametrize(
+    ("form", "algorithm"),
+    [(form, algorithm) for form in ("jwk", "set") for algorithm in ALGORITHMS]
+    + [("pem", algorithm) for algorithm in ALGORITHMS[1:]],  # which has no form for secrets
+)
 def test_tokens_of_others(start, tmp_path, ask, algorithm, form):
     """What PyJWT signs is taken, and nothing that another key has signed."""
-    if (form == "pem" and algorithm == "HS256") or (form != "pem" and algorithm[1:] == "S256" and algorithm[0] in "RP"):
-        pytest.skip("no such file")
     key, path = Key(algorithm), tmp_path / "keys"
     path.touch(mode=0o600)
     if form == "pem":
