@@ -32,19 +32,26 @@ static int resolve(const struct url *url, struct address *address, char *ret_err
 	return 0;
 }
 
+static bool is_spoken(const struct url *url)
+{
+	return url->path || strcmp(url->scheme, "ws") == 0 || strcmp(url->scheme, "wss") == 0;
+}
+
 int address_parse(const char *text, struct address *ret_address, char ret_error[ADDRESS_ERROR_MAX])
 {
 	struct address address = {.path = "/"};
 	struct url url;
-	if (url_parse(text, &url) < 0 || (!url.path && strcmp(url.scheme, "ws") != 0) ||
-		strchr(url.target, '?') || strlen(url.target) > ADDRESS_PATH_MAX) {
+	if (url_parse(text, &url) < 0 || !is_spoken(&url) || strchr(url.target, '?') ||
+		strlen(url.target) > ADDRESS_PATH_MAX) {
 		snprintf(ret_error, ADDRESS_ERROR_MAX,
-			"\"%.100s\" is neither ws://HOST:PORT/ nor unix:PATH (and a query is the bench's "
-			"to add)",
+			"\"%.100s\" is neither ws://HOST:PORT/, wss://HOST:PORT/ nor unix:PATH (and a "
+			"query is the bench's to add)",
 			text);
 		return -EINVAL;
 	}
 	snprintf(address.host, sizeof(address.host), "%s", url.authority);
+	snprintf(address.name, sizeof(address.name), "%s", url.host);
+	address.is_secure = strcmp(url.scheme, "wss") == 0;
 	if (*url.target) {
 		address.path = url.target;
 	}

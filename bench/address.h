@@ -16,6 +16,7 @@ enum {
 	ADDRESS_ERROR_MAX = 256,
 	ADDRESS_HOST_MAX = 280,
 	ADDRESS_PATH_MAX = 280,
+	ADDRESS_NAME_MAX = 256,
 };
 
 /* Owner:  the options.
@@ -30,13 +31,15 @@ struct address {
 	} target;
 	socklen_t target_len;
 	char host[ADDRESS_HOST_MAX]; /* of the Host field */
+	char name[ADDRESS_NAME_MAX]; /* of the host alone, as in its certificate */
+	bool is_secure;              /* wss:// */
 	const char *path;            /* of the request, without the query; inside the text read */
 	uint32_t source_count;       /* 0: the kernel chooses */
 	struct in_addr sources[ADDRESS_SOURCES_MAX];
 };
 
-/* Reads ws://HOST[:PORT][/PATH] or unix:PATH, which stays where it is. Errors: -EINVAL and a line
- * for people. */
+/* Reads ws://HOST[:PORT][/PATH], wss:// likewise, or unix:PATH, which stays where it is. Errors:
+ * -EINVAL and a line for people. */
 int address_parse(const char *text, struct address *ret_address, char ret_error[ADDRESS_ERROR_MAX]);
 
 /* Adds a comma-separated list of source addresses. Errors: as above. */

@@ -1,6 +1,5 @@
-/* Clients that mean harm, for bench/fairness: what one of them can do to all others. Each kind is a
- * row: how far its opening goes, what it says from then on, whether it reads. Bounded in number and
- * time, on one thread, and only against servers on this machine. */
+/* Clients that mean harm, for bench/fairness: what one of them can do to all others. Bounded in
+ * number and time, on one thread, and only against servers on this machine. */
 #include <argp.h>
 #include <errno.h>
 #include <math.h>
@@ -14,45 +13,22 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "../proto/frame.h"
-#include "../proto/packet.h"
 #include "../server/base/clock.h"
 #include "address.h"
+#include "attack_kinds.h"
+#include "hellos.h"
 #include "opening.h"
 #include "schedule.h"
 
 enum {
-	BLOCK = 16384,     /* bytes of one send, of whole frames where a kind repeats them */
 	DISCARD = 1 << 20, /* bytes read at once, and thrown away */
 	EVENTS = 512,
-	CONNECTIONS_MAX = 4096,
+	CONNECTIONS_MAX = 16384,
 	SECONDS_MAX = 600,
-	DIALS_A_TURN = 64,
 	TURN_MS = 2,
 	NAME_LEN = 64, /* the longest there is: what others get of an empty text */
 	REQUEST_MAX = 512,
-	UNKNOWN_PACKET = 199,     /* reserved: counted and ignored */
-	MESSAGE_DECLARED = 60000, /* bytes of a message that never ends */
-	HEAD_FILLER = 8000,       /* bytes of a head that never ends */
-};
-
-enum opening {
-	OPENING_NONE,
-	OPENING_HALF, /* a head without its end */
-	OPENING_WHOLE,
-};
-
-/* Owner: nobody, constant. */
-struct kind {
-	const char *name;
-	const char *help;
-	enum opening opening;
-	/* Writes what is said behind the opening; returns its length. NULL: nothing. */
-	size_t (*say)(uint8_t *ret_block);
-	bool repeats; /* says it over and over, as fast as the server takes it */
-	bool reads;
-	bool drops;    /* hangs up as soon as it is connected */
-	double back_s; /* until it hangs up and comes back; 0: it stays */
+	SPARE_FILES = 64, /* descriptors that are no connections */
 };
 
 /* Owner:  the table. All zero but fd: not connected. */
@@ -61,7 +37,7 @@ struct attacker {
 	uint32_t number;
 	bool has_opened;  /* its request has left, as far as it goes */
 	bool is_done;     /* said what it has to say, once */
-	uint32_t at;      /* of the block, where the next send begins */
+	uint32_t at;      /* of its words, where the next send begins */
 	uint64_t next_ns; /* when it dials, or hangs up */
 };
 
@@ -74,9 +50,8 @@ struct tally {
 	uint64_t received;
 };
 
-static const uint8_t mask[4] = {0x37, 0xfa, 0x21, 0x3d};
 static struct address address;
-static const struct kind *kind;
+static const struct attack_kind *kind;
 static uint32_t count = 64;
 static double seconds = 10;
 static double dials_per_s = 2000;
@@ -85,110 +60,11 @@ static const char *url;
 
 static int epoll_fd;
 static struct attacker attackers[CONNECTIONS_MAX];
-static uint8_t block[BLOCK];
+static uint8_t block[ATTACK_BLOCK];
 static size_t block_len;
+static struct hellos hellos;
 static struct tally tally;
 static volatile sig_atomic_t is_over;
-
-/* --- kinds ---------------------------------------------------------------------------------------
- */
-
-static size_t write_frame(uint8_t *to, uint8_t opcode, const uint8_t *payload, size_t len)
-{
-	size_t header = frame_header_write(to, opcode, len, mask);
-	if (len > 0) {
-		memcpy(to + header, payload, len);
-		frame_mask(to + header, len, mask, 0);
-	}
-	return header + len;
-}
-
-static size_t write_packet(uint8_t *to, uint16_t command)
-{
-	uint8_t packet[PACKET_HEADER_LEN];
-	packet_header_write(packet, command, 0);
-	return write_frame(to, FRAME_BINARY, packet, sizeof(packet));
-}
-
-/* As often as it fits, so that a send ends with a whole piece. */
-static size_t repeat(uint8_t *to, size_t piece)
-{
-	size_t len = piece;
-	for (; len + piece <= BLOCK; len += piece) {
-		memcpy(to + len, to, piece);
-	}
-	return len;
-}
-
-static size_t say_texts(uint8_t *to)
-{
-	return repeat(to, write_frame(to, FRAME_TEXT, NULL, 0));
-}
-
-static size_t say_texts_and_pings(uint8_t *to)
-{
-	size_t len = write_frame(to, FRAME_TEXT, NULL, 0);
-	return repeat(to, len + write_packet(to + len, PACKET_PING));
-}
-
-static size_t say_packets(uint8_t *to)
-{
-	return repeat(to, write_packet(to, UNKNOWN_PACKET));
-}
-
-static size_t say_head(uint8_t *to)
-{
-	static const char field[] = "X-Filler: ";
-	memcpy(to, field, sizeof(field) - 1);
-	memset(to + sizeof(field) - 1, 'x', HEAD_FILLER);
-	return sizeof(field) - 1 + HEAD_FILLER;
-}
-
-/* A frame that declares more than comes. */
-static size_t say_unfinished(uint8_t *to)
-{
-	size_t header = frame_header_write(to, FRAME_TEXT, MESSAGE_DECLARED, mask);
-	memset(to + header, 'a', BLOCK - header);
-	frame_mask(to + header, BLOCK - header, mask, 0);
-	return BLOCK;
-}
-
-static const struct kind kinds[] = {
-	{.name = "texts",
-		.help = "empty texts, as fast as they are taken, from the opening on",
-		.opening = OPENING_WHOLE,
-		.say = say_texts,
-		.repeats = true,
-		.reads = true},
-	{.name = "texts-pings",
-		.help = "the same with a packet 100 after each",
-		.opening = OPENING_WHOLE,
-		.say = say_texts_and_pings,
-		.repeats = true,
-		.reads = true},
-	{.name = "packets",
-		.help = "packets that nobody gets, as fast as they are taken",
-		.opening = OPENING_WHOLE,
-		.say = say_packets,
-		.repeats = true,
-		.reads = true},
-	{.name = "heads",
-		.help = "8 KB of an opening request without its end, then silence",
-		.opening = OPENING_HALF,
-		.say = say_head},
-	{.name = "messages",
-		.help = "16 KB of a text that declares 60, then silence",
-		.opening = OPENING_WHOLE,
-		.say = say_unfinished,
-		.reads = true},
-	{.name = "deaf",
-		.help = "logs in, never reads, and comes back every 2.5 s",
-		.opening = OPENING_WHOLE,
-		.back_s = 2.5},
-	{.name = "dials", .help = "connects and hangs up", .drops = true},
-	{.name = "silent", .help = "connects and says nothing"},
-	{0},
-};
 
 /* --- one of them ---------------------------------------------------------------------------------
  */
@@ -201,9 +77,17 @@ static void hang_up(struct attacker *attacker, uint64_t next_ns)
 	*attacker = (struct attacker){.fd = -1, .number = attacker->number, .next_ns = next_ns};
 }
 
+/* What it says behind its opening. */
+static struct hello words_of(const struct attacker *attacker)
+{
+	return kind->hello ? hellos.list[attacker->number % hellos.count]
+			   : (struct hello){block, block_len};
+}
+
 static uint32_t events_of(const struct attacker *attacker)
 {
-	bool has_words = !attacker->has_opened || (kind->say && !attacker->is_done);
+	const bool has_words =
+		!attacker->has_opened || (words_of(attacker).len > 0 && !attacker->is_done);
 	return EPOLLRDHUP | (kind->reads ? EPOLLIN : 0) | (has_words ? EPOLLOUT : 0);
 }
 
@@ -249,9 +133,10 @@ static bool open_up(struct attacker *attacker)
 		"Sec-WebSocket-Key: " OPENING_KEY "\r\n"
 		"Sec-WebSocket-Version: 13\r\n%s",
 		address.path, kind->name, NAME_LEN - 1 - (int)strlen(kind->name), attacker->number,
-		address.host, kind->opening == OPENING_WHOLE ? "\r\n" : "");
+		address.host, kind->opening == ATTACK_OPENING_WHOLE ? "\r\n" : "");
 	attacker->has_opened = true;
-	return kind->opening == OPENING_NONE || send_some(attacker, request, (size_t)len, &sent);
+	return kind->opening == ATTACK_OPENING_NONE ||
+	       send_some(attacker, request, (size_t)len, &sent);
 }
 
 /* Returns false when the connection is gone. */
@@ -261,22 +146,27 @@ static bool speak(struct attacker *attacker)
 	if (!attacker->has_opened) {
 		return open_up(attacker);
 	}
-	if (!send_some(attacker, block + attacker->at, block_len - attacker->at, &sent)) {
+	const struct hello words = words_of(attacker);
+	if (!send_some(attacker, words.bytes + attacker->at, words.len - attacker->at, &sent)) {
 		return false;
 	}
 	attacker->at += (uint32_t)sent;
-	if (attacker->at == block_len) {
+	if (attacker->at == words.len) {
 		attacker->at = 0;
 		attacker->is_done = !kind->repeats;
 	}
 	return true;
 }
 
-static bool hear(struct attacker *attacker)
+/* Returns how much came; -errno when the connection is gone. */
+static ssize_t hear(struct attacker *attacker)
 {
 	ssize_t got = recv(attacker->fd, NULL, DISCARD, MSG_TRUNC);
-	tally.received += got > 0 ? (uint64_t)got : 0;
-	return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
+	if (got > 0) {
+		tally.received += (uint64_t)got;
+		return got;
+	}
+	return got < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -ECONNRESET;
 }
 
 static void on_events(struct attacker *attacker, uint32_t events, uint64_t now_ns)
@@ -295,7 +185,12 @@ static void on_events(struct attacker *attacker, uint32_t events, uint64_t now_n
 		is_there = speak(attacker);
 	}
 	if (is_there && events & EPOLLIN) {
-		is_there = hear(attacker);
+		const ssize_t heard = hear(attacker);
+		if (heard > 0 && kind->leaves) {
+			hang_up(attacker, now_ns);
+			return;
+		}
+		is_there = heard >= 0;
 	}
 	if (!is_there) {
 		tally.cuts++;
@@ -326,12 +221,14 @@ static void dial_due(const struct schedule *dials, uint64_t now_ns)
 	}
 }
 
+/* All are at work. Some may never be so at once: who leaves by himself, or whom the server cuts off
+ * as soon as he comes. */
 static bool is_in_place(void)
 {
 	static bool was_in_place;
 	for (uint32_t i = 0; i < count && !was_in_place; i++) {
 		if (attackers[i].fd < 0 || !attackers[i].has_opened) {
-			return kind->drops && tally.dials > 0;
+			return tally.dials >= (kind->drops || kind->leaves ? count : 2 * count);
 		}
 	}
 	was_in_place = true;
@@ -383,7 +280,7 @@ enum {
 };
 
 static const struct argp_option options[] = {
-	{"connections", 'c', "N", 0, "at once, 1 to 4096 (default 64)", 0},
+	{"connections", 'c', "N", 0, "at once, 1 to 16384 (default 64)", 0},
 	{"duration", 't', "S", 0, "seconds until it ends, at most 600 (default 10)", 0},
 	{"dials", KEY_DIALS, "N", 0, "most dials a second (default 2000)", 0},
 	{"back", KEY_BACK, "S", 0, "hang up and come back after S seconds (default: the kind's)",
@@ -413,11 +310,20 @@ static bool is_of_this_machine(const struct address *given)
 	}
 }
 
+/* Hellos are for TLS; what others have to say it would never let through. */
+static bool speaks(const struct attack_kind *attacker, const struct address *given)
+{
+	if (attacker->hello) {
+		return given->is_secure;
+	}
+	return !given->is_secure || attacker->opening == ATTACK_OPENING_NONE;
+}
+
 static void take_argument(struct argp_state *state, const char *argument)
 {
 	char error[ADDRESS_ERROR_MAX];
 	if (!kind) {
-		for (kind = kinds; kind->name && strcmp(kind->name, argument) != 0; kind++) {
+		for (kind = attack_kinds; kind->name && strcmp(kind->name, argument) != 0; kind++) {
 		}
 		if (!kind->name) {
 			argp_error(state, "\"%s\" is no kind of attacker: see --help", argument);
@@ -453,6 +359,9 @@ static error_t parse_key(int key, char *argument, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!url) {
 			argp_error(state, "a kind and a URL are needed");
+		} else if (!speaks(kind, &address)) {
+			argp_error(state, "%s attacks %s", kind->name,
+				address.is_secure ? "ws://HOST:PORT/" : "wss://HOST:PORT/");
 		}
 		return 0;
 	default:
@@ -473,7 +382,7 @@ static char *list_kinds(int key, const char *text, void *input)
 		return NULL;
 	}
 	fputs("Kinds:\n", file);
-	for (const struct kind *row = kinds; row->name; row++) {
+	for (const struct attack_kind *row = attack_kinds; row->name; row++) {
 		fprintf(file, "  %-12s %s\n", row->name, row->help);
 	}
 	fclose(file);
@@ -484,6 +393,33 @@ static void on_signal(int number)
 {
 	(void)number;
 	is_over = 1;
+}
+
+static void die(const char *what)
+{
+	fprintf(stderr, "tidegate-attack: %s: %s\n", what, strerrordesc_np(errno));
+	exit(EXIT_FAILURE);
+}
+
+static void prepare(void)
+{
+	struct rlimit files;
+	getrlimit(RLIMIT_NOFILE, &files);
+	if (files.rlim_cur < count + SPARE_FILES) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	if (kind->say) {
+		block_len = kind->say(block);
+	}
+	if (kind->hello && hellos_make(kind->hello == ATTACK_HELLO_EACH_GROUP, &hellos) < 0) {
+		errno = ENOMEM;
+		die("hellos");
+	}
+	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (epoll_fd < 0) {
+		die("epoll");
+	}
 }
 
 int main(int argc, char **argv)
@@ -501,18 +437,12 @@ int main(int argc, char **argv)
 	if (back_s < 0) {
 		back_s = kind->back_s;
 	}
-	if (kind->say) {
-		block_len = kind->say(block);
-	}
-	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (epoll_fd < 0) {
-		perror("tidegate-attack: epoll");
-		return EXIT_FAILURE;
-	}
+	prepare();
 	for (uint32_t i = 0; i < count; i++) {
 		attackers[i] = (struct attacker){.fd = -1, .number = i};
 	}
 	attack();
 	print_tally();
+	hellos_finish(&hellos);
 	return EXIT_SUCCESS;
 }

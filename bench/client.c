@@ -1,12 +1,8 @@
 #include "client.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "../proto/bytes.h"
 #include "../proto/close_reason.h"
@@ -14,11 +10,10 @@
 #include "../server/base/clock.h"
 #include "generator.h"
 #include "opening.h"
+#include "tls_socket.h"
 
 enum {
 	HEAD_MAX = 8192, /* bytes of a server's answer to the opening */
-	REQUEST_MAX = 2048,
-	HTTP_SWITCHING = 101,
 };
 
 /* --- the end -------------------------------------------------------------------------------------
@@ -44,24 +39,13 @@ static void drop(struct generator *generator, struct client *client)
 		generator->opening_count--;
 	}
 	drop_rest(generator, client);
-	free(client->unsent);
-	client->unsent = NULL;
-	client->unsent_len = 0;
-	close(client->fd);
-	client->fd = -1;
+	wire_close(&client->wire);
 	client->state = CLIENT_IDLE;
 }
 
 void client_reset(struct client *client)
 {
-	const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-	if (client->fd >= 0) {
-		setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-		close(client->fd);
-		client->fd = -1;
-	}
-	free(client->unsent);
-	client->unsent = NULL;
+	wire_reset(&client->wire);
 	client->state = CLIENT_IDLE;
 }
 
@@ -88,8 +72,19 @@ static void note_error(struct generator *generator, int error)
 	atomic_compare_exchange_strong(&generator->run->connect_error, &none, error);
 }
 
+/* Likewise, in TLS's own words. */
+static void note_tls_fault(struct generator *generator, const struct client *client)
+{
+	const char *none = NULL;
+	const char *fault = client->wire.tls ? tls_socket_fault(client->wire.tls) : NULL;
+	if (fault) {
+		atomic_compare_exchange_strong(&generator->run->tls_fault, &none, fault);
+	}
+}
+
 static void on_end_of_file(struct generator *generator, struct client *client, int error)
 {
+	note_tls_fault(generator, client);
 	if (is_opening(client)) {
 		note_error(generator, error ? error : -ECONNRESET);
 	}
@@ -111,78 +106,28 @@ void client_close(struct generator *generator, struct client *client)
 	store_be16(frame + header, CLOSE_CODE_NORMAL);
 	frame_mask(frame + header, 2, generator->mask, 0);
 	client->state = CLIENT_CLOSING;
-	client_send(generator, client, frame, header + 2);
-}
-
-/* --- sending -------------------------------------------------------------------------------------
- */
-
-static void keep_unsent(struct client *client, const uint8_t *data, size_t len)
-{
-	uint8_t *unsent = realloc(client->unsent, client->unsent_len + len);
-	if (!unsent) {
-		abort();
-	}
-	memcpy(unsent + client->unsent_len, data, len);
-	client->unsent = unsent;
-	client->unsent_len += (uint32_t)len;
-	client->is_full = true;
-}
-
-void client_send(
-	struct generator *generator, struct client *client, const uint8_t *data, size_t len)
-{
-	ssize_t sent = client->unsent_len > 0 ? 0 : send(client->fd, data, len, MSG_NOSIGNAL);
-	if (sent < 0) {
-		if (errno != EAGAIN && errno != EINTR) {
-			return; /* The recv that epoll announces will tell. */
-		}
-		sent = 0;
-	}
-	if ((size_t)sent < len) {
-		keep_unsent(client, data + sent, len - (size_t)sent);
-	}
-}
-
-static void send_unsent(struct generator *generator, struct client *client)
-{
-	client->is_full = false;
-	if (client->unsent_len > 0) {
-		uint8_t *data = client->unsent;
-		uint32_t len = client->unsent_len;
-		client->unsent = NULL;
-		client->unsent_len = 0;
-		client_send(generator, client, data, len);
-		free(data);
-	}
+	wire_send(&client->wire, frame, header + 2);
 }
 
 /* --- the opening ---------------------------------------------------------------------------------
  */
 
+/* The first one's stands for all: they are offered the same. */
+static void note_suite(struct generator *generator, const struct client *client)
+{
+	const char *none = NULL;
+	if (!atomic_load_explicit(&generator->run->suite, memory_order_relaxed)) {
+		atomic_compare_exchange_strong(
+			&generator->run->suite, &none, tls_socket_suite(client->wire.tls));
+	}
+}
+
 static void send_request(struct generator *generator, struct client *client)
 {
-	const struct options *options = generator->options;
-	char request[REQUEST_MAX];
-	const struct tokens *tokens = &options->tokens;
-	const bool has_token = tokens->count > 0;
-	const struct slice subprotocol = subprotocol_name(options->scenario->subprotocol);
-	int len = snprintf(request, sizeof(request),
-		"GET %s?user=u%06u HTTP/1.1\r\n"
-		"Host: %s\r\n"
-		"Upgrade: websocket\r\n"
-		"Connection: Upgrade\r\n"
-		"Sec-WebSocket-Key: " OPENING_KEY "\r\n"
-		"%s%.*s%s"
-		"%s%s%s"
-		"Sec-WebSocket-Version: 13\r\n\r\n",
-		options->address.path, options->first_user + client->number, options->address.host,
-		subprotocol.len ? "Sec-WebSocket-Protocol: " : "", (int)subprotocol.len,
-		subprotocol.data, subprotocol.len ? "\r\n" : "",
-		has_token ? "Authorization: Bearer " : "",
-		has_token ? tokens_at(tokens, client->number) : "", has_token ? "\r\n" : "");
-	ssize_t sent = send(client->fd, request, (size_t)len, MSG_NOSIGNAL);
-	if (sent == len) {
+	char request[OPENING_REQUEST_MAX];
+	const size_t len = opening_write(generator->options, client->number, request);
+	ssize_t sent = wire_send_some(&client->wire, request, len);
+	if (sent == (ssize_t)len) {
 		client->state = CLIENT_OPENING;
 	} else if (sent >= 0 || (errno != EAGAIN && errno != ENOTCONN)) {
 		note_error(generator, sent < 0 ? -errno : -EIO);
@@ -190,52 +135,37 @@ static void send_request(struct generator *generator, struct client *client)
 	}
 }
 
+/* The handshake, where there is one, then the request: as far as the socket lets it come. */
+static void go_on_opening(struct generator *generator, struct client *client)
+{
+	int err = client->wire.tls ? tls_socket_shake(client->wire.tls) : 0;
+	if (err == -EAGAIN) {
+		return;
+	}
+	if (err) {
+		on_end_of_file(generator, client, err);
+		return;
+	}
+	if (client->wire.tls) {
+		note_suite(generator, client);
+	}
+	send_request(generator, client);
+}
+
 int client_open(struct generator *generator, struct client *client, uint64_t intended_ns)
 {
-	int fd;
-	int err = address_connect(
-		&generator->options->address, client->number / generator->options->threads, &fd);
+	const struct options *options = generator->options;
+	int err = wire_open(&client->wire, options, client->number / options->threads,
+		generator->epoll_fd, client);
 	if (err) {
 		return err;
 	}
-	struct epoll_event event = {
-		.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-		.data.ptr = client,
-	};
-	if (epoll_ctl(generator->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
-		err = -errno;
-		close(fd);
-		return err;
-	}
-	client->fd = fd;
 	client->state = CLIENT_CONNECTING;
-	client->is_full = false;
 	client->intended_ns = intended_ns;
 	generator->opening_count++;
 	/* On the loopback it is connected by now, which saves a turn. */
-	send_request(generator, client);
+	go_on_opening(generator, client);
 	return 0;
-}
-
-/* Whether a line of the head ends with that value, which is of no other line. */
-static bool has_value(const char *head, size_t len, struct slice value)
-{
-	char end[64];
-	int end_len = snprintf(end, sizeof(end), "%.*s\r\n", (int)value.len, value.data);
-	const char *found = memmem(head, len, end, (size_t)end_len);
-	return found && (found[-1] == ' ' || found[-1] == ':');
-}
-
-/* Returns the status of an HTTP answer; 0 for a 101 that does not fit the key, or no HTTP. */
-static int status_of(const char *head, size_t len)
-{
-	static const char version[] = "HTTP/1.1 ";
-	if (len < sizeof(version) + 3 || memcmp(head, version, sizeof(version) - 1) != 0) {
-		return 0;
-	}
-	int status = atoi(head + sizeof(version) - 1);
-	return status == HTTP_SWITCHING && !has_value(head, len, SLICE(OPENING_ACCEPT)) ? 0
-											: status;
 }
 
 /* Who says constant bytes has nothing to add to the opening. */
@@ -256,8 +186,8 @@ static size_t take_head(
 		return 0;
 	}
 	size_t head_len = (size_t)(end + 4 - data);
-	int status = status_of((const char *)data, head_len);
-	if (status != HTTP_SWITCHING) {
+	int status = opening_status((const char *)data, head_len);
+	if (status != OPENING_SWITCHED) {
 		note_error(generator, status ? status : -EPROTO);
 		client_fail(generator, client, false);
 		return 0;
@@ -265,7 +195,7 @@ static size_t take_head(
 	client->state = CLIENT_ENTERING;
 	if (!enters(generator)) {
 		client_enter(generator, client);
-	} else if (!has_value((const char *)data, head_len,
+	} else if (!opening_has_value((const char *)data, head_len,
 			   subprotocol_name(generator->scenario->subprotocol))) {
 		note_error(generator, -EPROTONOSUPPORT);
 		client_fail(generator, client, false);
@@ -308,7 +238,7 @@ static void send_pong(
 	size_t header = frame_header_write(frame, FRAME_PONG, len, generator->mask);
 	memcpy(frame + header, payload, len);
 	frame_mask(frame + header, len, generator->mask, 0);
-	client_send(generator, client, frame, header + len);
+	wire_send(&client->wire, frame, header + len);
 }
 
 size_t client_take_control(
@@ -393,7 +323,7 @@ static bool read_once(struct generator *generator, struct client *client)
 	uint8_t *data = client->rest ? client->rest : generator->in;
 	const size_t size = client->rest ? client->rest_size : GENERATOR_BUFFER;
 	const size_t kept = client->rest_len;
-	ssize_t got = recv(client->fd, data + kept, size - kept, 0);
+	ssize_t got = wire_recv(&client->wire, data + kept, size - kept);
 	if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
 		on_end_of_file(generator, client, got < 0 ? -errno : 0);
 		return false;
@@ -403,7 +333,7 @@ static bool read_once(struct generator *generator, struct client *client)
 	}
 	const size_t len = kept + (size_t)got;
 	size_t used = take(generator, client, data, len, clock_ns());
-	if (client->fd < 0) {
+	if (client->wire.fd < 0) {
 		return false;
 	}
 	if (used < len) {
@@ -411,31 +341,32 @@ static bool read_once(struct generator *generator, struct client *client)
 	} else {
 		drop_rest(generator, client);
 	}
-	return client->fd >= 0 && (size_t)got == size - kept;
+	return client->wire.fd >= 0 && (size_t)got == size - kept;
 }
 
 void client_on_events(struct generator *generator, struct client *client, uint32_t events)
 {
-	if (client->fd < 0) {
+	if (client->wire.fd < 0) {
 		return;
 	}
-	if (events & EPOLLOUT) {
-		if (client->state == CLIENT_CONNECTING) {
-			send_request(generator, client);
-		} else if (client->is_full) {
-			send_unsent(generator, client);
-			if (!client->is_full && generator->scenario->writable) {
-				generator->scenario->writable(generator, client);
-			}
+	if (client->state == CLIENT_CONNECTING && (client->wire.tls || events & EPOLLOUT)) {
+		go_on_opening(generator, client);
+		if (client->wire.tls && client->state == CLIENT_CONNECTING) {
+			return;
+		}
+	} else if (events & EPOLLOUT && wire_is_full(&client->wire)) {
+		wire_send_kept(&client->wire);
+		if (!wire_is_full(&client->wire) && generator->scenario->writable) {
+			generator->scenario->writable(generator, client);
 		}
 	}
 	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
-		while (client->fd >= 0 && read_once(generator, client)) {
+		while (client->wire.fd >= 0 && read_once(generator, client)) {
 		}
 	}
 	/* What is left behind the last byte is the end of file. */
-	if (events & EPOLLRDHUP && client->fd >= 0) {
-		while (client->fd >= 0 && read_once(generator, client)) {
+	if (events & EPOLLRDHUP && client->wire.fd >= 0) {
+		while (client->wire.fd >= 0 && read_once(generator, client)) {
 		}
 	}
 }

@@ -6,13 +6,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
+
+#include "wire.h"
 
 struct generator;
 
 enum client_state {
 	CLIENT_IDLE,       /* no socket */
-	CLIENT_CONNECTING, /* the request could not be sent yet */
+	CLIENT_CONNECTING, /* TLS shakes hands, or the socket has yet to take the request */
 	CLIENT_OPENING,    /* waits for the 101 */
 	CLIENT_ENTERING,   /* has it, and waits for what its scenario needs beside */
 	CLIENT_OPEN,
@@ -23,20 +24,18 @@ enum client_state {
  * Shared: never.
  * Freed:  with the generator. */
 struct client {
-	int fd; /* -1 when idle */
+	struct wire wire;
 	uint8_t state;
-	bool is_full;    /* the socket takes nothing for now */
 	uint32_t number; /* among all of the run, from 0 */
 	uint32_t index;  /* among those of its generator */
 	uint32_t due;    /* requests that should have left */
-	uint32_t sent;   /* requests handed to the socket, or to `unsent` */
+	uint32_t sent;   /* requests handed to the wire */
 	uint32_t answered;
 	uint64_t intended_ns; /* of the opening */
+	uint64_t longest_ns;  /* that an answer has taken, of the measured ones */
 	uint8_t *rest;        /* lent while part of a frame has come */
 	uint32_t rest_len;
 	uint32_t rest_size;
-	uint32_t unsent_len;
-	uint8_t *unsent; /* what the socket did not take */
 };
 
 /* Begins to connect. Errors: -errno. */
@@ -48,10 +47,6 @@ void client_enter(struct generator *generator, struct client *client);
 /* What epoll has said. */
 void client_on_events(struct generator *generator, struct client *client, uint32_t events);
 
-/* Sends, or keeps what the socket does not take. Not while is_full. */
-void client_send(
-	struct generator *generator, struct client *client, const uint8_t *data, size_t len);
-
 /* Sends a Close 1000 and waits for the server to end the connection. */
 void client_close(struct generator *generator, struct client *client);
 
@@ -59,7 +54,7 @@ void client_close(struct generator *generator, struct client *client);
 void client_reset(struct client *client);
 
 /* Takes a frame that is no message: answers a Ping, counts a Close that was not asked for as a cut.
- * Anything else is corrupt. Returns its length, 0 while it is not complete; client->fd tells
+ * Anything else is corrupt. Returns its length, 0 while it is not complete; client->wire.fd tells
  * whether the connection is still there. */
 size_t client_take_control(
 	struct generator *generator, struct client *client, const uint8_t *data, size_t len);

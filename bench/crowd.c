@@ -171,7 +171,7 @@ static void say(struct generator *generator, struct crowd *crowd, struct client 
 	}
 	atomic_store(&sender->sent, number + 1);
 	count_add(&generator->counts.sent, 1);
-	client_send(generator, client, crowd->speech.frame, crowd->speech.frame_len);
+	wire_send(&client->wire, crowd->speech.frame, crowd->speech.frame_len);
 }
 
 /* How many more texts this sender may have under way. */
@@ -213,10 +213,10 @@ static void turn_open(struct generator *generator, struct crowd *crowd, uint64_t
 	const uint64_t due = schedule_due(&crowd->schedule, now_ns);
 	for (; crowd->issued < due; crowd->issued++) {
 		struct client *client = &generator->clients[crowd->issued % crowd->own_count];
-		if (client->fd < 0 && generator->options->is_among_others) {
+		if (client->wire.fd < 0 && generator->options->is_among_others) {
 			continue; /* It was cut, which is counted. */
 		}
-		if (client->is_full || client->state != CLIENT_OPEN) {
+		if (wire_is_full(&client->wire) || client->state != CLIENT_OPEN) {
 			return;
 		}
 		uint64_t intended_ns = schedule_at(&crowd->schedule, crowd->issued);
@@ -344,6 +344,7 @@ void crowd_hear(struct generator *generator, struct client *client, const struct
 	}
 	count_add(&counts->answered, 1);
 	generator_record(generator, mark->intended_ns, now_ns, 1);
+	generator_note_longest(generator, &client->longest_ns, mark->intended_ns, now_ns);
 	if (shared_of(generator)->senders[mark->sender].missing &&
 		is_last_receiver(generator, mark)) {
 		complete(generator, mark, now_ns);

@@ -4,7 +4,6 @@
  * own.
  *
  * For tidegate-bench --blind, whose requests have a known size and whose key is always the same. */
-#include <argp.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -20,18 +19,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "floor_options.h"
 #include "opening.h"
+#include "tls_context.h"
+#include "tls_socket.h"
 
 enum {
 	BUFFER = 1 << 20, /* bytes of one recv, and the most of one send */
 	EVENTS = 1024,
 	BACKLOG = 65535,
 	USER_DIGITS = 6,
-};
-
-enum mode {
-	MODE_ECHO,
-	MODE_FANOUT,
 };
 
 /* Owner:  the table, by descriptor. All zero: not open. */
@@ -41,6 +38,7 @@ struct remote {
 	uint64_t owed;    /* bytes that the socket did not take yet */
 	uint32_t room;    /* and one; 0: in none */
 	bool is_open;     /* has had its 101 */
+	struct tls_socket *tls;
 };
 
 /* Those that get what one of them asks. Owner: the table, by number. */
@@ -50,14 +48,8 @@ struct room {
 	int *members;      /* descriptors */
 };
 
-static enum mode mode = MODE_ECHO;
-static uint32_t request_bytes = 12;
-static uint32_t answer_bytes = 8;
-static bool gathers = true;
-static bool collects;
-static uint32_t room_count;  /* 0: all are in one */
-static uint32_t member_most; /* of one room */
-static const char *listen_at = "127.0.0.1:8000";
+static struct floor_options options;
+static SSL_CTX *tls; /* NULL: plain */
 
 static uint8_t received[BUFFER];
 static uint8_t answers[BUFFER];
@@ -81,12 +73,18 @@ static void die(const char *what)
 /* --- sending -------------------------------------------------------------------------------------
  */
 
+static ssize_t send_some(int fd, const void *data, size_t len)
+{
+	return tls ? tls_socket_send(remotes[fd].tls, data, len)
+		   : send(fd, data, len, MSG_NOSIGNAL);
+}
+
 static void send_owed(int fd)
 {
 	struct remote *remote = &remotes[fd];
 	while (remote->owed > 0) {
 		size_t len = remote->owed < BUFFER ? remote->owed : BUFFER;
-		ssize_t sent = send(fd, answers, len, MSG_NOSIGNAL);
+		ssize_t sent = send_some(fd, answers, len);
 		if (sent < 0) {
 			return; /* Full: the next EPOLLOUT comes back. Broken: so does the recv. */
 		}
@@ -107,7 +105,7 @@ static void fan_out(int from)
 {
 	for (int fd = 0; fd < remotes_end; fd++) {
 		if (fd != from && remotes[fd].is_open) {
-			say(fd, answer_bytes);
+			say(fd, options.answer_bytes);
 		}
 	}
 }
@@ -117,7 +115,7 @@ static void fan_out_collected(uint32_t requests)
 {
 	for (int fd = 0; fd < remotes_end; fd++) {
 		if (remotes[fd].is_open && requests > remotes[fd].own) {
-			say(fd, (uint64_t)(requests - remotes[fd].own) * answer_bytes);
+			say(fd, (uint64_t)(requests - remotes[fd].own) * options.answer_bytes);
 		}
 		remotes[fd].own = 0;
 	}
@@ -133,16 +131,17 @@ static void enter_room(int fd, const uint8_t *opening, size_t len)
 	static const char before[] = "GET /?user=u";
 	const size_t at = sizeof(before) - 1;
 	uint32_t number = 0;
-	if (room_count == 0 || len < at + USER_DIGITS || memcmp(opening, before, at) != 0) {
+	if (options.room_count == 0 || len < at + USER_DIGITS || memcmp(opening, before, at) != 0) {
 		return;
 	}
 	for (size_t i = at; i < at + USER_DIGITS; i++) {
 		number = number * 10 + (opening[i] - '0');
 	}
-	struct room *room = &rooms[number % room_count];
-	if (number < (uint64_t)room_count * member_most && room->member_count < member_most) {
+	struct room *room = &rooms[number % options.room_count];
+	if (number < (uint64_t)options.room_count * options.member_most &&
+		room->member_count < options.member_most) {
 		room->members[room->member_count++] = fd;
-		remotes[fd].room = number % room_count + 1;
+		remotes[fd].room = number % options.room_count + 1;
 	}
 }
 
@@ -178,7 +177,7 @@ static void hand_out_to_rooms(void)
 			const int fd = room->members[n];
 			if (room->requests > remotes[fd].own) {
 				say(fd, (uint64_t)(room->requests - remotes[fd].own) *
-						answer_bytes);
+						options.answer_bytes);
 			}
 			remotes[fd].own = 0;
 		}
@@ -189,17 +188,17 @@ static void hand_out_to_rooms(void)
 
 static void make_rooms(void)
 {
-	if (room_count == 0) {
+	if (options.room_count == 0) {
 		return;
 	}
-	rooms = calloc(room_count, sizeof(rooms[0]));
-	asked = calloc(room_count, sizeof(asked[0]));
-	int *members = calloc((size_t)room_count * member_most, sizeof(members[0]));
+	rooms = calloc(options.room_count, sizeof(rooms[0]));
+	asked = calloc(options.room_count, sizeof(asked[0]));
+	int *members = calloc((size_t)options.room_count * options.member_most, sizeof(members[0]));
 	if (!rooms || !asked || !members) {
 		die("memory for rooms");
 	}
-	for (uint32_t i = 0; i < room_count; i++) {
-		rooms[i].members = members + (size_t)i * member_most;
+	for (uint32_t i = 0; i < options.room_count; i++) {
+		rooms[i].members = members + (size_t)i * options.member_most;
 	}
 }
 
@@ -212,37 +211,52 @@ static uint32_t on_bytes(int fd, size_t len)
 	if (!remote->is_open) {
 		remote->is_open = true;
 		enter_room(fd, received, len);
-		send(fd, opening_answer, sizeof(opening_answer) - 1, MSG_NOSIGNAL);
+		send_some(fd, opening_answer, sizeof(opening_answer) - 1);
 		return 0;
 	}
 	const uint64_t bytes = remote->partial + len;
-	const uint32_t requests = (uint32_t)(bytes / request_bytes);
-	remote->partial = (uint32_t)(bytes % request_bytes);
+	const uint32_t requests = (uint32_t)(bytes / options.request_bytes);
+	remote->partial = (uint32_t)(bytes % options.request_bytes);
 	if (requests == 0) {
 		return 0;
 	}
-	if (mode == MODE_FANOUT && room_count > 0) {
+	if (options.mode == FLOOR_FANOUT && options.room_count > 0) {
 		if (remote->room > 0) {
 			remote->own += requests;
 			ask_room(remote, requests);
 		}
 		return requests;
 	}
-	if (mode == MODE_FANOUT) {
+	if (options.mode == FLOOR_FANOUT) {
 		remote->own += requests;
-		for (uint32_t i = 0; i < requests && !collects; i++) {
+		for (uint32_t i = 0; i < requests && !options.collects; i++) {
 			fan_out(fd);
 		}
 		return requests;
 	}
-	if (gathers) {
-		say(fd, (uint64_t)requests * answer_bytes);
+	if (options.gathers) {
+		say(fd, (uint64_t)requests * options.answer_bytes);
 		return requests;
 	}
 	for (uint32_t i = 0; i < requests; i++) {
-		say(fd, answer_bytes);
+		say(fd, options.answer_bytes);
 	}
 	return requests;
+}
+
+/* With TLS it shakes hands as well, before there is anything. */
+static ssize_t receive(int fd)
+{
+	return tls ? tls_socket_recv(remotes[fd].tls, received, BUFFER)
+		   : recv(fd, received, BUFFER, 0);
+}
+
+static void hang_up(int fd)
+{
+	leave_room(fd);
+	tls_socket_destroy(remotes[fd].tls);
+	memset(&remotes[fd], 0, sizeof(remotes[fd]));
+	close(fd);
 }
 
 static uint32_t on_readable(int fd)
@@ -250,11 +264,9 @@ static uint32_t on_readable(int fd)
 	uint32_t requests = 0;
 	ssize_t len;
 	do {
-		len = recv(fd, received, BUFFER, 0);
+		len = receive(fd);
 		if (len == 0 || (len < 0 && errno != EAGAIN)) {
-			leave_room(fd);
-			memset(&remotes[fd], 0, sizeof(remotes[fd]));
-			close(fd);
+			hang_up(fd);
 			return requests;
 		}
 		if (len > 0) {
@@ -272,8 +284,9 @@ static void accept_all(int listener, int epoll_fd)
 			return;
 		}
 		struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.fd = fd};
-		if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
-			die("epoll_ctl");
+		if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ||
+			(tls && tls_socket_accept(tls, fd, &remotes[fd].tls) < 0)) {
+			die("a connection");
 		}
 		if (fd >= remotes_end) {
 			remotes_end = fd + 1;
@@ -306,7 +319,7 @@ static void serve(int listener)
 			}
 		}
 		hand_out_to_rooms();
-		if (collects && room_count == 0 && requests > 0) {
+		if (options.collects && options.room_count == 0 && requests > 0) {
 			fan_out_collected(requests);
 		}
 	}
@@ -321,24 +334,34 @@ static int open_listener(void)
 	struct addrinfo *found;
 	const int yes = 1;
 	char host[256];
-	const char *port = strrchr(listen_at, ':');
+	const char *port = strrchr(options.listen_at, ':');
 	if (!port) {
 		errno = EINVAL;
-		die(listen_at);
+		die(options.listen_at);
 	}
-	snprintf(host, sizeof(host), "%.*s", (int)(port - listen_at), listen_at);
+	snprintf(host, sizeof(host), "%.*s", (int)(port - options.listen_at), options.listen_at);
 	if (getaddrinfo(*host ? host : NULL, port + 1, &hints, &found) != 0) {
 		errno = EADDRNOTAVAIL;
-		die(listen_at);
+		die(options.listen_at);
 	}
 	int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0 ||
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)) < 0 ||
 		bind(fd, found->ai_addr, found->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0) {
-		die(listen_at);
+		die(options.listen_at);
 	}
 	freeaddrinfo(found);
 	return fd;
+}
+
+static void make_tls(void)
+{
+	char error[TLS_CONTEXT_ERROR_MAX];
+	if (options.certificate && tls_context_for_server(options.certificate, options.key,
+					   options.mode != FLOOR_LOGIN, &tls, error) < 0) {
+		fprintf(stderr, "tidegate-floor: %s\n", error);
+		exit(EXIT_FAILURE);
+	}
 }
 
 /* One record for each descriptor there can be; only what is used becomes memory. */
@@ -355,100 +378,10 @@ static void make_table(void)
 	}
 }
 
-enum {
-	KEY_MODE = 256,
-	KEY_REQUEST,
-	KEY_ANSWER,
-	KEY_NO_GATHER,
-	KEY_COLLECT,
-	KEY_ROOMS,
-	KEY_MEMBERS,
-};
-
-static const struct argp_option options[] = {
-	{"listen", 'l', "HOST:PORT", 0, "where to listen (default 127.0.0.1:8000)", 0},
-	{"mode", KEY_MODE, "MODE", 0,
-		"echo: answer the sender; fanout: answer everybody else; login: accept only (default "
-		"echo)",
-		0},
-	{"request-bytes", KEY_REQUEST, "N", 0, "size of one request on the wire (default 12)", 0},
-	{"answer-bytes", KEY_ANSWER, "N", 0, "size of one answer on the wire (default 8)", 0},
-	{"no-gather", KEY_NO_GATHER, NULL, 0, "one send for each request, not for each recv", 0},
-	{"collect", KEY_COLLECT, NULL, 0, "of a fan-out: one send for each receiver and turn", 0},
-	{"rooms", KEY_ROOMS, "N", 0,
-		"with --collect and --members: users are dealt to so many rooms as tidegate-bench does "
-		"(direct: half of the users), and a request is for its room",
-		0},
-	{"members", KEY_MEMBERS, "N", 0, "of each room (direct: 2)", 0},
-	{0},
-};
-
-static uint32_t number(struct argp_state *state, const char *text)
-{
-	char *end;
-	errno = 0;
-	unsigned long value = strtoul(text, &end, 10);
-	if (errno || *end || *text == '-' || value == 0 || value > UINT32_MAX) {
-		argp_error(state, "\"%s\" is no number from 1 to %u", text, UINT32_MAX);
-	}
-	return (uint32_t)value;
-}
-
-static error_t parse_key(int key, char *argument, struct argp_state *state)
-{
-	switch (key) {
-	case 'l':
-		listen_at = argument;
-		return 0;
-	case KEY_MODE:
-		mode = strcmp(argument, "fanout") == 0 ? MODE_FANOUT : MODE_ECHO;
-		if (mode == MODE_ECHO && strcmp(argument, "echo") != 0 &&
-			strcmp(argument, "login") != 0) {
-			argp_error(
-				state, "the mode is echo, fanout or login, not \"%s\"", argument);
-		}
-		return 0;
-	case KEY_REQUEST:
-		request_bytes = number(state, argument);
-		return 0;
-	case KEY_ANSWER:
-		answer_bytes = number(state, argument);
-		return 0;
-	case KEY_NO_GATHER:
-		gathers = false;
-		return 0;
-	case KEY_COLLECT:
-		collects = true;
-		return 0;
-	case KEY_ROOMS:
-		room_count = number(state, argument);
-		return 0;
-	case KEY_MEMBERS:
-		member_most = number(state, argument);
-		return 0;
-	case ARGP_KEY_END:
-		if ((room_count > 0) != (member_most > 0) ||
-			(room_count > 0 && (!collects || mode != MODE_FANOUT))) {
-			argp_error(state,
-				"rooms need --mode fanout, --collect, --rooms and --members");
-		}
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "\"%s\" is no option", argument);
-		return EINVAL;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
 int main(int argc, char **argv)
 {
-	static const struct argp argp = {.options = options,
-		.parser = parse_key,
-		.doc = "A server that does only the unavoidable recv and send, to compare others with."};
-	argp_err_exit_status = 2;
-	argp_parse(&argp, argc, argv, 0, NULL, NULL);
-	collects = collects && mode == MODE_FANOUT;
+	floor_options_parse(argc, argv, &options);
+	make_tls();
 	make_table();
 	make_rooms();
 	serve(open_listener());

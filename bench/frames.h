@@ -42,7 +42,7 @@ static inline size_t frames_take(struct generator *generator, struct client *cli
 	const uint8_t *data, size_t len, uint64_t now_ns, frames_on_message *on_message)
 {
 	size_t used = 0;
-	while (len - used >= 2 && client->fd >= 0) {
+	while (len - used >= 2 && client->wire.fd >= 0) {
 		const uint8_t *frame = data + used;
 		const size_t left = len - used;
 		size_t header;

@@ -43,6 +43,8 @@ struct run {
 	_Atomic int connect_error; /* of the first opening that failed: -errno or an HTTP status */
 	_Atomic int close_code;    /* of the first Close that was not asked for */
 	_Atomic int refusal;       /* of the first request: enum packet_result */
+	_Atomic(const char *) tls_fault; /* the first one: constant words */
+	_Atomic(const char *) suite;     /* that TLS has agreed on, likewise; NULL: none has yet */
 };
 
 /* Written by one generator, read by main at any time. */
@@ -141,6 +143,16 @@ static inline void generator_record(
 	if (is_measured(generator, intended_ns)) {
 		histogram_record(&generator->interval,
 			now_ns > intended_ns ? now_ns - intended_ns : 0, times);
+	}
+}
+
+/* Of the measured answers of one connection keeps the longest that one took. */
+static inline void generator_note_longest(const struct generator *generator, uint64_t *longest_ns,
+	uint64_t intended_ns, uint64_t now_ns)
+{
+	if (now_ns > intended_ns && now_ns - intended_ns > *longest_ns &&
+		is_measured(generator, intended_ns)) {
+		*longest_ns = now_ns - intended_ns;
 	}
 }
 

@@ -5,6 +5,8 @@ PACKET = 2 + 4                             # in front of a packet's payload
 AUDIENCE = 1 + len("#r000000")             # with its length
 SAY = PACKET + 4 + 1 + AUDIENCE            # in front of a text in packet 110: id, flags, audience
 MESSAGE = PACKET + 1 + 8 + 1 + len("u000000") + AUDIENCE  # in 112: flags, ms, from, audience
+AES_128, AES_256 = "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384"
+IDLE_NAME = 16  # bytes of an idle user's name, where memory is promised for names of that size
 IDLE_USERS = 18000  # what a hard limit of 20,000 open files has room for, on both sides
 
 
@@ -12,11 +14,15 @@ def frame_len(payload, masked=False):
     return (2 if payload < 126 else 4 if payload < 65536 else 10) + 4 * masked + payload
 
 
+PLAIN_PEERS = ("lws",)   # of the peers, those that speak no TLS
+TLS_PEERS = ("nginx",)   # and those that are for nothing else
+
+
 class Row:
     """One load. `measures` maps a figure's name to (target, whether more is better)."""
 
     def __init__(self, name, title, bench, measures, *, gateway=(), floor=None, seconds=True, workers=1,
-                 has_admin=False, beside=None, tokens=None):
+                 has_admin=False, beside=None, tokens=None, suite=None):
         self.name = name
         self.title = title
         self.bench = bench        # the generator's arguments
@@ -29,15 +35,23 @@ class Row:
         self.beside = beside or {}  # {name: the generator's arguments} of other loads, which the same gateway
                                     # is measured by instead of peers
         self.tokens = tokens      # what those of the users are signed with, hs256 or es256; but for the load "open"
+        self.suite = suite        # of TLS, which all speak then; but for the load "plain"
+
+    def is_memory(self):
+        """Whether resident bytes are looked at, and nothing else."""
+        return set(self.measures) == {"rss"}
+
+    def is_spoken_by(self, peer):
+        return peer not in (PLAIN_PEERS if self.suite else TLS_PEERS)
 
 
-def echo_row(name, title, connections, depth, payload, target, kind):
+def echo_row(name, title, connections, depth, payload, target, kind, suite=None):
     request = ["--request-bytes", str(frame_len(payload, True)), "--answer-bytes", str(frame_len(payload))]
     bench = ["echo", "--closed", "-c", str(connections), "-d", str(depth), "-p", str(payload)]
     if kind != "binary":
         bench.append("--" + kind)
     return Row(name, title, bench, {"per_cpu_s": (target, True)}, floor=request,
-               gateway=["--echo"] if kind == "binary" else [])
+               gateway=["--echo"] if kind == "binary" else [], suite=suite)
 
 
 def fanout_row(name, title, receivers, senders, depth, target, collect=False):
@@ -71,6 +85,16 @@ def token_row(name, title, tokens, target):
                beside={"open": words})
 
 
+def tls_fanout_row(row, name, title, target):
+    """The same load over TLS, by that without."""
+    return Row(name, title, row.bench, {"per_cpu_s": (target, True)}, suite=AES_128, beside={"plain": row.bench})
+
+
+def idle_row(name, title, most, suite):
+    words = ["login", "-c", str(IDLE_USERS), "--name-bytes", str(IDLE_NAME)]
+    return Row(name, title, words, {"rss": (most, False)}, floor=["--mode", "login"], seconds=False, suite=suite)
+
+
 def workers_row(row, name, title, target):
     """The same load on two workers, by that on one."""
     return Row(name, f"2 workers, {title}", row.bench, {"per_cpu_s": (target, True), "rate": (None, True)},
@@ -101,8 +125,9 @@ ROWS = [
     Row("latency", "10,000 msg/s on 1,000, packets", ["echo", "--packet", "-c", "1000", "-r", "10000"],
         {"p99": (1.1, False), "p50": (None, False), "per_cpu_s": (None, True)},
         floor=["--request-bytes", "12", "--answer-bytes", "8"]),
-    # By its admin port a gateway is ready before anybody has called.
-    Row("memory", f"{IDLE_USERS:,} idle users", None, {"rss": (256, False)}, floor=["--mode", "login"], has_admin=True),
+    # Beyond a server that one client has called, to see that it is there.
+    Row("memory", f"{IDLE_USERS:,} idle users", ["login", "-c", str(IDLE_USERS)], {"rss": (256, False)},
+        floor=["--mode", "login"], seconds=False),
 ]
 BY_NAME = {row.name: row for row in ROWS}
 ROWS += [
@@ -110,6 +135,15 @@ ROWS += [
     workers_row(BY_NAME["echo-16"], "workers-16", "echo 100 x 16", 0.95),
     workers_row(BY_NAME["fanout-1000"], "workers-fanout", "fanout to 1,000", 0.95),
     workers_row(BY_NAME["fanout-8x8"], "workers-8x8", "fanout 8 x 8", 0.85),
+    echo_row("tls-echo-6", "TLS, echo 1,000 x 1, 6 B packets", 1000, 1, 6, 1.0, "packet", AES_128),
+    echo_row("tls-echo-1k", "TLS, echo 100 x 1, 1 KiB, --echo", 100, 1, 1024, 0.95, "binary", AES_128),
+    echo_row("tls-echo-64k", "TLS, echo 100 x 1, 64 KiB, --echo", 100, 1, 65536, 0.90, "binary", AES_128),
+    tls_fanout_row(BY_NAME["fanout-1000"], "tls-fanout-1000", "TLS, fanout to 1,000, one in flight", 0.8),
+    tls_fanout_row(BY_NAME["fanout-5000"], "tls-fanout-5000", "TLS, fanout to 5,000, one in flight", 0.8),
+    Row("tls-login", f"TLS, logins up to {IDLE_USERS:,}", ["login", "-c", str(IDLE_USERS)],
+        {"per_cpu_s": (0.95, True)}, floor=["--mode", "login"], seconds=False, suite=AES_128),
+    idle_row("tls-idle", f"TLS, {IDLE_USERS:,} idle users", 480, AES_128),
+    idle_row("tls-idle-256", f"TLS, {IDLE_USERS:,} idle users, AES-256", 544, AES_256),
 ]
 
 FIGURES = {

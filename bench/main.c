@@ -5,6 +5,7 @@
 #include "options.h"
 #include "result.h"
 #include "run.h"
+#include "tls_context.h"
 
 enum {
 	EXIT_USAGE = 2,
@@ -24,6 +25,25 @@ static int make_tokens(struct options *options)
 	return err;
 }
 
+static int make_tls(struct options *options)
+{
+	char error[TLS_CONTEXT_ERROR_MAX];
+	if (!options->address.is_secure) {
+		return 0;
+	}
+	int err = tls_context_for_clients(options->ca, options->suite, &options->tls, error);
+	if (err) {
+		fprintf(stderr, "tidegate-bench: %s\n", error);
+	}
+	return err;
+}
+
+static void finish(struct options *options)
+{
+	tokens_finish(&options->tokens);
+	SSL_CTX_free(options->tls);
+}
+
 static void await_start(void)
 {
 	int byte;
@@ -39,7 +59,8 @@ int main(int argc, char **argv)
 	static struct measurement measurement;
 	struct options options;
 	options_parse(argc, argv, &options);
-	if (make_tokens(&options) < 0) {
+	if (make_tls(&options) < 0 || make_tokens(&options) < 0) {
+		SSL_CTX_free(options.tls);
 		return EXIT_USAGE;
 	}
 	if (options.awaits) {
@@ -49,7 +70,7 @@ int main(int argc, char **argv)
 	if (err) {
 		fprintf(stderr, "tidegate-bench: cannot begin: %s\n", strerrordesc_np(-err));
 		measurement_finish(&measurement);
-		tokens_finish(&options.tokens);
+		finish(&options);
 		return EXIT_FAILURE;
 	}
 	result_print(&options, &measurement);
@@ -63,6 +84,6 @@ int main(int argc, char **argv)
 		}
 	}
 	measurement_finish(&measurement);
-	tokens_finish(&options.tokens);
+	finish(&options);
 	return is_good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -95,8 +95,8 @@ static json_t *server_command(const struct options *options)
 {
 	char path[64];
 	char line[LINE];
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)options->server_pid);
-	FILE *file = options->server_pid ? fopen(path, "re") : NULL;
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)options->server_pids[0]);
+	FILE *file = options->server_count > 0 ? fopen(path, "re") : NULL;
 	size_t len = file ? fread(line, 1, sizeof(line) - 1, file) : 0;
 	if (file) {
 		fclose(file);

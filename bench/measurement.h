@@ -51,15 +51,35 @@ struct measurement {
 	bool is_interrupted;
 	bool is_unreachable;
 	int connect_error;
-	int close_code; /* of the first connection that was cut; 0: none, or no Close */
-	int refusal;    /* of the first request that was: enum packet_result; 0: none */
+	int close_code;        /* of the first connection that was cut; 0: none, or no Close */
+	int refusal;           /* of the first request that was: enum packet_result; 0: none */
+	const char *tls_fault; /* of the first connection that TLS ended; NULL: none */
+	const char *suite;     /* of TLS; NULL: plain */
 	struct histogram latency;
 	struct histogram lag;
 	struct histogram openings;
 	struct histogram completions;
+	struct histogram
+		longest; /* of each connection that had answers: what the slowest one took */
 	uint32_t sample_count;
 	struct sample *samples;
 };
+
+/* CPU time of the generators for each answer, ns: their own cost, which is no part of the server's
+ * figures. 0: there was no answer. */
+static inline double measurement_generator_ns(
+	const struct measurement *measurement, uint32_t threads)
+{
+	const struct snapshot *begin = &measurement->begin;
+	const struct snapshot *end = &measurement->end;
+	const double window_ns = (double)(end->ns - begin->ns);
+	double used_ns = 0;
+	for (uint32_t i = 0; i < threads; i++) {
+		used_ns += measurement->thread_cpu[i] * window_ns;
+	}
+	return end->answered > begin->answered ? used_ns / (double)(end->answered - begin->answered)
+					       : 0;
+}
 
 /* Whether everything came, once, in order and intact. */
 static inline bool measurement_is_good(const struct measurement *measurement)

@@ -1,14 +1,11 @@
 #include "options.h"
 
 #include <argp.h>
-#include <errno.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "../proto/ascii.h"
 #include "../proto/quantity.h"
+#include "arguments.h"
 #include "build_config.h"
 #include "scenario.h"
 #include "text_mark.h"
@@ -37,14 +34,18 @@ enum {
 	KEY_AMONG_OTHERS,
 	KEY_WARMUP,
 	KEY_TIMEOUT,
+	KEY_TICK,
 	KEY_COUNT,
 	KEY_RAMP,
 	KEY_OPENINGS,
 	KEY_FIRST_USER,
+	KEY_NAME_BYTES,
 	KEY_THREADS,
 	KEY_SOURCE,
 	KEY_SPIN,
 	KEY_TOKEN_KEY,
+	KEY_CA,
+	KEY_SUITE,
 	KEY_AWAIT,
 	KEY_SERVER_PID,
 	KEY_JSON,
@@ -102,6 +103,9 @@ static const struct argp_option options_table[] = {
 	{"count", KEY_COUNT, "N", 0, "end after N requests; no warm-up then", GROUP_TIME},
 	{"ramp", KEY_RAMP, "MS", 0, "open the connections over MS milliseconds (default 0)",
 		GROUP_TIME},
+	{"tick", KEY_TICK, "MS", 0,
+		"a piece of the time series in --json (default 100, of more than a minute 1000)",
+		GROUP_TIME},
 	{"timeout", KEY_TIMEOUT, "S", 0,
 		"wait so long for the last answers, and for openings when none comes (default 10)",
 		GROUP_TIME},
@@ -117,27 +121,41 @@ static const struct argp_option options_table[] = {
 	{"first-user", KEY_FIRST_USER, "N", 0,
 		"number of the first user's name, so that several benches can share a server (default 0)",
 		GROUP_CLIENT},
+	{"name-bytes", KEY_NAME_BYTES, "N", 0,
+		"bytes of a user's name, where nobody speaks (default 7, at most 64)",
+		GROUP_CLIENT},
 	{"token-key", KEY_TOKEN_KEY, "FILE", 0,
 		"log in with a token for each user, signed before the run with this private key, a JWK "
 		"for HS256 or ES256",
 		GROUP_CLIENT},
+	{"ca", KEY_CA, "FILE", 0,
+		"wss: certificates of who may have signed the server's, as PEM (default: the system's); "
+		"there is no way around it",
+		GROUP_CLIENT},
+	{"suite", KEY_SUITE, "NAME", 0,
+		"wss: the only one to offer, as in TLS_AES_128_GCM_SHA256 (default: all of OpenSSL's)",
+		GROUP_CLIENT},
 	{"await", KEY_AWAIT, NULL, 0,
-		"say \"ready\" when all is prepared, and begin at a line on standard input, or its end: "
-		"so that several benches begin together",
+		"say \"ready\" when all is prepared, begin at a line on standard input, or its end, and say "
+		"\"open\" when all connections are: so that several benches begin together, or one behind "
+		"the other",
 		GROUP_CLIENT},
 	{"spin", KEY_SPIN, NULL, 0, "never sleep: finer latencies for a whole core per thread",
 		GROUP_CLIENT},
 
 	{.doc = "The result:", .group = GROUP_RESULT},
-	{"server-pid", KEY_SERVER_PID, "PID", 0,
-		"measure CPU time and memory of this process on the same machine", GROUP_RESULT},
+	{"server-pid", KEY_SERVER_PID, "PID[,...]", 0,
+		"measure CPU time and memory of this process on the same machine; of several: the sum, as "
+		"of a gateway and the proxy in front of it",
+		GROUP_RESULT},
 	{"json", KEY_JSON, "FILE", 0, "write everything to FILE as well", GROUP_RESULT},
 	{0},
 };
 
 static const char doc[] =
 	"Load for a WebSocket gateway: opens connections, sends on schedule, checks every answer, and "
-	"counts latency from when a request should have left. URL is ws://HOST:PORT/ or unix:PATH."
+	"counts latency from when a request should have left. URL is ws://HOST:PORT/, wss://HOST:PORT/ or "
+	"unix:PATH."
 	"\v"
 	"Scenarios:\n"
 	"  login      a storm of -c logins, all at once or over --ramp ms\n"
@@ -155,60 +173,13 @@ static const char doc[] =
 	"  tidegate-bench echo --packet --closed -c 100 -d 16 ws://127.0.0.1:8000/\n"
 	"  tidegate-bench rooms --rooms 1000 --members 18 -r 5000 ws://127.0.0.1:8000/\n"
 	"  tidegate-bench login -c 18000 --server-pid 4711 ws://127.0.0.1:8000/\n"
+	"  tidegate-bench echo --packet --ca localhost.pem wss://localhost:8443/\n"
 	"\n"
 	"Ctrl-C ends a run early; what was measured is still shown. Exit status: 0; 1 when something was "
 	"lost, came twice, came out of order, came changed or never came at all; 2 for a wrong command "
 	"line.";
 
 static const double unset = -1;
-
-/* --- numbers -------------------------------------------------------------------------------------
- */
-
-static double real(struct argp_state *state, const char *name, const char *text, double max)
-{
-	char *end;
-	errno = 0;
-	double value = strtod(text, &end);
-	if (errno || end == text || *end || !(value >= 0 && value <= max)) {
-		argp_error(
-			state, "--%s takes a number from 0 to %.0f, not \"%s\"", name, max, text);
-	}
-	return value;
-}
-
-/* With a unit, or as a bare number, which may have a fraction. */
-static double seconds(struct argp_state *state, const char *name, const char *text, double max)
-{
-	uint64_t ms;
-	if (quantity_parse(text, QUANTITY_MS, &ms) == 0 &&
-		!ascii_is_digit(text[strlen(text) - 1])) {
-		double value = (double)ms / 1000;
-		if (value > max) {
-			argp_error(state, "--%s takes at most %.0f seconds, not \"%s\"", name, max,
-				text);
-		}
-		return value;
-	}
-	return real(state, name, text, max);
-}
-
-static uint64_t whole(struct argp_state *state, const char *name, const char *text,
-	enum quantity kind, uint64_t min, uint64_t max)
-{
-	uint64_t value = 0;
-	if (quantity_parse(text, kind, &value) < 0 || value < min || value > max) {
-		argp_error(state, "--%s takes a whole number from %llu to %llu, not \"%s\"", name,
-			(unsigned long long)min, (unsigned long long)max, text);
-	}
-	return value;
-}
-
-static uint32_t count(
-	struct argp_state *state, const char *name, const char *text, uint32_t min, uint32_t max)
-{
-	return (uint32_t)whole(state, name, text, QUANTITY_COUNT, min, max);
-}
 
 /* --- the command line ----------------------------------------------------------------------------
  */
@@ -246,39 +217,56 @@ static void take_argument(struct argp_state *state, struct options *options, con
 	}
 }
 
+static void take_servers(struct argp_state *state, struct options *options, char *list)
+{
+	const char *pid;
+	options->server_count = 0;
+	while ((pid = strsep(&list, ","))) {
+		if (options->server_count == OPTIONS_SERVERS_MAX) {
+			argp_error(state, "--server-pid takes up to %d processes",
+				OPTIONS_SERVERS_MAX);
+			return;
+		}
+		options->server_pids[options->server_count++] =
+			(pid_t)arguments_count(state, "server-pid", pid, 1, INT32_MAX);
+	}
+}
+
 static error_t parse_load(int key, char *argument, struct argp_state *state)
 {
 	struct options *options = state->input;
 	switch (key) {
 	case 'c':
-		options->connections = count(state, "connections", argument, 1, OPTIONS_USER_MAX);
+		options->connections =
+			arguments_count(state, "connections", argument, 1, OPTIONS_USER_MAX);
 		return 0;
 	case 'r':
-		options->rate = real(state, "rate", argument, 1e9);
+		options->rate = arguments_real(state, "rate", argument, 1e9);
 		return 0;
 	case KEY_CLOSED:
 		options->is_closed = true;
 		return 0;
 	case 'd':
-		options->depth = count(state, "depth", argument, 1, 1 << 20);
+		options->depth = arguments_count(state, "depth", argument, 1, 1 << 20);
 		return 0;
 	case KEY_SENDERS:
-		options->senders = count(state, "senders", argument, 1, 100000);
+		options->senders = arguments_count(state, "senders", argument, 1, 100000);
 		return 0;
 	case KEY_ROOMS:
-		options->circles = count(state, "rooms", argument, 1, OPTIONS_USER_MAX);
+		options->circles = arguments_count(state, "rooms", argument, 1, OPTIONS_USER_MAX);
 		return 0;
 	case KEY_MEMBERS:
-		options->circle_size = count(state, "members", argument, 2, OPTIONS_USER_MAX);
+		options->circle_size =
+			arguments_count(state, "members", argument, 2, OPTIONS_USER_MAX);
 		return 0;
 	case KEY_EVERY:
-		options->every_s = seconds(state, "every", argument, 86400);
+		options->every_s = arguments_seconds(state, "every", argument, 86400);
 		return 0;
 	case KEY_CHURN:
-		options->churn = real(state, "churn", argument, 1e6);
+		options->churn = arguments_real(state, "churn", argument, 1e6);
 		return 0;
 	case 'p':
-		options->payload = (uint32_t)whole(
+		options->payload = (uint32_t)arguments_whole(
 			state, "payload", argument, QUANTITY_BYTES, 1, OPTIONS_PAYLOAD_MAX);
 		return 0;
 	case KEY_PACKET:
@@ -304,26 +292,31 @@ static error_t parse_rest(int key, char *argument, struct argp_state *state)
 	char error[ADDRESS_ERROR_MAX];
 	switch (key) {
 	case 't':
-		options->duration_s = seconds(state, "duration", argument, 1e6);
+		options->duration_s = arguments_seconds(state, "duration", argument, 1e6);
 		return 0;
 	case KEY_WARMUP:
-		options->warmup_s = seconds(state, "warmup", argument, 1e6);
+		options->warmup_s = arguments_seconds(state, "warmup", argument, 1e6);
 		return 0;
 	case KEY_COUNT:
-		options->count = whole(state, "count", argument, QUANTITY_COUNT, 1, UINT64_MAX / 2);
+		options->count = arguments_whole(
+			state, "count", argument, QUANTITY_COUNT, 1, UINT64_MAX / 2);
 		return 0;
 	case KEY_RAMP:
 		options->ramp_ms =
-			(uint32_t)whole(state, "ramp", argument, QUANTITY_MS, 0, 1 << 30);
+			(uint32_t)arguments_whole(state, "ramp", argument, QUANTITY_MS, 0, 1 << 30);
+		return 0;
+	case KEY_TICK:
+		options->tick_ms =
+			(uint32_t)arguments_whole(state, "tick", argument, QUANTITY_MS, 10, 60000);
 		return 0;
 	case KEY_TIMEOUT:
-		options->timeout_s = seconds(state, "timeout", argument, 86400);
+		options->timeout_s = arguments_seconds(state, "timeout", argument, 86400);
 		return 0;
 	case KEY_THREADS:
-		options->threads = count(state, "threads", argument, 1, 256);
+		options->threads = arguments_count(state, "threads", argument, 1, 256);
 		return 0;
 	case KEY_OPENINGS:
-		options->openings = count(state, "openings", argument, 1, 1 << 20);
+		options->openings = arguments_count(state, "openings", argument, 1, 1 << 20);
 		return 0;
 	case KEY_SOURCE:
 		if (address_add_sources(&options->address, argument, error) < 0) {
@@ -331,7 +324,18 @@ static error_t parse_rest(int key, char *argument, struct argp_state *state)
 		}
 		return 0;
 	case KEY_FIRST_USER:
-		options->first_user = count(state, "first-user", argument, 0, OPTIONS_USER_MAX);
+		options->first_user =
+			arguments_count(state, "first-user", argument, 0, OPTIONS_USER_MAX);
+		return 0;
+	case KEY_NAME_BYTES:
+		options->name_len = arguments_count(
+			state, "name-bytes", argument, OPTIONS_NAME_LEN, OPTIONS_NAME_MAX);
+		return 0;
+	case KEY_CA:
+		options->ca = argument;
+		return 0;
+	case KEY_SUITE:
+		options->suite = argument;
 		return 0;
 	case KEY_TOKEN_KEY:
 		options->token_key = argument;
@@ -343,7 +347,7 @@ static error_t parse_rest(int key, char *argument, struct argp_state *state)
 		options->spins = true;
 		return 0;
 	case KEY_SERVER_PID:
-		options->server_pid = (pid_t)count(state, "server-pid", argument, 1, INT32_MAX);
+		take_servers(state, options, argument);
 		return 0;
 	case KEY_JSON:
 		options->json = argument;
@@ -411,6 +415,13 @@ static void complete(struct argp_state *state, struct options *options)
 	if (options->first_user + options_connections(options) > OPTIONS_USER_MAX) {
 		argp_error(state, "users are numbered up to %d", OPTIONS_USER_MAX);
 	}
+	if (options->name_len != OPTIONS_NAME_LEN && (scenario->says_texts || options->token_key)) {
+		argp_error(
+			state, "names that are in texts or tokens have %d bytes", OPTIONS_NAME_LEN);
+	}
+	if (!options->address.is_secure && (options->ca || options->suite)) {
+		argp_error(state, "--ca and --suite are for wss://HOST:PORT/");
+	}
 	if (scenario->check && scenario->check(options, error, sizeof(error)) < 0) {
 		argp_error(state, "%s", error);
 	}
@@ -452,6 +463,7 @@ void options_parse(int argc, char **argv, struct options *ret_options)
 		.timeout_s = 10,
 		.openings = 256,
 		.threads = 1,
+		.name_len = OPTIONS_NAME_LEN,
 	};
 	argp_program_version = "tidegate-bench " TIDEGATE_VERSION;
 	argp_err_exit_status = 2;

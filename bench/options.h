@@ -10,6 +10,7 @@
 #include "tokens.h"
 
 struct scenario;
+struct ssl_ctx_st;
 
 enum payload_kind {
 	PAYLOAD_BINARY, /* a binary message that comes back as it is */
@@ -21,6 +22,8 @@ enum {
 	PAYLOAD_MARK = 6, /* number and tag, in bytes */
 	OPTIONS_PAYLOAD_MAX = 16 << 20,
 	OPTIONS_NAME_LEN = 7, /* u000001, r000001; all the same so that fan-outs have one size */
+	OPTIONS_NAME_MAX = 64,
+	OPTIONS_SERVERS_MAX = 4,
 	OPTIONS_USER_MAX = 999999,
 	OPTIONS_SHARING_MIN = 1000, /* connections that share what a server touches for the first */
 };
@@ -49,15 +52,21 @@ struct options {
 	double duration_s; /* of the measured window; for a login storm: held after it */
 	double timeout_s;  /* for openings, and for answers after the end */
 	uint64_t count;    /* requests in all, after the warm-up; 0: as long as duration_s says */
+	uint32_t tick_ms;  /* of a piece of the time series; 0: by duration_s */
 	uint32_t ramp_ms;  /* over which the connections are opened */
 	uint32_t openings; /* under way at once, in all */
 	uint32_t first_user;
+	uint32_t name_len; /* bytes of a user's name */
 	uint32_t threads;
-	pid_t server_pid;      /* 0: not known */
-	const char *json;      /* file; NULL: none */
-	const char *token_key; /* file with what tokens are signed with; NULL: there are none */
-	struct tokens tokens;  /* for each connection; made by main behind the command line */
-	bool awaits;           /* begins when it is told to */
+	uint32_t server_count; /* processes that the server is made of; 0: not known */
+	pid_t server_pids[OPTIONS_SERVERS_MAX];
+	const char *json;       /* file; NULL: none */
+	const char *token_key;  /* file with what tokens are signed with; NULL: there are none */
+	struct tokens tokens;   /* for each connection; made by main behind the command line */
+	const char *ca;         /* file of who may have signed; NULL: the system's */
+	const char *suite;      /* the only one offered; NULL: all */
+	struct ssl_ctx_st *tls; /* NULL: plain; made by main, likewise */
+	bool awaits;            /* begins when it is told to */
 };
 
 /* Reads the command line; ends the process with 2 when it is wrong. */

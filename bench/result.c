@@ -22,7 +22,7 @@ static double answers_of(const struct measurement *measurement)
 	return (double)(measurement->end.answered - measurement->begin.answered);
 }
 
-static void print_options(const struct options *options)
+static void print_options(const struct options *options, const struct measurement *measurement)
 {
 	struct text connections;
 	struct text rooms;
@@ -50,6 +50,9 @@ static void print_options(const struct options *options)
 	if (options->tokens.algorithm) {
 		printf(", tokens of %s", options->tokens.algorithm);
 	}
+	if (measurement->suite) {
+		printf(", %s", measurement->suite);
+	}
 	printf("%s, to %s\n", options->is_blind ? ", blind" : "", options->url);
 }
 
@@ -75,7 +78,7 @@ static void print_server(const struct options *options, const struct measurement
 	struct text each;
 	const double used_s =
 		(double)(measurement->end.server_cpu_ns - measurement->begin.server_cpu_ns) / 1e9;
-	if (!options->server_pid || used_s <= 0) {
+	if (options->server_count == 0 || used_s <= 0) {
 		return;
 	}
 	const double growth = (double)measurement->rss_after - (double)measurement->rss_before;
@@ -133,6 +136,9 @@ static void print_faults(const struct measurement *measurement)
 		printf("%-12s a connection could not be opened: %s\n", "",
 			strerrordesc_np(-measurement->connect_error));
 	}
+	if (measurement->tls_fault) {
+		printf("%-12s TLS ended a connection: %s\n", "", measurement->tls_fault);
+	}
 }
 
 static double highest_cpu(const struct options *options, const struct measurement *measurement)
@@ -156,9 +162,15 @@ static bool is_late(const struct measurement *measurement)
 static void print_generator(const struct options *options, const struct measurement *measurement)
 {
 	struct text lag;
+	struct text each;
+	const double each_ns = measurement_generator_ns(measurement, options->threads);
 	printf("%-12s CPU", "generator");
 	for (uint32_t i = 0; i < options->threads; i++) {
 		printf(" %.0f %%", 100 * measurement->thread_cpu[i]);
+	}
+	if (each_ns > 0) {
+		printf(", %s for each of the %s", text_time(&each, each_ns),
+			options->scenario->unit);
 	}
 	if (measurement->lag.count > 0) {
 		printf("; requests left late by p99 %s",
@@ -181,7 +193,7 @@ void result_print(const struct options *options, const struct measurement *measu
 	struct text rate;
 	struct text opened;
 	const double seconds = seconds_of(measurement);
-	print_options(options);
+	print_options(options, measurement);
 	printf("%-12s %s in %.2f s, %s/s\n", options->scenario->unit,
 		text_count(&answers, answers_of(measurement)), seconds,
 		text_count(&rate, seconds > 0 ? answers_of(measurement) / seconds : 0));

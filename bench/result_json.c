@@ -39,6 +39,7 @@ static json_t *options_json(const struct options *options)
 	json_object_set_new(json, "threads", count(options->threads));
 	json_object_set_new(json, "tokens",
 		options->tokens.algorithm ? json_string(options->tokens.algorithm) : json_null());
+	json_object_set_new(json, "name_bytes", count(options->name_len));
 	json_object_set_new(json, "sources", count(options->address.source_count));
 	return json;
 }
@@ -102,7 +103,7 @@ static json_t *samples_json(const struct measurement *measurement)
 
 static json_t *server_json(const struct options *options, const struct measurement *measurement)
 {
-	if (!options->server_pid) {
+	if (options->server_count == 0) {
 		return json_null();
 	}
 	const double cpu_s =
@@ -129,6 +130,8 @@ static json_t *generator_json(const struct options *options, const struct measur
 		json_array_append_new(cpu, json_real(measurement->thread_cpu[i]));
 	}
 	json_object_set_new(json, "cpu", cpu);
+	json_object_set_new(json, "ns_per_answer",
+		json_real(measurement_generator_ns(measurement, options->threads)));
 	json_object_set_new(json, "lag_ns", histogram_json(&measurement->lag));
 	return json;
 }
@@ -141,12 +144,18 @@ int result_write(const struct options *options, const struct measurement *measur
 	json_object_set_new(json, "options", options_json(options));
 	json_object_set_new(json, "passed", json_boolean(measurement_is_good(measurement)));
 	json_object_set_new(json, "interrupted", json_boolean(measurement->is_interrupted));
+	json_object_set_new(
+		json, "suite", measurement->suite ? json_string(measurement->suite) : json_null());
+	json_object_set_new(json, "tls_fault",
+		measurement->tls_fault ? json_string(measurement->tls_fault) : json_null());
 	json_object_set_new(json, "unit", json_string(options->scenario->unit));
 	json_object_set_new(json, "seconds", json_real(seconds));
 	json_object_set_new(json, "count", count(answers));
 	json_object_set_new(json, "rate", json_real(seconds > 0 ? (double)answers / seconds : 0));
 	json_object_set_new(json, "latency_ns", histogram_json(&measurement->latency));
 	json_object_set_new(json, "last_receiver_ns", histogram_json(&measurement->completions));
+	json_object_set_new(
+		json, "longest_of_connection_ns", histogram_json(&measurement->longest));
 	json_object_set_new(json, "openings",
 		json_pack("{s:I,s:f,s:o}", "count", (json_int_t)measurement->last.opened, "seconds",
 			measurement->opening_s, "latency_ns",

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "../server/base/clock.h"
+#include "client.h"
 #include "progress.h"
 #include "server.h"
 #include "thread.h"
@@ -74,11 +75,21 @@ static void take_snapshot(struct conductor *conductor, struct snapshot *ret_snap
 	*ret_snapshot = snapshot;
 }
 
+/* A figure of the whole server, which may be several processes; 0: not known. */
+static uint64_t of_servers(const struct conductor *conductor, uint64_t (*figure)(pid_t))
+{
+	const struct options *options = conductor->options;
+	uint64_t sum = 0;
+	for (uint32_t i = 0; i < options->server_count; i++) {
+		sum += figure(options->server_pids[i]);
+	}
+	return sum;
+}
+
 /* At the edges of the window the server's CPU time belongs to it; it takes a while to read. */
 static void take_edge(struct conductor *conductor, struct snapshot *ret_snapshot)
 {
-	const pid_t pid = conductor->options->server_pid;
-	uint64_t server_ns = pid ? server_cpu_ns(pid) : 0;
+	uint64_t server_ns = of_servers(conductor, server_cpu_ns);
 	take_snapshot(conductor, ret_snapshot);
 	ret_snapshot->server_cpu_ns = server_ns;
 }
@@ -306,11 +317,6 @@ static void drain(struct conductor *conductor)
 	}
 }
 
-static uint64_t rss(const struct conductor *conductor)
-{
-	return conductor->options->server_pid ? server_rss(conductor->options->server_pid) : 0;
-}
-
 static void lead(struct conductor *conductor)
 {
 	const struct options *options = conductor->options;
@@ -321,6 +327,10 @@ static void lead(struct conductor *conductor)
 		measurement->is_unreachable = !is_interrupted;
 		return;
 	}
+	if (options->awaits) {
+		puts("open");
+		fflush(stdout);
+	}
 	if (options->scenario->measures_opening) {
 		measurement->last = measurement->end;
 		pass_time(conductor, "holding", clock_ns() + (uint64_t)(options->duration_s * 1e9),
@@ -328,7 +338,7 @@ static void lead(struct conductor *conductor)
 	} else {
 		run_window(conductor);
 	}
-	measurement->rss_after = rss(conductor);
+	measurement->rss_after = of_servers(conductor, server_rss);
 	drain(conductor);
 }
 
@@ -398,6 +408,15 @@ static int start_generators(struct conductor *conductor)
 	return err;
 }
 
+static void collect_longest(const struct generator *generator, struct histogram *longest)
+{
+	for (uint32_t i = 0; i < generator->client_count; i++) {
+		if (generator->clients[i].longest_ns > 0) {
+			histogram_record(longest, generator->clients[i].longest_ns, 1);
+		}
+	}
+}
+
 static void stop_generators(struct conductor *conductor)
 {
 	struct measurement *measurement = conductor->measurement;
@@ -409,6 +428,7 @@ static void stop_generators(struct conductor *conductor)
 		histogram_merge(&measurement->lag, &generator->lag);
 		histogram_merge(&measurement->openings, &generator->openings_taken);
 		histogram_merge(&measurement->completions, &generator->completions);
+		collect_longest(generator, &measurement->longest);
 	}
 	for (uint32_t i = 0; i < conductor->started; i++) {
 		struct generator *generator = &conductor->run.generators[i];
@@ -420,6 +440,8 @@ static void stop_generators(struct conductor *conductor)
 	measurement->connect_error = atomic_load(&conductor->run.connect_error);
 	measurement->close_code = atomic_load(&conductor->run.close_code);
 	measurement->refusal = atomic_load(&conductor->run.refusal);
+	measurement->tls_fault = atomic_load(&conductor->run.tls_fault);
+	measurement->suite = atomic_load(&conductor->run.suite);
 	measurement->is_interrupted = is_interrupted;
 }
 
@@ -434,6 +456,14 @@ static void finish(struct conductor *conductor)
 	}
 }
 
+static uint32_t tick_ms(const struct options *options)
+{
+	if (options->tick_ms > 0) {
+		return options->tick_ms;
+	}
+	return options->duration_s > LONG_S ? LONG_TICK_MS : TICK_MS;
+}
+
 int run_scenario(const struct options *options, struct measurement *ret_measurement)
 {
 	static struct conductor conductor;
@@ -443,7 +473,7 @@ int run_scenario(const struct options *options, struct measurement *ret_measurem
 	conductor.options = options;
 	conductor.measurement = ret_measurement;
 	conductor.run.options = options;
-	conductor.tick_ns = (options->duration_s > LONG_S ? LONG_TICK_MS : TICK_MS) * (uint64_t)MS;
+	conductor.tick_ns = tick_ms(options) * (uint64_t)MS;
 	atomic_init(
 		&conductor.run.measure_from, options->scenario->measures_opening ? 0 : UINT64_MAX);
 	atomic_init(&conductor.run.measure_until, UINT64_MAX);
@@ -455,7 +485,7 @@ int run_scenario(const struct options *options, struct measurement *ret_measurem
 		err = make_generators(&conductor);
 	}
 	if (!err) {
-		ret_measurement->rss_before = rss(&conductor);
+		ret_measurement->rss_before = of_servers(&conductor, server_rss);
 		begin_window(&conductor);
 		err = start_generators(&conductor);
 	}

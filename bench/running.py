@@ -6,6 +6,7 @@ import math
 import os
 import pathlib
 import random
+import resource
 import shutil
 import socket
 import subprocess
@@ -15,16 +16,22 @@ import time
 
 import keys
 import loads
+import nginx_front
 import programs
+import tls_pair
 from programs import BUILD, GENERATOR, ROOT, fail
 
 START_S = 60  # until a server must answer
+HANDSHAKES = 64  # under way at once: on a busy machine too nobody waits for 3 s, which is when the gateway sends him away
 RUN_S = 600   # until a generator must have ended
 OPENING = (b"GET /?user=probe HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
            b"Sec-WebSocket-Key: dGlkZWdhdGUtYmVuY2ghIQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
 PORTS = range(10000, 32768)  # below the ephemeral ports, so that no client takes one by chance
 # The others are peers, which may fail.
 GATEWAYS = ("gateway", "one", "old", *(name for row in loads.ROWS for name in row.beside))
+
+
+PACKETS = (*GATEWAYS, "floor", "nginx")  # who answers packets, or is asked by one who does
 
 
 class PeerFailed(Exception):
@@ -98,7 +105,7 @@ class Servers:
         self.known = {"gateway": self.gateway, "floor": self.floor, "lws": self.lws, "ws": self.ws}
         self.known["one"] = lambda row, port: self.gateway(row, port, workers=1)
         self.known |= {name: self.gateway for row in loads.ROWS for name in row.beside}
-        self.known["open"] = self.open
+        self.known |= {"open": self.open, "plain": self.plain, "nginx": self.nginx}
         if getattr(args, "against", None):
             self.known["old"] = self.old
 
@@ -115,17 +122,32 @@ class Servers:
 
     def options(self, row, port, workers):
         admin = ["--admin", f"127.0.0.1:{self.admin_port}"] if row.has_admin else []
-        return ["--listen", f"127.0.0.1:{port}", "--workers", str(workers), "--log-level", "warn", "--drain", "0",
-                *admin, *row.gateway]
+        return [*listening(port, row.suite), *self.usual(row, workers), *admin]
+
+    def usual(self, row, workers):
+        """Wherever it listens."""
+        return ["--workers", str(workers), "--log-level", "warn", "--drain", "0", *row.gateway]
+
+    def plain(self, row, port):
+        """The same without TLS."""
+        return self.plain_at(row, f"127.0.0.1:{port}")
+
+    def plain_at(self, row, listen):
+        return [programs.find_gateway(self.args), "--listen", listen, *self.usual(row, row.workers)]
+
+    def nginx(self, row, port):
+        """In front of a gateway that is another process."""
+        return nginx_front.command(port, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 
     def floor(self, row, port):
-        return [programs.find(self.build, "bench/tidegate-floor"), "--listen", f"127.0.0.1:{port}", *row.floor]
+        return [programs.find(self.build, "bench/tidegate-floor"), "--listen", f"127.0.0.1:{port}", *row.floor,
+                *(tls_pair.showing() if row.suite else [])]
 
     def lws(self, row, port):
         return [programs.find(self.build, "bench/lws_peer"), str(port)]
 
     def ws(self, row, port):
-        return ["node", ROOT / "bench/peers/ws/server.js", str(port)]
+        return ["node", ROOT / "bench/peers/ws/server.js", str(port), *(map(str, tls_pair.make()) if row.suite else [])]
 
     def prepare(self, name):
         if name not in self.known:
@@ -146,17 +168,28 @@ class Servers:
 
     @contextlib.contextmanager
     def running(self, name, row):
+        """Yields the process's id, or a list of several as the generator takes it, and the URL."""
         port, self.admin_port = free_port(), free_port()
-        command = [str(word) for word in self.known[name](row, port)]
+        is_secure = bool(row.suite) and name != "plain"
+        with contextlib.ExitStack() as stack:
+            others = []
+            if name == "nginx":
+                others.append(stack.enter_context(self.started(self.plain_at(row, nginx_front.gateway_listens_at()), row))[0])
+            process, log = stack.enter_context(self.started(self.known[name](row, port), row))
+            if row.has_admin and name in GATEWAYS:
+                wait_until_ready(process, self.admin_port, log)
+            else:
+                wait_until_answering(process, port, log, is_secure)
+            yield ",".join(str(each.pid) for each in (process, *others)), f"{'wss' if is_secure else 'ws'}://127.0.0.1:{port}/"
+            self.end(process)
+
+    @contextlib.contextmanager
+    def started(self, command, row):
         with tempfile.TemporaryFile() as log:
-            process = subprocess.Popen(self.placed(command, row), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            process = subprocess.Popen(self.placed([str(word) for word in command], row), stdin=subprocess.DEVNULL,
+                                       stdout=log, stderr=log)
             try:
-                if row.has_admin and name in GATEWAYS:
-                    wait_until_ready(process, self.admin_port, log)
-                else:
-                    wait_until_answering(process, port, log)
-                yield process.pid, f"ws://127.0.0.1:{port}/"
-                self.end(process)
+                yield process, log
             finally:
                 process.kill()
                 process.wait()
@@ -169,6 +202,12 @@ class Servers:
         """Before it is killed, when all went well."""
 
 
+def listening(port, is_secure):
+    """Where a gateway is to listen, with the pair that it shows there."""
+    where = f"127.0.0.1:{port}"
+    return ["--listen", f"wss://{where}", *tls_pair.showing()] if is_secure else ["--listen", where]
+
+
 def pinned(*cpus):
     return [] if None in cpus else ["taskset", "-c", ",".join(map(str, cpus))]
 
@@ -178,10 +217,12 @@ def cpus_of(row, args, own):
     return [own] if row.workers == 1 else sorted({args.server_cpu, args.bench_cpu})
 
 
-def wait_until_answering(process, port, log):
+def wait_until_answering(process, port, log, is_secure=False):
     """Until a client is taken; whatever it is told, for peers speak differently."""
-    # Asked for an answer: the gateway's own probe of the port listens for a moment, and resets.
-    wait_for_answer(process, port, log, OPENING, b"")
+    # Asked for an answer: the gateway's own probe of the port listens for a moment, and resets. A proxy may be
+    # there before what is behind it.
+    tls = tls_pair.context() if is_secure else None
+    wait_for_answer(process, port, log, OPENING, b"HTTP/1.1 101 " if is_secure else b"", tls=tls)
 
 
 def wait_until_ready(process, admin_port, log):
@@ -189,11 +230,12 @@ def wait_until_ready(process, admin_port, log):
     wait_for_answer(process, admin_port, log, b"GET /readyz HTTP/1.0\r\n\r\n", b"HTTP/1.0 200 ", b"HTTP/1.1 200 ")
 
 
-def wait_for_answer(process, port, log, request, *answers):
+def wait_for_answer(process, port, log, request, *answers, tls=None):
     """Until what listens on the port begins its answer with one of `answers`."""
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as probe:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as plain, \
+                tls.wrap_socket(plain, server_hostname="127.0.0.1") if tls else plain as probe:
             probe.sendall(request)
             if probe.recv(64).startswith(answers):
                 return
@@ -207,13 +249,21 @@ def wait_for_answer(process, port, log, request, *answers):
 # --- the generator --------------------------------------------------------------------------------
 
 
+def trusting(row, url, words):
+    """What the generator is told of TLS, where the server speaks it."""
+    if not url.startswith("wss:"):
+        return []
+    herd = [] if "--openings" in words else ["--openings", str(HANDSHAKES)]
+    return [*tls_pair.trusting(row.suite), *herd]
+
+
 class Bench:
     def __init__(self, args):
         self.args = args
 
     def command(self, row, words, url, pid, blind, result):
-        return ([*pinned(*cpus_of(row, self.args, self.args.bench_cpu)),
-                 str(self.args.build / GENERATOR), *words] + (["--blind"] if blind else []) + ["--server-pid", str(pid), "--json", result, url])
+        return [*pinned(*cpus_of(row, self.args, self.args.bench_cpu)), str(self.args.build / GENERATOR), *words,
+                *(["--blind"] if blind else []), *trusting(row, url, words), "--server-pid", str(pid), "--json", result, url]
 
     def run(self, row, name, words, url, pid):
         """Runs the generator once and returns its result."""
@@ -231,10 +281,10 @@ class Bench:
     def measure(self, row, name, servers):
         """Returns {figure: value}, from a server of its own."""
         with servers.running(name, row) as (pid, url):
-            if row.name == "memory":
+            if row.is_memory():
                 return self.measure_memory(row, name, pid, url)
             # An echo server sends a binary message of the same size back.
-            words = [word for word in row.beside.get(name, row.bench) if word != "--packet" or name in (*GATEWAYS, "floor")]
+            words = [word for word in row.beside.get(name, row.bench) if word != "--packet" or name in PACKETS]
             words += keys.signing(self.args, row.tokens if name != "open" else None)
             if row.seconds:
                 words += ["-t", str(self.args.seconds), "--warmup", str(self.args.warmup)]
@@ -249,7 +299,7 @@ class Bench:
             }
 
     def measure_memory(self, row, name, pid, url):
-        """Resident bytes beyond those of a server that nobody has called yet, by connections."""
+        """Resident bytes beyond those of a server that one client has called, by connections."""
         time.sleep(self.args.settle)
-        words = ["login", "-c", str(loads.IDLE_USERS), "-t", str(self.args.settle)]
+        words = [*row.bench, "-t", str(self.args.settle)]
         return {"rss": self.run(row, name, words, url, pid)["server"]["rss_per_connection"]}

@@ -47,10 +47,10 @@ static void send_heartbeats(struct generator *generator, struct chat *chat, uint
 	for (; chat->heartbeats_sent < due; chat->heartbeats_sent++) {
 		struct client *client =
 			&generator->clients[chat->heartbeats_sent % generator->client_count];
-		if (client->state == CLIENT_OPEN && !client->is_full) {
+		if (client->state == CLIENT_OPEN && !wire_is_full(&client->wire)) {
 			client->sent++;
 			count_add(&generator->counts.heartbeats, 1);
-			client_send(generator, client, chat->ping, chat->ping_len);
+			wire_send(&client->wire, chat->ping, chat->ping_len);
 		}
 	}
 }

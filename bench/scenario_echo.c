@@ -92,7 +92,8 @@ static void flush(struct generator *generator, struct client *client, uint64_t n
 	const uint32_t block = echo->exchange.request_len >= BLOCK
 				       ? 1
 				       : (uint32_t)(BLOCK / echo->exchange.request_len);
-	while (client->sent != client->due && !client->is_full && client->state == CLIENT_OPEN) {
+	while (client->sent != client->due && !wire_is_full(&client->wire) &&
+		client->state == CLIENT_OPEN) {
 		uint32_t count = client->due - client->sent;
 		count = count < block ? count : block;
 		exchange_write(
@@ -104,8 +105,8 @@ static void flush(struct generator *generator, struct client *client, uint64_t n
 		}
 		client->sent += count;
 		count_add(&generator->counts.sent, count);
-		client_send(generator, client, generator->out,
-			(size_t)count * echo->exchange.request_len);
+		wire_send(
+			&client->wire, generator->out, (size_t)count * echo->exchange.request_len);
 	}
 }
 
@@ -120,9 +121,10 @@ static void on_answers(
 	count_add(&generator->counts.answered, count);
 	if (!options->is_closed) {
 		for (uint32_t i = 0; i < count; i++) {
-			generator_record(generator,
-				intended_at(generator, echo, client, client->answered + i), now_ns,
-				1);
+			uint64_t intended_ns =
+				intended_at(generator, echo, client, client->answered + i);
+			generator_record(generator, intended_ns, now_ns, 1);
+			generator_note_longest(generator, &client->longest_ns, intended_ns, now_ns);
 		}
 		client->answered += count;
 		return;
@@ -250,7 +252,7 @@ static size_t take(struct generator *generator, struct client *client, const uin
 		return take_blind(generator, client, len, now_ns);
 	}
 	size_t used = 0;
-	while (client->fd >= 0) {
+	while (client->wire.fd >= 0) {
 		used += take_answers(generator, client, data + used, len - used, now_ns);
 		if (may_become_answer(&echo->exchange, data + used, len - used)) {
 			break;

@@ -36,7 +36,7 @@ static void send_join(struct generator *generator, struct client *client)
 	join_packet_write(frame + header + PACKET_HEADER_LEN, &join);
 	frame_mask(frame + header, len, generator->mask, 0);
 	client->sent++;
-	client_send(generator, client, frame, header + len);
+	wire_send(&client->wire, frame, header + len);
 }
 
 static void on_session(

@@ -160,7 +160,7 @@ static int make_clients(struct generator *generator)
 		return -ENOMEM;
 	}
 	for (uint32_t i = 0; i < generator->client_count; i++) {
-		generator->clients[i].fd = -1;
+		generator->clients[i].wire = WIRE_CLOSED;
 		generator->clients[i].index = i;
 		generator->clients[i].number = i * threads + generator->id;
 	}

@@ -1,11 +1,13 @@
 """Who does harm, to whom, and what the victims may suffer from it at most."""
 
+from loads import AES_128
+
 
 class Threat:
     """One row. `attackers` are groups, several at once; `goals` are the most milliseconds that the victims'
     figures may come to beside them. Nobody may be cut off, ever."""
 
-    def __init__(self, name, title, victims, attackers, goals):
+    def __init__(self, name, title, victims, attackers, goals, suite=None):
         self.name = name
         self.title = title
         self.victims = victims
@@ -15,6 +17,7 @@ class Threat:
         self.workers = 1   # its workers, as running.Servers asks for them
         self.has_admin = False
         self.tokens = None  # what those of all clients are signed with
+        self.suite = suite  # of TLS, which all speak then
 
 
 class Storm(Threat):
@@ -26,6 +29,14 @@ class Storm(Threat):
         self.logins = logins
         self.tokens = tokens
         self.workers = workers
+
+
+class Behind(Threat):
+    """The attackers come when the victims are in, who else would have to get in among them."""
+
+
+class Across(Threat):
+    """The attackers are at another node of a cluster."""
 
 
 class Victims:
@@ -88,6 +99,7 @@ THREATS = [
            {"p99": 200}),
     Threat("packets-64", "64 flood packets for nobody", readers(1000), [Group("packets", 64)], {"p99": 200}),
     Threat("packets-256", "256 flood packets for nobody", readers(1000), [Group("packets", 256)], {"p99": 800}),
+    Across("cluster", "1 floods texts at another node", readers(50), [Group("texts", 1)], {"p99": 100}),
     # They are most of all receivers, and back before they are given up on.
     Threat("deaf", "14 never read and come back, 1 floods", readers(10),
            [Group("deaf", 14, "--back", "2.5"), Group("texts", 1)], {"p95": 100}),
@@ -100,6 +112,14 @@ THREATS = [
     Threat("new-heads", "1,000 half heads, newcomers", NEWCOMERS, [Group("heads", 1000)], {"p99": 100}),
     Threat("new-dials", "2,000 dials a second, newcomers", NEWCOMERS, [Group("dials", 64)], {"p99": 100}),
     Threat("new-silent", "1,000 silent connects, newcomers", NEWCOMERS, [Group("silent", 1000)], {"p99": 100}),
+    # TLS: handshakes that nobody ends.
+    Behind("tls-hellos", "10,000 hellos at once", Beating(1000, 2000), [Group("tls-hellos", 10000, "--dials", "10000")],
+           {"p99": 10}, AES_128),
+    Behind("tls-groups", "64 say hellos of every group", Beating(1000, 2000), [Group("tls-groups", 64)], {"p99": 10}, AES_128),
+    Behind("tls-half", "1,500 half handshakes that stay", readers(1000), [Group("tls-half", 1500, "--dials", "500")],
+           {"p99": 100}, AES_128),
+    Threat("new-tls-half", "1,500 half handshakes, newcomers", NEWCOMERS, [Group("tls-half", 1500, "--dials", "500")],
+           {"p99": 200}, AES_128),
     Storm("logins-es256", "18,000 logins with ES256", Beating(1000, 2000), 18000, "es256", {"p99": 10}),
     Storm("logins-es256-2", "2 workers, the same; open logins", Beating(1000, 2000), 18000, "es256", {"ratio": 1.5}, workers=2),
 ]

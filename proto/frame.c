@@ -205,6 +205,33 @@ size_t frame_reader_footprint(void)
 	return sizeof(struct frame_reader) + WSLAY_CONTEXT_SIZE;
 }
 
+/* Writes the header of the open frame as it came: wslay has seen that its length had no shorter
+ * form. Returns its length. */
+static uint8_t rewrite_header(const struct frame_reader *reader, uint8_t *ret_header)
+{
+	const bool masked = reader->second & 0x80;
+	const size_t len = frame_header_write(
+		ret_header, 0, reader->payload_len, masked ? reader->mask : NULL);
+	ret_header[0] = reader->first;
+	return (uint8_t)len;
+}
+
+void frame_reader_where(const struct frame_reader *reader, struct frame_under_way *ret_frame)
+{
+	ASSERT(reader->fed == reader->fed_end);
+	*ret_frame = (struct frame_under_way){.is_open = reader->payload_left > 0};
+	if (!ret_frame->is_open) {
+		ret_frame->header_len = reader->stash_len;
+		memcpy(ret_frame->header, reader->stash, reader->stash_len);
+		return;
+	}
+	ret_frame->header_len = rewrite_header(reader, ret_frame->header);
+	ret_frame->payload_done = reader->payload_len - reader->payload_left;
+	if (reader->second & 0x80) {
+		memcpy(ret_frame->mask, reader->mask, sizeof(reader->mask));
+	}
+}
+
 /* Adds to a header that arrives in pieces. Returns whether it is whole. */
 static bool stash_header(struct frame_reader *reader)
 {

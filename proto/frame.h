@@ -91,6 +91,19 @@ bool frame_reader_at_boundary(const struct frame_reader *reader);
 /* Bytes of memory a reader holds, wslay's context included; for accounts. */
 size_t frame_reader_footprint(void);
 
+/* The frame at which a reader stands that has consumed all it was fed. */
+struct frame_under_way {
+	uint8_t header[FRAME_HEADER_MAX]; /* as it came */
+	uint8_t header_len;               /* bytes of it that have come; 0: it is at a boundary */
+	bool is_open;                     /* the header is whole, and payload is to come */
+	uint8_t mask[4];                  /* while it is open; zeros without one */
+	uint64_t payload_done;            /* bytes that have come */
+};
+
+/* Tells where a reader stands. wslay has no part in it: what it was told it finds again when the
+ * same bytes are fed to another reader. */
+void frame_reader_where(const struct frame_reader *reader, struct frame_under_way *ret_frame);
+
 /* Bytes of the unmasked header in front of a payload: 2, 4 or 10. Thread: any. */
 static inline size_t frame_header_len(uint64_t payload_len)
 {

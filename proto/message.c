@@ -5,39 +5,11 @@
 #include <string.h>
 
 #include "bytes.h"
-#include "frame.h"
-#include "utf8.h"
+#include "message_inner.h"
 
 enum {
-	/* In front of an assembled payload, so that an answer's header can be put there. */
-	HEADROOM = FRAME_HEADER_MAX,
 	ASSEMBLY_MIN = 512, /* bytes first allocated, the headroom included */
 	FIN = 0x80,         /* of a header's first byte */
-};
-
-/* A data message that has not wholly arrived.
- * Owner:  its message_reader.
- * Freed:  in the call after the one that handed the message out. */
-struct assembly {
-	uint8_t *buffer; /* HEADROOM, then the payload; NULL for none */
-	size_t size;     /* bytes allocated */
-	size_t len;      /* bytes of payload */
-	struct utf8_state utf8;
-	uint8_t opcode; /* of the message; FRAME_CONTINUATION when none is open */
-};
-
-/* Owner:  whoever created it.
- * Shared: never; the rules are.
- * Freed:  message_reader_destroy. */
-struct message_reader {
-	const struct message_rules *rules;
-	struct frame_reader *frames;
-	uint32_t frame_count; /* complete ones, until they are taken */
-	struct assembly assembly;
-
-	/* A control frame that arrives in parts, maybe between two parts of `assembly`. */
-	uint8_t control_len;
-	uint8_t control[HEADROOM + FRAME_CONTROL_PAYLOAD_MAX];
 };
 
 int message_reader_create(const struct message_rules *rules, struct message_reader **ret_reader)
@@ -78,11 +50,6 @@ uint32_t message_reader_take_frames(struct message_reader *reader)
 	return count;
 }
 
-static bool assembly_is_open(const struct assembly *assembly)
-{
-	return assembly->opcode != FRAME_CONTINUATION;
-}
-
 bool message_reader_is_idle(const struct message_reader *reader)
 {
 	/* A message has a buffer from its first part until it is no longer lent. */
@@ -109,14 +76,14 @@ static void assembly_reset(struct assembly *assembly)
 /* Makes space for `len` bytes that have arrived; a message's limit is its buffer's too. */
 static bool assembly_reserve(struct assembly *assembly, size_t len, size_t max_message)
 {
-	const size_t needed = HEADROOM + assembly->len + len;
+	const size_t needed = MESSAGE_HEADROOM + assembly->len + len;
 	if (assembly->buffer && needed <= assembly->size) {
 		return true;
 	}
 
 	size_t size = assembly->size ? 2 * assembly->size : ASSEMBLY_MIN;
-	if (size > HEADROOM + max_message) {
-		size = HEADROOM + max_message;
+	if (size > MESSAGE_HEADROOM + max_message) {
+		size = MESSAGE_HEADROOM + max_message;
 	}
 	if (size < needed) {
 		size = needed;
@@ -140,7 +107,7 @@ static enum close_reason assembly_add(
 	if (!assembly_reserve(assembly, frame->data_len, max_message)) {
 		return CLOSE_REASON_INTERNAL_ERROR;
 	}
-	memcpy(assembly->buffer + HEADROOM + assembly->len, frame->data, frame->data_len);
+	memcpy(assembly->buffer + MESSAGE_HEADROOM + assembly->len, frame->data, frame->data_len);
 	assembly->len += frame->data_len;
 	return CLOSE_REASON_NONE;
 }
@@ -232,13 +199,14 @@ static bool take_control(
 		if (frame->begins) {
 			reader->control_len = 0;
 		}
-		uint8_t *payload = reader->control + HEADROOM;
+		uint8_t *payload = reader->control + MESSAGE_HEADROOM;
 		memcpy(payload + reader->control_len, frame->data, frame->data_len);
 		reader->control_len = (uint8_t)(reader->control_len + frame->data_len);
 		if (!frame->ends) {
 			return false;
 		}
-		hand_out(ret_message, frame->opcode, payload, reader->control_len, HEADROOM);
+		hand_out(
+			ret_message, frame->opcode, payload, reader->control_len, MESSAGE_HEADROOM);
 	}
 
 	if (frame->opcode == FRAME_CLOSE) {
@@ -270,8 +238,8 @@ static bool take_part(
 		hand_out_broken(ret_message, CLOSE_REASON_INVALID_UTF8);
 		return true;
 	}
-	hand_out(ret_message, assembly->opcode, assembly->buffer + HEADROOM, assembly->len,
-		HEADROOM);
+	hand_out(ret_message, assembly->opcode, assembly->buffer + MESSAGE_HEADROOM, assembly->len,
+		MESSAGE_HEADROOM);
 	assembly->opcode = FRAME_CONTINUATION;
 	return true;
 }
@@ -286,7 +254,7 @@ static bool take_whole(const struct frame *frame, struct message *ret_message)
 	return true;
 }
 
-static bool take_frame(
+bool message_reader_take_frame(
 	struct message_reader *reader, const struct frame *frame, struct message *ret_message)
 {
 	if (frame->begins) {
@@ -357,7 +325,7 @@ static inline enum frame_status next_short(
 			return FRAME_READY;
 		}
 		const struct frame any = frame_of_short(&frame);
-		if (take_frame(reader, &any, ret_message)) {
+		if (message_reader_take_frame(reader, &any, ret_message)) {
 			return FRAME_READY;
 		}
 	}
@@ -381,7 +349,8 @@ enum message_kind message_reader_next(struct message_reader *reader, struct mess
 		if (status == FRAME_MORE) {
 			status = frame_reader_next(reader->frames, &frame);
 		}
-		if (status == FRAME_READY && take_frame(reader, &frame, ret_message)) {
+		if (status == FRAME_READY &&
+			message_reader_take_frame(reader, &frame, ret_message)) {
 			return ret_message->kind;
 		}
 	} while (status == FRAME_READY);

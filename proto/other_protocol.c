@@ -8,7 +8,7 @@ static const struct {
 	size_t enough; /* bytes of it that nothing else begins with */
 	const char *advice;
 } protocols[] = {
-	{SIGN("\x16\x03"), 1, "TLS on a plain port: use ws://, or a proxy that ends TLS."},
+	{SIGN("\x16\x03"), 1, "TLS on a plain port: use ws://, or a port for wss://."},
 	{SIGN("PROXY "), 6, "A PROXY header: the proxy protocol is not spoken here."},
 	{SIGN("\r\n\r\n\0\r\nQUIT\n"), 5, "A PROXY header: the proxy protocol is not spoken here."},
 	{SIGN("PRI * HTTP/2.0\r\n"), 14, "HTTP/2 is not spoken here: use HTTP/1.1."},

@@ -25,6 +25,22 @@ int session_packet_decode(const uint8_t *payload, size_t len, struct session_pac
 	return 0;
 }
 
+uint8_t *gap_packet_write(uint8_t *to, const struct gap_packet *gap)
+{
+	return fields_put_u32(to, gap->batches);
+}
+
+int gap_packet_decode(const uint8_t *payload, size_t len, struct gap_packet *ret_gap)
+{
+	struct fields fields = fields_of(payload, len);
+	const struct gap_packet gap = {.batches = fields_u32(&fields)};
+	if (!fields_fit_or_trail(&fields)) {
+		return -EBADMSG;
+	}
+	*ret_gap = gap;
+	return 0;
+}
+
 uint8_t *say_packet_write(uint8_t *to, const struct say_packet *say)
 {
 	to = fields_put_u32(to, say->id);

@@ -1,5 +1,5 @@
-/* What tidegate.v1 says and answers: the payloads of packets 104, 110 to 112, 130 and 131, both
- * ways. PROTOCOL section 6.
+/* What tidegate.v1 says and answers: the payloads of packets 104, 105, 110 to 112, 130 and 131,
+ * both ways. PROTOCOL section 6.
  *
  * Decoders look at the form only: names and flags are judged by who acts on them. Strings are
  * borrowed from the payload. Errors of a decoder: -EBADMSG when the payload does not fit its
@@ -41,6 +41,19 @@ static inline size_t session_packet_len(const struct session_packet *session)
 
 uint8_t *session_packet_write(uint8_t *to, const struct session_packet *session);
 int session_packet_decode(const uint8_t *payload, size_t len, struct session_packet *ret_session);
+
+/* 105: batches, each of one message or more, that this node should have had from others and has
+ * not. */
+struct gap_packet {
+	uint32_t batches;
+};
+
+enum {
+	GAP_PACKET_LEN = 4,
+};
+
+uint8_t *gap_packet_write(uint8_t *to, const struct gap_packet *gap);
+int gap_packet_decode(const uint8_t *payload, size_t len, struct gap_packet *ret_gap);
 
 /* 110. `id` is the client's own; with 0 only refusals are answered. */
 struct say_packet {

@@ -32,15 +32,6 @@ int auth_keys_load(struct node *node, const struct config *config, struct findin
 	return key_store_create(config->auth_keys, findings, &node->keys);
 }
 
-static void tell(void *user, enum finding kind, const char *line)
-{
-	if (kind == FINDING_FAULT) {
-		log_error(0, "%s", line);
-	} else {
-		log_warn(0, "%s", line);
-	}
-}
-
 /* What is told once is also taken back. */
 static void say_news(struct node *node, enum key_news news, const char *text)
 {
@@ -63,7 +54,7 @@ static void say_news(struct node *node, enum key_news news, const char *text)
 
 void auth_keys_reload(struct node *node, const struct config *config)
 {
-	struct findings findings = {.tell = tell};
+	struct findings findings = {.tell = findings_tell_log};
 	char text[KEY_NEWS_MAX];
 	if (!node->keys) {
 		return;
@@ -84,7 +75,7 @@ void auth_keys_reload(struct node *node, const struct config *config)
 
 void auth_keys_look(struct node *node)
 {
-	struct findings findings = {.tell = tell};
+	struct findings findings = {.tell = findings_tell_log};
 	char text[KEY_NEWS_MAX];
 	if (node->keys) {
 		say_news(node, key_store_look(node->keys, &findings, text), text);
@@ -102,7 +93,7 @@ void auth_keys_check(const struct config *config, struct findings *findings)
 
 void auth_keys_warn_of_open_logins(const struct config *config, const struct listeners *listeners)
 {
-	char name[ADDRESS_MAX + 8];
+	char name[LISTENERS_NAME_MAX];
 	if (config->auth != AUTH_OPEN || config->echo) {
 		return;
 	}

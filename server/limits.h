@@ -10,6 +10,7 @@
 
 enum {
 	LIMITS_TEXT_MAX = 256, /* bytes of a line, NUL included */
+	LIMITS_LINK_FILES = 4, /* descriptors of the line to a cluster, which it opens by and by */
 };
 
 /* What the machine gives.

@@ -1,13 +1,20 @@
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "build_config.h"
 #include "config/cli.h"
 #include "config/explain.h"
 #include "gateway.h"
+#include "handover/process.h"
+#include "handover/taker.h"
 #include "rehearsal.h"
+#include "tls/tls_memory.h"
 #include "token_command.h"
+#include "upgrade_command.h"
 
 #if HAVE_JEMALLOC
 #include <jemalloc/jemalloc.h>
@@ -43,9 +50,45 @@ static void hold_standard_streams(void)
 	}
 }
 
+static int run(const struct command *command, int argc, char **argv, struct taker *taker)
+{
+	set_up_allocator();
+	tls_memory_set_up(); /* what comes of it the log says once there is one */
+	return gateway_run(&command->config, &command->sources, argc, argv, taker);
+}
+
+/* The other end of a process that hands over to this one. */
+static struct taker the_taker;
+
+/* The process ends before it was ready to take over, as for a config that is at fault. */
+static void refuse_at_exit(void)
+{
+	const char *complaint = log_complaint();
+	taker_refuse(&the_taker,
+		complaint[0] ? complaint : "the new process cannot start: its last lines say why");
+}
+
+/* In the place of another process, which goes on where this one cannot. */
+static int take_over(int argc, char **argv, int channel_fd)
+{
+	struct command command;
+	if (taker_begin(&the_taker, channel_fd) < 0) {
+		return EXIT_FAILURE;
+	}
+	atexit(refuse_at_exit);
+	cli_parse(argc, argv, &command);
+	return run(&command, argc, argv, &the_taker);
+}
+
 int main(int argc, char **argv)
 {
 	hold_standard_streams();
+	process_note_start();
+	const int channel_fd = process_take_channel();
+	clock_read_test_offset();
+	if (channel_fd >= 0) {
+		return take_over(argc, argv, channel_fd);
+	}
 	if (argc > 1 && strcmp(argv[1], "token") == 0) {
 		return token_command_run(argc - 1, argv + 1);
 	}
@@ -56,9 +99,10 @@ int main(int argc, char **argv)
 		return rehearsal_run(&command.config, &command.sources);
 	case CLI_EXPLAIN:
 		return explain_print(&command.config, &command.sources, command.only_changed);
+	case CLI_UPGRADE:
+		return upgrade_command_run(&command.config);
 	case CLI_RUN:
 		break;
 	}
-	set_up_allocator();
-	return gateway_run(&command.config, &command.sources, argc, argv);
+	return run(&command, argc, argv, NULL);
 }

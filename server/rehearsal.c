@@ -1,23 +1,30 @@
 #include "rehearsal.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "admin/origin.h"
 #include "auth_keys.h"
 #include "base/log.h"
 #include "base/machine.h"
+#include "cluster/cluster_key.h"
+#include "cluster/creds.h"
 #include "config/config_check.h"
 #include "config/findings.h"
 #include "limits.h"
 #include "node/listener_check.h"
+#include "tls_certificates.h"
 
 /* Descriptors. */
 enum {
-	FILES_OF_START = 2, /* signals, the bell of a drain */
+	FILES_OF_START = 3, /* signals, the bells of a drain and of a hand-over */
 	FILES_OF_WORKER = 2,
 	FILES_OF_ACCEPTOR = 3, /* and one for each address */
 	FILES_OF_ADMIN = 4,
+	FILES_OF_REGISTRAR = 2, /* which an admin port has beside it, and a cluster */
 };
 
 static void check_admin(const struct config *config, bool is_for_others, struct findings *findings)
@@ -33,9 +40,52 @@ static void check_admin(const struct config *config, bool is_for_others, struct 
 		findings_add(findings, FINDING_FAULT, "%s", error);
 	}
 	admin_tokens_wipe(&tokens);
-	if (is_for_others && admin_origin_check_reach(config->admin, count, config->admin_plain,
-				     error, sizeof(error)) < 0) {
+	if (is_for_others && admin_origin_check_reach(config->admin, count,
+				     config->admin_plain || config_admin_has_tls(config), error,
+				     sizeof(error)) < 0) {
 		findings_add(findings, FINDING_FAULT, "%s", error);
+	}
+}
+
+static void check_cluster_key(const char *path, struct findings *findings)
+{
+	struct cluster_key key;
+	char fault[CLUSTER_KEY_FAULT_MAX];
+
+	if (cluster_key_load(path, &key, fault) < 0) {
+		findings_add(findings, FINDING_FAULT, "cluster_key: %s: %s", path, fault);
+	} else {
+		cluster_key_finish(&key);
+	}
+}
+
+static void check_creds(const char *path, struct findings *findings)
+{
+	struct creds creds;
+	char fault[CREDS_FAULT_MAX];
+
+	if (creds_load(path, &creds, fault) < 0) {
+		findings_add(findings, FINDING_FAULT, "cluster_creds: %s: %s", path, fault);
+	} else {
+		creds_finish(&creds);
+	}
+}
+
+/* The files; whether NATS is there changes from moment to moment. */
+static void check_cluster(const struct config *config, struct findings *findings)
+{
+	if (config->cluster[0] == '\0') {
+		return;
+	}
+	if (config->cluster_key[0] != '\0') {
+		check_cluster_key(config->cluster_key, findings);
+	}
+	if (config->cluster_creds[0] != '\0') {
+		check_creds(config->cluster_creds, findings);
+	}
+	if (config->cluster_ca[0] != '\0' && access(config->cluster_ca, R_OK) < 0) {
+		findings_add(findings, FINDING_FAULT, "cluster_ca: %s: %s", config->cluster_ca,
+			strerrordesc_np(errno));
 	}
 }
 
@@ -55,7 +105,9 @@ static uint64_t files_of_start(const struct config *config, uint32_t workers)
 {
 	return FILES_OF_START + (uint64_t)workers * FILES_OF_WORKER +
 	       config->acceptors * (FILES_OF_ACCEPTOR + config->listen_count) +
-	       (config->admin[0] ? FILES_OF_ADMIN : 0);
+	       (config->admin[0] ? FILES_OF_ADMIN : 0) +
+	       (config->admin[0] || config->cluster[0] ? FILES_OF_REGISTRAR : 0) +
+	       (config->cluster[0] ? LIMITS_LINK_FILES : 0);
 }
 
 static void say_shortfall(const char *line)
@@ -98,6 +150,8 @@ int rehearsal_run(const struct config *config, const struct sources *sources)
 	config_check(config, sources, &findings);
 	check_admin(config, listener_check(config, sources, &findings), &findings);
 	auth_keys_check(config, &findings);
+	tls_certificates_check(config, &findings);
+	check_cluster(config, &findings);
 	check_limits(config, &findings);
 	if (findings.faults) {
 		log_complain("the configuration has %zu fault%s", findings.faults,

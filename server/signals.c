@@ -38,6 +38,7 @@ int signals_catch(struct signals *signals, bool has_file)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR2);
 	signals->ends_at_hangup = !has_file && !is_ignored(SIGHUP) && has_terminal();
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
@@ -65,6 +66,13 @@ int signals_take(struct signals *signals)
 		return SIGTERM;
 	}
 	return (int)info.ssi_signo;
+}
+
+bool signals_have_end(void)
+{
+	sigset_t pending;
+	return sigpending(&pending) == 0 &&
+	       (sigismember(&pending, SIGTERM) || sigismember(&pending, SIGINT));
 }
 
 void signals_finish(struct signals *signals)

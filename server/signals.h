@@ -21,10 +21,13 @@ struct signals {
  * nohup(1), the process goes with it. Thread: main, before others are started. Errors: -errno. */
 int signals_catch(struct signals *signals, bool has_file);
 
-/* The number of the one that has come, SIGTERM, SIGINT or SIGHUP; 0 for none. SIGTERM where the
- * terminal has gone. To be asked every second or so: a shell passes SIGHUP on before its terminal
- * is gone. Thread: main. */
+/* The number of the one that has come, SIGTERM, SIGINT, SIGHUP or SIGUSR2; 0 for none. SIGTERM
+ * where the terminal has gone. To be asked every second or so: a shell passes SIGHUP on before its
+ * terminal is gone. Thread: main. */
 int signals_take(struct signals *signals);
+
+/* Whether SIGTERM or SIGINT has come and is still to be taken. Thread: main. */
+bool signals_have_end(void);
 
 /* Fine with SIGNALS_EMPTY. The signals stay blocked. */
 void signals_finish(struct signals *signals);

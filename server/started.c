@@ -21,7 +21,7 @@ static void find_places(const struct listeners *listeners, struct places_to_go *
 	places->count = listeners->count < CONFIG_LISTEN_MAX ? listeners->count : CONFIG_LISTEN_MAX;
 	places->text[0] = '\0';
 	for (size_t i = 0; i < places->count; i++) {
-		char name[ADDRESS_MAX + 8];
+		char name[LISTENERS_NAME_MAX];
 		listeners_name_row(listeners, i, name, sizeof(name));
 		const char *reach = address_url("ws", name, places->urls[i]);
 		places->fields[i] = (struct log_field)LOG_FIELD_TEXT("", places->urls[i]);

@@ -30,7 +30,7 @@ configure() { # NAME CC OPTION...
 
 # The options of what runs in production.
 release_options() {
-	printf '%s\n' --buildtype=release -Db_lto=true -Djemalloc=enabled -Dsystemd=enabled
+	printf '%s\n' --buildtype=release -Db_lto=true -Djemalloc=enabled -Dsystemd=enabled -Dcluster=enabled
 }
 
 # Prints the node that runs the tests' clients; fails where there is none that is new enough.

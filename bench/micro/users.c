@@ -199,7 +199,7 @@ static void measure_size(const char *size, uint32_t count, bool is_last)
 	/* Touched before memory is measured. */
 	memset(users.entries, 0xff, count * sizeof(*users.entries));
 	size_t before = measure_resident();
-	CHECK(user_table_create(count, 1, &users.table) == 0);
+	CHECK(user_table_create(count, 1, NULL, &users.table) == 0);
 	run_threads(&users, log_in, count, 2, &wall, &cpu);
 	print_row(size, "login of all, empty table", 2, count, wall, cpu);
 	printf("      %.1f bytes resident for a user\n",

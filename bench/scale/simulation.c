@@ -40,7 +40,7 @@ void simulation_init(struct simulation *simulation, uint32_t worker_count, size_
 	CHECK(node_init(node, worker_count, SERVING_MAIL_FANOUT) == 0);
 	node->fanout.backlog_limit = config.tx_queue_limit / 2;
 	user_table_thread_begin();
-	CHECK(node_make_tables(node, expected, 1) == 0);
+	CHECK(node_make_tables(node, expected, 1, NULL) == 0);
 	for (uint32_t i = 0; i < worker_count; i++) {
 		init_worker(simulation, i, &config);
 	}
@@ -58,8 +58,9 @@ handle_t simulation_open(struct simulation *simulation, uint32_t worker)
 	simulated->load++;
 	CHECK(places_take(&simulated->node->places));
 	int fd = STAND_IN_FIRST + (int)(number & 0x3fffffff);
+	struct conn *conn;
 	CHECK(admission_open(&simulated->conns, fd, &remote,
-		      epoch_next(&simulation->node.epochs, 0), false, false) == 0);
+		      epoch_next(&simulation->node.epochs, 0), false, false, &conn) == 0);
 	return stand_in.registered;
 }
 

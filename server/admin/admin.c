@@ -13,43 +13,15 @@
 #include "../base/log.h"
 #include "../base/loop.h"
 #include "../base/machine.h"
-#include "../base/watched_file.h"
-#include "../user/user_table.h"
-#include "asks.h"
-#include "context.h"
+#include "../node/listener_adopt.h"
+#include "admin_inner.h"
+#include "context_pack.h"
 #include "history.h"
 #include "http.h"
 #include "recorder.h"
 
 enum {
 	EVENTS = 16,
-	MAIL_MAX = 8,       /* items of a turn: a request may go on by mail to itself */
-	LATER_MS = 1,       /* until a mailbox is looked at again whose producer was preempted */
-	FAREWELL_MS = 1000, /* at the end, for answers that are under way */
-};
-
-/* Owner:  main until posted, then the admin thread, which frees it. */
-struct reload {
-	struct mail mail;
-	struct config config;
-	struct admin_tokens tokens;
-};
-
-/* Owner:  main; all but the mailbox, is_stopping and what is said to be main's is the thread's own
- *         once it runs.
- * Shared: as said there. */
-struct admin {
-	struct admin_context context;
-	struct admin_tokens tokens;     /* main's: as they were read last */
-	struct watched_file token_file; /* main's */
-	struct listeners listeners;
-	struct loop loop;
-	struct admin_http *http;
-	struct mailbox *mailbox;
-	uint32_t clients_max;
-	atomic_bool is_stopping;
-	bool is_started;
-	pthread_t thread;
 };
 
 /* --- the tokens and the address ----------------------------------------------------------------
@@ -62,7 +34,8 @@ static int make_origin(
 	struct admin_origin *origin = &admin->context.origin;
 	int err = admin_is_for_others(admin)
 			  ? admin_origin_check_reach(config->admin, admin->tokens.count,
-				    config->admin_plain, ret_error, CONFIG_ERROR_MAX)
+				    config->admin_plain || config_admin_has_tls(config), ret_error,
+				    CONFIG_ERROR_MAX)
 			  : 0;
 	origin->tokens = admin->tokens;
 	origin->is_unix = listeners_port(&admin->listeners, 0) == 0;
@@ -104,92 +77,6 @@ static void renew_tokens(struct admin *admin, const struct config *config, const
 	admin_tokens_wipe(&fresh);
 }
 
-/* --- mail --------------------------------------------------------------------------------------
- */
-
-static void drop(struct reload *reload)
-{
-	admin_tokens_wipe(&reload->tokens);
-	free(reload);
-}
-
-static void on_reload(struct admin *admin, struct reload *reload)
-{
-	admin->context.config = reload->config;
-	admin->context.origin.tokens = reload->tokens;
-	drop(reload);
-}
-
-static void on_mail(struct admin *admin, struct mail *mail)
-{
-	switch ((enum admin_mail)mail->kind) {
-	case ADMIN_MAIL_RELOAD:
-		on_reload(admin, (struct reload *)mail);
-		break;
-	case ADMIN_MAIL_ORDER:
-		admin_asks_on_mail(mail);
-		break;
-	}
-}
-
-/* Returns in how many ms to come back: -1 when the bell will tell. */
-static int take_mail(struct admin *admin)
-{
-	for (int taken = 0; taken < MAIL_MAX; taken++) {
-		struct mail *mail;
-		switch (mailbox_take(admin->mailbox, &mail)) {
-		case MAILBOX_MAIL:
-			on_mail(admin, mail);
-			break;
-		case MAILBOX_EMPTY:
-			return -1;
-		case MAILBOX_LATER:
-			return LATER_MS;
-		}
-	}
-	return 0;
-}
-
-/* --- the thread --------------------------------------------------------------------------------
- */
-
-static void turn(struct admin *admin, int *wait_ms)
-{
-	loop_wait(&admin->loop, *wait_ms);
-	int later_ms = take_mail(admin);
-	int record_ms = admin_recorder_run(&admin->context, admin->loop.now_ms);
-	admin_http_run(admin->http, admin->loop.now_ms);
-	*wait_ms = loop_sooner(later_ms, admin_http_wait_ms(admin->http));
-	*wait_ms = loop_sooner(*wait_ms, record_ms);
-}
-
-/* Nobody new is let in; answers that are under way go out, as far as their askers take them. */
-static void say_farewell(struct admin *admin)
-{
-	int wait_ms = 0;
-	uint64_t end_ms = admin->loop.now_ms + FAREWELL_MS;
-	admin_http_close(admin->http);
-	while (admin->context.orders > 0 ||
-		(admin_http_requests(admin->http) > 0 && admin->loop.now_ms < end_ms)) {
-		turn(admin, &wait_ms);
-		wait_ms = loop_sooner(wait_ms, FAREWELL_MS / 10);
-	}
-}
-
-static void *run(void *context)
-{
-	struct admin *admin = context;
-	int wait_ms = 0;
-	user_table_thread_begin();
-	while (!atomic_load_explicit(&admin->is_stopping, memory_order_acquire)) {
-		turn(admin, &wait_ms);
-	}
-	say_farewell(admin);
-	admin_http_destroy(&admin->http);
-	user_table_thread_end();
-	return NULL;
-}
-
 /* --- life --------------------------------------------------------------------------------------
  */
 
@@ -200,7 +87,12 @@ static int init(struct admin *admin, const struct admin_setup *setup)
 	context->node = setup->node;
 	context->acceptors = setup->acceptors;
 	context->listeners = setup->listeners;
+	context->registrar = setup->registrar;
+	/* Where it has none config_check complains before anybody is let in. */
+	context->tls = config_admin_has_tls(setup->config) ? setup->node->tls : NULL;
 	context->drain_fd = setup->drain_fd;
+	context->upgrade_fd = setup->upgrade_fd;
+	context->waits_max = (setup->clients_max + 1) / 2;
 	context->started_ms = clock_ms();
 	context->started_boot_ms = clock_boot_ms();
 	clock_gettime(CLOCK_REALTIME, &context->started_at);
@@ -231,7 +123,11 @@ int admin_create(
 	}
 	admin->loop = LOOP_EMPTY;
 	admin->listeners = LISTENERS_EMPTY;
-	int err = listeners_open_admin(&admin->listeners, setup->config->admin, ret_error);
+	park_seat_init(&admin->seat, "requests to the admin port");
+	int err = setup->inherited ? listeners_adopt_admin(&admin->listeners, setup->config->admin,
+					     setup->inherited, ret_error)
+				   : listeners_open_admin(
+					     &admin->listeners, setup->config->admin, ret_error);
 	if (!err) {
 		err = read_tokens(admin, setup->config, &admin->tokens, ret_error);
 	}
@@ -253,14 +149,26 @@ int admin_create(
 	return 0;
 }
 
+void admin_pack(const struct admin *admin, struct pack *pack)
+{
+	admin_context_pack(&admin->context, pack);
+}
+
+int admin_unpack(struct admin *admin, struct unpack *unpack)
+{
+	return admin_context_unpack(&admin->context, unpack);
+}
+
 int admin_start(struct admin *admin)
 {
-	admin->context.files_base = machine_used_files();
+	/* Clients who are there already have come from another process. */
+	admin->context.files_base = machine_used_files() - worker_load_of_all(admin->context.node);
 	/* What the history counts from: before anybody is told that he may come, and not whenever
 	 * the thread gets to it. */
 	loop_look(&admin->loop);
 	admin_recorder_run(&admin->context, admin->loop.now_ms);
-	int err = pthread_create(&admin->thread, NULL, run, admin);
+	int err = listeners_begin(&admin->listeners);
+	err = err ? -err : pthread_create(&admin->thread, NULL, admin_thread_run, admin);
 	if (err) {
 		return -err;
 	}
@@ -272,7 +180,7 @@ int admin_start(struct admin *admin)
 /* Hands config and tokens over to the thread. */
 static void pass_on(struct admin *admin, const struct config *config)
 {
-	struct reload *reload = malloc(sizeof(*reload));
+	struct admin_reload *reload = malloc(sizeof(*reload));
 	if (!reload) {
 		log_error(0, "out of memory: the admin port is not told");
 		return;
@@ -298,6 +206,11 @@ void admin_housekeep(struct admin *admin, const struct config *config)
 	}
 }
 
+struct listeners *admin_listeners(struct admin *admin)
+{
+	return &admin->listeners;
+}
+
 bool admin_is_for_others(const struct admin *admin)
 {
 	for (size_t row = 0; row < admin->listeners.count; row++) {
@@ -310,9 +223,24 @@ bool admin_is_for_others(const struct admin *admin)
 
 void admin_name(const struct admin *admin, char ret_name[ADDRESS_URL_MAX])
 {
-	char name[ADDRESS_MAX + 8];
+	char name[LISTENERS_NAME_MAX];
 	listeners_name_row(&admin->listeners, 0, name, sizeof(name));
-	address_url("http", name, ret_name);
+	address_url(admin->context.tls ? "https" : "http", name, ret_name);
+}
+
+void admin_park(struct admin *admin)
+{
+	park_ask(&admin->context.node->park, &admin->seat, admin->mailbox, ADMIN_MAIL_PARK);
+}
+
+void admin_leave(struct admin *admin)
+{
+	admin->context.has_left = true;
+	atomic_store_explicit(&admin->is_stopping, true, memory_order_release);
+	park_let_go(&admin->context.node->park, &admin->seat);
+	pthread_join(admin->thread, NULL);
+	admin->is_started = false;
+	admin_stop(admin);
 }
 
 void admin_stop(struct admin *admin)
@@ -341,7 +269,9 @@ void admin_destroy(struct admin **admin)
 	*admin = NULL;
 	admin_stop(given);
 	while (given->mailbox && mailbox_take(given->mailbox, &mail) == MAILBOX_MAIL) {
-		drop((struct reload *)mail);
+		if (mail->kind == ADMIN_MAIL_RELOAD) {
+			admin_reload_drop((struct admin_reload *)mail);
+		}
 	}
 	mailbox_destroy(&given->mailbox);
 	loop_finish(&given->loop);

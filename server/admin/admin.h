@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../base/pack.h"
 #include "../config/config.h"
 #include "../node/acceptor.h"
 #include "../node/listener.h"
@@ -19,13 +20,16 @@ struct admin_setup {
 	struct node *node;
 	struct acceptor *const *acceptors;
 	const struct listeners *listeners; /* the clients' */
-	int drain_fd;                      /* an eventfd: written to when a drain is asked for */
-	uint32_t clients_max;              /* connections to the admin port */
+	const struct registrar *registrar;
+	int drain_fd;                /* an eventfd: written to when a drain is asked for */
+	int upgrade_fd;              /* likewise: when the gateway is to be handed over */
+	struct inherited *inherited; /* sockets of the process before this one; NULL: none */
+	uint32_t clients_max;        /* connections to the admin port */
 };
 
-/* Opens the port of config->admin; its thread does not run yet. Without a token and admin_plain
- * only addresses that nobody but this machine reaches are taken.
- * Thread: main. Errors: -errno; ret_error is a line that says what to do. */
+/* Opens the port of config->admin, or adopts it from those that are inherited; its thread does not
+ * run yet. Without a token and admin_plain only addresses that nobody but this machine reaches are
+ * taken. Thread: main. Errors: -errno; ret_error is a line that says what to do. */
 int admin_create(const struct admin_setup *setup, struct admin **ret_admin,
 	char ret_error[CONFIG_ERROR_MAX]);
 
@@ -42,8 +46,34 @@ void admin_housekeep(struct admin *admin, const struct config *config);
 /* Whether machines other than this one reach it. Thread: any. */
 bool admin_is_for_others(const struct admin *admin);
 
+/* Its listeners. Thread: main, while the admin thread waits or does not run. */
+struct listeners *admin_listeners(struct admin *admin);
+
 /* Where it listens, as a person would type it: `http://127.0.0.1:8001/`. */
 void admin_name(const struct admin *admin, char ret_name[ADDRESS_URL_MAX]);
+
+/* Asks the thread to stand at the node's gate, once all that requests have asked of others is back;
+ * until then no new ones are heard, nor while it stands. Workers and registrar still run.
+ * Connections and listeners stay. Thread: main. */
+void admin_park(struct admin *admin);
+
+/* Another process has the listeners and answers from now on. Answers that are going out do so, for
+ * a second at most; who asks here is told to ask again. Then as admin_stop; paths of Unix sockets
+ * were forgotten before. The thread stands, and nobody owes it anything. Thread: main. */
+void admin_leave(struct admin *admin);
+
+/* --- from one process to another; thread: main, while the admin thread waits or does not run ---
+ */
+
+/* Appends what it goes on from: when the gateway was started, the history of what is counted, and
+ * what requests may still change this second. */
+void admin_pack(const struct admin *admin, struct pack *pack);
+
+/* Goes on from that, before admin_start and when the workers have what others have counted: its
+ * history grows from there. Errors: -EINVAL, -ENOMEM; all of it as it was. */
+int admin_unpack(struct admin *admin, struct unpack *unpack);
+
+/* --- the end --- */
 
 /* Answers what is under way, ends the thread, waits for it and closes the port. The workers must
  * still run, for orders to come back. `admin` may be NULL, or not started. */

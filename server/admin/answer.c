@@ -7,16 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-static const struct {
-	unsigned status;
-	const char *type;
-	const char *title;
-} problems[] = {
-#define PROBLEM(name, status, type, title) {status, "/problems/" type, title},
-#include "problem.def"
-#undef PROBLEM
-};
-
 /* --- making it ---------------------------------------------------------------------------------
  */
 
@@ -64,7 +54,7 @@ static void set_fresh(struct admin_answer *answer, unsigned status, const char *
 void admin_answer_data(struct admin_answer *answer, const char *type, char *data, size_t len)
 {
 	if (!data) {
-		admin_answer_problem(answer, ADMIN_PROBLEM_NO_MEMORY, "for the answer");
+		admin_answer_problem(answer, PROBLEM_NO_MEMORY, "for the answer");
 		return;
 	}
 	set_fresh(answer, 200, type, data, len, data);
@@ -103,40 +93,24 @@ void admin_answer_json(struct admin_answer *answer, unsigned status, json_t *jso
 	set_json(answer, status, "application/json", json);
 }
 
-/* What a backend looks at first: whether the message is on its way. */
-static const char *result_of(enum admin_problem problem)
+void admin_answer_problem_json(struct admin_answer *answer, enum problem problem, json_t *json)
 {
-	switch (problem) {
-	case ADMIN_PROBLEM_OFFLINE:
-		return "offline";
-	case ADMIN_PROBLEM_NO_ROOM:
-		return "nobody";
-	case ADMIN_PROBLEM_OVERFLOW:
-		return "overflow";
-	default:
-		return NULL;
+	set_json(answer, problem_status(problem), "application/problem+json", json);
+	answer->problem = problem_name(problem);
+	if (problem == PROBLEM_UNAUTHORIZED) {
+		admin_answer_header(answer, "WWW-Authenticate", "Bearer realm=\"tidegate\"");
 	}
 }
 
 void admin_answer_problem(
-	struct admin_answer *answer, enum admin_problem problem, const char *detail, ...)
+	struct admin_answer *answer, enum problem problem, const char *detail, ...)
 {
-	char text[512];
+	char text[PROBLEM_DETAIL_MAX];
 	va_list args;
 	va_start(args, detail);
 	vsnprintf(text, sizeof(text), detail, args);
 	va_end(args);
-	json_t *json = json_pack("{s:s, s:s, s:i, s:s}", "type", problems[problem].type, "title",
-		problems[problem].title, "status", (int)problems[problem].status, "detail", text);
-	const char *result = result_of(problem);
-	if (json && result) {
-		json_object_set_new(json, "result", json_string(result));
-	}
-	set_json(answer, problems[problem].status, "application/problem+json", json);
-	answer->problem = problems[problem].type + strlen("/problems/");
-	if (problem == ADMIN_PROBLEM_UNAUTHORIZED) {
-		admin_answer_header(answer, "WWW-Authenticate", "Bearer realm=\"tidegate\"");
-	}
+	admin_answer_problem_json(answer, problem, problem_to_json(problem, text));
 }
 
 /* --- giving it ---------------------------------------------------------------------------------
@@ -159,6 +133,7 @@ static const char *phrase_of(unsigned status)
 		{404, "Not Found"},
 		{405, "Method Not Allowed"},
 		{409, "Conflict"},
+		{410, "Gone"},
 		{413, "Content Too Large"},
 		{414, "URI Too Long"},
 		{415, "Unsupported Media Type"},
@@ -166,6 +141,7 @@ static const char *phrase_of(unsigned status)
 		{429, "Too Many Requests"},
 		{431, "Request Header Fields Too Large"},
 		{503, "Service Unavailable"},
+		{504, "Gateway Timeout"},
 		{505, "HTTP Version Not Supported"},
 	};
 	for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++) {

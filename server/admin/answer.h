@@ -7,13 +7,8 @@
 
 #include <jansson.h>
 
+#include "../node/problem.h"
 #include "text.h"
-
-enum admin_problem {
-#define PROBLEM(name, status, type, title) ADMIN_PROBLEM_##name,
-#include "problem.def"
-#undef PROBLEM
-};
 
 /* Owner:  its request. Zero-initialised: it is not made yet.
  * Freed:  by admin_answer_finish. */
@@ -50,8 +45,11 @@ void admin_answer_static(struct admin_answer *answer, unsigned status, const cha
 void admin_answer_nothing(struct admin_answer *answer);
 
 /* A problem detail (RFC 9457); `detail` says what is wrong with this request. */
-void admin_answer_problem(struct admin_answer *answer, enum admin_problem problem,
-	const char *detail, ...) __attribute__((format(printf, 3, 4)));
+void admin_answer_problem(struct admin_answer *answer, enum problem problem, const char *detail,
+	...) __attribute__((format(printf, 3, 4)));
+
+/* The same, of one that problem_to_json has made, which is taken over; NULL: no memory. */
+void admin_answer_problem_json(struct admin_answer *answer, enum problem problem, json_t *json);
 
 /* Adds a header to the answer that was made. */
 void admin_answer_header(struct admin_answer *answer, const char *name, const char *value);

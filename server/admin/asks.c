@@ -1,142 +1,86 @@
 #include "asks.h"
 
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../session/orders.h"
 
-/* --- one order ---------------------------------------------------------------------------------
+/* --- coming and going --------------------------------------------------------------------------
  */
 
-static void suspend(struct admin_request *request, void (*then)(struct admin_request *request))
+/* Counts it among those that something is to come back for, or no more. */
+static void count(struct admin_request *request)
 {
-	request->is_waiting = true;
-	request->then = then;
-	request->context->orders++;
+	const bool is_out = request->errand.is_away || request->is_asking;
+	if (is_out != request->is_out) {
+		request->is_out = is_out;
+		request->context->orders += is_out ? 1 : UINT32_MAX;
+	}
+	request->is_waiting |= is_out;
 }
 
-void admin_asks_send(
-	struct admin_request *request, uint8_t worker, void (*then)(struct admin_request *request))
+/* Something has come back. */
+static void go_on(struct admin_request *request)
 {
-	struct admin_context *context = request->context;
-	suspend(request, then);
-	request->order.back = context->mailbox;
-	request->order.back_kind = ADMIN_MAIL_ORDER;
-	worker_post(context->node->workers[worker], SERVING_MAIL_ORDER, &request->order.mail);
-}
-
-void admin_asks_go_on_later(
-	struct admin_request *request, void (*then)(struct admin_request *request))
-{
-	suspend(request, then);
-	request->order.mail.kind = ADMIN_MAIL_ORDER;
-	mailbox_post(request->context->mailbox, &request->order.mail);
-}
-
-void admin_asks_on_mail(struct mail *mail)
-{
-	struct order *order = order_of(mail);
-	struct admin_request *request =
-		(struct admin_request *)((uint8_t *)order - offsetof(struct admin_request, order));
-	request->context->orders--;
-	request->then(request);
+	count(request);
 	if (admin_answer_is_made(&request->answer)) {
 		request->is_waiting = false;
 		request->on_answer(request->line);
 	}
 }
 
-/* --- to a user ---------------------------------------------------------------------------------
+static struct admin_request *request_of(struct errand *errand)
+{
+	return (struct admin_request *)((uint8_t *)errand - offsetof(struct admin_request, errand));
+}
+
+static void on_back(struct errand *errand)
+{
+	struct admin_request *request = request_of(errand);
+	request->then(request);
+}
+
+void admin_asks_on_mail(struct mail *mail)
+{
+	struct admin_request *request = request_of(errand_of(mail));
+	errand_on_mail(mail);
+	go_on(request);
+}
+
+/* --- one order ---------------------------------------------------------------------------------
  */
 
-static bool is_same_device(const struct user_device *a, const struct user_device *b)
+void admin_asks_send(
+	struct admin_request *request, uint8_t worker, void (*then)(struct admin_request *request))
 {
-	return a->len == b->len && memcmp(a->name, b->name, a->len) == 0;
+	request->then = then;
+	errand_send(&request->errand, worker, on_back);
+	count(request);
 }
 
-/* Whether it has been sent to that session already, or that device has had it in another one. */
-static bool is_done(const struct admin_round *round, const struct user_device *device)
+void admin_asks_go_on_later(
+	struct admin_request *request, void (*then)(struct admin_request *request))
 {
-	for (uint32_t i = 0; i < round->count; i++) {
-		if (round->devices[i].handle == device->handle ||
-			(!round->is_gone[i] && is_same_device(&round->devices[i], device))) {
-			return true;
-		}
-	}
-	return false;
+	request->then = then;
+	errand_go_on_later(&request->errand, on_back);
+	count(request);
 }
 
-/* Notes the sessions to which it is still to be sent. */
-static void look_up(struct admin_request *request)
-{
-	struct admin_round *round = &request->round;
-	struct user_device found[USER_SESSIONS_MAX];
-	uint32_t count = user_table_devices(
-		request->context->node->users, request->name, request->name_len, found);
-	round->has_lost = false;
-	for (uint32_t i = 0; i < count && round->count < ADMIN_ROUND_MAX; i++) {
-		bool is_meant = !round->is_for_one || is_same_device(&round->only, &found[i]);
-		if (is_meant && !is_done(round, &found[i])) {
-			round->is_gone[round->count] = false;
-			round->devices[round->count++] = found[i];
-		}
-	}
-}
-
-static void finish(struct admin_request *request)
-{
-	const struct admin_round *round = &request->round;
-	if (round->count > round->results[ORDER_GONE]) {
-		round->then(request);
-		return;
-	}
-	admin_answer_problem(&request->answer, ADMIN_PROBLEM_OFFLINE,
-		round->is_for_one ? "nobody of that name is logged in from that device"
-				  : "nobody of that name is logged in");
-}
-
-static void send_to_next(struct admin_request *request);
-
-static void on_back(struct admin_request *request)
-{
-	struct admin_round *round = &request->round;
-	bool is_gone = request->order.result == ORDER_GONE;
-	round->results[request->order.result]++;
-	round->is_gone[round->at++] = is_gone;
-	round->has_lost |= is_gone;
-	send_to_next(request);
-}
-
-static void send_to_next(struct admin_request *request)
-{
-	struct admin_round *round = &request->round;
-	if (round->at == round->count && round->has_lost) {
-		/* Where has he gone? One that is found in the table still is on its way out. */
-		look_up(request);
-	}
-	if (round->at == round->count) {
-		finish(request);
-		return;
-	}
-	request->order.handle = round->devices[round->at].handle;
-	request->order.name = request->name;
-	request->order.name_len = request->name_len;
-	admin_asks_send(request, handle_worker(request->order.handle), on_back);
-}
+/* --- to a user ---------------------------------------------------------------------------------
+ */
 
 bool admin_asks_take_device(struct admin_request *request)
 {
 	char name[DEVICE_NAME_MAX + 1];
 	size_t len;
-	struct admin_round *round = &request->round;
 	if (!admin_request_has(request, ADMIN_ASKS_DEVICE)) {
 		return true;
 	}
 	if (!admin_request_take_text(request, ADMIN_ASKS_DEVICE, DEVICE_NAME_MAX, name, &len)) {
 		return false;
 	}
-	round->is_for_one = true;
-	round->only.len = (uint8_t)len;
-	memcpy(round->only.name, name, len);
+	errand_set_device(&request->errand, (struct slice){name, len});
 	return true;
 }
 
@@ -149,7 +93,119 @@ bool admin_asks_take_device_only(struct admin_request *request)
 void admin_asks_send_to_user(
 	struct admin_request *request, void (*then)(struct admin_request *request))
 {
-	request->round.then = then;
-	look_up(request);
-	send_to_next(request);
+	request->then = then;
+	errand_send_to_user(
+		&request->errand, (struct slice){request->name, request->name_len}, on_back);
+	count(request);
+}
+
+/* --- other nodes -------------------------------------------------------------------------------
+ */
+
+static void refuse(struct admin_request *request, enum problem problem, const char *detail)
+{
+	json_t *json = problem_to_json(problem, detail);
+	if (json && request->ask.outcome.missing) {
+		json_object_set(json, "missing", request->ask.outcome.missing);
+	}
+	admin_answer_problem_json(&request->answer, problem, json);
+}
+
+/* What all have made of it is the answer. */
+static void finish(struct admin_request *request)
+{
+	struct outcome *outcome = &request->ask.outcome;
+	const struct slice room = {request->room, request->room_len};
+	enum problem problem;
+	const char *detail;
+	if (api_outcome_complete(outcome, request->ask.op, request->ask.aim, room,
+		    request->list_limit, request->context->node) < 0) {
+		outcome->is_short = true;
+	}
+	json_t *sum = outcome_take(outcome, &problem, &detail);
+	if (sum) {
+		request->give(request, sum);
+	} else {
+		refuse(request, problem, detail);
+	}
+	outcome_finish(outcome);
+}
+
+static void send_ask(struct admin_request *request, json_t *wanted)
+{
+	struct api_ask *ask = &request->ask;
+	const struct outward *outward = &request->context->node->outward;
+	request->asked = wanted ? json_dumps(wanted, JSON_COMPACT) : NULL;
+	if (!request->asked) {
+		ask->outcome.is_short = true;
+		finish(request);
+		return;
+	}
+	ask->to = ask->aim == API_ROOM ? (struct slice){request->room, request->room_len}
+				       : (struct slice){request->name, request->name_len};
+	ask->body = (struct slice){request->asked, strlen(request->asked)};
+	ask->back = request->context->mailbox;
+	ask->back_kind = ADMIN_MAIL_ELSEWHERE;
+	ask->mail.kind = outward->ask_kind;
+	request->is_asking = true;
+	mailbox_post(outward->mailbox, &ask->mail);
+	count(request);
+}
+
+void admin_asks_merge(struct admin_request *request, enum api_op op, enum api_aim aim, json_t *part,
+	json_t *(*want)(const struct admin_request *request),
+	void (*give)(struct admin_request *request, json_t *sum))
+{
+	request->ask.op = op;
+	request->ask.aim = aim;
+	request->give = give;
+	outcome_add_of(&request->ask.outcome, slice_of(request->context->config.id), part);
+	if (!request->context->node->outward.mailbox) {
+		finish(request);
+		return;
+	}
+	json_t *wanted = want(request);
+	send_ask(request, wanted);
+	json_decref(wanted);
+}
+
+void admin_asks_on_merged(struct mail *mail)
+{
+	struct api_ask *ask = api_ask_of(mail);
+	struct admin_request *request =
+		(struct admin_request *)((uint8_t *)ask - offsetof(struct admin_request, ask));
+	request->is_asking = false;
+	finish(request);
+	go_on(request);
+}
+
+/* What there is no memory for makes an object that is none of the API's, which is refused there. */
+static void add(json_t *json, const char *name, const char *text, size_t len)
+{
+	json_object_set_new(json, name, json_stringn(text, len));
+}
+
+json_t *admin_asks_add_user(json_t *json, const struct admin_request *request)
+{
+	add(json, "user", request->name, request->name_len);
+	if (request->errand.is_for_one) {
+		add(json, "device", request->errand.only.name, request->errand.only.len);
+	}
+	return json;
+}
+
+json_t *admin_asks_add_room(json_t *json, const struct admin_request *request)
+{
+	add(json, "room", request->room, request->room_len);
+	return json;
+}
+
+void admin_asks_note_reached(struct admin_request *request, const json_t *sum, const char *name)
+{
+	request->reached = (uint64_t)json_integer_value(json_object_get(sum, name));
+}
+
+bool admin_asks_is_whole(const struct admin_request *request)
+{
+	return !request->ask.outcome.missing;
 }

@@ -57,7 +57,7 @@ bool admin_audit_check_caller(struct admin_request *request)
 		request->caller = caller;
 		return true;
 	}
-	admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_CALLER,
+	admin_answer_problem(&request->answer, PROBLEM_BAD_CALLER,
 		"%s, which may be left out, comes once, with 1 to %d bytes of UTF-8 " USER_NAME_RULE,
 		CALLER, ADMIN_CALLER_MAX);
 	return false;
@@ -147,25 +147,26 @@ static void say_effect(struct audit *audit, const struct admin_request *request)
 	switch (request->route->deed) {
 	case ADMIN_DEED_SAY:
 	case ADMIN_DEED_BROADCAST:
-		say_number(audit, "sessions", request->order.receivers);
+		say_number(audit, "sessions", request->reached);
 		break;
 	case ADMIN_DEED_NONE:
 	case ADMIN_DEED_MINT:
 	case ADMIN_DEED_DRAIN:
+	case ADMIN_DEED_UPGRADE:
 		break;
 	case ADMIN_DEED_END:
-		say_number(audit, "code", load_be16(request->order.payload));
-		say_number(audit, "sessions", request->round.results[ORDER_DONE]);
+		say_number(audit, "code", load_be16(request->errand.order.payload));
+		say_number(audit, "sessions", request->reached);
 		break;
 	case ADMIN_DEED_MUTE:
-		say_number(audit, "muted", request->order.is_muted);
-		say_number(audit, "sessions", request->round.results[ORDER_DONE]);
+		say_number(audit, "muted", request->errand.order.is_muted);
+		say_number(audit, "sessions", request->reached);
 		break;
 	case ADMIN_DEED_SEND:
 	case ADMIN_DEED_PUT_IN:
 	case ADMIN_DEED_TAKE_OUT:
 	case ADMIN_DEED_CUT:
-		say_number(audit, "sessions", request->round.results[ORDER_DONE]);
+		say_number(audit, "sessions", request->reached);
 		break;
 	}
 }
@@ -173,7 +174,7 @@ static void say_effect(struct audit *audit, const struct admin_request *request)
 /* In whose name, and to whom. `device` has room for a NUL. */
 static void say_names(struct audit *audit, const struct admin_request *request, char *device)
 {
-	const struct admin_round *round = &request->round;
+	const struct errand *errand = &request->errand;
 	if (request->caller) {
 		say_name(audit, "caller", request->caller);
 	}
@@ -183,9 +184,9 @@ static void say_names(struct audit *audit, const struct admin_request *request, 
 	if (request->name_len > 0) {
 		say_name(audit, "user", request->name);
 	}
-	if (round->is_for_one) {
-		memcpy(device, round->only.name, round->only.len);
-		device[round->only.len] = '\0';
+	if (errand->is_for_one) {
+		memcpy(device, errand->only.name, errand->only.len);
+		device[errand->only.len] = '\0';
 		say_name(audit, "device", device);
 	}
 }

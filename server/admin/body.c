@@ -22,7 +22,7 @@ static size_t body_max(const struct admin_context *context)
 static void refuse(struct admin_request *request)
 {
 	if (!admin_answer_is_made(&request->answer)) {
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_TOO_LARGE,
+		admin_answer_problem(&request->answer, PROBLEM_TOO_LARGE,
 			"a body may have %zu bytes here", body_max(request->context));
 	}
 }
@@ -81,7 +81,7 @@ void admin_body_take(struct admin_request *request, const char *data, size_t len
 	if (request->body_len + len > most) {
 		refuse(request);
 	} else if (!reserve(request, len, most)) {
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_NO_MEMORY, "for the body");
+		admin_answer_problem(&request->answer, PROBLEM_NO_MEMORY, "for the body");
 	} else {
 		memcpy(request->body + request->body_len, data, len);
 		request->body_len += len;

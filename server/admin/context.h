@@ -16,10 +16,15 @@
 #include "rate.h"
 
 struct admin_history;
+struct registrar;
+struct tls_store;
 
 enum admin_mail {
-	ADMIN_MAIL_RELOAD, /* from main */
-	ADMIN_MAIL_ORDER,  /* struct order, back from a worker */
+	ADMIN_MAIL_RELOAD,    /* from main */
+	ADMIN_MAIL_ORDER,     /* struct order, back from a worker */
+	ADMIN_MAIL_ELSEWHERE, /* struct api_ask, back from the registrar */
+	ADMIN_MAIL_EVENTS,    /* struct events_ask, back from the registrar */
+	ADMIN_MAIL_PARK,      /* of a struct park_seat, from main: stand still */
 };
 
 /* Owner:  the admin thread, once it runs.
@@ -29,10 +34,15 @@ struct admin_context {
 	struct node *node;
 	struct acceptor *const *acceptors; /* config.acceptors of them */
 	const struct listeners *listeners; /* the clients' */
-	int drain_fd;                      /* eventfd of the main thread: asks for the drain */
-	uint64_t files_base;               /* descriptors that are neither clients' nor requests' */
-	struct mailbox *mailbox;           /* where orders come back to */
-	uint64_t resident_at_start;        /* bytes; 0: nobody has looked yet */
+	const struct registrar *registrar;
+	struct tls_store *tls;      /* what the port shows; NULL: it speaks no TLS */
+	bool is_parking;            /* about to stand still: no further request is begun */
+	bool has_left;              /* another process answers: who asks here is sent there */
+	int drain_fd;               /* eventfd of the main thread: asks for the drain */
+	int upgrade_fd;             /* likewise: asks for another process in this one's place */
+	uint64_t files_base;        /* descriptors that are neither clients' nor requests' */
+	struct mailbox *mailbox;    /* where orders come back to */
+	uint64_t resident_at_start; /* bytes; 0: nobody has looked yet */
 	struct admin_history *history;
 	uint64_t record_ms; /* of the loop, when a moment is to be added to it */
 	struct admin_origin origin;
@@ -42,8 +52,10 @@ struct admin_context {
 	struct timespec started_at; /* of the calendar's */
 	uint32_t clients;           /* connections to the admin port */
 	uint32_t requests;          /* begun and not over */
-	uint32_t orders;            /* with the workers */
-	size_t body_bytes;          /* held of requests' bodies */
+	uint32_t orders;            /* requests whose orders or asks are with others */
+	uint32_t waits;             /* of those asks, the ones that may wait for an event */
+	uint32_t waits_max;
+	size_t body_bytes; /* held of requests' bodies */
 };
 
 /* When the gateway was started, in milliseconds since 1970: the name of this run. */

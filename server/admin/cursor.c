@@ -40,18 +40,18 @@ int admin_cursor_read(
 	return 0;
 }
 
-void admin_cursor_write_walk(const struct rooms_walk *walk, char ret_cursor[ADMIN_CURSOR_MAX])
+void admin_cursor_write_walk(const struct rcu_walk *walk, char ret_cursor[ADMIN_CURSOR_MAX])
 {
 	snprintf(ret_cursor, ADMIN_CURSOR_MAX, "%" PRIu64 ".%u", walk->position, walk->skip);
 }
 
-int admin_cursor_read_walk(const char *cursor, struct rooms_walk *ret_walk)
+int admin_cursor_read_walk(const char *cursor, struct rcu_walk *ret_walk)
 {
 	uint64_t position;
 	uint64_t skip;
-	if (read_pair(cursor, ROOMS_WALK_POSITION_MAX, UINT32_MAX, &position, &skip) < 0) {
+	if (read_pair(cursor, RCU_WALK_POSITION_MAX, UINT32_MAX, &position, &skip) < 0) {
 		return -EINVAL;
 	}
-	*ret_walk = (struct rooms_walk){position, (uint32_t)skip};
+	*ret_walk = (struct rcu_walk){position, (uint32_t)skip};
 	return 0;
 }

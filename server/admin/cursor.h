@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "../fanout/rooms.h"
+#include "../fanout/rooms_list.h"
 
 enum {
 	ADMIN_CURSOR_MAX = 24, /* bytes, NUL included */
@@ -17,9 +17,9 @@ void admin_cursor_write(uint8_t worker, uint32_t index, char ret_cursor[ADMIN_CU
 int admin_cursor_read(
 	const char *cursor, uint32_t worker_count, uint8_t *ret_worker, uint32_t *ret_index);
 
-void admin_cursor_write_walk(const struct rooms_walk *walk, char ret_cursor[ADMIN_CURSOR_MAX]);
+void admin_cursor_write_walk(const struct rcu_walk *walk, char ret_cursor[ADMIN_CURSOR_MAX]);
 
 /* Errors: -EINVAL. */
-int admin_cursor_read_walk(const char *cursor, struct rooms_walk *ret_walk);
+int admin_cursor_read_walk(const char *cursor, struct rcu_walk *ret_walk);
 
 #endif

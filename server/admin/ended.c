@@ -137,8 +137,8 @@ static void on_ends(struct admin_request *request)
 static void ask_for_ends(struct admin_request *request)
 {
 	struct ends *ends = request->state;
-	request->order.action = ORDER_ENDED;
-	request->order.ended = &ends->copy;
+	request->errand.order.action = ORDER_ENDED;
+	request->errand.order.ended = &ends->copy;
 	admin_asks_send(request, ends->worker, on_ends);
 }
 
@@ -172,7 +172,7 @@ static bool take_reasons(struct admin_request *request, struct wanted *wanted)
 	for (const char *at = text; *at;) {
 		size_t name_len = strcspn(at, ",");
 		if (!want_reason(wanted, at, name_len)) {
-			admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_QUERY,
+			admin_answer_problem(&request->answer, PROBLEM_BAD_QUERY,
 				"\"reason\" must be names of tidegate_ends_total's label, with "
 				"commas between them");
 			return false;
@@ -214,7 +214,7 @@ void admin_ended_list(struct admin_request *request)
 	struct ends *ends = malloc(sizeof(*ends) + 2 * limit * sizeof(ends->entries[0]));
 	request->state = ends;
 	if (!ends) {
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_NO_MEMORY, "for the list");
+		admin_answer_problem(&request->answer, PROBLEM_NO_MEMORY, "for the list");
 		return;
 	}
 	ends->worker = 0;

@@ -17,8 +17,21 @@ static bool pass_framing(struct admin_request *request)
 	if (!request->head.is_ambiguous) {
 		return true;
 	}
-	admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_REQUEST,
+	admin_answer_problem(&request->answer, PROBLEM_BAD_REQUEST,
 		"one Content-Length, which is a number, or the Transfer-Encoding chunked");
+	request->ends_connection = true;
+	return false;
+}
+
+/* Whether it is still this process that answers; makes a problem else: whoever connects anew comes
+ * to the one that does. */
+static bool pass_left(struct admin_request *request)
+{
+	if (!request->context->has_left) {
+		return true;
+	}
+	admin_answer_problem(&request->answer, PROBLEM_MOVED, "connect anew and ask again");
+	admin_answer_header(&request->answer, "Retry-After", "0");
 	request->ends_connection = true;
 	return false;
 }
@@ -44,26 +57,26 @@ static bool pass_origin(struct admin_request *request)
 		request->is_let_in = true;
 		return true;
 	case ADMIN_BAD_HOST:
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_HOST,
+		admin_answer_problem(&request->answer, PROBLEM_BAD_HOST,
 			"one Host header with a host is needed");
 		break;
 	case ADMIN_WRONG_HOST:
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_WRONG_HOST,
+		admin_answer_problem(&request->answer, PROBLEM_WRONG_HOST,
 			"without a token this port answers to localhost, loopback addresses and the "
 			"host in --admin");
 		break;
 	case ADMIN_FOREIGN_ORIGIN:
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_FOREIGN_ORIGIN,
+		admin_answer_problem(&request->answer, PROBLEM_FOREIGN_ORIGIN,
 			"the request comes from a page that was not served here");
 		break;
 	case ADMIN_NO_TOKEN:
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_UNAUTHORIZED,
+		admin_answer_problem(&request->answer, PROBLEM_UNAUTHORIZED,
 			"this request needs \"Authorization: Bearer TOKEN\"");
 		break;
 	case ADMIN_WRONG_TOKEN:
 		request->has_wrong_token = true;
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_UNAUTHORIZED,
-			"this is not the gateway's token");
+		admin_answer_problem(
+			&request->answer, PROBLEM_UNAUTHORIZED, "this is not the gateway's token");
 		break;
 	}
 	return false;
@@ -100,7 +113,7 @@ static bool pass_rate(struct admin_request *request)
 	if (wait_ms == 0) {
 		return true;
 	}
-	admin_answer_problem(&request->answer, ADMIN_PROBLEM_RATE,
+	admin_answer_problem(&request->answer, PROBLEM_RATE,
 		"more than %llu a second (--admin-rate); come back in %llu ms",
 		(unsigned long long)context->config.admin_rate, (unsigned long long)wait_ms);
 	snprintf(seconds, sizeof(seconds), "%llu", (unsigned long long)(wait_ms + 999) / 1000);
@@ -128,7 +141,7 @@ static bool take_name(struct admin_request *request, struct slice encoded, const
 	const struct slice key = {parameter, strlen(parameter)};
 	int len = decode_name(request, encoded, key, ret_name);
 	if (len < 0 || !user_name_is_valid(ret_name, (size_t)len)) {
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_NAME,
+		admin_answer_problem(&request->answer, PROBLEM_BAD_NAME,
 			"a name is 1 to %d bytes of percent-encoded UTF-8 " USER_NAME_RULE
 			"; where it is ?%s=%s, the path has - in its place",
 			USER_NAME_MAX, parameter, place);
@@ -159,21 +172,20 @@ void admin_gate_judge(struct admin_request *request)
 		request->method, request->head.path, request->context->config.demo, &names, allow);
 	request->takes_name = names.name.data != NULL;
 	request->takes_room = names.room.data != NULL;
-	if (!pass_framing(request) || !pass_origin(request)) {
+	if (!pass_framing(request) || !pass_left(request) || !pass_origin(request)) {
 		return;
 	}
 	if (!request->route && allow[0]) {
-		admin_answer_problem(
-			&request->answer, ADMIN_PROBLEM_METHOD, "this path takes %s", allow);
+		admin_answer_problem(&request->answer, PROBLEM_METHOD, "this path takes %s", allow);
 		admin_answer_header(&request->answer, "Allow", allow);
 	} else if (!request->route) {
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_NOT_FOUND,
+		admin_answer_problem(&request->answer, PROBLEM_NOT_FOUND,
 			"the paths of this port are described in /openapi.json");
 	} else if (request->route->deed != ADMIN_DEED_NONE && !admin_audit_check_caller(request)) {
 		return;
 	} else if (request->route->takes_body &&
 		   !is_json(admin_request_header(request, "Content-Type"))) {
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_MEDIA_TYPE,
+		admin_answer_problem(&request->answer, PROBLEM_MEDIA_TYPE,
 			"the header Content-Type must be application/json");
 	} else if (request->route->is_limited && !pass_rate(request)) {
 		return;

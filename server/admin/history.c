@@ -4,23 +4,11 @@
 #include <string.h>
 
 #include "../../proto/assert.h"
+#include "history_inner.h"
 #include "quantile.h"
 
 enum {
 	BUSY_WHOLE = 1000,
-};
-
-/* Owner:  as said in the header.
- * The moment of number n is at n % ADMIN_HISTORY_MOMENTS. */
-struct admin_history {
-	uint32_t worker_count;
-	uint32_t count;
-	bool has_before;
-	uint64_t before_ms;
-	struct admin_sample before; /* that the next moment grows from */
-	uint64_t *busy_us;          /* the same, of each worker */
-	uint16_t *busy;             /* of each moment and worker, in thousandths */
-	struct admin_moment moments[ADMIN_HISTORY_MOMENTS];
 };
 
 /* --- what is kept ------------------------------------------------------------------------------

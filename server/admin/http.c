@@ -23,6 +23,7 @@ enum {
 struct admin_http {
 	struct admin_context *context;
 	const struct listeners *listeners; /* NULL once closed */
+	struct loop *loop;                 /* that is woken */
 	struct loop lines;                 /* events' data: a line, or LISTENER */
 	struct admin_clients clients;
 	uint32_t clients_max;
@@ -42,7 +43,17 @@ static int watch(struct admin_http *http, struct admin_line *line)
 	struct epoll_event event = {.events = wants, .data.ptr = line};
 	int how = line->watched == 0 ? EPOLL_CTL_ADD : wants == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
 	line->watched = wants;
-	return epoll_ctl(http->lines.epoll_fd, how, line->fd, &event) < 0 ? -errno : 0;
+	return epoll_ctl(http->lines.epoll_fd, how, line->socket.fd, &event) < 0 ? -errno : 0;
+}
+
+/* Out of epoll by a call of its own: a process that is being started has its socket too, until it
+ * has executed, and closing it here would not end its events, which name memory that is freed. */
+static void drop(struct admin_http *http, struct admin_line *line)
+{
+	if (line->watched != 0) {
+		loop_unwatch(&http->lines, line->socket.fd);
+	}
+	admin_line_destroy(line);
 }
 
 /* After each step of a line. */
@@ -50,7 +61,7 @@ static void settle(struct admin_http *http, struct admin_line *line)
 {
 	bool has_ended = line->state == ADMIN_LINE_ENDED;
 	if (has_ended || (watch(http, line) < 0 && line->state != ADMIN_LINE_WAITING)) {
-		admin_line_destroy(line);
+		drop(http, line);
 	}
 }
 
@@ -60,10 +71,10 @@ static void on_answer(struct admin_line *line)
 	settle(line->owner, line);
 }
 
-static void on_event(struct admin_http *http, struct admin_line *line, uint32_t events)
+static void on_event(struct admin_http *http, struct admin_line *line)
 {
 	/* An error is found by whichever call comes next. */
-	if (line->watched & EPOLLIN && events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+	if (admin_line_is_reading(line)) {
 		admin_line_read(line);
 	} else {
 		admin_line_run(line);
@@ -80,7 +91,7 @@ static void show_out_the_overdue(struct admin_http *http)
 {
 	struct admin_client *client;
 	while ((client = admin_clients_overdue(&http->clients))) {
-		admin_line_destroy(line_of(client));
+		drop(http, line_of(client));
 	}
 }
 
@@ -106,7 +117,7 @@ static bool make_room(struct admin_http *http)
 	}
 	struct admin_client *oldest = admin_clients_oldest(&http->clients);
 	if (oldest) {
-		admin_line_destroy(line_of(oldest));
+		drop(http, line_of(oldest));
 	}
 	return oldest != NULL;
 }
@@ -172,7 +183,7 @@ void admin_http_run(struct admin_http *http, uint64_t now_ms)
 	for (int i = 0; i < count; i++) {
 		const struct epoll_event *event = &http->lines.events[i];
 		if (event->data.ptr) {
-			on_event(http, event->data.ptr, event->events);
+			on_event(http, event->data.ptr);
 		} else {
 			has_newcomers = true;
 		}
@@ -219,6 +230,7 @@ int admin_http_create(struct admin_context *context, const struct listeners *lis
 	http->lines = LOOP_EMPTY;
 	http->context = context;
 	http->listeners = listeners;
+	http->loop = loop;
 	http->clients_max = clients_max;
 	http->is_listening = true;
 	int err = init(http, loop);
@@ -228,6 +240,15 @@ int admin_http_create(struct admin_context *context, const struct listeners *lis
 	}
 	*ret_http = http;
 	return 0;
+}
+
+void admin_http_hear(struct admin_http *http, bool is_heard)
+{
+	struct epoll_event event = {
+		.events = is_heard ? EPOLLIN : 0,
+		.data.u64 = handle_make(HANDLE_WORKER_RESERVED, 0, 0),
+	};
+	epoll_ctl(http->loop->epoll_fd, EPOLL_CTL_MOD, http->lines.epoll_fd, &event);
 }
 
 void admin_http_close(struct admin_http *http)
@@ -248,7 +269,7 @@ void admin_http_destroy(struct admin_http **http)
 	*http = NULL;
 	admin_http_close(given);
 	while (given->clients.oldest) {
-		admin_line_destroy(line_of(given->clients.oldest));
+		drop(given, line_of(given->clients.oldest));
 	}
 	loop_finish(&given->lines);
 	free(given);

@@ -26,6 +26,9 @@ void admin_http_run(struct admin_http *http, uint64_t now_ms);
 /* For how many ms the next turn may wait. */
 int admin_http_wait_ms(struct admin_http *http);
 
+/* Whether what comes wakes the loop; else it waits. */
+void admin_http_hear(struct admin_http *http, bool is_heard);
+
 /* Takes in nobody any more. */
 void admin_http_close(struct admin_http *http);
 

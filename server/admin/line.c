@@ -6,11 +6,10 @@
 #include <strings.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include "../../proto/assert.h"
+#include "../base/log.h"
+#include "../tls/hello.h"
 #include "audit.h"
 #include "body.h"
 #include "gate.h"
@@ -32,14 +31,13 @@ struct admin_line *admin_line_create(struct admin_context *context, struct admin
 {
 	struct admin_line *line = calloc(1, sizeof(*line));
 	char *in = malloc(IN_START);
-	if (!line || !in) {
+	if (!line || !in || admin_socket_init(&line->socket, fd, context->tls) < 0) {
 		free(line);
 		free(in);
 		return NULL;
 	}
 	line->clients = clients;
 	line->context = context;
-	line->fd = fd;
 	admin_by_init(&line->by, fd, address);
 	line->in = in;
 	line->in_capacity = IN_START;
@@ -61,9 +59,14 @@ static void drop_request(struct admin_line *line)
 		/* Only now, as the port is gone when nobody is left to be sent away. */
 		eventfd_write(line->context->drain_fd, 1);
 	}
+	if (request->asks_for_upgrade) {
+		eventfd_write(line->context->upgrade_fd, 1);
+	}
 	admin_answer_finish(&request->answer);
 	admin_body_drop(request);
 	free(request->state);
+	free(request->asked);
+	outcome_finish(&request->ask.outcome);
 	free(request);
 	line->context->requests--;
 	free(line->head_out);
@@ -75,7 +78,7 @@ void admin_line_destroy(struct admin_line *line)
 	drop_request(line);
 	admin_clients_remove(line->clients, &line->client);
 	line->context->clients--;
-	close(line->fd);
+	admin_socket_finish(&line->socket);
 	free(line->in);
 	free(line);
 }
@@ -86,6 +89,12 @@ void admin_line_destroy(struct admin_line *line)
 static void end(struct admin_line *line)
 {
 	line->state = ADMIN_LINE_ENDED;
+}
+
+/* Whether what a call to the socket returned is its end. */
+static bool is_over(ssize_t len)
+{
+	return len < 0 && len != -EAGAIN && len != -EINTR;
 }
 
 static void begin_answer(struct admin_line *line)
@@ -105,7 +114,7 @@ static void begin_answer(struct admin_line *line)
 }
 
 /* An answer to what is no request; what follows is not read. */
-static void refuse(struct admin_line *line, enum admin_problem problem, const char *detail)
+static void refuse(struct admin_line *line, enum problem problem, const char *detail)
 {
 	admin_answer_problem(&line->request->answer, problem, "%s", detail);
 	line->request->ends_connection = true;
@@ -128,7 +137,7 @@ static void leave(struct admin_line *line)
 {
 	line->in_len = 0;
 	line->state = line->peer_has_ended ? ADMIN_LINE_ENDED : ADMIN_LINE_LEAVING;
-	shutdown(line->fd, SHUT_WR);
+	admin_socket_shutdown(&line->socket);
 }
 
 static void on_answered(struct admin_line *line)
@@ -155,9 +164,8 @@ static bool send_answer(struct admin_line *line)
 		{body_len ? (void *)(uintptr_t)(answer->body + body_sent) : NULL,
 			body_len - body_sent},
 	};
-	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
-	ssize_t taken = sendmsg(line->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-	if (taken < 0 && errno != EAGAIN && errno != EINTR) {
+	ssize_t taken = admin_socket_write(&line->socket, parts, 2);
+	if (is_over(taken)) {
 		end(line);
 		return false;
 	}
@@ -194,6 +202,8 @@ static bool begin_request(struct admin_line *line)
 	line->request->by = &line->by;
 	line->request->on_answer = line->on_answer;
 	line->request->head.method = "";
+	errand_init(&line->request->errand, line->context->node, line->context->mailbox,
+		ADMIN_MAIL_ORDER);
 	return true;
 }
 
@@ -214,14 +224,14 @@ static void run_handler(struct admin_line *line)
 /* Clients who ask whether to go on with their body wait for this. RFC 9110 section 10.1.1. */
 static void say_continue(struct admin_line *line)
 {
-	static const char GO_ON[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	static char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	const struct iovec part = {go_on, sizeof(go_on) - 1};
 	const char *expect = admin_request_header(line->request, "Expect");
 	if (!expect || strcasecmp(expect, "100-continue") != 0 || line->request->head.is_http_1_0 ||
 		line->in_len > line->head_len) {
 		return;
 	}
-	if (send(line->fd, GO_ON, sizeof(GO_ON) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) !=
-		sizeof(GO_ON) - 1) {
+	if (admin_socket_write(&line->socket, &part, 1) != (ssize_t)part.iov_len) {
 		end(line);
 	}
 }
@@ -236,10 +246,9 @@ static void begin_body(struct admin_line *line)
 		begin_answer(line);
 		return;
 	}
-	line->chunks = (struct admin_chunks){0};
-	line->body_left = head->content_len;
+	admin_intake_begin(&line->intake, head);
 	line->state = ADMIN_LINE_BODY;
-	if (head->is_chunked || line->body_left > 0) {
+	if (!admin_intake_has_ended(&line->intake)) {
 		say_continue(line);
 	}
 }
@@ -251,14 +260,14 @@ static void on_head(struct admin_line *line)
 		begin_body(line);
 		break;
 	case ADMIN_HEAD_BAD_TARGET:
-		refuse(line, ADMIN_PROBLEM_BAD_REQUEST,
+		refuse(line, PROBLEM_BAD_REQUEST,
 			"the target must be a path, or a whole URL of http or https");
 		break;
 	case ADMIN_HEAD_BAD_VERSION:
-		refuse(line, ADMIN_PROBLEM_VERSION, "HTTP/1.1 and HTTP/1.0 are spoken here");
+		refuse(line, PROBLEM_VERSION, "HTTP/1.1 and HTTP/1.0 are spoken here");
 		break;
 	case ADMIN_HEAD_TOO_MANY:
-		refuse(line, ADMIN_PROBLEM_HEAD_TOO_LARGE, "a head may have 100 fields here");
+		refuse(line, PROBLEM_HEAD_TOO_LARGE, "a head may have 100 fields here");
 		break;
 	}
 }
@@ -273,6 +282,25 @@ static void skip_empty_lines(struct admin_line *line)
 	}
 	line->in_len -= len;
 	memmove(line->in, line->in + len, line->in_len);
+}
+
+/* Who speaks TLS where it is not spoken can make nothing of an answer: the log tells of him. */
+static const char *why_no_http(const struct admin_line *line)
+{
+	char address[REMOTE_NAME_MAX];
+	size_t unused;
+	const enum hello_kind kind =
+		line->socket.tls ? HELLO_OTHER
+				 : hello_look((const uint8_t *)line->in, line->in_len, &unused);
+	if (kind != HELLO_TLS && kind != HELLO_MORE) {
+		return "this is not HTTP";
+	}
+	remote_name(&line->by.remote, address);
+	log_info(0,
+		"TLS with %s at the admin port, where none is spoken: ask it under http://, or "
+		"start it with --admin-tls",
+		address);
+	return "TLS is not spoken here: ask for it under http://";
 }
 
 static bool has_first_line(const struct admin_line *line)
@@ -299,11 +327,11 @@ static bool run_head(struct admin_line *line)
 	} else if (progress == HTTP_HEAD_COMPLETE) {
 		on_head(line);
 	} else if (progress == HTTP_HEAD_MALFORMED) {
-		refuse(line, ADMIN_PROBLEM_BAD_REQUEST, "this is not HTTP");
+		refuse(line, PROBLEM_BAD_REQUEST, why_no_http(line));
 	} else if (has_first_line(line)) {
-		refuse(line, ADMIN_PROBLEM_HEAD_TOO_LARGE, "a head may have 32 KiB here");
+		refuse(line, PROBLEM_HEAD_TOO_LARGE, "a head may have 32 KiB here");
 	} else {
-		refuse(line, ADMIN_PROBLEM_TARGET_TOO_LONG, "a head may have 32 KiB here");
+		refuse(line, PROBLEM_TARGET_TOO_LONG, "a head may have 32 KiB here");
 	}
 	return true;
 }
@@ -311,57 +339,26 @@ static bool run_head(struct admin_line *line)
 /* --- the body ----------------------------------------------------------------------------------
  */
 
-/* Takes bytes of a body of declared length. */
-static int64_t take_plain(struct admin_line *line, const char *data, size_t len)
-{
-	size_t taken = len < line->body_left ? len : (size_t)line->body_left;
-	line->body_left -= taken;
-	admin_body_take(line->request, data, taken);
-	return (int64_t)taken;
-}
-
-static int64_t take_chunk(struct admin_line *line, const char *data, size_t len)
-{
-	const char *piece;
-	size_t piece_len;
-	int64_t taken = admin_chunks_take(&line->chunks, data, len, &piece, &piece_len);
-	if (taken >= 0 && piece_len > 0) {
-		admin_body_take(line->request, piece, piece_len);
-	}
-	return taken;
-}
-
-static bool body_has_ended(const struct admin_line *line)
-{
-	return line->request->head.is_chunked ? admin_chunks_has_ended(&line->chunks)
-					      : line->body_left == 0;
-}
-
 /* Returns whether there is more to be done. */
 static bool run_body(struct admin_line *line)
 {
-	size_t at = line->head_len;
-	while (at < line->in_len && !body_has_ended(line)) {
-		const char *data = line->in + at;
-		size_t len = line->in_len - at;
-		int64_t taken = line->request->head.is_chunked ? take_chunk(line, data, len)
-							       : take_plain(line, data, len);
-		if (taken < 0) {
-			refuse(line, ADMIN_PROBLEM_BAD_REQUEST,
-				taken == -EMSGSIZE ? "the lines around the chunks are too long"
-						   : "the chunks of the body are broken");
-			return true;
-		}
-		at += (size_t)taken;
+	char *body = line->in + line->head_len;
+	size_t len = line->in_len - line->head_len;
+	int64_t taken = admin_intake_take(&line->intake, line->request, body, len);
+	if (taken < 0) {
+		refuse(line, PROBLEM_BAD_REQUEST,
+			taken == -EMSGSIZE ? "the lines around the chunks are too long"
+					   : "the chunks of the body are broken");
+		return true;
 	}
 	if (admin_body_is_endless(line->request)) {
 		line->request->ends_connection = true;
 		run_handler(line);
 		return true;
 	}
-	line->in_len -= at - line->head_len;
-	memmove(line->in + line->head_len, line->in + at, line->in_len - line->head_len);
-	if (!body_has_ended(line)) {
+	line->in_len -= (size_t)taken;
+	memmove(body, body + taken, len - (size_t)taken);
+	if (!admin_intake_has_ended(&line->intake)) {
 		return false;
 	}
 	run_handler(line);
@@ -399,17 +396,29 @@ static bool run_state(struct admin_line *line)
 	return false;
 }
 
+/* Nobody may be there any more who waits for the answer. */
+static void hurry(struct admin_request *request)
+{
+	void (*its_hurry)(struct admin_request *request) = request->hurry;
+	request->hurry = NULL;
+	if (its_hurry) {
+		its_hurry(request);
+	}
+}
+
 void admin_line_run(struct admin_line *line)
 {
 	if (line->state == ADMIN_LINE_WAITING && !line->request->is_waiting) {
 		line->client.is_busy = false;
 		begin_answer(line);
+	} else if (line->state == ADMIN_LINE_WAITING) {
+		hurry(line->request);
 	}
 	int requests = 0;
 	line->has_more = false;
 	while (!line->has_more && run_state(line)) {
 		requests += line->state == ADMIN_LINE_HEAD;
-		line->has_more = requests == REQUESTS_MOST;
+		line->has_more = requests == (line->context->is_parking ? 1 : REQUESTS_MOST);
 	}
 	bool is_reading = line->state == ADMIN_LINE_HEAD || line->state == ADMIN_LINE_BODY;
 	if (line->peer_has_ended && is_reading && !line->has_more) {
@@ -427,16 +436,60 @@ static bool reserve_for_read(struct admin_line *line)
 	return reserve(line, line->in_capacity * 2);
 }
 
+static void log_no_tls(const struct admin_line *line, const char *why)
+{
+	char address[REMOTE_NAME_MAX];
+	remote_name(&line->by.remote, address);
+	log_info(0, "no TLS with %s at the admin port: %s", address, why);
+}
+
+/* Who speaks no TLS is told so in what he does speak. What he has sent is not looked at. */
+static void refuse_plain(struct admin_line *line)
+{
+	log_no_tls(line, "it speaks none");
+	admin_socket_make_plain(&line->socket);
+	if (!begin_request(line)) {
+		end(line);
+		return;
+	}
+	refuse(line, PROBLEM_BAD_REQUEST, "TLS is spoken here: ask for it under https://");
+	admin_line_run(line);
+}
+
+/* An alert may be on its way, which a reset would overtake. */
+static void on_broken_tls(struct admin_line *line)
+{
+	const struct tls_fault *fault = admin_tls_handshake_fault(line->socket.tls);
+	if (fault) {
+		char words[TLS_FAULT_WORDS_MAX];
+		tls_fault_words(fault, words);
+		log_no_tls(line, words);
+	}
+	leave(line);
+}
+
+/* `err` is what it returned. */
+static void on_broken(struct admin_line *line, ssize_t err)
+{
+	if (err == -EPROTOTYPE) {
+		refuse_plain(line);
+	} else if (err == -EPROTO && line->socket.tls) {
+		on_broken_tls(line);
+	} else {
+		end(line);
+	}
+}
+
 void admin_line_read(struct admin_line *line)
 {
 	if (!reserve_for_read(line)) {
 		end(line);
 		return;
 	}
-	ssize_t len = recv(
-		line->fd, line->in + line->in_len, line->in_capacity - line->in_len, MSG_DONTWAIT);
-	if (len < 0 && errno != EAGAIN && errno != EINTR) {
-		end(line);
+	ssize_t len = admin_socket_read(
+		&line->socket, line->in + line->in_len, line->in_capacity - line->in_len);
+	if (is_over(len)) {
+		on_broken(line, len);
 		return;
 	}
 	line->peer_has_ended = len == 0;
@@ -451,12 +504,20 @@ void admin_line_read(struct admin_line *line)
 	admin_line_run(line);
 }
 
+bool admin_line_is_reading(const struct admin_line *line)
+{
+	return !line->has_more && line->state != ADMIN_LINE_WAITING &&
+	       line->state != ADMIN_LINE_ANSWERING;
+}
+
 uint32_t admin_line_wants(const struct admin_line *line)
 {
-	if (line->state == ADMIN_LINE_WAITING || line->state == ADMIN_LINE_ENDED) {
+	if (line->state == ADMIN_LINE_WAITING) {
+		return line->request->hurry ? EPOLLRDHUP : 0;
+	}
+	if (line->state == ADMIN_LINE_ENDED) {
 		return 0;
 	}
 	/* A socket that takes bytes is reported at once, which is when to go on. */
-	bool is_writing = line->has_more || line->state == ADMIN_LINE_ANSWERING;
-	return is_writing ? EPOLLOUT : EPOLLIN;
+	return admin_line_is_reading(line) ? admin_socket_wants(&line->socket) : EPOLLOUT;
 }

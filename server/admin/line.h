@@ -5,7 +5,8 @@
  *      HEAD ──> BODY ──> (handler) ──> WAITING ──> ANSWERING ──> LEAVING
  *        └──────────────────┴──────────────────────────^
  *
- * Nothing is read while a request waits for its worker, or while its answer is not taken. */
+ * Nothing is read while a request waits for its worker, or while its answer is not taken. Of one
+ * that may wait long the peer's end is seen all the same: it waits no longer then. */
 #ifndef TIDEGATE_ADMIN_LINE_H
 #define TIDEGATE_ADMIN_LINE_H
 
@@ -15,10 +16,11 @@
 
 #include "../../proto/http_head.h"
 #include "audit.h"
-#include "chunks.h"
 #include "clients.h"
 #include "context.h"
+#include "intake.h"
 #include "request.h"
+#include "socket.h"
 
 enum admin_line_state {
 	ADMIN_LINE_HEAD,      /* a request's head is to come */
@@ -37,7 +39,7 @@ struct admin_line {
 	struct admin_context *context;
 	void (*on_answer)(struct admin_line *line); /* when a request that has waited is answered */
 	void *owner;                                /* of that */
-	int fd;
+	struct admin_socket socket;
 	struct admin_by by;
 	enum admin_line_state state;
 	uint32_t watched; /* events that epoll reports */
@@ -50,8 +52,7 @@ struct admin_line {
 	size_t in_capacity;
 	size_t head_len; /* 0 while it is to come */
 	struct http_head_scan scan;
-	struct admin_chunks chunks;
-	uint64_t body_left; /* bytes of a body of declared length */
+	struct admin_intake intake;
 	struct admin_request *request;
 
 	/* out */
@@ -62,8 +63,8 @@ struct admin_line {
 	size_t skipped; /* bytes thrown away while leaving */
 };
 
-/* For a socket that was accepted from `address`, which it takes over. Errors: NULL for want of
- * memory; the socket stays the caller's. */
+/* For a socket that was accepted from `address`, which it takes over; for TLS where the context has
+ * certificates. Errors: NULL for want of memory; the socket stays the caller's. */
 struct admin_line *admin_line_create(struct admin_context *context, struct admin_clients *clients,
 	int fd, const struct sockaddr_storage *address);
 
@@ -76,6 +77,9 @@ void admin_line_read(struct admin_line *line);
 /* Does what there is to be done without reading: when an answer has been made, or more of one is
  * taken. */
 void admin_line_run(struct admin_line *line);
+
+/* Whether one of the events that it wants is a reason to read, and not to run. */
+bool admin_line_is_reading(const struct admin_line *line);
 
 /* The events to wait for; 0: none, not even its end. */
 uint32_t admin_line_wants(const struct admin_line *line);

@@ -1,9 +1,17 @@
 #include "metrics.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "../base/clock.h"
+#include "../cluster/cluster.h"
+#include "../cluster/link.h"
+#include "../node/api.h"
+#include "../node/requests.h"
+#include "../tls/tls_store.h"
 #include "build_config.h"
+#include "upgrade.h"
 
 static void head(struct admin_text *text, const char *name, const char *type, const char *help)
 {
@@ -50,6 +58,14 @@ static void histogram(struct admin_text *text, const char *name,
 		(double)values->sum * unit, name, values->count);
 }
 
+/* What stands in a label: printable, but for these two, which would end it. */
+static void label(struct admin_text *text, const char *words)
+{
+	for (const char *at = words; *at; at++) {
+		admin_text_add(text, *at == '"' || *at == '\\' ? "\\%c" : "%c", *at);
+	}
+}
+
 static void ends_by_reason(
 	struct admin_text *text, const char *name, const uint64_t *counts, const char *help)
 {
@@ -68,10 +84,7 @@ static void write_build(struct admin_text *text, const struct admin_context *con
 	const char *sanitized = HAVE_THREAD_SANITIZER ? "yes" : "no";
 	head(text, "tidegate_build_info", "gauge", "What this gateway was built from, always 1.");
 	admin_text_add(text, "tidegate_build_info{version=\"%s\",node=\"", TIDEGATE_VERSION);
-	/* The id is printable; these two would end the label. */
-	for (const char *at = context->config.id; *at; at++) {
-		admin_text_add(text, *at == '"' || *at == '\\' ? "\\%c" : "%c", *at);
-	}
+	label(text, context->config.id);
 	admin_text_add(text, "\",jemalloc=\"%s\",systemd=\"%s\",thread_sanitizer=\"%s\"} 1\n",
 		HAVE_JEMALLOC ? "yes" : "no", HAVE_SYSTEMD ? "yes" : "no", sanitized);
 }
@@ -89,6 +102,85 @@ static void write_figures(struct admin_text *text, const struct admin_sample *sa
 #define SPREAD(field, metric, json, help) HISTOGRAM(field, metric, json, 1, help)
 #include "../base/stats.def"
 }
+
+/* --- certificates -------------------------------------------------------------------------------
+ */
+
+static void write_certificates(struct admin_text *text, struct tls_store *store)
+{
+	struct tls_expiry expiries[CONFIG_TLS_MAX];
+	if (!store) {
+		return;
+	}
+	const size_t count = tls_store_expiries(store, (int64_t)(clock_wall_ms() / 1000), expiries);
+	head(text, "tidegate_tls_certificate_expiry_seconds", "gauge",
+		"How long the certificate of a name is still good; below 0 when it is over.");
+	for (size_t i = 0; i < count; i++) {
+		admin_text_add(text, "tidegate_tls_certificate_expiry_seconds{name=\"");
+		label(text, expiries[i].name);
+		admin_text_add(text, "\"} %" PRId64 "\n", expiries[i].left_s);
+	}
+}
+
+/* --- the cluster --------------------------------------------------------------------------------
+ */
+
+struct cluster_view {
+	struct cluster_figures figures;
+	struct link_status link;
+	const struct api_stats *api;
+	const struct requests_stats *requests;
+	uint32_t count;
+	struct cluster_node nodes[CLUSTER_NODES_MAX + 1]; /* this one first */
+};
+
+/* Of each other node that has answered; `name` is without labels. */
+static void round_trips(struct admin_text *text, const char *name, const char *type,
+	const struct cluster_view *view, const char *help)
+{
+	head(text, name, type, help);
+	for (uint32_t i = 0; i < view->count; i++) {
+		const struct cluster_node *node = &view->nodes[i];
+		if (!node->is_self && node->state == CLUSTER_NODE_UP && node->round_trip_us > 0) {
+			admin_text_add(text, "%s{node=\"%s\"} %.6f\n", name, node->id,
+				node->round_trip_us / 1e6);
+		}
+	}
+}
+
+static void write_cluster_view(struct admin_text *text, const struct cluster_view *view)
+{
+#define CLUSTER_FIGURE(field, kind, metric, help)                                                  \
+	figure(text, metric, kind, view->figures.field, help);
+#define LINK_FIGURE(field, kind, metric, help) figure(text, metric, kind, view->link.field, help);
+#define NODE_FIGURE(field, kind, metric, help) round_trips(text, metric, kind, view, help);
+#define API_FIGURE(field, kind, metric, help)  figure(text, metric, kind, view->api->field, help);
+#define REQUEST_FIGURE(field, kind, metric, help)                                                  \
+	figure(text, metric, kind, view->requests->field, help);
+#include "cluster_figures.def"
+}
+
+static void write_cluster(struct admin_text *text, const struct node *node)
+{
+	if (!node->cluster) {
+		return;
+	}
+	struct cluster_view *view = malloc(sizeof(*view));
+	if (!view) {
+		text->has_failed = true;
+		return;
+	}
+	view->count =
+		cluster_look(node->cluster, &view->figures, view->nodes, CLUSTER_NODES_MAX + 1);
+	link_look(node->link, &view->link);
+	view->api = api_stats(node->api);
+	view->requests = api_requests_stats(node->api);
+	write_cluster_view(text, view);
+	free(view);
+}
+
+/* --- the process --------------------------------------------------------------------------------
+ */
 
 static void write_process(struct admin_text *text, const struct admin_context *context,
 	const struct admin_sample *sample)
@@ -126,5 +218,8 @@ void admin_metrics_write(struct admin_text *text, const struct admin_context *co
 {
 	write_build(text, context);
 	write_figures(text, sample);
+	write_certificates(text, context->node->tls);
+	write_cluster(text, context->node);
+	admin_upgrade_write(text, context);
 	write_process(text, context, sample);
 }

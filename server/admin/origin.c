@@ -129,17 +129,16 @@ enum admin_verdict admin_origin_judge(
  */
 
 int admin_origin_check_reach(
-	const char *address, uint32_t tokens, bool may_be_plain, char *ret_error, size_t error_size)
+	const char *address, uint32_t tokens, bool may_travel, char *ret_error, size_t error_size)
 {
-	if (tokens > 0 && may_be_plain) {
+	if (tokens > 0 && may_travel) {
 		return 0;
 	}
 	snprintf(ret_error, error_size, "admin: %s can be reached from other machines%s%s", address,
 		tokens > 0 ? "" : ", so it needs a token: --admin-token FILE",
-		may_be_plain
-			? ""
-			: ", and requests with their token would travel in clear: listen on a "
-			  "loopback address or unix:PATH, behind a reverse proxy that has TLS, or "
-			  "accept it by --admin-plain");
+		may_travel ? ""
+			   : ", and requests with their token would travel in clear: give it TLS "
+			     "by --admin-tls, listen on a loopback address or unix:PATH, behind a "
+			     "reverse proxy that has TLS, or accept it by --admin-plain");
 	return -EINVAL;
 }

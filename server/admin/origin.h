@@ -52,9 +52,10 @@ enum admin_verdict admin_origin_judge(
  * Errors: -EINVAL when it is no host. */
 int admin_origin_host(const char *host, char ret_name[ADMIN_HOST_MAX]);
 
-/* Whether the port may be where others reach it, with that many tokens; `address` is its own.
+/* Whether the port may be where others reach it, with that many tokens, which may travel where
+ * they do so by TLS, or somebody has accepted that they are in clear; `address` is its own.
  * Thread: any. Errors: -EINVAL; ret_error is a line that says what to do. */
-int admin_origin_check_reach(const char *address, uint32_t tokens, bool may_be_plain,
-	char *ret_error, size_t error_size);
+int admin_origin_check_reach(
+	const char *address, uint32_t tokens, bool may_travel, char *ret_error, size_t error_size);
 
 #endif

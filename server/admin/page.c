@@ -22,32 +22,30 @@ static void serve(struct admin_request *request, const struct admin_asset *asset
 	admin_answer_header(&request->answer, "Cache-Control", "no-cache");
 }
 
-/* The first one's that has one and speaks WebSocket at once; 0 for none. */
-static unsigned clients_port(const struct listeners *listeners)
-{
-	unsigned port = 0;
-	for (size_t row = 0; row < listeners->count && port == 0; row++) {
-		port = listeners_is_proxied(listeners, row) ? 0 : listeners_port(listeners, row);
-	}
-	return port;
-}
-
 /* Where the page's WebSockets may go: to the gateway's own port, by the name that the page is open
- * under and by those of this machine, which people type in its developer tools. */
+ * under and by those of this machine, which people type in its developer tools. In a demonstration
+ * of several nodes to those of the same machine too. */
 static void name_sockets(const struct admin_request *request, char *ret_sources, size_t size)
 {
 	char host[ADMIN_HOST_MAX];
 	const char *given = admin_request_header(request, "Host");
 	const char *names[] = {"localhost", "127.0.0.1", host};
-	const unsigned port = clients_port(request->context->listeners);
+	const struct config *config = &request->context->config;
+	bool is_tls;
+	const unsigned port = listeners_browser_port(
+		request->context->listeners, request->context->tls != NULL, &is_tls);
+	char which[8] = "*";
 	bool is_another = given && admin_origin_host(given, host) == 0 &&
 			  strcmp(host, names[0]) != 0 && strcmp(host, names[1]) != 0;
 	size_t count = port == 0 ? 0 : is_another ? 3 : 2;
 	size_t at = 0;
 	ret_sources[0] = '\0';
+	if (!config->demo || config->cluster[0] == '\0') {
+		snprintf(which, sizeof(which), "%u", port);
+	}
 	for (size_t i = 0; i < count; i++) {
-		at += (size_t)snprintf(ret_sources + at, size - at, " ws://%s:%u wss://%s:%u",
-			names[i], port, names[i], port);
+		at += (size_t)snprintf(ret_sources + at, size - at, " ws://%s:%s wss://%s:%s",
+			names[i], which, names[i], which);
 	}
 }
 
@@ -95,7 +93,7 @@ void admin_page_file(struct admin_request *request)
 {
 	const struct admin_asset *asset = admin_asset_find(request->head.path);
 	if (!asset) {
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_NOT_FOUND,
+		admin_answer_problem(&request->answer, PROBLEM_NOT_FOUND,
 			"this gateway was built without its console");
 		return;
 	}

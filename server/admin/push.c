@@ -1,181 +1,141 @@
 #include "push.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "../../proto/audience.h"
-#include "../../proto/say_packets.h"
-#include "../base/clock.h"
+#include "../node/api_body.h"
+#include "../node/deeds.h"
 #include "asks.h"
-#include "message.h"
-
-enum {
-	FANOUT_WORKER = 0, /* always the same, which keeps the order of what is for many */
-};
 
 /* What is wrong with a body. */
 static void refuse(struct admin_request *request, int err, const char *fault)
 {
 	switch (err) {
 	case -EINVAL:
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_BODY, "%s", fault);
+		admin_answer_problem(&request->answer, PROBLEM_BAD_BODY, "%s", fault);
 		break;
 	case -EMSGSIZE:
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_TOO_LARGE,
+		admin_answer_problem(&request->answer, PROBLEM_TOO_LARGE,
 			"a message may have %llu bytes (--max-message)",
 			(unsigned long long)request->context->config.max_message);
 		break;
 	default:
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_NO_MEMORY, "for the message");
+		admin_answer_problem(&request->answer, PROBLEM_NO_MEMORY, "for the message");
 		break;
 	}
 }
 
-/* A text in somebody's name is a 112 for who speaks tidegate.v1, as if that user had said it: it
- * comes behind the text in one piece of memory. Errors: -ENOMEM. */
-static int add_packet(struct admin_request *request, struct admin_message *message)
+/* As the cluster's API has it: the body, and whom it is for. Errors: NULL: no memory. */
+static json_t *wanted(const struct admin_request *request)
 {
-	char audience[AUDIENCE_MAX] = "@";
-	const struct message_packet its = {
-		.sent_ms = clock_wall_ms(),
-		.from = message->from,
-		.audience = {audience, 1 + request->name_len},
-		.text = message->text,
-	};
-	const size_t packet_len = PACKET_HEADER_LEN + message_packet_len(&its);
-	memcpy(audience + 1, request->name, request->name_len);
-	uint8_t *both = malloc(message->len + packet_len);
-	if (!both) {
-		return -ENOMEM;
-	}
-	uint8_t *packet = mempcpy(both, message->payload, message->len);
-	packet_header_write(packet, PACKET_MESSAGE, (uint32_t)(packet_len - PACKET_HEADER_LEN));
-	message_packet_write(packet + PACKET_HEADER_LEN, &its);
-	free(message->payload);
-	message->payload = both;
-	request->order.v1_packet = packet;
-	request->order.v1_packet_len = packet_len;
-	return 0;
-}
-
-/* Makes the order's message of the body; an answer when that cannot be. */
-static bool take_message(struct admin_request *request, enum order_action action)
-{
-	struct admin_message message;
-	char fault[ADMIN_MESSAGE_FAULT_MAX];
-	int err = admin_message_read(request->body, request->body_len,
-		request->context->config.max_message, &message, fault);
-	if (!err && action == ORDER_PUSH && message.from.len > 0) {
-		err = add_packet(request, &message);
-		if (err) {
-			free(message.payload);
-		}
-	}
-	if (err) {
-		refuse(request, err, fault);
-		return false;
-	}
-	request->state = message.payload;
-	request->order.action = action;
-	request->order.opcode = message.opcode;
-	request->order.payload = message.payload;
-	request->order.payload_len = message.len;
-	return true;
+	return json_loadb((const char *)request->body, request->body_len, JSON_ALLOW_NUL, NULL);
 }
 
 /* --- to a user ---------------------------------------------------------------------------------
  */
 
+static json_t *want_for_user(const struct admin_request *request)
+{
+	return admin_asks_add_user(wanted(request), request);
+}
+
+static void give_pushed(struct admin_request *request, json_t *sum)
+{
+	admin_asks_note_reached(request, sum, "sessions");
+	admin_answer_json(&request->answer, 202, sum);
+}
+
 static void on_pushed(struct admin_request *request)
 {
-	const struct admin_round *round = &request->round;
-	if (round->results[ORDER_DONE] == 0) {
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_OVERFLOW,
-			"each of the user's connections, or the node, holds as much as it may, or "
-			"is muted: nothing was queued");
-		return;
+	admin_asks_merge(request, API_PUSH, API_USER, deed_pushed(&request->errand), want_for_user,
+		give_pushed);
+}
+
+static bool take_message(struct admin_request *request, struct api_message *ret_message)
+{
+	char fault[API_FAULT_MAX];
+	int err = api_body_read_message(request->body, request->body_len,
+		request->context->config.max_message, ret_message, fault);
+	if (err) {
+		refuse(request, err, fault);
 	}
-	admin_answer_json(&request->answer, 202,
-		json_pack("{s:s, s:I, s:I}", "result", "queued", "sessions",
-			(json_int_t)round->results[ORDER_DONE], "overflowed",
-			(json_int_t)round->results[ORDER_OVERFLOW]));
+	return !err;
 }
 
 void admin_push_to_user(struct admin_request *request)
 {
-	if (admin_asks_take_device_only(request) && take_message(request, ORDER_PUSH)) {
-		admin_asks_send_to_user(request, on_pushed);
+	const struct slice user = {request->name, request->name_len};
+	struct api_message message;
+	if (!admin_asks_take_device_only(request) || !take_message(request, &message)) {
+		return;
 	}
+	int err = deed_push(&request->errand, user, &message);
+	request->state = message.payload;
+	if (err) {
+		refuse(request, err, "");
+		return;
+	}
+	admin_asks_send_to_user(request, on_pushed);
 }
 
 /* --- to many -----------------------------------------------------------------------------------
  */
 
-static void answer_overflow(struct admin_request *request)
+static json_t *want_for_all(const struct admin_request *request)
 {
-	admin_answer_problem(&request->answer, ADMIN_PROBLEM_OVERFLOW,
-		"the fan-out is behind, or the node holds as much as it may: nothing was queued");
+	json_t *json = wanted(request);
+	json_object_set_new(json, "all", json_true());
+	return json;
+}
+
+static void give_broadcast(struct admin_request *request, json_t *sum)
+{
+	admin_asks_note_reached(request, sum, "receivers");
+	admin_answer_json(&request->answer, 202, sum);
 }
 
 static void on_broadcast(struct admin_request *request)
 {
-	if (request->order.result == ORDER_OVERFLOW) {
-		answer_overflow(request);
-		return;
-	}
-	admin_answer_json(&request->answer, 202,
-		json_pack("{s:s, s:I}", "result", "queued", "receivers",
-			(json_int_t)request->order.receivers));
+	admin_asks_merge(request, API_PUSH, API_ALL, deed_broadcasted(&request->errand),
+		want_for_all, give_broadcast);
 }
 
 void admin_push_to_all(struct admin_request *request)
 {
-	if (take_message(request, ORDER_BROADCAST)) {
-		admin_asks_send(request, FANOUT_WORKER, on_broadcast);
+	struct api_message message;
+	if (take_message(request, &message)) {
+		request->state = message.payload;
+		deed_broadcast(&request->errand, &message);
+		admin_asks_send(request, ERRAND_FANOUT_WORKER, on_broadcast);
 	}
+}
+
+static json_t *want_for_room(const struct admin_request *request)
+{
+	return admin_asks_add_room(wanted(request), request);
 }
 
 static void on_said(struct admin_request *request)
 {
-	const struct order *order = &request->order;
-	switch (order->result) {
-	case ORDER_NO_ROOM:
-		admin_answer_problem(
-			&request->answer, ADMIN_PROBLEM_NO_ROOM, "there is no room of that name");
-		break;
-	case ORDER_OVERFLOW:
-		answer_overflow(request);
-		break;
-	default:
-		admin_answer_json(&request->answer, 202,
-			json_pack("{s:s, s:I, s:I}", "result", "queued", "users",
-				(json_int_t)order->room_users, "sessions",
-				(json_int_t)order->receivers));
-		break;
-	}
+	admin_asks_merge(request, API_PUSH, API_ROOM, deed_said(&request->errand), want_for_room,
+		give_pushed);
 }
 
 void admin_push_to_room(struct admin_request *request)
 {
-	struct admin_words words;
-	char fault[ADMIN_MESSAGE_FAULT_MAX];
 	static const char *const names[] = {NULL};
-	struct order *order = &request->order;
+	const struct slice room = {request->room, request->room_len};
+	struct api_words words;
+	char fault[API_FAULT_MAX];
 	if (!admin_request_check_query(request, names)) {
 		return;
 	}
-	int err = admin_message_read_words(request->body, request->body_len,
+	int err = api_body_read_words(request->body, request->body_len,
 		request->context->config.max_message, &words, fault);
 	if (err) {
 		refuse(request, err, fault);
 		return;
 	}
 	request->state = words.text;
-	order->action = ORDER_SAY;
-	order->room = (struct slice){request->room, request->room_len};
-	order->from = words.from;
-	order->payload = words.text;
-	order->payload_len = words.text_len;
-	admin_asks_send(request, FANOUT_WORKER, on_said);
+	deed_say(&request->errand, room, &words);
+	admin_asks_send(request, ERRAND_FANOUT_WORKER, on_said);
 }

@@ -64,8 +64,8 @@ static bool fail(struct admin_request *request, struct slice name, const char *f
 		(ascii_is_alnum(name.data[len]) || name.data[len] == '_')) {
 		len++;
 	}
-	admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_QUERY, "\"%.*s\" %s", (int)len,
-		name.data, fault);
+	admin_answer_problem(
+		&request->answer, PROBLEM_BAD_QUERY, "\"%.*s\" %s", (int)len, name.data, fault);
 	return false;
 }
 
@@ -108,7 +108,7 @@ bool admin_request_take_number(struct admin_request *request, const char *name, 
 		return true;
 	}
 	if (len < 0 || !ascii_number(text, (size_t)len, max, &value) || value < min) {
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_QUERY,
+		admin_answer_problem(&request->answer, PROBLEM_BAD_QUERY,
 			"\"%s\" must be a number from %u to %u", name, min, max);
 		return false;
 	}
@@ -122,7 +122,7 @@ bool admin_request_take_text(struct admin_request *request, const char *name, si
 	int len = find(request, name, ret_text, max);
 	*ret_len = len < 0 ? 0 : (size_t)len;
 	if (len < 0 && len != -ENOENT) {
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_QUERY,
+		admin_answer_problem(&request->answer, PROBLEM_BAD_QUERY,
 			"\"%s\" must be percent-encoded, without a NUL, and have at most %zu bytes",
 			name, max);
 		return false;
@@ -147,8 +147,8 @@ bool admin_request_take_choice(struct admin_request *request, const char *name,
 		}
 		admin_text_add(&known, "%s%s", i > 0 ? ", " : "", choices[i]);
 	}
-	admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_QUERY, "\"%s\" must be one of %s",
-		name, known.data ? known.data : "those that /openapi.json names");
+	admin_answer_problem(&request->answer, PROBLEM_BAD_QUERY, "\"%s\" must be one of %s", name,
+		known.data ? known.data : "those that /openapi.json names");
 	admin_text_finish(&known);
 	return false;
 }

@@ -10,7 +10,8 @@
 #include <stdint.h>
 
 #include "../../proto/user_name.h"
-#include "../session/orders.h"
+#include "../node/api_ask.h"
+#include "../node/errand.h"
 #include "answer.h"
 #include "context.h"
 #include "head.h"
@@ -36,26 +37,6 @@ struct admin_line;
 struct admin_request;
 struct admin_route;
 
-enum {
-	/* Sessions that one order is sent to: all that a user may have, and some more where he
-	 * keeps moving. */
-	ADMIN_ROUND_MAX = USER_SESSIONS_MAX + 8,
-};
-
-/* An order's way from session to session of a user. Zero-initialised: to all of them.
- * Owner:  its request. */
-struct admin_round {
-	struct user_device devices[ADMIN_ROUND_MAX];
-	bool is_gone[ADMIN_ROUND_MAX]; /* the session was no more when the order came */
-	uint32_t count;
-	uint32_t at;                     /* the session that it is with */
-	uint32_t results[ORDER_RESULTS]; /* how often each has come back */
-	bool has_lost;                   /* some were gone since the last look into the table */
-	bool is_for_one;
-	struct user_device only;                     /* then: the device it is for */
-	void (*then)(struct admin_request *request); /* when all have had it */
-};
-
 /* Owner:  the admin thread; its order, a worker while it is away.
  * Freed:  by the line it came over, when it has been answered. */
 struct admin_request {
@@ -77,16 +58,25 @@ struct admin_request {
 	uint8_t *body;
 	size_t body_len;
 	size_t body_capacity;
-	uint64_t body_skipped;                      /* bytes thrown away */
-	bool is_waiting;                            /* for its order to come back */
+	uint64_t body_skipped; /* bytes thrown away */
+	bool is_waiting;       /* for its order to come back */
+	/* Who asked may have gone while it waits: answers it soon. NULL: that is so anyway. */
+	void (*hurry)(struct admin_request *request);
 	bool asks_for_drain;                        /* once it is answered */
+	bool asks_for_upgrade;                      /* likewise */
 	bool ends_connection;                       /* what follows cannot be told from its body */
 	void (*on_answer)(struct admin_line *line); /* when one that has waited is answered */
 	struct admin_answer answer;
 	void *state; /* of the handler, freed with the request */
-	struct order order;
-	void (*then)(struct admin_request *request); /* when the order is back */
-	struct admin_round round;                    /* of an order for a user */
+	struct errand errand;
+	void (*then)(struct admin_request *request); /* when its order is back */
+	struct api_ask ask;                          /* of other nodes */
+	char *asked;                                 /* in these words */
+	uint32_t list_limit; /* of a list that several nodes make: names of a page */
+	bool is_asking;      /* the ask is under way */
+	bool is_out;         /* the order or the ask is */
+	uint64_t reached;    /* sessions that have had it, on all nodes */
+	void (*give)(struct admin_request *request, json_t *sum); /* when all have answered */
 };
 
 /* A header's value, the first one's when it comes twice; NULL when it is not there. */

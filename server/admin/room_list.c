@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../fanout/rooms_list.h"
+#include "all_rooms.h"
 #include "asks.h"
 #include "cursor.h"
 #include "sort.h"
@@ -27,7 +29,7 @@ struct room_row {
 
 /* Owner: its request. */
 struct page {
-	struct rooms_walk walk;
+	struct rcu_walk walk;
 	uint32_t slices; /* that are done */
 	uint32_t limit;
 	uint32_t count; /* of a page that is not sorted: rooms in `rows` */
@@ -142,7 +144,7 @@ static void walk_on(struct admin_request *request)
 	int more = rooms_walk(rooms, &page->walk, SLICE_ROOMS, take_room, page);
 	bool is_full = !page->is_sorted && page->count == page->limit;
 	if (more < 0) {
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_NO_MEMORY, "for the walk");
+		admin_answer_problem(&request->answer, PROBLEM_NO_MEMORY, "for the walk");
 	} else if (more == 0 || is_full || ++page->slices == SLICES_MAX) {
 		answer_page(request, more);
 	} else {
@@ -174,6 +176,10 @@ void admin_room_list(struct admin_request *request)
 	size_t cursor_len;
 	uint32_t limit = LIMIT_DEFAULT;
 	struct admin_order order = {NULL, by_room, false};
+	if (admin_request_has(request, ADMIN_ALL_ROOMS)) {
+		admin_all_rooms_list(request);
+		return;
+	}
 	if (!admin_request_check_query(request, names) ||
 		!admin_request_take_number(request, "limit", 1, LIMIT_MAX, &limit) ||
 		!admin_sort_take(request, sort_keys, &order) ||
@@ -183,7 +189,7 @@ void admin_room_list(struct admin_request *request)
 	}
 	struct page *page = make_page(limit, &order);
 	if (!page) {
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_NO_MEMORY, "for the page");
+		admin_answer_problem(&request->answer, PROBLEM_NO_MEMORY, "for the page");
 		return;
 	}
 	request->state = page;
@@ -193,7 +199,7 @@ void admin_room_list(struct admin_request *request)
 	}
 	/* An empty one is the first page's. */
 	if (cursor_len > 0 && admin_cursor_read_walk(cursor, &page->walk) < 0) {
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_QUERY,
+		admin_answer_problem(&request->answer, PROBLEM_BAD_QUERY,
 			"\"cursor\" must be one that a page came with");
 		return;
 	}

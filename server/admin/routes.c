@@ -4,12 +4,15 @@
 
 #include "demo_token.h"
 #include "ended.h"
+#include "events.h"
 #include "history_answer.h"
+#include "nodes.h"
 #include "page.h"
 #include "push.h"
 #include "room_list.h"
 #include "rooms.h"
 #include "status.h"
+#include "upgrade.h"
 #include "user_list.h"
 #include "users.h"
 
@@ -23,6 +26,7 @@ static const struct admin_route routes[] = {
 	{ADMIN_GET, "/readyz", .is_open = true, .handle = admin_status_ready},
 	{ADMIN_GET, "/metrics", .handle = admin_status_metrics},
 	{ADMIN_GET, "/v1/status", .handle = admin_status_show},
+	{ADMIN_GET, "/v1/nodes", .handle = admin_nodes_list},
 	{ADMIN_GET, "/v1/users", .handle = admin_user_list},
 	{ADMIN_GET, "/v1/users/NAME", .handle = admin_users_show},
 	{ADMIN_DELETE, "/v1/users/NAME", .is_limited = true, .deed = ADMIN_DEED_END,
@@ -40,8 +44,10 @@ static const struct admin_route routes[] = {
 	{ADMIN_POST, "/v1/broadcast", .is_limited = true, .takes_body = true,
 		.deed = ADMIN_DEED_BROADCAST, .handle = admin_push_to_all},
 	{ADMIN_POST, "/v1/drain", .deed = ADMIN_DEED_DRAIN, .handle = admin_status_drain},
+	{ADMIN_POST, "/v1/upgrade", .deed = ADMIN_DEED_UPGRADE, .handle = admin_upgrade_begin},
 	{ADMIN_GET, "/v1/ended", .handle = admin_ended_list},
 	{ADMIN_GET, "/v1/history", .handle = admin_history_show},
+	{ADMIN_GET, "/v1/events", .handle = admin_events_show},
 	{ADMIN_POST, "/v1/demo/users/NAME/cut", .is_demo = true, .is_limited = true,
 		.deed = ADMIN_DEED_CUT, .handle = admin_users_cut},
 	{ADMIN_POST, "/v1/demo/users/NAME/mute", .is_demo = true, .is_limited = true,

@@ -1,7 +1,9 @@
 #include "sample.h"
 
 #include "../base/clock.h"
+#include "../node/registrar.h"
 #include "../session/identity/key_store.h"
+#include "../tls/tls_store.h"
 
 static void add_histogram(struct admin_histogram *sum, const struct stats_histogram *histogram)
 {
@@ -23,7 +25,7 @@ static void add_ends(uint64_t *sums, const _Atomic uint64_t *ends)
 static void add_worker(struct admin_sample *sample, const struct stats *stats)
 {
 #define WORKER(field, kind, metric, json, help)    sample->field += stats_read(&stats->field);
-#define PART(field, help)                          sample->field += stats_read(&stats->field);
+#define PART(field, kind, help)                    sample->field += stats_read(&stats->field);
 #define ENDS(field, metric, json, help)            add_ends(sample->field, stats->field);
 #define HISTOGRAM(field, metric, json, unit, help) add_histogram(&sample->field, &stats->field);
 #define SPREAD(field, metric, json, help)          add_histogram(&sample->field, &stats->field);
@@ -76,6 +78,17 @@ static void measure_connection(struct admin_context *context, struct admin_sampl
 				   : 0;
 }
 
+static void read_registrar(const struct registrar *registrar, struct admin_sample *sample)
+{
+	if (registrar) {
+		const struct registrar_stats *stats = registrar_stats(registrar);
+		sample->events = stats->events;
+		sample->event_resyncs = stats->resyncs;
+		sample->event_waiters = stats->waiters;
+		sample->event_graces = stats->graces;
+	}
+}
+
 void admin_sample_take(struct admin_context *context, struct admin_sample *ret_sample)
 {
 	struct node *node = context->node;
@@ -87,6 +100,9 @@ void admin_sample_take(struct admin_context *context, struct admin_sample *ret_s
 		.rooms = rooms_count(node->fanout.rooms),
 		.auth_keys = node->keys ? key_store_count(node->keys) : 0,
 		.auth_keys_stale = node->keys_are_stale,
+		.tls_halves = tls_quota_halves(&node->tls_quota),
+		.tls_waiting = tls_quota_waiting(&node->tls_quota),
+		.tls_stale = node->tls && tls_store_is_at_fault(node->tls),
 		.queue_bytes = budget_used(&node->budget),
 		.queue_limit = atomic_load_explicit(&node->budget.limit, memory_order_relaxed),
 		.memory_limit = atomic_load_explicit(&node->budget.limit, memory_order_relaxed),
@@ -95,16 +111,16 @@ void admin_sample_take(struct admin_context *context, struct admin_sample *ret_s
 #include "../base/stats.def"
 		.max_connections = atomic_load_explicit(&node->places.max, memory_order_relaxed),
 	};
-	uint64_t files = context->files_base + context->clients;
+	const uint64_t files = context->files_base + context->clients + worker_load_of_all(node);
 	for (uint32_t i = 0; i < node->worker_count; i++) {
 		add_worker(ret_sample, worker_stats(node->workers[i]));
-		files += atomic_load_explicit(worker_load(node->workers[i]), memory_order_relaxed);
 	}
 	for (uint64_t i = 0; i < context->config.acceptors; i++) {
 		ret_sample->accept_errors += acceptor_errors(context->acceptors[i]);
 		ret_sample->accept_refused += acceptor_refused(context->acceptors[i]);
 		ret_sample->openings_refused += acceptor_too_fast(context->acceptors[i]);
 	}
+	read_registrar(context->registrar, ret_sample);
 	level_spreads(ret_sample);
 	derive(ret_sample, context->config.echo);
 	admin_process_read(files, &ret_sample->process);

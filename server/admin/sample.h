@@ -20,7 +20,7 @@ struct admin_sample {
 	uint64_t uptime_ms;
 #define WORKER(field, kind, metric, json, help)    uint64_t field;
 #define NODE(field, kind, metric, json, help)      uint64_t field;
-#define PART(field, help)                          uint64_t field;
+#define PART(field, kind, help)                    uint64_t field;
 #define MEMORY(kind, field, metric, json, help)    uint64_t field;
 #define ENDS(field, metric, json, help)            uint64_t field[CLOSE_REASON_COUNT];
 #define HISTOGRAM(field, metric, json, unit, help) struct admin_histogram field;

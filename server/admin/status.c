@@ -6,6 +6,7 @@
 #include "metrics.h"
 #include "sample.h"
 #include "text.h"
+#include "upgrade.h"
 
 void admin_status_health(struct admin_request *request)
 {
@@ -51,22 +52,31 @@ static void put(json_t *object, const char *name, uint64_t value)
 	json_object_set_new(object, name, json_integer((json_int_t)value));
 }
 
-static json_t *listen_to_json(const struct admin_context *context, json_t **ret_port)
+static json_t *listen_to_json(const struct admin_context *context)
 {
+	const struct listeners *listeners = context->listeners;
 	json_t *list = json_array();
-	*ret_port = json_null();
-	for (size_t row = 0; row < context->listeners->count; row++) {
-		char name[ADDRESS_MAX + 8];
-		bool is_proxied = listeners_is_proxied(context->listeners, row);
-		uint16_t port = is_proxied ? 0 : listeners_port(context->listeners, row);
-		listeners_name_row(context->listeners, row, name, sizeof(name));
-		json_array_append_new(
-			list, port ? json_sprintf("ws://%s", name) : json_string(name));
-		if (port && json_is_null(*ret_port)) {
-			*ret_port = json_integer(port);
-		}
+	for (size_t row = 0; row < listeners->count; row++) {
+		char name[LISTENERS_NAME_MAX];
+		/* A PROXY header and a Unix socket have no URL; one for TLS is called by its own.
+		 */
+		const bool is_plain = !listeners_is_proxied(listeners, row) &&
+				      !listeners_is_tls(listeners, row) &&
+				      listeners_port(listeners, row) > 0;
+		listeners_name_row(listeners, row, name, sizeof(name));
+		json_array_append_new(list, json_sprintf("%s%s", is_plain ? "ws://" : "", name));
 	}
 	return list;
+}
+
+/* Where a browser goes, of which a page over TLS can open lines with TLS only. */
+static void put_port(json_t *status, const struct admin_context *context)
+{
+	bool is_tls;
+	const unsigned port =
+		listeners_browser_port(context->listeners, context->tls != NULL, &is_tls);
+	json_object_set_new(status, "ws_port", port ? json_integer(port) : json_null());
+	json_object_set_new(status, "ws_tls", json_boolean(is_tls));
 }
 
 static json_t *limits_to_json(
@@ -179,10 +189,8 @@ void admin_status_show(struct admin_request *request)
 {
 	struct admin_context *context = request->context;
 	struct admin_sample sample;
-	json_t *port;
 	admin_sample_take(context, &sample);
 	admin_process_ask_allocator(&sample.process);
-	json_t *listen = listen_to_json(context, &port);
 	json_t *status = json_object();
 	json_object_set_new(status, "node", json_string(context->config.id));
 	json_object_set_new(status, "version", json_string(TIDEGATE_VERSION));
@@ -194,8 +202,8 @@ void admin_status_show(struct admin_request *request)
 	json_object_set_new(status, "echo", json_boolean(context->config.echo));
 	json_object_set_new(
 		status, "auth", json_string(context->config.auth == AUTH_TOKEN ? "token" : "open"));
-	json_object_set_new(status, "listen", listen);
-	json_object_set_new(status, "ws_port", port);
+	json_object_set_new(status, "listen", listen_to_json(context));
+	put_port(status, context);
 	json_object_set_new(status, "limits", limits_to_json(context, &sample));
 	json_object_set_new(status, "totals", totals_to_json(&sample));
 #define ENDS(field, metric, json, help)                                                            \
@@ -207,5 +215,6 @@ void admin_status_show(struct admin_request *request)
 	json_object_set_new(status, "memory", memory_to_json(&sample));
 	json_object_set_new(status, "fds", files_to_json(&sample.process));
 	json_object_set_new(status, "workers", workers_to_json(context));
+	admin_upgrade_put(status, context);
 	admin_answer_json(&request->answer, 200, status);
 }

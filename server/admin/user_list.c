@@ -71,7 +71,7 @@ static void answer_page(struct admin_request *request, bool has_more)
 	struct page *page = request->state;
 	char cursor[ADMIN_CURSOR_MAX];
 	json_t *users = json_array();
-	uint32_t count = request->order.count;
+	uint32_t count = request->errand.order.count;
 	if (page->is_sorted) {
 		admin_best_settle(&page->best);
 		count = page->best.count;
@@ -79,7 +79,7 @@ static void answer_page(struct admin_request *request, bool has_more)
 	for (uint32_t i = 0; i < count; i++) {
 		json_array_append_new(users, admin_users_to_json(&page->users[i]));
 	}
-	admin_cursor_write(page->worker, request->order.cursor, cursor);
+	admin_cursor_write(page->worker, request->errand.order.cursor, cursor);
 	json_t *answer = json_pack("{s:o*, s:o}", "users", users, "cursor",
 		has_more ? json_string(cursor) : json_null());
 	if (page->is_sorted) {
@@ -110,7 +110,7 @@ static bool is_full(const struct page *page, const struct order *order)
 static void on_listed(struct admin_request *request)
 {
 	struct page *page = request->state;
-	struct order *order = &request->order;
+	struct order *order = &request->errand.order;
 	page->rounds++;
 	if (page->is_sorted) {
 		sort_in(page, order);
@@ -165,26 +165,26 @@ void admin_user_list(struct admin_request *request)
 	}
 	/* An empty one is the first page's. */
 	if (cursor_len > 0 && admin_cursor_read(cursor, request->context->node->worker_count,
-				      &worker, &request->order.cursor) < 0) {
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_QUERY,
+				      &worker, &request->errand.order.cursor) < 0) {
+		admin_answer_problem(&request->answer, PROBLEM_BAD_QUERY,
 			"\"cursor\" must be one that a page came with");
 		return;
 	}
 	struct page *page = make_page(limit, order.compare != NULL);
 	if (!page) {
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_NO_MEMORY, "for the page");
+		admin_answer_problem(&request->answer, PROBLEM_NO_MEMORY, "for the page");
 		return;
 	}
 	request->state = page;
 	page->worker = worker;
 	admin_best_init(&page->best, page->users, sizeof(page->users[0]), limit, &order);
-	if (!admin_request_take_text(
-		    request, "prefix", USER_NAME_MAX, page->prefix, &request->order.name_len)) {
+	if (!admin_request_take_text(request, "prefix", USER_NAME_MAX, page->prefix,
+		    &request->errand.order.name_len)) {
 		return;
 	}
-	request->order.action = ORDER_LIST;
-	request->order.name = page->prefix;
-	request->order.users = page->room;
-	request->order.capacity = page->is_sorted ? ORDER_SLOTS_MAX : limit;
+	request->errand.order.action = ORDER_LIST;
+	request->errand.order.name = page->prefix;
+	request->errand.order.users = page->room;
+	request->errand.order.capacity = page->is_sorted ? ORDER_SLOTS_MAX : limit;
 	admin_asks_send(request, worker, on_listed);
 }

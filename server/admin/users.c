@@ -1,36 +1,20 @@
 #include "users.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "../../proto/bytes.h"
 #include "../../proto/utf8.h"
+#include "../node/api_body.h"
+#include "../node/deeds.h"
 #include "asks.h"
-#include "message.h"
 
 /* --- one user ----------------------------------------------------------------------------------
  */
 
-static json_t *session_to_json(const struct order_user *user)
-{
-	char address[REMOTE_NAME_MAX];
-	remote_name(&user->remote, address);
-	json_t *token_left_ms = user->token_left_ms == UINT64_MAX
-					? json_null()
-					: json_integer((json_int_t)user->token_left_ms);
-	return json_pack("{s:s%, s:s, s:s, s:i, s:I, s:I, s:I, s:i, s:o}", "device", user->device,
-		(size_t)user->device_len, "address", address, "protocol",
-		user->speaks_v1 ? "tidegate.v1" : "classic", "worker", user->worker, "connected_ms",
-		(json_int_t)user->connected_ms, "idle_ms", (json_int_t)user->idle_ms, "queue_bytes",
-		(json_int_t)user->queue_bytes, "rooms", user->rooms, "token_left_ms",
-		token_left_ms);
-}
-
 json_t *admin_users_to_json(const struct order_user *user)
 {
 	json_t *json = json_pack("{s:s%}", "user", user->name, (size_t)user->name_len);
-	json_t *session = session_to_json(user);
+	json_t *session = deed_session_to_json(user);
 	if (json_object_update(json, session) < 0) {
 		json_decref(json);
 		json = NULL;
@@ -39,17 +23,57 @@ json_t *admin_users_to_json(const struct order_user *user)
 	return json;
 }
 
+/* Where it stands in the order of acceptance, which is one for all nodes. */
+static uint64_t epoch_of(const json_t *session)
+{
+	const char *epoch = json_string_value(json_object_get(session, "epoch"));
+	return epoch ? strtoull(epoch, NULL, 10) : 0;
+}
+
+/* Of those that were accepted at the same moment, or of whom that is not known, the last one. */
+static json_t *newest_of(const json_t *sessions)
+{
+	json_t *newest = NULL;
+	size_t i;
+	json_t *session;
+	json_array_foreach(sessions, i, session)
+	{
+		if (!newest || epoch_of(session) >= epoch_of(newest)) {
+			newest = session;
+		}
+	}
+	return newest;
+}
+
 /* The newest session as if it were the only one, and then all of them. */
+static void give_shown(struct admin_request *request, json_t *sum)
+{
+	json_t *sessions = json_object_get(sum, "sessions");
+	json_t *user = json_pack("{s:s%}", "user", request->name, request->name_len);
+	json_t *newest = newest_of(sessions);
+	if (json_object_update(user, newest) < 0 ||
+		json_object_set(user, "sessions", sessions) < 0 ||
+		(!admin_asks_is_whole(request) &&
+			json_object_set(user, "missing", json_object_get(sum, "missing")) < 0)) {
+		json_decref(user);
+		user = NULL;
+	}
+	json_decref(sum);
+	admin_answer_json(&request->answer, 200, user);
+}
+
+static json_t *want_user(const struct admin_request *request)
+{
+	return admin_asks_add_user(json_object(), request);
+}
+
+/* With a cluster each session has the name of its node. */
 static void on_shown(struct admin_request *request)
 {
-	const struct order *order = &request->order;
-	json_t *sessions = json_array();
-	for (uint32_t i = 0; i < order->count; i++) {
-		json_array_append_new(sessions, session_to_json(&order->users[i]));
-	}
-	json_t *user = admin_users_to_json(&order->users[order->count - 1]);
-	json_object_set_new(user, "sessions", sessions);
-	admin_answer_json(&request->answer, 200, user);
+	const struct admin_context *context = request->context;
+	const char *node = context->node->outward.mailbox ? context->config.id : "";
+	admin_asks_merge(request, API_WHERE, API_USER, deed_shown(&request->errand, node),
+		want_user, give_shown);
 }
 
 void admin_users_show(struct admin_request *request)
@@ -57,66 +81,56 @@ void admin_users_show(struct admin_request *request)
 	if (!admin_asks_take_device_only(request)) {
 		return;
 	}
-	request->state = calloc(ADMIN_ROUND_MAX, sizeof(struct order_user));
+	request->state = calloc(ERRAND_MAX, sizeof(struct order_user));
 	if (!request->state) {
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_NO_MEMORY, "for the user");
+		admin_answer_problem(&request->answer, PROBLEM_NO_MEMORY, "for the user");
 		return;
 	}
-	request->order.action = ORDER_SHOW;
-	request->order.users = request->state;
-	request->order.capacity = ADMIN_ROUND_MAX;
+	deed_show(&request->errand, request->state);
 	admin_asks_send_to_user(request, on_shown);
 }
 
 /* --- ends --------------------------------------------------------------------------------------
  */
 
-/* What a backend may say at the end, beside an application's own codes: of the registry's those
- * that are its to give. PROTOCOL section 5. */
-static const uint16_t backends_codes[] = {
-	CLOSE_CODE_NORMAL,
-	CLOSE_CODE_POLICY,
-	CLOSE_CODE_RESTART,
-	CLOSE_CODE_OVERLOADED,
-	CLOSE_CODE_UNAUTHENTICATED,
-	CLOSE_CODE_READ_TIMEOUT,
-};
-
-enum {
-	BACKENDS_CODES = sizeof(backends_codes) / sizeof(backends_codes[0]),
-};
-
-static bool is_backends_code(uint32_t code)
-{
-	for (size_t i = 0; i < BACKENDS_CODES; i++) {
-		if (code == backends_codes[i]) {
-			return true;
-		}
-	}
-	return code >= CLOSE_CODE_PRIVATE_FIRST && code <= CLOSE_CODE_LAST;
-}
-
 static void refuse_code(struct admin_request *request)
 {
-	char codes[BACKENDS_CODES * sizeof("65535, ")] = "";
-	for (size_t i = 0; i < BACKENDS_CODES; i++) {
-		sprintf(codes + strlen(codes), "%u, ", backends_codes[i]);
-	}
-	admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_QUERY,
-		"\"code\" must be %sor one from %d to %d", codes, CLOSE_CODE_PRIVATE_FIRST,
-		CLOSE_CODE_LAST);
+	char codes[DEED_CODES_TEXT_MAX];
+	deed_name_codes(codes);
+	admin_answer_problem(&request->answer, PROBLEM_BAD_QUERY, "\"code\" must be %s", codes);
 }
 
-static void on_done(struct admin_request *request)
+/* Its words are those of the Close: a code, and a reason behind it. */
+static json_t *want_close(const struct admin_request *request)
 {
-	admin_answer_nothing(&request->answer);
+	const struct order *order = &request->errand.order;
+	return admin_asks_add_user(
+		json_pack("{s:i, s:s%}", "code", (int)load_be16(order->payload), "reason",
+			(const char *)order->payload + 2, order->payload_len - 2),
+		request);
+}
+
+static void give_closed(struct admin_request *request, json_t *sum)
+{
+	admin_asks_note_reached(request, sum, "sessions");
+	if (admin_asks_is_whole(request)) {
+		json_decref(sum);
+		admin_answer_nothing(&request->answer);
+	} else {
+		admin_answer_json(&request->answer, 200, sum);
+	}
+}
+
+static void on_closed(struct admin_request *request)
+{
+	admin_asks_merge(request, API_KICK, API_USER, deed_closed(&request->errand), want_close,
+		give_closed);
 }
 
 void admin_users_close(struct admin_request *request)
 {
 	static const char *const names[] = {"code", "reason", ADMIN_ASKS_DEVICE, NULL};
-	enum close_reason reason = CLOSE_REASON_DISCONNECTED;
-	uint32_t code = close_reason_code(reason);
+	uint32_t code = close_reason_code(CLOSE_REASON_DISCONNECTED);
 	bool is_default =
 		!admin_request_has(request, "code") && !admin_request_has(request, "reason");
 	/* One byte more, for the NUL of a reason of full length. */
@@ -124,7 +138,7 @@ void admin_users_close(struct admin_request *request)
 	size_t len = 0;
 	request->state = payload;
 	if (!payload) {
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_NO_MEMORY, "for the Close");
+		admin_answer_problem(&request->answer, PROBLEM_NO_MEMORY, "for the Close");
 		return;
 	}
 	if (!admin_request_check_query(request, names) || !admin_asks_take_device(request) ||
@@ -134,29 +148,44 @@ void admin_users_close(struct admin_request *request)
 			request, "reason", CLOSE_PAYLOAD_MAX - 2, (char *)payload + 2, &len)) {
 		return;
 	}
-	if (!is_backends_code(code)) {
+	if (!deed_may_close_with(code)) {
 		refuse_code(request);
 		return;
 	}
 	if (!utf8_valid(payload + 2, len)) {
 		admin_answer_problem(
-			&request->answer, ADMIN_PROBLEM_BAD_QUERY, "\"reason\" must be UTF-8");
+			&request->answer, PROBLEM_BAD_QUERY, "\"reason\" must be UTF-8");
 		return;
 	}
-	store_be16(payload, (uint16_t)code);
-	request->order.action = ORDER_CLOSE;
-	request->order.payload = payload;
-	request->order.payload_len =
-		is_default ? close_reason_payload(reason, 0, payload) : 2 + len;
-	admin_asks_send_to_user(request, on_done);
+	if (is_default) {
+		deed_close_plainly(&request->errand, payload);
+	} else {
+		deed_close(&request->errand, (uint16_t)code,
+			(struct slice){(const char *)payload + 2, len}, payload);
+	}
+	admin_asks_send_to_user(request, on_closed);
 }
 
 /* --- faults, for a demonstration ---------------------------------------------------------------
  */
 
+/* Of the sessions of this node alone. */
+static void on_done(struct admin_request *request)
+{
+	request->reached = request->errand.results[ORDER_DONE];
+	if (errand_has_reached(&request->errand)) {
+		admin_answer_nothing(&request->answer);
+	} else {
+		admin_answer_problem(&request->answer, PROBLEM_OFFLINE, "%s",
+			request->errand.is_for_one
+				? "nobody of that name is logged in from that device"
+				: "nobody of that name is logged in");
+	}
+}
+
 void admin_users_cut(struct admin_request *request)
 {
-	request->order.action = ORDER_CUT;
+	request->errand.order.action = ORDER_CUT;
 	if (admin_asks_take_device_only(request)) {
 		admin_asks_send_to_user(request, on_done);
 	}
@@ -164,15 +193,14 @@ void admin_users_cut(struct admin_request *request)
 
 void admin_users_mute(struct admin_request *request)
 {
-	char fault[ADMIN_MESSAGE_FAULT_MAX];
+	char fault[API_FAULT_MAX];
 	int is_muted;
-	if (admin_message_read_flag(request->body, request->body_len, "muted", &is_muted, fault) <
-		0) {
-		admin_answer_problem(&request->answer, ADMIN_PROBLEM_BAD_BODY, "%s", fault);
+	if (api_body_read_flag(request->body, request->body_len, "muted", &is_muted, fault) < 0) {
+		admin_answer_problem(&request->answer, PROBLEM_BAD_BODY, "%s", fault);
 		return;
 	}
-	request->order.action = ORDER_MUTE;
-	request->order.is_muted = is_muted;
+	request->errand.order.action = ORDER_MUTE;
+	request->errand.order.is_muted = is_muted;
 	if (admin_asks_take_device_only(request)) {
 		admin_asks_send_to_user(request, on_done);
 	}

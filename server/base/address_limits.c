@@ -250,15 +250,15 @@ struct address_entry address_limits_enter(
 	return entry;
 }
 
-enum address_hold address_limits_adopt(struct address_limits *limits, const struct remote *remote)
+enum address_hold address_limits_adopt(
+	struct address_limits *limits, const struct remote *remote, enum address_hold hold)
 {
 	struct address_keys keys;
 	if (atomic_load_explicit(&limits->connections, memory_order_relaxed) == 0 ||
-		!address_keys_of(remote, &keys) ||
-		count(limits, &keys, UINT32_MAX, ADDRESS_HOLD_ADMITTED) <= 0) {
+		!address_keys_of(remote, &keys) || count(limits, &keys, UINT32_MAX, hold) <= 0) {
 		return ADDRESS_HOLD_NONE;
 	}
-	return ADDRESS_HOLD_ADMITTED;
+	return hold;
 }
 
 void address_limits_leave(

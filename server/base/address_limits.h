@@ -86,9 +86,11 @@ static inline bool address_limits_are_on(const struct address_limits *limits)
 struct address_entry address_limits_enter(
 	struct address_limits *limits, const struct remote *remote, uint64_t now_ns);
 
-/* Counts a connection that was there before there was a limit, whatever that is. Returns how it is
- * counted: not at all without a limit of connections, or without memory. Thread: any. */
-enum address_hold address_limits_adopt(struct address_limits *limits, const struct remote *remote);
+/* Counts a connection that was there before there was a limit, whatever that is, or before there
+ * was this process: as admitted or as refused. Returns how it is counted: not at all without a
+ * limit of connections, or without memory. Thread: any. */
+enum address_hold address_limits_adopt(
+	struct address_limits *limits, const struct remote *remote, enum address_hold hold);
 
 /* A connection goes; `hold` is what its coming or its adoption gave. Thread: any. */
 void address_limits_leave(

@@ -5,10 +5,12 @@
 #define TIDEGATE_EPOCH_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
 	EPOCH_PER_MS_BITS = 16, /* numbers of one millisecond, before they run ahead of the clock */
+	EPOCH_AHEAD_MS = 60000, /* further ahead of the clock, they are of one that was off */
 };
 
 /* Owner:  the node.
@@ -26,15 +28,24 @@ static inline void epoch_advance(struct epoch_source *source, uint64_t seen)
 	}
 }
 
-/* The next number. `wall_ms` is the wall clock, which may stand still or be set back.
- * Thread: any. */
+/* Whether one socket was accepted after another, both on this node; not so if the number is so much
+ * higher that the clock must have been off. */
+static inline bool epoch_is_after(uint64_t epoch, uint64_t other)
+{
+	return epoch > other &&
+	       (epoch >> EPOCH_PER_MS_BITS) - (other >> EPOCH_PER_MS_BITS) <= EPOCH_AHEAD_MS;
+}
+
+/* The next number. `wall_ms` is the wall clock, which may stand still or be set back: a little, and
+ * the numbers go on upwards; by more than EPOCH_AHEAD_MS, and they follow it, since other nodes
+ * would not obey them. Thread: any. */
 static inline uint64_t epoch_next(struct epoch_source *source, uint64_t wall_ms)
 {
 	uint64_t floor = wall_ms << EPOCH_PER_MS_BITS;
 	uint64_t last = atomic_load_explicit(&source->last, memory_order_relaxed);
 	uint64_t next;
 	do {
-		next = last + 1 > floor ? last + 1 : floor;
+		next = epoch_is_after(last + 1, floor) ? last + 1 : floor;
 	} while (!atomic_compare_exchange_weak_explicit(
 		&source->last, &last, next, memory_order_relaxed, memory_order_relaxed));
 	return next;

@@ -125,7 +125,7 @@ static void wait_for_work(void)
 			pthread_cond_wait(&the_log.wake, &the_log.lock);
 			continue;
 		}
-		struct timespec due = to_timespec(the_log.report_us);
+		struct timespec due = to_timespec(the_log.report_us + clock_skipped_us());
 		if (pthread_cond_timedwait(&the_log.wake, &the_log.lock, &due) == ETIMEDOUT) {
 			return;
 		}
@@ -262,7 +262,8 @@ int log_start(enum log_format format, enum log_level level, const char *id, cons
 
 void log_stop(void)
 {
-	struct timespec deadline = to_timespec(clock_us() + (uint64_t)STOP_MAX_S * US_PER_S);
+	struct timespec deadline =
+		to_timespec(clock_machine_us() + (uint64_t)STOP_MAX_S * US_PER_S);
 	int err = 0;
 
 	pthread_mutex_lock(&the_log.lock);
@@ -284,10 +285,23 @@ void log_stop(void)
 	}
 }
 
+/* The first complaint, which the others often come of. */
+static char complaint[LOG_LINE_MAX];
+
+const char *log_complaint(void)
+{
+	return complaint;
+}
+
 void log_complain(const char *format, ...)
 {
 	va_list arguments;
 
+	if (complaint[0] == '\0') {
+		va_start(arguments, format);
+		vsnprintf(complaint, sizeof(complaint), format, arguments);
+		va_end(arguments);
+	}
 	fputs(journal_reads(STDERR_FILENO) ? log_level_priority(LOG_LEVEL_ERROR) : "", stderr);
 	fputs("tidegate: ", stderr);
 	va_start(arguments, format);

@@ -71,6 +71,9 @@ void log_write_fields(enum log_level level, uint64_t conn, const struct log_fiel
  * program's name, which the journal takes for an error. Thread: main. */
 void log_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* The first of those lines; empty: there was none. Thread: main. */
+const char *log_complaint(void);
+
 #define LOG_FORMAT_OF(format, ...) format
 
 #define LOG_AT(level, conn, ...)                                                                   \

@@ -58,6 +58,11 @@ int loop_watch(struct loop *loop, int fd, uint32_t events, uint64_t data)
 	return epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
+void loop_unwatch(struct loop *loop, int fd)
+{
+	(void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
 void loop_wait_at_most(struct loop *loop, uint32_t us)
 {
 	if (us > 0 && (loop->wait_us == 0 || us < loop->wait_us)) {

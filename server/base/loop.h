@@ -36,6 +36,10 @@ void loop_finish(struct loop *loop);
 /* Watches a descriptor; `data` comes back with its events. Errors: -errno. */
 int loop_watch(struct loop *loop, int fd, uint32_t events, uint64_t data);
 
+/* Watches a descriptor no more. To be called ahead of close(2) where another process has the same
+ * socket: as long as that is open, its events would go on. */
+void loop_unwatch(struct loop *loop, int fd);
+
 /* Waits for events and reads the clock. `timeout_ms` of -1 waits for ever.
  * Returns the number of events in loop->events; 0 after a signal or the time-out. */
 int loop_wait(struct loop *loop, int timeout_ms);

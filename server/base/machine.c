@@ -157,6 +157,27 @@ void machine_group_limit(const char *root, const char *name, struct machine_grou
 	} while (go_up(group));
 }
 
+uint64_t machine_group_cache(const char *root, const char *group)
+{
+	char path[MACHINE_PATH_MAX];
+	char line[128];
+	uint64_t cache = 0;
+	int len = snprintf(path, sizeof(path), "/sys/fs/cgroup%s/memory.stat",
+		strcmp(group, "/") == 0 ? "" : group);
+	FILE *file = len > 0 && (size_t)len < sizeof(path) ? open_below(root, path) : NULL;
+	while (file && fgets(line, sizeof(line), file)) {
+		unsigned long long bytes = 0;
+		if (sscanf(line, "inactive_file %llu", &bytes) == 1 ||
+			sscanf(line, "active_file %llu", &bytes) == 1) {
+			cache += bytes;
+		}
+	}
+	if (file) {
+		fclose(file);
+	}
+	return cache;
+}
+
 size_t machine_quarter_of_memory(void)
 {
 	uint64_t machine = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);

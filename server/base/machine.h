@@ -39,6 +39,10 @@ void machine_group_limit(const char *root, const char *name, struct machine_grou
 /* Bytes of memory of the machine, 0 when it does not tell. Thread: any. */
 uint64_t machine_memory(const char *root);
 
+/* Bytes that such a group's files take in the kernel's cache, which it gives back before a limit of
+ * memory is reached. Thread: any. */
+uint64_t machine_group_cache(const char *root, const char *group);
+
 /* A quarter of the memory that this process may have: the machine's, or its control group's. */
 size_t machine_quarter_of_memory(void);
 

@@ -24,7 +24,7 @@ struct stats_histogram {
  * Shared: any thread reads, relaxed; sums are made at reading. */
 struct stats {
 #define WORKER(field, kind, metric, json, help)    _Atomic uint64_t field;
-#define PART(field, help)                          _Atomic uint64_t field;
+#define PART(field, kind, help)                    _Atomic uint64_t field;
 #define ENDS(field, metric, json, help)            _Atomic uint64_t field[CLOSE_REASON_COUNT];
 #define ENDS_PART(field, help)                     _Atomic uint64_t field[CLOSE_REASON_COUNT];
 #define HISTOGRAM(field, metric, json, unit, help) struct stats_histogram field;

@@ -34,6 +34,12 @@ void watched_file_note(struct watched_file *file, const char *path)
 	file->known = file->last = look_at(path);
 }
 
+bool watched_file_is_known(const struct watched_file *file, const char *path)
+{
+	const struct watched_file_look now = look_at(path);
+	return is_same(&now, &file->known);
+}
+
 bool watched_file_has_changed(struct watched_file *file, const char *path)
 {
 	const struct watched_file_look now = look_at(path);

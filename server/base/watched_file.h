@@ -27,6 +27,9 @@ struct watched_file {
  * owner. */
 void watched_file_note(struct watched_file *file, const char *path);
 
+/* Whether it is as it was when it was known. Thread: any. */
+bool watched_file_is_known(const struct watched_file *file, const char *path);
+
 /* Whether it is another than the known one, and has been the same for two looks: who writes it is
  * done then, as a rule. It is known from there on; the next call says no. A file that is gone has
  * changed. Thread: the owner. */

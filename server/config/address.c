@@ -9,6 +9,7 @@
 
 static const char UNIX_PREFIX[] = "unix:";
 static const char PROXY_PREFIX[] = "proxy:";
+static const char TLS_PREFIX[] = "wss://";
 
 static size_t bracketed_len(const char *text)
 {
@@ -63,6 +64,22 @@ const char *address_behind_proxy(const char *text)
 	return begins(text, PROXY_PREFIX) && strchr(behind, ':') ? behind : text;
 }
 
+const char *address_place(const char *text)
+{
+	const char *behind = address_behind_proxy(text);
+	return begins(behind, TLS_PREFIX) ? behind + strlen(TLS_PREFIX) : behind;
+}
+
+const char *address_without_star(const char *text)
+{
+	return begins(text, "*:") ? text + 1 : text;
+}
+
+bool address_is_tls(const char *text)
+{
+	return begins(address_behind_proxy(text), TLS_PREFIX);
+}
+
 bool address_is_unix(const char *text)
 {
 	return begins(address_behind_proxy(text), UNIX_PREFIX);
@@ -75,16 +92,16 @@ int address_parse(const char *text, struct address *ret_address)
 	if (strnlen(text, ADDRESS_MAX) == ADDRESS_MAX) {
 		return -EINVAL;
 	}
-	const char *whole = text;
-	text = address_behind_proxy(text);
-	address.is_proxied = text != whole;
-	size_t len = strlen(text);
+	address.is_proxied = address_behind_proxy(text) != text;
+	address.is_tls = address_is_tls(text);
+	const char *place = address_place(text);
+	size_t len = strlen(place);
 	int err = 0;
-	if (begins(text, UNIX_PREFIX)) {
-		address.path = text + prefix_len;
+	if (address_is_unix(text)) {
+		address.path = place + prefix_len;
 		err = len == prefix_len || len - prefix_len >= ADDRESS_PATH_MAX ? -EINVAL : 0;
 	} else {
-		err = parse_inet(text, &address);
+		err = parse_inet(place, &address);
 	}
 	if (!err) {
 		*ret_address = address;
@@ -113,14 +130,15 @@ const char *address_url(const char *scheme, const char *listener, char ret_url[A
 		snprintf(ret_url, ADDRESS_URL_MAX, "%s", listener);
 		return "";
 	}
+	const char *place = address_place(listener);
+	scheme = place == listener ? scheme : "wss";
 	for (size_t i = 0; i < sizeof(wildcards) / sizeof(wildcards[0]); i++) {
-		size_t len = strlen(wildcards[i].prefix);
-		if (strncmp(listener, wildcards[i].prefix, len) == 0) {
+		if (begins(place, wildcards[i].prefix)) {
 			snprintf(ret_url, ADDRESS_URL_MAX, "%s://%s%s/", scheme, wildcards[i].host,
-				listener + len);
+				place + strlen(wildcards[i].prefix));
 			return wildcards[i].reach;
 		}
 	}
-	snprintf(ret_url, ADDRESS_URL_MAX, "%s://%s/", scheme, listener);
+	snprintf(ret_url, ADDRESS_URL_MAX, "%s://%s/", scheme, place);
 	return "";
 }

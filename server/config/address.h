@@ -1,5 +1,5 @@
 /* Where to listen, as people write it: HOST:PORT, [IPv6]:PORT, :PORT for all addresses, unix:PATH;
- * with `proxy:` in front for the PROXY protocol. */
+ * with `wss://` in front of a port for TLS, and `proxy:` in front of all for the PROXY protocol. */
 #ifndef TIDEGATE_ADDRESS_H
 #define TIDEGATE_ADDRESS_H
 
@@ -21,6 +21,7 @@ struct address {
 	char host[ADDRESS_MAX]; /* without brackets; empty for all addresses */
 	uint16_t port;
 	bool is_proxied; /* `proxy:` stands in front */
+	bool is_tls;     /* `wss://` does, behind that */
 };
 
 /* Reads a whole text. Names are not looked up; `proxy:8000` is port 8000 of a host of that name.
@@ -30,9 +31,18 @@ int address_parse(const char *text, struct address *ret_address);
 /* Whether a text is the address of a Unix socket. Thread: any. */
 bool address_is_unix(const char *text);
 
+/* Whether TLS is spoken there. Thread: any. */
+bool address_is_tls(const char *text);
+
 /* Behind `proxy:`, where that stands in front of an address and is no host; else the text itself.
  * Thread: any. */
 const char *address_behind_proxy(const char *text);
+
+/* Behind `proxy:` and `wss://`: what is left is the place itself. Thread: any. */
+const char *address_place(const char *text);
+
+/* `:PORT` for `*:PORT`, which is another way to write it; else the text itself. Thread: any. */
+const char *address_without_star(const char *text);
 
 /* How many bytes at the beginning of a text are a host: a name, an IPv4 address, or an IPv6 address
  * in its brackets. 0 for none. Thread: any. */
@@ -42,7 +52,8 @@ size_t address_host_len(const char *text);
 int address_port(const char *text, uint16_t *ret_port);
 
 /* A URL by which this machine reaches who listens there, as `ws://localhost:8000/` of `:8000`: no
- * browser goes to an unspecified address. A Unix socket stays what it is. Returns what is to be
+ * browser goes to an unspecified address. Where `wss://` stands in front that is the scheme. A Unix
+ * socket stays what it is. Returns what is to be
  * said of addresses beyond it, as ` (all addresses)`, or "". Thread: any. */
 const char *address_url(const char *scheme, const char *listener, char ret_url[ADDRESS_URL_MAX]);
 

@@ -9,6 +9,7 @@
 #include "build_config.h"
 #include "cli_options.h"
 #include "config_file.h"
+#include "config_options.h"
 
 enum {
 	TYPED_MAX = 256, /* bytes of an option as it was typed, NUL included; cut at its end */
@@ -22,15 +23,16 @@ static const char doc[] =
 	"No file is read unless --config names one. Its lines read `name = value', with the long names "
 	"above; `#' begins a comment. The command line wins over the file, the file over the defaults, "
 	"and SIGHUP reads them again. SIGTERM and SIGINT close all connections over --drain seconds, then "
-	"end.\n"
+	"end. SIGUSR2, as --upgrade, hands all connections over to the program that is installed now.\n"
 	"\n"
 	"Examples:\n"
 	"  tidegate --listen=:8000 --id=node1 --config=/etc/tidegate/tidegate.conf\n"
 	"  tidegate --test --config=/etc/tidegate/tidegate.conf\n"
+	"  tidegate --upgrade --config=/etc/tidegate/tidegate.conf\n"
 	"  tidegate config --changed --config=/etc/tidegate/tidegate.conf\n"
 	"\n"
 	"Exit status: 0 after a drain, 1 when something failed, 2 for a wrong command line; of --test 0 "
-	"when it found no fault, else 1. See tidegate(1).";
+	"when it found no fault, else 1; of --upgrade 0 when the new process serves, else 1. See tidegate(1).";
 
 static const char args_doc[] = "\nconfig [--changed]";
 
@@ -137,7 +139,7 @@ static void set_option(
 static error_t take_action(struct cli *cli, struct argp_state *state, enum cli_action action)
 {
 	if (cli->command->action != CLI_RUN && cli->command->action != action) {
-		argp_error(state, "`config' and --test are two things");
+		argp_error(state, "`config', --test and --upgrade are different things");
 		return EINVAL;
 	}
 	cli->command->action = action;
@@ -183,6 +185,8 @@ static error_t parse_key(int key, char *argument, struct argp_state *state)
 		return 0;
 	case CLI_KEY_TEST:
 		return take_action(cli, state, CLI_TEST);
+	case CLI_KEY_UPGRADE:
+		return take_action(cli, state, CLI_UPGRADE);
 	case CLI_KEY_CHANGED:
 		cli->command->only_changed = true;
 		return 0;

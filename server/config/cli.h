@@ -10,6 +10,7 @@ enum cli_action {
 	CLI_RUN,
 	CLI_TEST,    /* --test: say whether it would run */
 	CLI_EXPLAIN, /* `config`: say what is in force */
+	CLI_UPGRADE, /* --upgrade: have the running gateway hand over to a new process */
 };
 
 /* What the command line asks for.

@@ -6,6 +6,7 @@
 
 #include "../../proto/assert.h"
 #include "config.h"
+#include "config_options.h"
 #include "spelling.h"
 
 /* As --help shows them. */
@@ -15,6 +16,7 @@ enum group {
 	GROUP_DEADLINES,
 	GROUP_LIMITS,
 	GROUP_IDENTITY,
+	GROUP_CLUSTER,
 	GROUP_ADMIN,
 	GROUP_ASK,
 	GROUP_HELP = -1, /* where argp puts those of these names, whatever they say */
@@ -62,11 +64,19 @@ static const struct {
 
 static const struct argp_option fixed_options[] = {
 	{"listen", 'l', "ADDRESS", 0,
-		"HOST:PORT, [IPv6]:PORT, :PORT for all addresses, or unix:PATH; with proxy: in front for the "
-		"PROXY protocol; may be repeated (default :8000)",
+		"HOST:PORT, [IPv6]:PORT, :PORT for all addresses, or unix:PATH; with wss:// in front of a port "
+		"for TLS, with proxy: in front of all for the PROXY protocol; may be repeated (default :8000)",
 		GROUP_SERVICE},
 	{"unix-mode", CLI_KEY_UNIX_MODE, "MODE", 0,
 		"permissions of the Unix sockets it listens on, as 0660 (default none: as the umask says)",
+		GROUP_SERVICE},
+	{"tls-cert", CLI_KEY_TLS_CERT, "FILE", 0,
+		"wss:// and --admin-tls show the certificate in FILE, and those of who issued it behind it, in PEM; may be "
+		"repeated, and clients get the one for the name they ask for, or the first (default none)",
+		GROUP_SERVICE},
+	{"tls-key", CLI_KEY_TLS_KEY, "FILE", 0,
+		"the private key of a certificate is in FILE, in PEM; one for each --tls-cert, in their order "
+		"(default none)",
 		GROUP_SERVICE},
 	{"trusted-proxy", CLI_KEY_TRUSTED_PROXY, "CIDR", 0,
 		"proxies that may say whose address it is: an address, a network, or unix for Unix sockets; "
@@ -112,6 +122,21 @@ static const struct argp_option fixed_options[] = {
 	{"token-in-url", CLI_KEY_TOKEN_IN_URL, NULL, 0,
 		"look for the token in the URL too, as ?token=, which proxies write into their logs",
 		GROUP_IDENTITY},
+	{"cluster", CLI_KEY_CLUSTER, "URLS", 0,
+		"be one of several nodes, over NATS at nats://HOST:PORT or tls://HOST:PORT, several with commas "
+		"between; needs an --id of its own (default none)",
+		GROUP_CLUSTER},
+	{"cluster-key", CLI_KEY_CLUSTER_KEY, "FILE", 0,
+		"the secret that the nodes share is in FILE, made by `openssl rand -hex 32' (default none)",
+		GROUP_CLUSTER},
+	{"cluster-prefix", CLI_KEY_CLUSTER_PREFIX, "NAME", 0,
+		"subjects of NATS begin with NAME (default tidegate)", GROUP_CLUSTER},
+	{"cluster-creds", CLI_KEY_CLUSTER_CREDS, "FILE", 0,
+		"who this node is for NATS is in FILE: its credentials, or a line USER:PASSWORD (default none)",
+		GROUP_CLUSTER},
+	{"cluster-ca", CLI_KEY_CLUSTER_CA, "FILE", 0,
+		"tls:// trusts the certificates in FILE (default none: those of the system)",
+		GROUP_CLUSTER},
 	{"admin", CLI_KEY_ADMIN, "ADDRESS", 0,
 		"serve metrics, an API for backends and a console at HOST:PORT, :PORT of this machine or "
 		"unix:PATH (default none)",
@@ -120,14 +145,20 @@ static const struct argp_option fixed_options[] = {
 		"ask for a token that FILE holds in a line of its own, of one or two; else only this machine "
 		"is served (default none)",
 		GROUP_ADMIN},
+	{"admin-tls", CLI_KEY_ADMIN_TLS, NULL, 0,
+		"speak TLS there, with the certificates of --tls-cert: with a token, other machines are served too",
+		GROUP_ADMIN},
 	{"admin-plain", CLI_KEY_ADMIN_PLAIN, NULL, 0,
-		"with a token, serve other machines too: it travels in clear, as there is no TLS here",
+		"with a token, serve other machines too, without TLS: it travels in clear",
 		GROUP_ADMIN},
 	{"demo", CLI_KEY_DEMO, NULL, 0,
 		"show browsers from anywhere how to connect, and let the console play faults: cut lines, stop answers",
 		GROUP_ADMIN},
 	{"test", CLI_KEY_TEST, NULL, 0,
 		"check file, command line, addresses, keys, token and limits, say what is wrong, and end",
+		GROUP_ASK},
+	{"upgrade", CLI_KEY_UPGRADE, NULL, 0,
+		"have the running gateway hand all connections over to the program that is installed now, say what comes of it, and end",
 		GROUP_ASK},
 	{"changed", CLI_KEY_CHANGED, NULL, 0, "with `config': leave the defaults out", GROUP_ASK},
 	{"help", CLI_KEY_HELP, NULL, 0, "print this help", GROUP_HELP},
@@ -138,6 +169,7 @@ static const struct argp_option fixed_options[] = {
 	{.doc = "Deadlines, S in seconds or as 90s, 5m, 2h:", .group = GROUP_DEADLINES},
 	{.doc = "Limits, SIZE in bytes or as 64K, 8M, 1G:", .group = GROUP_LIMITS},
 	{.doc = "Who may be whom:", .group = GROUP_IDENTITY},
+	{.doc = "Several nodes as one:", .group = GROUP_CLUSTER},
 	{.doc = "The admin port:", .group = GROUP_ADMIN},
 	{.doc = "To ask it something:", .group = GROUP_ASK},
 };
@@ -232,6 +264,10 @@ const char *cli_option_name(int key)
 		return "listen";
 	case CLI_KEY_UNIX_MODE:
 		return "unix_mode";
+	case CLI_KEY_TLS_CERT:
+		return "tls_cert";
+	case CLI_KEY_TLS_KEY:
+		return "tls_key";
 	case CLI_KEY_TRUSTED_PROXY:
 		return "trusted_proxy";
 	case CLI_KEY_FORWARDED:
@@ -254,10 +290,22 @@ const char *cli_option_name(int key)
 		return "auth_issuer";
 	case CLI_KEY_TOKEN_IN_URL:
 		return "token_in_url";
+	case CLI_KEY_CLUSTER:
+		return "cluster";
+	case CLI_KEY_CLUSTER_KEY:
+		return "cluster_key";
+	case CLI_KEY_CLUSTER_PREFIX:
+		return "cluster_prefix";
+	case CLI_KEY_CLUSTER_CREDS:
+		return "cluster_creds";
+	case CLI_KEY_CLUSTER_CA:
+		return "cluster_ca";
 	case CLI_KEY_ADMIN:
 		return "admin";
 	case CLI_KEY_ADMIN_TOKEN:
 		return "admin_token";
+	case CLI_KEY_ADMIN_TLS:
+		return "admin_tls";
 	case CLI_KEY_ADMIN_PLAIN:
 		return "admin_plain";
 	case CLI_KEY_DEMO:

@@ -13,12 +13,16 @@
 #include "../base/networks.h"
 #include "address.h"
 
+#define CONFIG_CLUSTER_PREFIX "tidegate" /* of cluster_prefix, unless it is given */
+
 enum {
 	CONFIG_LISTEN_MAX = 16, /* listeners */
 	CONFIG_LISTED_MAX = 32, /* values of an option that adds up, no matter which */
+	CONFIG_TLS_MAX = 16,    /* certificates, and their keys */
 	CONFIG_ID_MAX = 64,     /* bytes of the node's name, NUL included */
-	CONFIG_PATH_MAX = 256,  /* bytes of a file's path, NUL included */
-	CONFIG_TEXT_MAX = 256,  /* bytes of a claim that is asked for, NUL included */
+	CONFIG_NAME_MAX = 33,  /* bytes of a name that is part of a subject of NATS, NUL included */
+	CONFIG_PATH_MAX = 256, /* bytes of a file's path, NUL included */
+	CONFIG_TEXT_MAX = 256, /* bytes of a claim that is asked for, NUL included */
 	CONFIG_VALUE_MAX = 256, /* bytes of an option's value as text, NUL included */
 	CONFIG_OPTIONS_MAX = 64,
 	CONFIG_ERROR_MAX = 512, /* bytes of an error message, NUL included */
@@ -44,11 +48,16 @@ struct config {
 #undef OPTION
 	char id[CONFIG_ID_MAX];
 	char listen[CONFIG_LISTEN_MAX][ADDRESS_MAX]; /* HOST:PORT, [IPv6]:PORT, :PORT for
-						      * all addresses, or unix:PATH; `proxy:` in
-						      * front: with a PROXY header */
+						      * all addresses, or unix:PATH; `wss://` in
+						      * front of a port: with TLS; `proxy:` in
+						      * front of all: with a PROXY header */
 	size_t listen_count;
 	bool is_listen_default; /* nobody has named one */
 	uint32_t unix_mode;     /* permissions of Unix sockets in `listen`; 0: as the umask says */
+	char tls_cert[CONFIG_TLS_MAX][CONFIG_PATH_MAX]; /* files of certificates */
+	char tls_key[CONFIG_TLS_MAX][CONFIG_PATH_MAX];  /* and of the key of each */
+	size_t tls_cert_count;
+	size_t tls_key_count;
 	struct networks trusted_proxy; /* who may say whose address it is */
 	enum forwarded_kind forwarded; /* where they say it, but for the PROXY protocol */
 	struct origins origins;        /* of web pages that may open lines; none: all */
@@ -57,16 +66,26 @@ struct config {
 	char admin_token[CONFIG_PATH_MAX]; /* the file that holds its token; empty: none is asked
 					      for */
 	enum auth auth;
-	char auth_keys[CONFIG_PATH_MAX];     /* the file of the keys; empty: there is none */
-	char auth_audience[CONFIG_TEXT_MAX]; /* that a token must be for; empty: any */
-	char auth_issuer[CONFIG_TEXT_MAX];   /* that it must be from; empty: any */
-	bool token_in_url;                   /* a token may be in the request's target */
+	char auth_keys[CONFIG_PATH_MAX];      /* the file of the keys; empty: there is none */
+	char auth_audience[CONFIG_TEXT_MAX];  /* that a token must be for; empty: any */
+	char auth_issuer[CONFIG_TEXT_MAX];    /* that it must be from; empty: any */
+	bool token_in_url;                    /* a token may be in the request's target */
+	char cluster[CONFIG_TEXT_MAX];        /* addresses of NATS, with commas between; empty: this
+						 node is alone */
+	char cluster_key[CONFIG_PATH_MAX];    /* the file of the secret that the nodes share; empty:
+						 there is none */
+	char cluster_prefix[CONFIG_NAME_MAX]; /* the first token of all subjects */
+	char cluster_creds[CONFIG_PATH_MAX];  /* the file of who this node is for NATS; empty: there
+						 is none */
+	char cluster_ca[CONFIG_PATH_MAX]; /* the file of the certificates that tls:// trusts; empty:
+					     those of the system */
 	enum log_format log_format;
 	enum log_level log_level;
 	enum log_sessions log_sessions;
 	const char *file;      /* as the command line names it, to which this points; NULL: none. A
 				* reload reads it again */
 	bool echo;             /* send every message back to its sender; no users, no fan-out */
+	bool admin_tls;        /* the admin port speaks TLS, with those certificates */
 	bool admin_plain;      /* the admin port may be where others reach it, without TLS */
 	bool demo;             /* the admin port can play faults */
 	bool client_broadcast; /* clients may send texts to everybody */
@@ -75,48 +94,11 @@ struct config {
 /* The defaults of this build; listens on :8000, id "demo". Thread: any. */
 void config_init(struct config *ret_config);
 
-/* --- options, one by one ------------------------------------------------------------------------
- *
- * Words and numbers, in the order of the guide. Thread: any. */
+/* Whether it can be a token in a subject of NATS: 1 to 32 of A to Z, a to z, 0 to 9, _ and -.
+ * Thread: any. */
+bool config_is_name(const char *text);
 
-size_t config_option_count(void); /* at most CONFIG_OPTIONS_MAX */
-
-const char *config_option_name(size_t option);
-
-/* The option of that name, or of an old one, however it is spelled; -1 for none. */
-int config_option_find(const char *typed);
-
-/* Whether it may be given several times, and each adds one: `listen`. */
-bool config_option_adds_up(size_t option);
-
-/* How many values such an option has; of the others it is one. */
-size_t config_option_values(const struct config *config, size_t option);
-
-/* Takes all values of such an option back. */
-void config_option_clear(struct config *config, size_t option);
-
-/* Whether SIGHUP may change it. */
-bool config_option_may_change(size_t option);
-
-/* Whether the build at hand says what its default is. */
-bool config_option_is_built(size_t option);
-
-/* The unit behind its number for people, with a blank in front; "" where the number says it all. */
-const char *config_option_unit(size_t option);
-
-/* The option's value as config_set takes it. Where it adds up the nth is meant; of those that may
- * be empty one that is has the value that says so. Returns false when there are no more. */
-bool config_option_text(
-	const struct config *config, size_t option, size_t nth, char ret_text[CONFIG_VALUE_MAX]);
-
-/* Whether both configs have the same values of it. */
-bool config_option_is_same(const struct config *a, const struct config *b, size_t option);
-
-/* Sets one option from its text, by the name it has in a file. One that adds up gets one value
- * more: who reads a source of options clears it before the first that the source names. Thread:
- * any. Errors: -ENOENT for an unknown name, -EINVAL for a bad value; ret_error then says what is
- * allowed, to stand behind the option and its value as they were typed. The config is untouched. */
-int config_set(struct config *config, const char *name, const char *value,
-	char ret_error[CONFIG_ERROR_MAX]);
+/* Whether the admin port, where there is one, speaks TLS: a Unix socket never does. Thread: any. */
+bool config_admin_has_tls(const struct config *config);
 
 #endif

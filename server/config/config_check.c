@@ -4,7 +4,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "build_config.h"
+
 #include "../base/rate.h"
+#include "config_options.h"
 
 enum {
 	/* Each queued message is charged with its header and its entry in the queue. */
@@ -21,12 +24,19 @@ struct check {
 	struct findings *findings;
 };
 
-static void find(const struct check *check, enum finding kind, const char *name, const char *what)
+/* Of the nth value, where an option adds up. */
+static void find_nth(const struct check *check, enum finding kind, const char *name, size_t nth,
+	const char *what)
 {
 	char cited[SOURCES_TEXT_MAX];
 
-	sources_cite(check->sources, check->config, (size_t)config_option_find(name), 0, cited);
+	sources_cite(check->sources, check->config, (size_t)config_option_find(name), nth, cited);
 	findings_add(check->findings, kind, "%s: %s", cited, what);
+}
+
+static void find(const struct check *check, enum finding kind, const char *name, const char *what)
+{
+	find_nth(check, kind, name, 0, what);
 }
 
 static void warn(const struct check *check, const char *name, const char *what)
@@ -118,12 +128,9 @@ static void check_proxies(const struct check *check)
 		const bool is_unix = address_is_unix(address);
 		if (address_behind_proxy(address) != address &&
 			!networks_have_kind(trusted, is_unix)) {
-			char cited[SOURCES_TEXT_MAX];
-			sources_cite(check->sources, config, (size_t)config_option_find("listen"),
-				i, cited);
-			findings_add(check->findings, FINDING_FAULT,
-				"%s: nobody may use it: name its proxy, as trusted_proxy = %s",
-				cited, is_unix ? "unix" : "192.0.2.1");
+			find_nth(check, FINDING_FAULT, "listen", i,
+				is_unix ? "nobody may use it: name its proxy, as trusted_proxy = unix"
+					: "nobody may use it: name its proxy, as trusted_proxy = 192.0.2.1");
 		}
 	}
 	for (uint32_t i = 0; i < trusted->count; i++) {
@@ -131,15 +138,67 @@ static void check_proxies(const struct check *check)
 		if (!network->is_local &&
 			(network->bits == 0 || (network->bits == IP_ADDRESS_V4_BITS &&
 						       ip_address_is_v4(network->address)))) {
-			char cited[SOURCES_TEXT_MAX];
-			sources_cite(check->sources, config,
-				(size_t)config_option_find("trusted_proxy"), i, cited);
-			findings_add(check->findings, FINDING_WARNING,
-				"%s: everybody may say to have any address", cited);
+			find_nth(check, FINDING_WARNING, "trusted_proxy", i,
+				"everybody may say to have any address");
 		}
 	}
 	if (config->forwarded != FORWARDED_XFF && trusted->count == 0) {
 		warn(check, "forwarded", "means nothing without trusted_proxy");
+	}
+}
+
+/* The first listener that speaks TLS; listen_count for none. */
+static size_t find_tls_listener(const struct config *config)
+{
+	size_t nth = 0;
+	while (nth < config->listen_count && !address_is_tls(config->listen[nth])) {
+		nth++;
+	}
+	return nth;
+}
+
+static const char NEEDS_PAIR[] =
+	"TLS needs a certificate and its key: tls_cert = FILE and tls_key = FILE";
+
+/* What is in the files is found out where they are read. */
+static void check_tls(const struct check *check)
+{
+	const struct config *config = check->config;
+	const size_t listener = find_tls_listener(config);
+	const bool is_listener = listener < config->listen_count;
+	const bool is_admin = config_admin_has_tls(config);
+
+	if (config->tls_cert_count > config->tls_key_count) {
+		find_nth(check, FINDING_FAULT, "tls_cert", config->tls_key_count,
+			"its key is missing: as many tls_key = FILE are needed, in the same order");
+	} else if (config->tls_key_count > config->tls_cert_count) {
+		find_nth(check, FINDING_FAULT, "tls_key", config->tls_cert_count,
+			"its certificate is missing: as many tls_cert = FILE are needed, in the "
+			"same order");
+	} else if (is_listener && config->tls_cert_count == 0) {
+		find_nth(check, FINDING_FAULT, "listen", listener, NEEDS_PAIR);
+	} else if (is_admin && config->tls_cert_count == 0) {
+		find(check, FINDING_FAULT, "admin_tls", NEEDS_PAIR);
+	} else if (!is_listener && !is_admin && config->tls_cert_count > 0) {
+		warn(check, "tls_cert", "means nothing without a wss:// in listen, or admin_tls");
+	}
+}
+
+static void check_admin(const struct check *check)
+{
+	const struct config *config = check->config;
+	const bool has_address = config->admin[0] != '\0' && !address_is_unix(config->admin);
+
+	if (config->admin[0] == '\0' && config->admin_token[0] != '\0') {
+		warn(check, "admin_token", "means nothing without admin");
+	}
+	if (config->admin_tls && !has_address) {
+		warn(check, "admin_tls", "means nothing without an address in admin");
+	}
+	if (config->admin_plain && !has_address) {
+		warn(check, "admin_plain", "means nothing without an address in admin");
+	} else if (config->admin_plain && config->admin_tls) {
+		warn(check, "admin_plain", "means nothing with admin_tls: nothing is in clear");
 	}
 }
 
@@ -149,12 +208,6 @@ static void check_meaning(const struct check *check)
 
 	if (config->unix_mode > 0 && !has_unix_listener(config)) {
 		warn(check, "unix_mode", "means nothing without a unix: in listen");
-	}
-	if (config->admin[0] == '\0' && config->admin_token[0] != '\0') {
-		warn(check, "admin_token", "means nothing without admin");
-	}
-	if (config->admin_plain && (config->admin[0] == '\0' || address_is_unix(config->admin))) {
-		warn(check, "admin_plain", "means nothing without an address in admin");
 	}
 }
 
@@ -188,6 +241,59 @@ static void check_auth(const struct check *check)
 	}
 }
 
+static bool is_given(const struct check *check, const char *name)
+{
+	return check->sources->options[config_option_find(name)].from != SOURCE_DEFAULT;
+}
+
+static void check_means_cluster(const struct check *check)
+{
+	const struct config *config = check->config;
+
+	if (config->cluster_key[0] != '\0') {
+		warn(check, "cluster_key", "means nothing without cluster");
+	}
+	if (config->cluster_creds[0] != '\0') {
+		warn(check, "cluster_creds", "means nothing without cluster");
+	}
+	if (config->cluster_ca[0] != '\0') {
+		warn(check, "cluster_ca", "means nothing without cluster");
+	}
+	if (strcmp(config->cluster_prefix, CONFIG_CLUSTER_PREFIX) != 0) {
+		warn(check, "cluster_prefix", "means nothing without cluster");
+	}
+}
+
+static void check_cluster(const struct check *check)
+{
+	const struct config *config = check->config;
+
+	if (config->cluster[0] == '\0') {
+		check_means_cluster(check);
+		return;
+	}
+	if (!HAVE_NATS) {
+		find(check, FINDING_FAULT, "cluster",
+			"this build knows no NATS: build it with libnats and -Dcluster=enabled");
+		return;
+	}
+	if (!is_given(check, "id")) {
+		find(check, FINDING_FAULT, "cluster",
+			"each node needs a name that no other has: id = gw-1");
+	} else if (!config_is_name(config->id)) {
+		find(check, FINDING_FAULT, "id",
+			"with cluster it is 1 to 32 of A to Z, a to z, 0 to 9, _ and -");
+	}
+	if (config->cluster_key[0] == '\0') {
+		find(check, FINDING_FAULT, "cluster",
+			"the nodes need a secret that they share: cluster_key = FILE, the same on "
+			"each, made by openssl rand -hex 32");
+	}
+	if (config->echo) {
+		find(check, FINDING_FAULT, "cluster", "with echo there are no users to share");
+	}
+}
+
 int config_check(
 	const struct config *config, const struct sources *sources, struct findings *findings)
 {
@@ -202,7 +308,10 @@ int config_check(
 	check_rates(&check);
 	check_deadlines(&check);
 	check_meaning(&check);
+	check_admin(&check);
 	check_proxies(&check);
+	check_tls(&check);
 	check_auth(&check);
+	check_cluster(&check);
 	return findings->faults > faults ? -EINVAL : 0;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config_options.h"
 #include "spelling.h"
 
 static const char BOM[] = "\xef\xbb\xbf"; /* which some editors put in front */

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config_options.h"
+
 /* All values of an option, separated by commas. */
 static void describe(
 	const struct config *config, size_t option, char ret_text[CONFIG_CHANGE_TEXT_MAX])

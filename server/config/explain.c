@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "config_options.h"
+
 enum {
 	COLUMN = 32, /* where sources begin, unless a value is longer */
 };

@@ -20,6 +20,15 @@ void findings_tell_terminal(void *user, enum finding kind, const char *line)
 	}
 }
 
+void findings_tell_log(void *user, enum finding kind, const char *line)
+{
+	if (kind == FINDING_FAULT) {
+		log_error(0, "%s", line);
+	} else {
+		log_warn(0, "%s", line);
+	}
+}
+
 void findings_add(struct findings *findings, enum finding kind, const char *format, ...)
 {
 	char line[FINDINGS_LINE_MAX];

@@ -24,6 +24,9 @@ struct findings {
 /* A `tell` for those that come from a person at a terminal: one line each on standard error. */
 void findings_tell_terminal(void *user, enum finding kind, const char *line);
 
+/* A `tell` for those that come up while the gateway runs: one line each in the log. */
+void findings_tell_log(void *user, enum finding kind, const char *line);
+
 /* Tells and counts one. What the user wrote cannot break the line: control characters become `?`.
  * Thread: any. */
 void findings_add(struct findings *findings, enum finding kind, const char *format, ...)

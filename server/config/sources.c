@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config_options.h"
+
 void sources_init(struct sources *ret_sources)
 {
 	*ret_sources = (struct sources){.options = {{.line = 0}}};

@@ -104,12 +104,13 @@ static void begin(struct conns *conns, struct conn *conn, bool is_proxied)
 }
 
 int admission_open(struct conns *conns, int fd, const struct remote *remote, uint64_t epoch,
-	bool is_beyond, bool is_proxied)
+	bool is_beyond, bool is_proxied, struct conn **ret_conn)
 {
 	struct conn *conn;
 	int err = conn_open(conns, fd, remote, epoch, is_beyond, &conn);
 	if (!err) {
 		begin(conns, conn, is_proxied);
+		*ret_conn = conn;
 	}
 	return err;
 }
@@ -199,6 +200,15 @@ enum close_reason admission_judge(
 	return CLOSE_REASON_NONE;
 }
 
+bool admission_is_refused(struct conns *conns, struct conn *conn)
+{
+	if (reason_of(conn) != CLOSE_REASON_NONE) {
+		warn_of_refusal(conns, conn);
+		return true;
+	}
+	return conns->refuse_all || !conn_take_place(conns, conn);
+}
+
 /* --- counting ----------------------------------------------------------------------------------
  */
 
@@ -207,6 +217,19 @@ void admission_recount(struct conns *conns, struct conn *conn)
 	const uint8_t counted = CONN_ADDRESS_ADMITTED | CONN_ADDRESS_REFUSED;
 	if (conns->addresses && conn->address & CONN_ADDRESS_SETTLED &&
 		!(conn->address & (counted | CONN_ADDRESS_EXEMPT))) {
-		note_hold(conn, address_limits_adopt(conns->addresses, &conn->remote));
+		note_hold(conn, address_limits_adopt(
+					conns->addresses, &conn->remote, ADDRESS_HOLD_ADMITTED));
+	}
+}
+
+void admission_adopt(struct conns *conns, struct conn *conn)
+{
+	const bool was_refused = conn->address & CONN_ADDRESS_REFUSED;
+	conn->address &= (uint8_t)~(CONN_ADDRESS_ADMITTED | CONN_ADDRESS_REFUSED);
+	if (!was_refused) {
+		admission_recount(conns, conn);
+	} else if (conns->addresses) {
+		note_hold(conn, address_limits_adopt(
+					conns->addresses, &conn->remote, ADDRESS_HOLD_REFUSED));
 	}
 }

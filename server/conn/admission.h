@@ -18,7 +18,11 @@
 /* Opens a connection, as conn_open does; `is_proxied`: at a listener for the PROXY protocol, so
  * that it begins with a PROXY header. It may have ended by then. */
 int admission_open(struct conns *conns, int fd, const struct remote *remote, uint64_t epoch,
-	bool is_beyond, bool is_proxied);
+	bool is_beyond, bool is_proxied, struct conn **ret_conn);
+
+/* Whether it would be refused whatever it said: no place, draining, or the limits of its address,
+ * which the log has by then. */
+bool admission_is_refused(struct conns *conns, struct conn *conn);
 
 /* The PROXY header that was awaited has come. May end it. */
 void admission_on_header(struct conns *conns, struct conn *conn, const struct proxy_header *header);
@@ -38,5 +42,8 @@ enum close_reason admission_judge(
 
 /* The limits may have come while it was there: it is counted from now on. */
 void admission_recount(struct conns *conns, struct conn *conn);
+
+/* It was there, and was counted, in another process: it is counted in the same way here. */
+void admission_adopt(struct conns *conns, struct conn *conn);
 
 #endif

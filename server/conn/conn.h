@@ -128,9 +128,11 @@ struct conn {
 	uint32_t user_hash;      /* session: of the user's name */
 	uint32_t fed_bytes; /* fan-out: what it said to each of the others, halved each second */
 	uint16_t fed_tick;  /* fan-out: since when the present second counts; the low bits */
-	uint8_t read_shift : 7; /* reader: 4 KiB << this is the most of one read */
-	bool feeds_lag : 1;     /* fan-out: a flood, whose last read was for some who may lag */
-	uint8_t address;        /* admission: enum conn_address, of `remote` */
+	uint8_t read_shift : 4;   /* reader: 4 KiB << this is the most of one read */
+	uint8_t unheard : 2;      /* timeouts: looks that found it too late, and something unread */
+	bool feeds_lag : 1;       /* fan-out: a flood, whose last read was for some who may lag */
+	bool feeds_elsewhere : 1; /* likewise, for other nodes */
+	uint8_t address;          /* admission: enum conn_address, of `remote` */
 	struct remote remote;
 };
 

@@ -102,8 +102,7 @@ static void give_reason(struct conns *conns, struct conn *conn, enum close_reaso
 	stats_add(&conns->stats->ends[reason], 1);
 }
 
-/* The floor above hears of it when that changes. */
-static void note_lag(struct conns *conns, struct conn *conn)
+void conn_note_lag(struct conns *conns, struct conn *conn)
 {
 	const bool lags = conn->tx && conn->tx->lag == TX_LAG_COUNTED && conn->state == CONN_LIVE;
 	if (lags != ((conn->flags & CONN_LAGS) != 0)) {
@@ -116,7 +115,7 @@ void conn_die(struct conns *conns, struct conn *conn)
 {
 	ASSERT(conn->state != CONN_DEAD);
 	conn->state = CONN_DEAD;
-	note_lag(conns, conn);
+	conn_note_lag(conns, conn);
 	conn->dead_next = conns->dead_head;
 	conns->dead_head = conn->index;
 	if (conn->holder != HOLDER_NONE) {
@@ -155,7 +154,7 @@ static void begin_closing(
 	bool was_live = conn->state == CONN_LIVE;
 	give_reason(conns, conn, reason);
 	conn->state = CONN_CLOSING;
-	note_lag(conns, conn);
+	conn_note_lag(conns, conn);
 	if (was_live) {
 		conns->ops->ended(conns->owner, conn, code);
 	}
@@ -264,8 +263,8 @@ void conn_refuse(struct conns *conns, struct conn *conn, const char *answer, siz
 	enum close_reason reason)
 {
 	ASSERT(is_unanswered(conn));
+	begin_closing(conns, conn, reason, 0); /* which drops what is gathered of a stalled line */
 	send_http(conns, answer, answer_len);
-	begin_closing(conns, conn, reason, 0);
 	conn->flags |= CONN_DISCARD;
 }
 
@@ -366,7 +365,10 @@ __attribute__((noinline)) void conn_note_held(struct conns *conns, struct conn *
 		now.shared = conn->tx->shared_bytes;
 		now.alone = now.is_leaving ? tx_queue_alone(conn->tx) : 0;
 	}
-	note_lag(conns, conn);
+	if (conn->flags & CONN_LAYERED) {
+		conn->extra->transport->add_held(conn, &now);
+	}
+	conn_note_lag(conns, conn);
 	if (holders_note(&conns->holders, &conn->holder, conn->index, &now) < 0) {
 		conn_vanish(conns, conn, CLOSE_REASON_INTERNAL_ERROR);
 	}
@@ -398,7 +400,7 @@ static int watch(struct conns *conns, struct conn *conn, int fd)
 			     conn_table_handle(conns->table, conn));
 }
 
-static int take_record(struct conns *conns, int fd, struct conn **ret_conn)
+int conn_take_record(struct conns *conns, int fd, struct conn **ret_conn)
 {
 	struct conn *conn;
 	int err = conn_table_take(conns->table, &conn);
@@ -410,8 +412,16 @@ static int take_record(struct conns *conns, int fd, struct conn **ret_conn)
 		conn_table_give(conns->table, conn);
 		return err;
 	}
+	conn->fd = fd;
 	*ret_conn = conn;
 	return 0;
+}
+
+void conn_begin(struct conns *conns, struct conn *conn)
+{
+	conn->wheel_tick = UINT32_MAX;
+	conn_rearm(conns, conn);
+	stats_add(&conns->stats->connections, 1);
 }
 
 int conn_open(struct conns *conns, int fd, const struct remote *remote, uint64_t epoch,
@@ -419,21 +429,18 @@ int conn_open(struct conns *conns, int fd, const struct remote *remote, uint64_t
 {
 	struct conn *conn;
 	unsigned flags = is_beyond ? CONN_BEYOND : 0;
-	int err = take_record(conns, fd, &conn);
+	int err = conn_take_record(conns, fd, &conn);
 	if (err) {
 		close(fd);
 		settle_load(conns, flags);
 		return err;
 	}
-	conn->fd = fd;
 	conn->remote = *remote;
 	conn->epoch = epoch;
 	conn->flags = (uint16_t)flags;
 	conn->state_tick = conn->last_read_tick = conns->loop->now_tick;
-	conn->wheel_tick = UINT32_MAX;
-	conn_rearm(conns, conn);
+	conn_begin(conns, conn);
 	stats_add(&conns->stats->accepted, 1);
-	stats_add(&conns->stats->connections, 1);
 	*ret_conn = conn;
 	return 0;
 }
@@ -458,13 +465,15 @@ static void give_address_back(struct conns *conns, struct conn *conn)
 	}
 }
 
-/* All that a connection owns but its session's: that has gone at its end. */
-static void release(struct conns *conns, struct conn *conn)
+/* --- what it owns: a function for each row of conn_owns.def --- */
+
+static void free_queue(struct conns *conns, struct conn *conn)
 {
-	transport_close(conn, conn->flags & CONN_RESET);
-	give_address_back(conns, conn);
-	timer_wheel_unlink(conns->wheel, conn->index);
 	outbox_drop_queue(conns->outbox, conn);
+}
+
+static void free_incoming(struct conns *conns, struct conn *conn)
+{
 	if (conn->flags & CONN_HEAD_KEPT) {
 		free(conn->opening);
 		conn->opening = NULL;
@@ -472,21 +481,34 @@ static void release(struct conns *conns, struct conn *conn)
 	} else {
 		message_reader_destroy(&conn->rx);
 	}
+}
+
+static void free_extra(struct conns *conns, struct conn *conn)
+{
 	conn_extra_free(conn);
+}
+
+void conn_release(struct conns *conns, struct conn *conn)
+{
+	give_address_back(conns, conn);
+	timer_wheel_unlink(conns->wheel, conn->index);
+#define OWNS(part) free_##part(conns, conn);
+#include "conn_owns.def"
 	if (conn->holder != HOLDER_NONE) {
 		conn_note_held(conns, conn);
 	}
-}
-
-static void reap(struct conns *conns, struct conn *conn)
-{
-	release(conns, conn);
 	settle_load(conns, conn->flags);
 	stats_sub(&conns->stats->connections, 1);
 	/* One that is on a list is given back when the list lets go of it. */
 	if (!(conn->flags & (CONN_READY | CONN_PAUSED))) {
 		conn_table_give(conns->table, conn);
 	}
+}
+
+static void reap(struct conns *conns, struct conn *conn)
+{
+	transport_close(conn, conn->flags & CONN_RESET);
+	conn_release(conns, conn);
 }
 
 __attribute__((noinline)) static void reap_dead(struct conns *conns)

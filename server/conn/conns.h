@@ -33,6 +33,8 @@
 #include "reader_pool.h"
 #include "welcome.h"
 
+struct tls_worker;
+
 enum {
 	CONN_READ_BUFFER = CONN_READ_MIN << CONN_READ_SHIFT_MAX, /* bytes */
 };
@@ -54,6 +56,9 @@ struct conn_ops {
 	size_t (*may_read)(void *owner, struct conn *conn);
 	/* A live connection begins to lag, or does so no more: before `ended` at the latest. */
 	void (*lags)(void *owner, struct conn *conn, bool lags);
+	/* A connection is another process's from here on, or never came to be here: it is to be
+	 * forgotten, and nobody is to be told. Its socket is still open. NULL: there is nothing. */
+	void (*moved)(void *owner, struct conn *conn);
 };
 
 /* What may change while running. Plain data. */
@@ -105,10 +110,11 @@ struct conns {
 	struct outbox *outbox;
 	struct conns_limits limits;
 	struct conns_reading reading;
-	struct spread spread; /* of those sent away, when they come back */
-	uint32_t dead_head;   /* those to be reaped */
-	bool caught_up;       /* in this visit */
-	bool refuse_all;      /* draining: every opening is answered 503 */
+	struct tls_worker *tls; /* NULL: no listener is wss */
+	struct spread spread;   /* of those sent away, when they come back */
+	uint32_t dead_head;     /* those to be reaped */
+	bool caught_up;         /* in this visit */
+	bool refuse_all;        /* draining: every opening is answered 503 */
 };
 
 /* `worker` is the id in handles. Errors: -ENOMEM; conns_finish is due all the same. */
@@ -201,6 +207,22 @@ void conn_flush(struct conns *conns, struct conn *conn);
 
 /* All is said and done: to be reaped at the end of the turn. */
 void conn_die(struct conns *conns, struct conn *conn);
+
+/* A fresh record, for whose `fd` the loop is asked. Errors: -ENOMEM, -ENOSPC, -errno of epoll_ctl.
+ */
+int conn_take_record(struct conns *conns, int fd, struct conn **ret_conn);
+
+/* Counts a fresh connection, of which the load and the places know already, and puts it on the
+ * wheel. */
+void conn_begin(struct conns *conns, struct conn *conn);
+
+/* Ends a record whose socket has gone: frees all that the connection owns (conn_owns.def) but its
+ * session, which has gone too, and takes it off all accounts that conn_begin and the acceptor have
+ * opened. It is dead, and not on the reap list. */
+void conn_release(struct conns *conns, struct conn *conn);
+
+/* Tells the floor above whether a connection lags, where that has changed. */
+void conn_note_lag(struct conns *conns, struct conn *conn);
 
 /* Whether it has a place; one from beyond the limit takes what has become free since it came. */
 bool conn_take_place(struct conns *conns, struct conn *conn);

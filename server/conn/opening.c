@@ -7,6 +7,7 @@
 #include "../../proto/assert.h"
 #include "../base/log.h"
 #include "admission.h"
+#include "transport.h"
 
 enum {
 	/* Anybody can cause them, without a login. */
@@ -126,7 +127,19 @@ static void give_up(struct conns *conns, struct conn *conn, struct slice begun, 
 void opening_refuse(
 	struct conns *conns, struct conn *conn, uint16_t status, enum close_reason reason)
 {
-	give_up(conns, conn, all_of(conn, NULL, 0), status, reason);
+	if (transport_is_shut(conn)) {
+		conn_vanish(conns, conn, reason);
+	} else {
+		give_up(conns, conn, all_of(conn, NULL, 0), status, reason);
+	}
+}
+
+void opening_refuse_plain(struct conns *conns, struct conn *conn)
+{
+	struct handshake_request request;
+	handshake_give_up((struct slice){NULL, 0}, 400, &request);
+	request.detail = "Plain HTTP on a port for TLS: use wss://.";
+	refuse(conns, conn, &request, CLOSE_REASON_TLS_PLAIN);
 }
 
 /* --- the request -------------------------------------------------------------------------------
@@ -208,6 +221,17 @@ static int keep(struct conn *conn, const uint8_t *data, size_t len)
 	memcpy(opening->bytes + used, data, len);
 	opening->len += len;
 	return 0;
+}
+
+struct slice opening_kept(const struct conn *conn)
+{
+	return all_of(conn, NULL, 0);
+}
+
+int opening_adopt(struct conn *conn, struct slice begun)
+{
+	/* Its head is looked at from the beginning when more has come. */
+	return begun.len > 0 ? keep(conn, (const uint8_t *)begun.data, begun.len) : 0;
 }
 
 /* Where its head stands. */

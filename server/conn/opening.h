@@ -24,9 +24,22 @@ bool opening_recall(struct conns *conns, struct conn *conn, struct handshake_req
  * they are in conns->reading.buffer then. Thread: the owner. */
 size_t opening_take_behind(struct conns *conns, struct conn *conn);
 
+/* What is kept of a request or of a PROXY header, for another process; borrowed, empty where
+ * nothing is. Thread: the owner. */
+struct slice opening_kept(const struct conn *conn);
+
+/* Keeps for a connection that is opening what another process has kept. Errors: -ENOMEM. Thread:
+ * the owner. */
+int opening_adopt(struct conn *conn, struct slice begun);
+
 /* Refuses a request, whether it has come or not, with 400, 408, 431 or 503, and forgets what is
- * kept of it. Inside a visit. Thread: the owner. */
+ * kept of it. Where nothing can be said yet it ends without a word. Inside a visit. Thread: the
+ * owner. */
 void opening_refuse(
 	struct conns *conns, struct conn *conn, uint16_t status, enum close_reason reason);
+
+/* Refuses one that has come in plain where TLS is spoken, which is not read. Inside a visit.
+ * Thread: the owner. */
+void opening_refuse_plain(struct conns *conns, struct conn *conn);
 
 #endif

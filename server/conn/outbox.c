@@ -133,6 +133,13 @@ void outbox_finalize(struct outbox *outbox, struct conn *conn)
 	outbox_discard(outbox);
 }
 
+void outbox_adopt_queue(struct outbox *outbox, struct conn *conn, struct tx_queue **queue)
+{
+	conn->tx = *queue;
+	*queue = NULL;
+	outbox->lagging_count += conn->tx->lag == TX_LAG_COUNTED;
+}
+
 void outbox_drop_queue(struct outbox *outbox, struct conn *conn)
 {
 	if (!conn->tx) {
@@ -195,6 +202,10 @@ static enum close_reason queue_gathered(struct outbox *outbox)
 	if (!queue->is_final && is_too_long(outbox, gathered_own(outbox), outbox->bytes)) {
 		return CLOSE_REASON_SLOW_READER;
 	}
+	if (outbox->opaque > 0) {
+		/* Nothing is ahead of it: what stalls the line is the transport's own. */
+		tx_queue_walk_opaque(queue, outbox->opaque);
+	}
 	if (spill(outbox, 0) < 0) {
 		return CLOSE_REASON_INTERNAL_ERROR;
 	}
@@ -232,6 +243,15 @@ static bool is_passing(int err)
 	return err == EAGAIN || err == EINTR || err == ENOBUFS || err == ENOMEM;
 }
 
+/* What ends a line that could not be written to. */
+static enum close_reason reason_of(int err)
+{
+	if (is_passing(err)) {
+		return CLOSE_REASON_NONE;
+	}
+	return err == ENOTRECOVERABLE ? CLOSE_REASON_INTERNAL_ERROR : CLOSE_REASON_PEER_RESET;
+}
+
 static enum close_reason write_gathered(struct outbox *outbox)
 {
 	struct conn *conn = outbox->conn;
@@ -242,8 +262,9 @@ static enum close_reason write_gathered(struct outbox *outbox)
 		return CLOSE_REASON_NONE;
 	}
 	if (taken < 0) {
-		if (!is_passing(errno)) {
-			return CLOSE_REASON_PEER_RESET;
+		enum close_reason reason = reason_of(errno);
+		if (reason != CLOSE_REASON_NONE) {
+			return reason;
 		}
 		taken = 0;
 	}
@@ -286,7 +307,7 @@ static bool write_queued(struct outbox *outbox, enum close_reason *ret_reason)
 	bool is_pending;
 	ssize_t taken = transport_sendv(conn, outbox->iov, count, &is_pending);
 	if (taken < 0) {
-		*ret_reason = is_passing(errno) ? CLOSE_REASON_NONE : CLOSE_REASON_PEER_RESET;
+		*ret_reason = reason_of(errno);
 		return false;
 	}
 	outbox->bytes_out += (uint64_t)taken;

@@ -114,6 +114,10 @@ void outbox_close(struct outbox *outbox);
  * give. */
 void outbox_finalize(struct outbox *outbox, struct conn *conn);
 
+/* Gives a connection a queue that was filled in another process, and nulls the giver's pointer. It
+ * counts among the lagging if it did there. */
+void outbox_adopt_queue(struct outbox *outbox, struct conn *conn, struct tx_queue **queue);
+
 /* Frees the tx queue of a connection, if it has one, and takes it out of the counts. */
 void outbox_drop_queue(struct outbox *outbox, struct conn *conn);
 

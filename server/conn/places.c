@@ -3,51 +3,27 @@
 #include <stdatomic.h>
 
 #include "../base/bucket.h"
+#include "../base/seats.h"
 
 enum {
 	RETRY_MIN_S = 2,   /* over the limit: until somebody may have gone */
 	RETRY_SLOTS_S = 9, /* over which they come back, in all cases */
 };
 
-static bool take(_Atomic uint32_t *taken, const _Atomic uint32_t *max)
-{
-	uint32_t now = atomic_load_explicit(taken, memory_order_relaxed);
-	while (now < atomic_load_explicit(max, memory_order_relaxed)) {
-		if (atomic_compare_exchange_weak_explicit(
-			    taken, &now, now + 1, memory_order_relaxed, memory_order_relaxed)) {
-			return true;
-		}
-	}
-	return false;
-}
-
 bool places_take_opening(struct places *places, uint64_t now_us)
 {
-	const uint64_t now_ns = now_us * 1000;
 	uint32_t per_s = atomic_load_explicit(&places->openings, memory_order_relaxed);
-	if (per_s == 0) {
-		return true;
-	}
-	uint64_t full_ns = atomic_load_explicit(&places->openings_full_ns, memory_order_relaxed);
-	uint64_t next_ns;
-	do {
-		next_ns = bucket_full_after(full_ns, per_s, now_ns);
-		if (next_ns > now_ns + BUCKET_SECOND_NS) {
-			return false;
-		}
-	} while (!atomic_compare_exchange_weak_explicit(&places->openings_full_ns, &full_ns,
-		next_ns, memory_order_relaxed, memory_order_relaxed));
-	return true;
+	return per_s == 0 || bucket_take(&places->openings_full_ns, per_s, now_us * 1000);
 }
 
 bool places_take(struct places *places)
 {
-	return take(&places->taken, &places->max);
+	return seats_take(&places->taken, &places->max);
 }
 
 bool places_take_refusal(struct places *places)
 {
-	return take(&places->refusals, &places->refusals_max);
+	return seats_take(&places->refusals, &places->refusals_max);
 }
 
 bool places_promote(struct places *places)
@@ -59,10 +35,19 @@ bool places_promote(struct places *places)
 	return true;
 }
 
+static _Atomic uint32_t *count_of(struct places *places, bool is_refusal)
+{
+	return is_refusal ? &places->refusals : &places->taken;
+}
+
+void places_adopt(struct places *places, bool is_refusal)
+{
+	atomic_fetch_add_explicit(count_of(places, is_refusal), 1, memory_order_relaxed);
+}
+
 void places_give(struct places *places, bool is_refusal)
 {
-	atomic_fetch_sub_explicit(
-		is_refusal ? &places->refusals : &places->taken, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(count_of(places, is_refusal), 1, memory_order_relaxed);
 }
 
 void places_set_back_ms(struct places *places, uint64_t back_ms)

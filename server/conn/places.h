@@ -39,6 +39,9 @@ bool places_take_refusal(struct places *places);
 /* Takes a place for one from beyond the limit. False: there is none. Thread: any. */
 bool places_promote(struct places *places);
 
+/* Counts one that another process had counted, whether or not there is a place. Thread: any. */
+void places_adopt(struct places *places, bool is_refusal);
+
 /* Gives back a place, or one beyond the limit. Thread: any. */
 void places_give(struct places *places, bool is_refusal);
 

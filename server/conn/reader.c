@@ -146,6 +146,11 @@ static void put_ready(struct conns *conns, struct conn *conn)
 	}
 }
 
+void reader_note_more(struct conns *conns, struct conn *conn)
+{
+	put_ready(conns, conn);
+}
+
 static void pause_reading(struct conns *conns, struct conn *conn)
 {
 	conn->flags |= CONN_PAUSED;
@@ -226,7 +231,7 @@ static void read_once(struct conns *conns, struct conn *conn)
 		if (got.more || conn->flags & CONN_HUNG_UP) {
 			put_ready(conns, conn);
 		}
-		if (got.len == most) {
+		if (got.more) {
 			begin_full_read(conns);
 		}
 		if (got.len > 0) {
@@ -238,12 +243,8 @@ static void read_once(struct conns *conns, struct conn *conn)
 			put_ready(conns, conn);
 		}
 		break;
-	case TRANSPORT_EOF:
-	case TRANSPORT_TRUNCATED:
-		conn_vanish(conns, conn, CLOSE_REASON_PEER_EOF);
-		break;
-	case TRANSPORT_BROKEN:
-		conn_vanish(conns, conn, CLOSE_REASON_PEER_RESET);
+	case TRANSPORT_ENDED:
+		conn_vanish(conns, conn, got.reason);
 		break;
 	}
 }

@@ -40,6 +40,9 @@ void reader_limit(struct conns *conns, size_t most);
 /* Goes back to reading from all paused connections. Thread: the owner. */
 void reader_unpause(struct conns *conns);
 
+/* There may be more to read from a connection, which no event will tell. Thread: the owner. */
+void reader_note_more(struct conns *conns, struct conn *conn);
+
 /* Goes back to reading from one that was held back by its rate. Thread: the owner. */
 void reader_go_on(struct conns *conns, struct conn *conn);
 

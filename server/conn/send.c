@@ -113,7 +113,8 @@ void conn_share(
 
 void conn_pong(struct conns *conns, struct conn *conn, const struct message *message)
 {
-	if (!conn->tx) {
+	if (!conn->tx || conns->outbox->opaque > 0) {
+		/* Nothing is queued, or what goes ahead of all frames is only gathered. */
 		conn_send(conns, conn, FRAME_PONG, message->data, message->len, message->headroom);
 		return;
 	}

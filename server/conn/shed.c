@@ -1,6 +1,7 @@
 #include "shed.h"
 
 #include "opening.h"
+#include "tls_worker.h"
 
 static void send_away(struct conns *conns, struct conn *conn)
 {
@@ -38,6 +39,14 @@ static uint32_t shed(struct conns *conns, uint32_t most)
 	return BUDGET_NOBODY;
 }
 
+static void charge_keys(struct tls_keys *keys, struct budget *budget, bool is_tight)
+{
+	if (is_tight) {
+		tls_keys_empty(keys);
+	}
+	tls_keys_charge(keys, budget);
+}
+
 uint32_t shed_largest(struct conns *conns, bool is_tight, uint32_t most)
 {
 	struct holders *holders = &conns->holders;
@@ -45,6 +54,9 @@ uint32_t shed_largest(struct conns *conns, bool is_tight, uint32_t most)
 		reader_pool_empty(&conns->reading.pool);
 	}
 	reader_pool_charge(&conns->reading.pool, holders->budget);
+	if (conns->tls) {
+		charge_keys(&conns->tls->keys, holders->budget, is_tight);
+	}
 	holders_publish(holders);
 	return is_tight ? shed(conns, most) : BUDGET_NOBODY;
 }

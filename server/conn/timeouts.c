@@ -8,6 +8,12 @@
 #include "send.h"
 #include "transport.h"
 
+enum {
+	/* Looks, a tick apart, at which a deadline waits for what has come and was not read: the
+	 * events are all there by then. One who has a byte arrive at each tick gains no more. */
+	UNHEARD_MAX = 3,
+};
+
 static void handshake_passed(struct conns *conns, struct conn *conn)
 {
 	if (conn->address & CONN_ADDRESS_DUE) {
@@ -77,12 +83,20 @@ static void act_on(struct conns *conns, struct conn *conn, enum deadline_due due
 }
 
 /* Whether a peer that seems to have been silent too long has said something that is not read yet:
- * after the process has been stopped for a while, all heartbeats are. The look after that will
+ * after the process has been stopped for a while, all heartbeats are. The looks after that will
  * tell. */
-static bool is_unheard(const struct conn *conn, enum deadline_due due)
+static bool is_unheard(struct conn *conn, enum deadline_due due)
 {
-	return (due == DEADLINE_READ || due == DEADLINE_HANDSHAKE) &&
-	       conn->state != CONN_POSTPONED && transport_unread(conn) > 0;
+	if (due != DEADLINE_READ && due != DEADLINE_HANDSHAKE) {
+		conn->unheard = 0;
+		return false;
+	}
+	if (conn->state == CONN_POSTPONED || conn->unheard == UNHEARD_MAX ||
+		transport_unread(conn) == 0) {
+		return false;
+	}
+	conn->unheard++;
+	return true;
 }
 
 static uint32_t on_wheel(void *context, uint32_t index)

@@ -14,6 +14,13 @@ int transport_layer(struct conn *conn, const struct transport_ops *ops, void *st
 	return 0;
 }
 
+void transport_strip(struct conn *conn)
+{
+	conn->extra->transport = NULL;
+	conn->extra->transport_state = NULL;
+	conn->flags &= (uint16_t)~CONN_LAYERED;
+}
+
 static const struct transport_ops *layer_of(const struct conn *conn)
 {
 	return conn->flags & CONN_LAYERED ? conn->extra->transport : NULL;

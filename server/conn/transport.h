@@ -11,7 +11,23 @@
 #ifndef TIDEGATE_TRANSPORT_H
 #define TIDEGATE_TRANSPORT_H
 
+#include "../base/holders.h"
 #include "transport_plain.h"
+
+enum {
+	TRANSPORT_BEYOND = 16384, /* bytes: what one record carries at most */
+};
+
+/* What a layer is to the process that takes the gateway over. */
+enum transport_kind {
+	TRANSPORT_OWN,   /* nothing: it cannot be passed on */
+	TRANSPORT_PLAIN, /* there is none */
+	TRANSPORT_TLS_LINE,
+	TRANSPORT_TLS_DOOR,
+	TRANSPORT_KINDS,
+};
+
+struct pack;
 
 /* A layer over the socket. Each function does what the function transport_NAME below says. */
 struct transport_ops {
@@ -24,13 +40,30 @@ struct transport_ops {
 	int (*shutdown)(struct conn *conn);
 	/* Also frees what it keeps in extra->transport_state. */
 	void (*close)(struct conn *conn, bool reset);
+	/* Adds to what the connection holds what is the layer's: see conn_note_held, which it calls
+	 * itself when a read has changed that. */
+	void (*add_held)(const struct conn *conn, struct holding *holding);
+	/* As transport_pack.h says; NULL: it cannot be passed on. */
+	bool (*may_move)(const struct conn *conn);
+	void (*pack)(const struct conn *conn, struct pack *pack);
+	void (*let_go)(struct conn *conn);
+	enum transport_kind kind;
+	bool is_shut; /* nothing can be said through it yet */
 };
 
-/* Puts a layer over the socket of a connection that has not been read from. The layer frees `state`
- * when it closes. Errors: -ENOMEM, the connection as it was. */
+/* Puts a layer over the socket of a connection, of which nothing has been read that is not the
+ * layer's, in place of the layer that there is: that one has freed its state then. The layer frees
+ * `state` when it closes. Errors: -ENOMEM, the connection as it was; never where there is a layer.
+ */
 int transport_layer(struct conn *conn, const struct transport_ops *ops, void *state);
 
-/* Reads once, at most `most` bytes into `buffer`. Part of a record is the layer's to keep. */
+/* Takes the layer off, whose state is the caller's to free: what comes and goes is plain from here
+ * on. */
+void transport_strip(struct conn *conn);
+
+/* Reads once, at most `most` bytes into `buffer`, of CONN_READ_BUFFER bytes. Part of a record is
+ * the layer's to keep; a record that is whole is given whole, so that a layer may give up to
+ * TRANSPORT_BEYOND bytes more. */
 static inline struct transport_read transport_recv(struct conn *conn, uint8_t *buffer, size_t most)
 {
 	if (__builtin_expect(conn->flags & CONN_LAYERED, 0)) {
@@ -50,7 +83,8 @@ static inline bool transport_is_pending(const struct conn *conn)
 /* Writes. Returns how many plain bytes were taken: they will not be offered again, though some may
  * be pending. Only a full socket leaves some of them, or something pending; with `count` 0 that is
  * all there is to write. `*ret_is_pending` is what transport_is_pending would say. Errors: as
- * sendmsg(2), -1 and errno; EAGAIN, EINTR, ENOBUFS and ENOMEM pass. */
+ * sendmsg(2), -1 and errno; EAGAIN, EINTR, ENOBUFS and ENOMEM pass; ENOTRECOVERABLE, which no
+ * socket says: there was no memory to keep what it had not taken, and the stream is broken. */
 static inline ssize_t transport_sendv(
 	struct conn *conn, struct iovec *iov, int count, bool *ret_is_pending)
 {
@@ -61,6 +95,12 @@ static inline ssize_t transport_sendv(
 	}
 	*ret_is_pending = false;
 	return transport_plain_sendv(conn, iov, count);
+}
+
+/* Whether nothing can be said to the peer yet, as a layer has not come about. */
+static inline bool transport_is_shut(const struct conn *conn)
+{
+	return conn->flags & CONN_LAYERED && conn->extra->transport->is_shut;
 }
 
 /* Bytes that have come and were not read. */

@@ -19,11 +19,9 @@
 #include "conn.h"
 
 enum transport_status {
-	TRANSPORT_DATA,      /* bytes have come, or only such as are the transport's own */
-	TRANSPORT_NOTHING,   /* there is nothing now */
-	TRANSPORT_EOF,       /* the peer has ended its stream */
-	TRANSPORT_TRUNCATED, /* the stream has ended where it must not */
-	TRANSPORT_BROKEN,    /* reset, or not to be understood */
+	TRANSPORT_DATA,    /* bytes have come, or only such as are the transport's own */
+	TRANSPORT_NOTHING, /* there is nothing now */
+	TRANSPORT_ENDED,   /* nothing comes any more, and `reason` says why */
 };
 
 /* What one read gave. */
@@ -32,24 +30,34 @@ struct transport_read {
 	size_t len;    /* bytes; with TRANSPORT_DATA perhaps none, which is no end */
 	bool more;     /* there may be more right away, which no event will announce */
 	enum transport_status status;
+	enum close_reason reason; /* with TRANSPORT_ENDED: PEER_EOF, PEER_RESET, or a layer's own */
 };
+
+static inline struct transport_read transport_ended(enum close_reason reason)
+{
+	return (struct transport_read){.status = TRANSPORT_ENDED, .reason = reason};
+}
 
 static inline struct transport_read transport_plain_recv(
 	const struct conn *conn, uint8_t *buffer, size_t most)
 {
 	ssize_t len = syscall(SYS_recvfrom, conn->fd, buffer, most, 0, NULL, NULL);
 	if (len > 0) {
-		return (struct transport_read){
-			buffer, (size_t)len, (size_t)len == most, TRANSPORT_DATA};
+		return (struct transport_read){.data = buffer,
+			.len = (size_t)len,
+			.more = (size_t)len == most,
+			.status = TRANSPORT_DATA};
 	}
 	if (len == 0) {
-		return (struct transport_read){.status = TRANSPORT_EOF};
+		return transport_ended(CLOSE_REASON_PEER_EOF);
 	}
 	if (errno == EINTR) {
 		return (struct transport_read){.more = true, .status = TRANSPORT_NOTHING};
 	}
-	return (struct transport_read){
-		.status = errno == EAGAIN ? TRANSPORT_NOTHING : TRANSPORT_BROKEN};
+	if (errno == EAGAIN) {
+		return (struct transport_read){.status = TRANSPORT_NOTHING};
+	}
+	return transport_ended(CLOSE_REASON_PEER_RESET);
 }
 
 static inline ssize_t transport_plain_sendv(const struct conn *conn, struct iovec *iov, int count)

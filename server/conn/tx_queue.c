@@ -7,27 +7,11 @@
 
 #include "../../proto/assert.h"
 #include "../../proto/frame.h"
+#include "tx_queue_inner.h"
 
 enum {
 	COPY_CHUNK_MIN = 2048, /* bytes; later small pieces share the chunk */
-	URGENT_MAX = 127,      /* bytes of a control frame of ours */
 };
-
-/* Owner: its queue. */
-struct tx_chunk {
-	struct tx_chunk *next;
-	struct buf *shared;   /* NULL when the bytes are our own copy */
-	const uint8_t *begin; /* not yet sent */
-	const uint8_t *end;
-	size_t footprint; /* bytes of memory */
-	size_t capacity;  /* of `copy` */
-	uint8_t copy[];
-};
-
-static size_t chunk_len(const struct tx_chunk *chunk)
-{
-	return (size_t)(chunk->end - chunk->begin);
-}
 
 static struct tx_chunk *make_chunk(struct tx_queue *queue, size_t capacity)
 {
@@ -62,7 +46,7 @@ static void free_chunk(struct tx_queue *queue, struct tx_chunk *chunk)
 		queue->urgent = NULL;
 	}
 	queue->footprint -= chunk->footprint;
-	queue->shared_bytes -= chunk->shared ? chunk_len(chunk) : 0;
+	queue->shared_bytes -= chunk->shared ? tx_chunk_len(chunk) : 0;
 	buf_unref(&chunk->shared);
 	free(chunk);
 }
@@ -168,7 +152,7 @@ int tx_queue_peek(const struct tx_queue *queue, struct iovec *iov, int iov_max)
 	int count = 0;
 	for (struct tx_chunk *chunk = queue->first; chunk && count < iov_max; chunk = chunk->next) {
 		iov[count].iov_base = (void *)(uintptr_t)chunk->begin;
-		iov[count].iov_len = chunk_len(chunk);
+		iov[count].iov_len = tx_chunk_len(chunk);
 		count++;
 	}
 	return count;
@@ -183,7 +167,7 @@ void tx_queue_consume(struct tx_queue *queue, size_t len)
 	queue->own = queue->own < queue->bytes ? queue->own : queue->bytes;
 	while (len > 0) {
 		struct tx_chunk *chunk = queue->first;
-		size_t step = chunk_len(chunk) < len ? chunk_len(chunk) : len;
+		size_t step = tx_chunk_len(chunk) < len ? tx_chunk_len(chunk) : len;
 		tx_queue_walk(queue, chunk->begin, step);
 		if (chunk == queue->urgent) {
 			queue->urgent = NULL;
@@ -197,15 +181,14 @@ void tx_queue_consume(struct tx_queue *queue, size_t len)
 	}
 }
 
-/* Bytes from the front to the end of the frame under way: 0 at a boundary. */
-static size_t frame_remainder(const struct tx_queue *queue)
+size_t tx_queue_remainder(const struct tx_queue *queue)
 {
 	struct tx_queue ahead = {.walk = queue->walk};
 	size_t passed = 0;
 	for (struct tx_chunk *chunk = queue->first; chunk; chunk = chunk->next) {
 		size_t i = 0;
 		/* Byte by byte through what is left of a header, then the payload is known. */
-		while (i < chunk_len(chunk) && ahead.walk.header_len > 0) {
+		while (i < tx_chunk_len(chunk) && ahead.walk.header_len > 0) {
 			tx_queue_walk(&ahead, chunk->begin + i, 1);
 			i++;
 		}
@@ -214,7 +197,7 @@ static size_t frame_remainder(const struct tx_queue *queue)
 			break;
 		}
 	}
-	return passed + (size_t)ahead.walk.left;
+	return ahead.walk.left < SIZE_MAX - passed ? passed + (size_t)ahead.walk.left : SIZE_MAX;
 }
 
 /* Splits the queue at `at` bytes from its front. `*ret_link` is what points to the chunk that
@@ -222,8 +205,8 @@ static size_t frame_remainder(const struct tx_queue *queue)
 static int split(struct tx_queue *queue, size_t at, struct tx_chunk ***ret_link)
 {
 	struct tx_chunk **link = &queue->first;
-	while (*link && at >= chunk_len(*link)) {
-		at -= chunk_len(*link);
+	while (*link && at >= tx_chunk_len(*link)) {
+		at -= tx_chunk_len(*link);
 		link = &(*link)->next;
 	}
 	if (at > 0) {
@@ -252,14 +235,14 @@ static int split(struct tx_queue *queue, size_t at, struct tx_chunk ***ret_link)
 
 int tx_queue_put_urgent(struct tx_queue *queue, const uint8_t *frame, size_t len)
 {
-	ASSERT(len <= URGENT_MAX);
+	ASSERT(len <= TX_URGENT_MAX);
 	if (!queue->urgent) {
-		struct tx_chunk *urgent = make_chunk(queue, URGENT_MAX);
+		struct tx_chunk *urgent = make_chunk(queue, TX_URGENT_MAX);
 		struct tx_chunk **link;
 		if (!urgent) {
 			return -ENOMEM;
 		}
-		if (split(queue, frame_remainder(queue), &link) < 0) {
+		if (split(queue, tx_queue_remainder(queue), &link) < 0) {
 			free_chunk(queue, urgent);
 			return -ENOMEM;
 		}
@@ -271,7 +254,7 @@ int tx_queue_put_urgent(struct tx_queue *queue, const uint8_t *frame, size_t len
 		queue->urgent = urgent;
 	}
 	struct tx_chunk *urgent = queue->urgent;
-	queue->bytes -= chunk_len(urgent);
+	queue->bytes -= tx_chunk_len(urgent);
 	queue->bytes += len;
 	memcpy(urgent->copy, frame, len);
 	urgent->end = urgent->begin + len;
@@ -280,17 +263,17 @@ int tx_queue_put_urgent(struct tx_queue *queue, const uint8_t *frame, size_t len
 
 void tx_queue_cut(struct tx_queue *queue)
 {
-	size_t keep = frame_remainder(queue);
+	size_t keep = tx_queue_remainder(queue);
 	ASSERT(keep <= queue->bytes);
 	struct tx_chunk *chunk = queue->first;
 	struct tx_chunk *last_kept = NULL;
 	queue->bytes = keep;
 	while (chunk && keep > 0) {
-		if (chunk_len(chunk) > keep) {
-			queue->shared_bytes -= chunk->shared ? chunk_len(chunk) - keep : 0;
+		if (tx_chunk_len(chunk) > keep) {
+			queue->shared_bytes -= chunk->shared ? tx_chunk_len(chunk) - keep : 0;
 			chunk->end = chunk->begin + keep;
 		}
-		keep -= chunk_len(chunk);
+		keep -= tx_chunk_len(chunk);
 		last_kept = chunk;
 		chunk = chunk->next;
 	}

@@ -15,13 +15,14 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "../../proto/frame.h"
 #include "../base/buf.h"
 
 /* Follows our own frames through the bytes that are sent, to know where the one under way ends. */
 struct frame_walk {
 	uint64_t left;      /* bytes of the present unit still to pass, once its header has */
 	uint8_t header_len; /* header bytes gathered */
-	uint8_t header[10];
+	uint8_t header[FRAME_HEADER_MAX];
 };
 
 /* How far behind a peer is. Senders are held back while most receivers lag, so lagging is a state

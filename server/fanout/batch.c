@@ -31,13 +31,16 @@ static void clear(struct batch *batch)
 	batch->announced = 0;
 	batch->senders = 0;
 	batch->aimed = 0;
+	batch->to_v1 = 0;
+	batch->for_elsewhere = false;
 }
 
 /* With `can_aim` not all of its messages need be for everybody. */
 static int make_batch(struct batch_pool *pool, enum budget_kind kind, uint32_t bytes,
 	uint32_t messages, bool can_aim, struct batch **ret_batch)
 {
-	size_t mails_end = sizeof(struct batch) + pool->node->worker_count * sizeof(struct mail);
+	const size_t mails = pool->node->worker_count + (pool->node->elsewhere ? 1 : 0);
+	const size_t mails_end = sizeof(struct batch) + mails * sizeof(struct mail);
 	const bool has_chains = can_aim && messages > BATCH_SMALL_MESSAGES;
 	size_t chains_end = mails_end + (has_chains ? sizeof(struct batch_chains) : 0);
 	size_t messages_end = chains_end + messages * sizeof(struct batch_message);
@@ -111,6 +114,8 @@ static void move_to(struct batch *to, struct batch **batch)
 	to->announced = from->announced;
 	to->senders = from->senders;
 	to->aimed = from->aimed;
+	to->to_v1 = from->to_v1;
+	to->for_elsewhere = from->for_elsewhere;
 	if (from->aimed > 0) {
 		memcpy(to->targets, from->targets, from->count * sizeof(*from->targets));
 		memcpy(to->workers, from->workers, sizeof(from->workers));
@@ -195,9 +200,18 @@ static struct batch_message *note_message(struct batch *batch, const uint8_t *en
 	message->end = (uint32_t)(end - batch->buf.data);
 	batch->buf.len = message->end;
 	if (batch->aimed > 0) {
-		batch->targets[batch->count - 1].aim = BATCH_TO_ALL;
+		batch->targets[batch->count - 1] = (struct batch_target){.aim = BATCH_TO_ALL};
 	}
 	return message;
+}
+
+/* The message was sent by a user, whose name stands at `at`. */
+static void note_sender(struct batch *batch, struct batch_message *message,
+	const struct batch_user *sender, const uint8_t *at)
+{
+	message->sender_at = (uint32_t)(at - batch->buf.data);
+	message->sender_hash = sender->hash;
+	message->sender_len = sender->name_len;
 }
 
 void batch_put_text(struct batch *batch, uint16_t command, const struct batch_user *sender,
@@ -213,10 +227,16 @@ void batch_put_text(struct batch *batch, uint16_t command, const struct batch_us
 	}
 	memcpy(at, text, text_len);
 	at = suffix_write(at + text_len, sender->name, sender->name_len);
-	struct batch_message *message = note_message(batch, at);
-	message->sender_at = message->end - sender->name_len;
-	message->sender_hash = sender->hash;
-	message->sender_len = sender->name_len;
+	note_sender(batch, note_message(batch, at), sender, at - sender->name_len);
+	batch->senders |= UINT64_C(1) << (sender->hash & 63);
+}
+
+void batch_put_copy(
+	struct batch *batch, struct slice frame, const struct batch_user *sender, size_t sender_at)
+{
+	uint8_t *at = batch->buf.data + batch->buf.len;
+	memcpy(at, frame.data, frame.len);
+	note_sender(batch, note_message(batch, at + frame.len), sender, at + sender_at);
 	batch->senders |= UINT64_C(1) << (sender->hash & 63);
 }
 
@@ -243,10 +263,7 @@ uint8_t *batch_put_packet(struct batch *batch, uint16_t command, size_t payload_
 	at += frame_header_write(at, FRAME_BINARY, PACKET_HEADER_LEN + payload_len, NULL);
 	packet_header_write(at, command, (uint32_t)payload_len);
 	at += PACKET_HEADER_LEN;
-	struct batch_message *message = note_message(batch, at + payload_len);
-	message->sender_at = (uint32_t)(at + sender_at - batch->buf.data);
-	message->sender_hash = sender->hash;
-	message->sender_len = sender->name_len;
+	note_sender(batch, note_message(batch, at + payload_len), sender, at + sender_at);
 	return at;
 }
 
@@ -255,10 +272,11 @@ void batch_aim(struct batch *batch, struct batch_target target, struct slice nam
 	if (batch->aimed == 0) {
 		memset(batch->workers, 0, sizeof(batch->workers));
 		for (uint32_t i = 0; i + 1 < batch->count; i++) {
-			batch->targets[i].aim = BATCH_TO_ALL;
+			batch->targets[i] = (struct batch_target){.aim = BATCH_TO_ALL};
 		}
 	}
 	batch->aimed++;
+	batch->to_v1 += target.is_for_v1;
 	batch->senders = UINT64_MAX;
 	target.name_len = (uint8_t)name.len;
 	memcpy(batch->buf.data + batch->buf.len, name.data, name.len);

@@ -42,14 +42,16 @@ enum batch_aim {
 
 /* Whom a message is for, beside its sender's name. */
 struct batch_target {
-	uint8_t aim;      /* enum batch_aim */
-	uint8_t name_len; /* of the user or room: bytes, behind the frame */
-	bool is_classic;  /* of a user's sessions those are meant that do not speak tidegate.v1 */
-	bool is_shown;    /* the sender has other sessions that get it too */
-	uint32_t hash;    /* user_entry_hash or room_hash */
-	uint32_t serial;  /* room_serial */
-	uint32_t number;  /* of what is said in a room */
-	uint32_t device;  /* user_entry_device_hash of the sender */
+	uint8_t aim;        /* enum batch_aim */
+	uint8_t name_len;   /* of the user or room: bytes, behind the frame */
+	bool is_classic;    /* of a user's sessions those are meant that do not speak tidegate.v1 */
+	bool is_shown;      /* the sender has other sessions that get it too */
+	bool is_only_shown; /* and nobody else does: a user is meant who is on another node */
+	bool is_for_v1;     /* of everybody those are meant that speak tidegate.v1 */
+	uint32_t hash;      /* user_entry_hash or room_hash */
+	uint32_t serial;    /* room_serial */
+	uint32_t number;    /* of what is said in a room */
+	uint32_t device;    /* user_entry_device_hash of the sender */
 	/* Of the chain of `hash` and, if it is shown, of that of the sender's: the link before. */
 	uint16_t before[2];
 };
@@ -76,10 +78,15 @@ struct batch {
 	 * nobody does. */
 	uint64_t senders;
 	uint32_t aimed;      /* of the messages, those that are not for everybody */
+	uint16_t to_v1;      /* of the aimed, those for all that speak tidegate.v1 */
+	bool for_elsewhere;  /* of the aimed, some are for other nodes too; once shared: it is for
+			      * the registrar as well */
 	uint64_t workers[4]; /* a bit for each worker it is for: `aimed`, and once shared all */
 	struct batch_message *messages; /* behind the mails; then come the targets and the frames */
 	struct batch_target *targets;   /* with `aimed`: one for each message */
-	struct mail mails[]; /* one for each worker; in its log, the link to the next batch */
+	/* One for each worker; in its log, the link to the next batch. In a cluster one more, the
+	 * registrar's. */
+	struct mail mails[];
 };
 
 /* Where a worker's batches come from: small ones at first; what they have no room for moves to a
@@ -143,6 +150,11 @@ void batch_put_text(struct batch *batch, uint16_t command, const struct batch_us
 void batch_put_frame(
 	struct batch *batch, uint8_t opcode, const uint8_t *payload, size_t payload_len);
 
+/* Appends a whole frame as it is, of a user whose name stands at `sender_at` in it. There must be
+ * room. */
+void batch_put_copy(
+	struct batch *batch, struct slice frame, const struct batch_user *sender, size_t sender_at);
+
 /* Bytes of the frame that batch_put_packet makes, and of the name behind it. */
 size_t batch_aimed_frame_len(size_t payload_len, size_t name_len);
 
@@ -155,10 +167,16 @@ uint8_t *batch_put_packet(struct batch *batch, uint16_t command, size_t payload_
  * must be room for it behind the frame. */
 void batch_aim(struct batch *batch, struct batch_target target, struct slice name);
 
-/* Whether anything in it is for everybody. */
+/* Whether anything in it is for everybody, or for all that speak tidegate.v1. */
 static inline bool batch_is_for_all(const struct batch *batch)
 {
-	return batch->aimed < batch->count;
+	return batch->aimed < batch->count + batch->to_v1;
+}
+
+/* Whether a user has said anything in it to everybody. */
+static inline bool batch_is_said_to_all(const struct batch *batch)
+{
+	return batch->aimed + batch->announced < batch->count;
 }
 
 /* Of one that is shared. */
@@ -197,7 +215,8 @@ static inline bool batch_has_chains(const struct batch *batch)
 	return batch->messages_max > BATCH_SMALL_MESSAGES;
 }
 
-/* What is for everybody, of one with chains that is shared and not all for everybody. */
+/* What is for everybody, or all of v1, of one with chains that is shared and not all for everybody.
+ */
 struct batch_set batch_for_all(const struct batch *batch);
 
 /* Adds to a set what may be for the users and rooms of that hash, of such a batch: who is in few

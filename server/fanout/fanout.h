@@ -28,6 +28,8 @@
 #include "batch.h"
 #include "fanout_node.h"
 
+struct posting;
+
 /* Owner:  one worker.
  * Shared: never, but through the node. */
 struct fanout;
@@ -69,11 +71,11 @@ static inline struct batch_user fanout_user(const struct conn *conn)
 	return (struct batch_user){name, (uint8_t)name_len, conn->user_hash};
 }
 
-/* The batch of this turn, with room for a frame of `frame_len` bytes more. Errors: -ENOMEM. */
-int fanout_take_batch(struct fanout *fanout, size_t frame_len, struct batch **ret_batch);
+/* Where what is said is put. */
+struct posting *fanout_posting(struct fanout *fanout);
 
-/* A live connection has given each receiver so many bytes, of whom some lag or none. */
-void fanout_note_fed(struct fanout *fanout, struct conn *feeder, size_t bytes, bool some_lag);
+/* A live connection has given each receiver so many bytes; `whom`: enum pressure_whom. */
+void fanout_note_fed(struct fanout *fanout, struct conn *feeder, size_t bytes, uint8_t whom);
 
 /* Whether a backend's message of `frame_len` bytes may be taken in, as far as memory and the
  * backlog go: whether those lag whom it is for is the caller's to know. */
@@ -87,11 +89,14 @@ uint8_t fanout_worker(const struct fanout *fanout);
 
 /* --- */
 
-/* How many others than its sender get what is for everybody. */
+/* How many others than its sender get what is for everybody, of this node. */
 uint32_t fanout_others(const struct fanout *fanout);
 
 /* Whether something waits for the next fanout_publish. */
 bool fanout_has_posted(const struct fanout *fanout);
+
+/* Whether all that was posted, here or elsewhere, is with its receivers. */
+bool fanout_is_done(const struct fanout *fanout);
 
 /* Sends the batch of this turn on its way, if there is one. */
 void fanout_publish(struct fanout *fanout);

@@ -10,6 +10,7 @@
 #include "../base/budget.h"
 #include "../base/mailbox.h"
 #include "../user/user_table.h"
+#include "elsewhere.h"
 #include "rooms.h"
 
 /* What one worker tells the others about its receivers. */
@@ -35,6 +36,7 @@ struct fanout_node {
 	_Atomic size_t backlog;       /* bytes of batches some worker has not handed out yet */
 	_Atomic size_t backlog_limit; /* the high watermark; half of it is the low one */
 	uint32_t mail_kind;           /* of the items it posts */
+	struct elsewhere *elsewhere;  /* what other nodes want; NULL without a cluster */
 	/* Sessions that lag, by the hash of their user: whoever shares a place with one is taken
 	 * for one. Rooms count theirs themselves. */
 	_Atomic uint32_t lagging_users[FANOUT_LAG_PLACES];

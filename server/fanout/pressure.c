@@ -14,6 +14,7 @@ enum {
 	FLOOD_MAX = 65536,
 	FLOOD_MIN = 1024,
 	TRICKLE = 65536, /* bytes for each receiver, of all floods of a worker in one tick */
+	TRICKLE_ELSEWHERE = 32768, /* of those that feed other nodes, since several feed one */
 };
 
 static uint32_t load32(const _Atomic uint32_t *value)
@@ -53,47 +54,40 @@ static uint32_t take_away(uint32_t from, size_t bytes)
 
 /* What its last read was for is what its next one will be for: nobody knows before it is read. */
 static __attribute__((noinline)) void note_flood(
-	struct pressure *pressure, struct conn *feeder, size_t bytes, bool some_lag)
+	struct pressure *pressure, struct conn *feeder, size_t bytes, uint8_t whom)
 {
 	if (pressure->let_read == feeder->index) {
 		pressure->let_read = CONN_NONE;
 		feeder->feeds_lag = false;
+		feeder->feeds_elsewhere = false;
 	}
-	if (some_lag) {
+	if (whom & PRESSURE_SOME_LAG) {
 		feeder->feeds_lag = true;
 		pressure->trickle_left = take_away(pressure->trickle_left, bytes);
 	}
+	if (whom & PRESSURE_ELSEWHERE) {
+		feeder->feeds_elsewhere = true;
+		pressure->elsewhere_left = take_away(pressure->elsewhere_left, bytes);
+	}
 }
 
-void pressure_note_fed(struct pressure *pressure, struct conn *feeder, size_t bytes, bool some_lag)
+void pressure_note_fed(struct pressure *pressure, struct conn *feeder, size_t bytes, uint8_t whom)
 {
 	feeder->fed_bytes = sum_up(fed_lately(pressure, feeder), bytes);
 	feeder->flags |= CONN_FEEDER;
 	if (feeder->fed_bytes > pressure->threshold) {
-		note_flood(pressure, feeder, bytes, some_lag);
+		note_flood(pressure, feeder, bytes, whom);
 	}
-}
-
-static size_t mark_of(const struct pressure *pressure)
-{
-	return atomic_load_explicit(&pressure->node->backlog_limit, memory_order_relaxed);
-}
-
-static size_t backlog_of(const struct pressure *pressure)
-{
-	return atomic_load_explicit(&pressure->node->backlog, memory_order_relaxed);
 }
 
 static bool backlog_is_over(const struct pressure *pressure)
 {
-	size_t mark = mark_of(pressure);
-	return backlog_of(pressure) > (pressure->is_congested ? mark / 2 : mark);
+	return pressure_backlog_is_over(pressure->node, pressure->is_congested);
 }
 
-/* Floods wait already, and it still grows. */
 static bool backlog_is_twice_over(const struct pressure *pressure)
 {
-	return backlog_of(pressure) / 2 > mark_of(pressure);
+	return pressure_backlog_is_twice_over(pressure->node);
 }
 
 bool pressure_is_congested(const struct pressure *pressure)
@@ -111,6 +105,12 @@ static bool waits_for_lag(const struct pressure *pressure, const struct conn *fl
 	return pressure->is_lagging && flood->feeds_lag && pressure->trickle_left == 0;
 }
 
+static bool waits_for_elsewhere(const struct pressure *pressure, const struct conn *flood)
+{
+	return pressure->elsewhere != ELSEWHERE_EASY && flood->feeds_elsewhere &&
+	       (pressure->elsewhere == ELSEWHERE_FULL || pressure->elsewhere_left == 0);
+}
+
 static bool must_wait(struct pressure *pressure, const struct conn *feeder, uint32_t fed)
 {
 	if (backlog_is_twice_over(pressure)) {
@@ -118,7 +118,15 @@ static bool must_wait(struct pressure *pressure, const struct conn *feeder, uint
 		return true;
 	}
 	return fed > pressure->threshold &&
-	       (backlog_is_over(pressure) || waits_for_lag(pressure, feeder));
+	       (backlog_is_over(pressure) || waits_for_lag(pressure, feeder) ||
+		       waits_for_elsewhere(pressure, feeder));
+}
+
+/* Some of those that a flood is for, here or elsewhere, may have to be waited for. */
+static bool is_to_trickle(const struct pressure *pressure, const struct conn *flood)
+{
+	return pressure->is_lagging ||
+	       (pressure->elsewhere != ELSEWHERE_EASY && flood->feeds_elsewhere);
 }
 
 size_t pressure_may_read(struct pressure *pressure, struct conn *feeder)
@@ -131,9 +139,11 @@ size_t pressure_may_read(struct pressure *pressure, struct conn *feeder)
 	if (fed == 0) {
 		feeder->flags &= (uint16_t)~CONN_FEEDER;
 		feeder->feeds_lag = false;
+		feeder->feeds_elsewhere = false;
 	}
 	pressure->let_read = feeder->index;
-	return pressure->is_lagging && fed > pressure->threshold ? TRICKLE_READ : FEED_READ;
+	return fed > pressure->threshold && is_to_trickle(pressure, feeder) ? TRICKLE_READ
+									    : FEED_READ;
 }
 
 /* While floods wait, somebody else may be about to begin; heartbeats and openings pass. */
@@ -180,23 +190,29 @@ static void publish_gauges(struct pressure *pressure)
 	atomic_store_explicit(&gauge->lagging, outbox->lagging_count, memory_order_relaxed);
 }
 
+struct pressure_sums pressure_sum_up(const struct fanout_node *node)
+{
+	struct pressure_sums sums = {.receivers = 0};
+	for (uint32_t i = 0; i < node->worker_count; i++) {
+		const struct fanout_gauge *gauge = &node->gauges[i];
+		sums.receivers += load32(&gauge->receivers);
+		sums.lagging += load32(&gauge->lagging);
+		sums.holds_back |= atomic_load_explicit(&gauge->holds_back, memory_order_relaxed);
+	}
+	return sums;
+}
+
 /* Returns whether some worker holds back feeders. */
 static bool read_gauges(struct pressure *pressure)
 {
-	uint64_t receivers = 0;
-	uint64_t lagging = 0;
-	bool held_back = false;
-	for (uint32_t i = 0; i < pressure->node->worker_count; i++) {
-		const struct fanout_gauge *gauge = &pressure->node->gauges[i];
-		receivers += load32(&gauge->receivers);
-		lagging += load32(&gauge->lagging);
-		held_back |= atomic_load_explicit(&gauge->holds_back, memory_order_relaxed);
-	}
-	pressure->is_lagging = lagging > 0;
-	/* Half of them are most: who sends is a receiver too, of what others say. */
-	pressure->most_lag = lagging > 0 && lagging * 2 >= receivers;
+	const struct pressure_sums sums = pressure_sum_up(pressure->node);
+	pressure->is_lagging = sums.lagging > 0;
+	pressure->most_lag = pressure_most_lag(&sums);
 	pressure->is_congested = backlog_is_over(pressure);
-	return held_back;
+	if (pressure->node->elsewhere) {
+		pressure->elsewhere = elsewhere_pressure(pressure->node->elsewhere);
+	}
+	return sums.holds_back;
 }
 
 static void let_feeders_go_on(struct pressure *pressure)
@@ -215,6 +231,16 @@ static void let_feeders_go_on(struct pressure *pressure)
 	reader_unpause(pressure->conns);
 }
 
+void pressure_set_elsewhere(struct fanout_node *node, uint8_t level)
+{
+	const uint8_t before = atomic_exchange(&node->elsewhere->pressure, level);
+	for (uint32_t i = 0; level < before && i < node->worker_count; i++) {
+		if (atomic_load(&node->gauges[i].holds_back)) {
+			mailbox_ring(node->mailboxes[i]);
+		}
+	}
+}
+
 /* Once a tick: a fresh trickle; and where talk had to wait, only the quieter ones are talk now. */
 static void begin_tick(struct pressure *pressure)
 {
@@ -225,12 +251,15 @@ static void begin_tick(struct pressure *pressure)
 	}
 	pressure->talk_waits = false;
 	pressure->trickle_left = TRICKLE;
+	pressure->elsewhere_left = TRICKLE_ELSEWHERE;
 }
 
-/* While some lag, floods are let go once in a tick; while the backlog is over, nobody is. */
+/* While some lag, or other nodes are not easy, floods are let go once in a tick; while the backlog
+ * is over, nobody is. */
 static bool may_go_on(const struct pressure *pressure, bool is_new_tick)
 {
-	return !pressure->is_congested && (!pressure->is_lagging || is_new_tick);
+	return !pressure->is_congested &&
+	       (is_new_tick || (!pressure->is_lagging && pressure->elsewhere == ELSEWHERE_EASY));
 }
 
 void pressure_settle(struct pressure *pressure)
@@ -267,5 +296,6 @@ void pressure_init(
 		.let_read = CONN_NONE,
 		.threshold = FLOOD_MAX,
 		.trickle_left = TRICKLE,
+		.elsewhere_left = TRICKLE_ELSEWHERE,
 	};
 }

@@ -129,14 +129,15 @@ bool recipients_has(const struct fanout_node *node, const struct batch *batch, u
 	const bool speaks_v1 = conn->flags & CONN_V1;
 	switch ((enum batch_aim)target->aim) {
 	case BATCH_TO_ALL:
-		return !is_from;
+		return !is_from && (speaks_v1 || !target->is_for_v1);
 	case BATCH_TO_USER:
 		if (target->is_classic == speaks_v1 ||
 			(is_from && is_senders(node, target, conn))) {
 			return false;
 		}
 		return (is_from && speaks_v1 && target->is_shown) ||
-		       (target->hash == user->hash && name.len == user->name_len &&
+		       (!target->is_only_shown && target->hash == user->hash &&
+			       name.len == user->name_len &&
 			       memcmp(name.data, user->name, name.len) == 0);
 	case BATCH_TO_ROOM:
 	case BATCH_TO_TOLD:

@@ -1,219 +1,132 @@
 #include "say.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "../../proto/audience.h"
-#include "../../proto/packet.h"
 #include "../../proto/room_packets.h"
 #include "../../proto/say_packets.h"
 #include "../base/clock.h"
-#include "../base/loop.h"
-
-enum {
-	SINGLE_MAX = 200, /* users of a room up to which each coming and going is told */
-	/* Between two numbers of a larger one: a second and the tick under way. */
-	COUNTS_TICKS = 1000 / LOOP_TICK_MS + 1,
-	MESSAGE_FROM_AT = 1 + 8 + 1, /* where the sender's name stands in the payload of a 112 */
-};
-
-/* A room whose number is due; by name, since it may be gone by then. */
-struct say_due_room {
-	uint32_t hash;
-	uint32_t serial;
-	uint32_t until_tick; /* not before that */
-	uint8_t name_len;
-	char name[USER_NAME_MAX];
-};
+#include "pressure.h"
+#include "put_message.h"
+#include "to_user.h"
 
 static uint32_t device_of(const struct fanout_node *node, const struct conn *conn)
 {
 	return user_entry_device_hash(node->users, conn->user);
 }
 
-/* --- 112 ---------------------------------------------------------------------------------------
- */
-
-static struct message_packet message_of(struct slice from, struct slice audience, struct slice text)
+static uint8_t whom(bool some_lag, bool is_for_elsewhere)
 {
-	return (struct message_packet){
-		.sent_ms = clock_wall_ms(), .from = from, .audience = audience, .text = text};
-}
-
-static size_t frame_len_of(const struct message_packet *message)
-{
-	return batch_aimed_frame_len(message_packet_len(message), message->audience.len - 1);
-}
-
-/* Appends a 112 for `target`, whose name is that of the audience. `sender` without a name: it is no
- * user's. Returns the batch, for its workers to be marked, or NULL without memory. */
-static struct batch *put_message(struct fanout *fanout, const struct batch_user *sender,
-	struct batch_target target, const struct message_packet *message)
-{
-	struct batch *batch;
-	if (fanout_take_batch(fanout, frame_len_of(message), &batch) < 0) {
-		return NULL;
-	}
-	uint8_t *at = batch_put_packet(
-		batch, PACKET_MESSAGE, message_packet_len(message), sender, MESSAGE_FROM_AT);
-	message_packet_write(at, message);
-	batch_aim(batch, target,
-		(struct slice){message->audience.data + 1, message->audience.len - 1});
-	return batch;
-}
-
-/* The same for what a session says. */
-static struct batch *put_said(struct fanout *fanout, struct conn *sender,
-	struct batch_target target, struct slice audience, struct slice text, bool some_lag)
-{
-	const struct batch_user from = fanout_user(sender);
-	const struct message_packet message =
-		message_of((struct slice){from.name, from.name_len}, audience, text);
-	struct batch *batch = put_message(fanout, &from, target, &message);
-	if (batch) {
-		fanout_note_fed(fanout, sender, frame_len_of(&message), some_lag);
-	}
-	return batch;
-}
-
-/* The same for a user's classic sessions, as a text message. */
-static struct batch *put_classic(struct fanout *fanout, struct conn *sender,
-	struct batch_target target, struct slice name, struct slice text)
-{
-	const struct batch_user from = fanout_user(sender);
-	const size_t frame_len = batch_text_frame_len(0, text.len, from.name_len) + name.len;
-	struct batch *batch;
-	if (fanout_take_batch(fanout, frame_len, &batch) < 0) {
-		return NULL;
-	}
-	target.is_classic = true;
-	target.is_shown = false;
-	batch_put_text(batch, 0, &from, (const uint8_t *)text.data, text.len);
-	batch_aim(batch, target, name);
-	fanout_note_fed(
-		fanout, sender, frame_len, fanout_node_user_lags(fanout_node(fanout), target.hash));
-	return batch;
-}
-
-/* How an audience is written: its mark, and its name. */
-static struct slice write_audience(char mark, struct slice name, char ret_audience[AUDIENCE_MAX])
-{
-	ret_audience[0] = mark;
-	memcpy(ret_audience + 1, name.data, name.len);
-	return (struct slice){ret_audience, 1 + name.len};
+	return (uint8_t)((some_lag ? PRESSURE_SOME_LAG : 0) |
+			 (is_for_elsewhere ? PRESSURE_ELSEWHERE : 0));
 }
 
 /* --- to a user ---------------------------------------------------------------------------------
  */
 
-/* Those of a user, but for the sender itself. */
-struct sessions_of {
-	struct user_session found[USER_SESSIONS_MAX];
-	uint32_t count;
-	uint32_t classic;
-};
-
-static struct sessions_of find(
-	const struct fanout *fanout, const struct conn *sender, const char *name, size_t name_len)
+/* Makes what other nodes are to be asked for, where the user may be on one, or the sender himself
+ * is to be shown it there. */
+static int make_ask(const struct fanout_node *node, const struct to_user *said,
+	const struct to_user_reach *reach, uint32_t id, struct elsewhere_say **ret_ask)
 {
-	struct sessions_of sessions = {.count = 0};
-	const handle_t own = fanout_handle(fanout, sender);
-	struct user_session found[USER_SESSIONS_MAX];
-	uint32_t count = user_table_find(fanout_node(fanout)->users, name, name_len, found);
-	for (uint32_t i = 0; i < count; i++) {
-		if (found[i].handle != own) {
-			sessions.found[sessions.count++] = found[i];
-			sessions.classic += !found[i].speaks_v1;
-		}
+	const bool may_be_there = elsewhere_has_user(node->elsewhere, reach->hash);
+	if (!may_be_there && (reach->theirs.count == 0 ||
+				     !elsewhere_has_user(node->elsewhere, said->from.hash))) {
+		return 0;
 	}
-	return sessions;
+	const struct elsewhere_said its = {
+		.sender = said->sender,
+		.id = id,
+		.wants_answer = may_be_there,
+		.local_sessions = reach->theirs.count,
+		.from_device = said->device,
+		.sent_ms = said->sent_ms,
+		.from = {said->from.name, said->from.name_len},
+		.to = said->name,
+		.text = said->text,
+	};
+	int err = elsewhere_say_create(node->elsewhere, &its, ret_ask);
+	if (err && !may_be_there) {
+		/* He is here: the way to other nodes is none to wait for. */
+		atomic_fetch_add_explicit(&node->elsewhere->egress_lost, 1, memory_order_relaxed);
+		err = 0;
+	}
+	return err;
 }
 
-static void mark(struct batch *batch, const struct sessions_of *sessions, bool is_classic)
+/* Behind what was said before, whatever its audience. */
+static void send_ask(struct fanout *fanout, struct elsewhere_say **ask)
 {
-	for (uint32_t i = 0; i < sessions->count; i++) {
-		uint8_t worker = handle_worker(sessions->found[i].handle);
-		if (sessions->found[i].speaks_v1 != is_classic) {
-			batch->workers[worker / 64] |= UINT64_C(1) << worker % 64;
-		}
-	}
-}
-
-/* Of the sessions of a user, or of the sender's own that are shown it. */
-static bool some_lag(
-	const struct fanout_node *node, const struct batch_target *target, uint32_t sender_hash)
-{
-	return fanout_node_user_lags(node, target->hash) ||
-	       (target->is_shown && fanout_node_user_lags(node, sender_hash));
+	fanout_publish(fanout);
+	elsewhere_say_post(fanout_node(fanout)->elsewhere, ask);
 }
 
 int say_to_user(struct say *say, struct conn *sender, struct slice user, struct slice text,
-	uint32_t *ret_sessions)
+	uint32_t id, struct say_reached_user *ret_reached)
 {
 	struct fanout *fanout = say->fanout;
-	const struct batch_user from = fanout_user(sender);
-	const struct sessions_of theirs = find(fanout, sender, user.data, user.len);
-	const struct sessions_of own = find(fanout, sender, from.name, from.name_len);
-	struct batch_target target = {
-		.aim = BATCH_TO_USER,
-		.hash = user_table_hash(fanout_node(fanout)->users, user.data, user.len),
-		.device = device_of(fanout_node(fanout), sender),
+	const struct fanout_node *node = fanout_node(fanout);
+	const struct to_user said = {
+		.from = fanout_user(sender),
+		.device = device_of(node, sender),
+		.sender = fanout_handle(fanout, sender),
+		.sent_ms = clock_wall_ms(),
+		.name = user,
+		.text = text,
 	};
-	char audience[AUDIENCE_MAX];
-	struct batch *batch;
-	*ret_sessions = theirs.count;
-	if (theirs.count == 0) {
-		return 0;
+	struct to_user_reach reach;
+	struct elsewhere_say *ask = NULL;
+	size_t bytes = 0;
+	to_user_look(node, &said, &reach);
+	int err = node->elsewhere ? make_ask(node, &said, &reach, id, &ask) : 0;
+	if (!err && (reach.theirs.count > 0 || ask)) {
+		err = to_user_put(fanout_posting(fanout), &said, &reach, true, &bytes);
 	}
-	target.is_shown = own.count > own.classic;
-	if (theirs.count > theirs.classic || target.is_shown) {
-		batch = put_said(fanout, sender, target, write_audience('@', user, audience), text,
-			some_lag(fanout_node(fanout), &target, from.hash));
-		if (!batch) {
-			return -ENOMEM;
-		}
-		mark(batch, &theirs, false);
-		mark(batch, &own, false);
+	if (err) {
+		elsewhere_say_free(node->elsewhere, &ask);
+		return err;
 	}
-	if (theirs.classic > 0) {
-		batch = put_classic(fanout, sender, target, user, text);
-		if (!batch) {
-			return -ENOMEM;
-		}
-		mark(batch, &theirs, true);
+	ret_reached->sessions = reach.theirs.count;
+	ret_reached->is_answered_later = ask && ask->wants_answer;
+	if (reach.theirs.count > 0 || ask) {
+		fanout_note_fed(fanout, sender, bytes + (ask ? text.len : 0),
+			whom(to_user_some_lag(node, &said, &reach, true), ask));
+		stats_add(&fanout_stats(fanout)->said_to_user, 1);
 	}
-	stats_add(&fanout_stats(fanout)->said_to_user, 1);
+	if (ask) {
+		send_ask(fanout, &ask);
+	}
 	return 0;
 }
 
 /* --- to a room ---------------------------------------------------------------------------------
  */
 
-static struct batch_target target_of(struct room *room)
-{
-	return (struct batch_target){
-		.aim = BATCH_TO_ROOM,
-		.hash = room_hash(room),
-		.serial = room_serial(room),
-		.number = room_say(room),
-	};
-}
-
 int say_to_room(struct say *say, struct conn *sender, struct room *room, struct slice text,
 	uint32_t *ret_sessions)
 {
 	struct fanout *fanout = say->fanout;
-	struct batch_target target = target_of(room);
+	const struct fanout_node *node = fanout_node(fanout);
+	const struct batch_user from = fanout_user(sender);
+	const uint32_t elsewhere = elsewhere_room_users(node->elsewhere, room_hash(room));
+	struct batch_target target = put_message_to_room(room);
 	char audience[AUDIENCE_MAX];
-	target.device = device_of(fanout_node(fanout), sender);
-	struct batch *batch = put_said(fanout, sender, target,
-		write_audience('#', room_name(room), audience), text, room_lags(room));
+	const struct message_packet message = {
+		.sent_ms = clock_wall_ms(),
+		.from = {from.name, from.name_len},
+		.audience = put_message_audience('#', room_name(room), audience),
+		.text = text,
+	};
+	target.device = device_of(node, sender);
+	struct batch *batch = put_message(fanout_posting(fanout), &from, target, &message);
 	if (!batch) {
 		return -ENOMEM;
 	}
 	room_mark_workers(room, batch->workers);
-	*ret_sessions = room_sessions(room) - 1;
+	batch->for_elsewhere |= elsewhere > 0;
+	fanout_note_fed(
+		fanout, sender, put_message_len(&message), whom(room_lags(room), elsewhere > 0));
+	*ret_sessions =
+		room_sessions(room) - 1 + (elsewhere_is_cut_off(node->elsewhere) ? 0 : elsewhere);
 	stats_add(&fanout_stats(fanout)->said_to_room, 1);
 	return 0;
 }
@@ -224,15 +137,20 @@ static int announce(struct fanout *fanout, struct room *room, struct slice from,
 {
 	const struct batch_user nobody = {.name = ""};
 	char audience[AUDIENCE_MAX];
-	const struct message_packet message =
-		message_of(from, write_audience('#', room_name(room), audience), text);
+	const struct message_packet message = {
+		.sent_ms = clock_wall_ms(),
+		.from = from,
+		.audience = put_message_audience('#', room_name(room), audience),
+		.text = text,
+	};
 	if (room_sessions(room) == 0) {
 		return -ENOENT; /* The last one is just leaving. */
 	}
-	if (!fanout_may_announce(fanout, frame_len_of(&message)) || room_most_lag(room)) {
+	if (!fanout_may_announce(fanout, put_message_len(&message)) || room_most_lag(room)) {
 		return -ENOBUFS;
 	}
-	struct batch *batch = put_message(fanout, &nobody, target_of(room), &message);
+	struct batch *batch =
+		put_message(fanout_posting(fanout), &nobody, put_message_to_room(room), &message);
 	if (!batch) {
 		return -ENOMEM;
 	}
@@ -258,149 +176,54 @@ int say_announce(struct say *say, struct slice room, struct slice from, struct s
 /* --- who comes and goes ------------------------------------------------------------------------
  */
 
-/* What it takes is the rooms': as many as want their numbers told. */
-static void set_due_capacity(struct say *say, uint32_t capacity)
+static struct telling_of telling_of(
+	const struct fanout_node *node, const struct conn *who, uint8_t change)
 {
-	const ptrdiff_t more = (ptrdiff_t)capacity - (ptrdiff_t)say->due_capacity;
-	rooms_charge(
-		fanout_node(say->fanout)->rooms, more * (ptrdiff_t)sizeof(struct say_due_room));
-	say->due_capacity = capacity;
-}
-
-static bool make_place(struct say *say)
-{
-	if (say->due_count < say->due_capacity) {
-		return true;
-	}
-	uint32_t capacity = say->due_capacity ? say->due_capacity * 2 : 8;
-	struct say_due_room *due = realloc(say->due, capacity * sizeof(*due));
-	if (due) {
-		say->due = due;
-		set_due_capacity(say, capacity);
-	}
-	return due;
-}
-
-static void drop_places(struct say *say)
-{
-	if (say->due) {
-		free(say->due);
-		say->due = NULL;
-		say->due_count = 0;
-		set_due_capacity(say, 0);
-	}
-}
-
-/* The number is told, not before a tick; unless another worker, or this one before, has taken that
- * on already. */
-static void put_off(struct say *say, struct room *room, uint32_t until_tick)
-{
-	const struct slice name = room_name(room);
-	if (!make_place(say)) {
-		return;
-	}
-	if (!room_claim_count(room)) {
-		if (say->due_count == 0) {
-			drop_places(say);
-		}
-		return;
-	}
-	struct say_due_room *its = &say->due[say->due_count++];
-	its->hash = room_hash(room);
-	its->serial = room_serial(room);
-	its->until_tick = until_tick;
-	its->name_len = (uint8_t)name.len;
-	memcpy(its->name, name.data, name.len);
-}
-
-/* `sender` of NULL: only the number is told. */
-static void put_members(struct say *say, struct conn *sender, struct room *room, uint8_t change)
-{
-	struct fanout *fanout = say->fanout;
-	const uint32_t now_tick = fanout_now_tick(fanout);
-	const struct batch_user from =
-		sender ? fanout_user(sender) : (struct batch_user){.name = ""};
-	const struct slice name = room_name(room);
-	const struct members_packet members = {
-		.room = name,
-		.count = room_users(room),
-		.change = change,
-		.user = {from.name, from.name_len},
-	};
-	const struct batch_target target = {
-		.aim = BATCH_TO_TOLD,
-		.hash = room_hash(room),
-		.serial = room_serial(room),
-		.number = room_say(room),
-		.device = sender ? device_of(fanout_node(fanout), sender) : 0,
-	};
-	const size_t len = members_packet_len(&members);
-	const size_t frame_len = batch_aimed_frame_len(len, name.len);
-	struct batch *batch;
-	if (fanout_take_batch(fanout, frame_len, &batch) < 0) {
-		return;
-	}
-	uint8_t *at = batch_put_packet(batch, PACKET_MEMBERS, len, &from, len - members.user.len);
-	members_packet_write(at, &members);
-	batch_aim(batch, target, name);
-	room_mark_workers(room, batch->workers);
-	if (sender) {
-		fanout_note_fed(fanout, sender, frame_len, room_lags(room));
-	}
-	/* The number that arrives last may not be the last one: so it is told once more. */
-	if (room_note_telling(room, fanout_worker(fanout), now_tick, COUNTS_TICKS)) {
-		put_off(say, room, now_tick + COUNTS_TICKS);
-	}
+	return (struct telling_of){
+		.user = fanout_user(who), .device = device_of(node, who), .change = change};
 }
 
 void say_who_came(struct say *say, struct conn *sender, struct room *room, uint8_t change)
 {
-	if (room_told(room) == 0) {
+	struct fanout *fanout = say->fanout;
+	if (room_told(room) == 0 && !fanout_node(fanout)->elsewhere) {
 		return;
 	}
-	if (room_users(room) > SINGLE_MAX) {
-		put_off(say, room, fanout_now_tick(say->fanout));
-	} else {
-		put_members(say, sender, room, change);
+	const struct telling_of its = telling_of(fanout_node(fanout), sender, change);
+	const size_t bytes = telling_who_came(&say->telling, &its, room, fanout_now_tick(fanout));
+	if (bytes > 0) {
+		fanout_note_fed(fanout, sender, bytes, whom(room_lags(room), false));
 	}
 }
 
-/* Returns whether that is done with: the number is told, or the room is gone. */
-static bool tell_count(struct say *say, const struct say_due_room *its)
+void say_who_left_none(struct say *say, struct conn *sender, struct slice room, uint32_t room_hash)
 {
-	struct rooms *rooms = fanout_node(say->fanout)->rooms;
-	const uint32_t now_tick = fanout_now_tick(say->fanout);
-	struct room *room =
-		rooms_find_begin(rooms, (struct slice){its->name, its->name_len}, its->hash);
-	const bool is_there = room && room_serial(room) == its->serial;
-	const bool is_due = is_there && (int32_t)(now_tick - its->until_tick) >= 0 &&
-			    room_tell_count(room, now_tick, COUNTS_TICKS);
-	const bool is_done = is_due || !is_there;
-	if (is_due) {
-		put_members(say, NULL, room, MEMBERS_COUNTED);
+	const struct fanout_node *node = fanout_node(say->fanout);
+	if (node->elsewhere) {
+		const struct telling_of its = telling_of(node, sender, MEMBERS_WENT);
+		telling_who_left_none(&say->telling, &its, room, room_hash);
 	}
-	rooms_find_end(rooms);
-	return is_done;
+}
+
+uint32_t say_room_users(const struct say *say, const struct room *room)
+{
+	return telling_users(fanout_node(say->fanout), room);
 }
 
 void say_counts(struct say *say)
 {
-	if (say->due_count == 0 || say->due_tick == fanout_now_tick(say->fanout)) {
-		return;
+	if (telling_has_due(&say->telling)) {
+		telling_numbers(&say->telling, fanout_now_tick(say->fanout));
 	}
-	say->due_tick = fanout_now_tick(say->fanout);
-	for (uint32_t i = say->due_count; i > 0; i--) {
-		if (tell_count(say, &say->due[i - 1])) {
-			say->due[i - 1] = say->due[--say->due_count];
-		}
-	}
-	if (say->due_count == 0) {
-		drop_places(say);
-	}
+}
+
+void say_init(struct say *say, struct fanout *fanout)
+{
+	*say = (struct say){.fanout = fanout, .telling.posting = fanout_posting(fanout)};
 }
 
 void say_finish(struct say *say)
 {
-	drop_places(say);
+	telling_finish(&say->telling);
 	*say = (struct say){.fanout = NULL};
 }

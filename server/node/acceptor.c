@@ -17,6 +17,8 @@
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/loop.h"
+#include "../conn/tls_alert.h"
+#include "listener_adopt.h"
 #include "newcomers.h"
 #include "worker.h"
 
@@ -50,6 +52,7 @@ struct acceptor {
 	struct spread spread;  /* of those refused here, when they come back */
 	uint64_t accepted_ms;  /* when the last newcomer came */
 	bool is_proxied;       /* the listener at hand is for the PROXY protocol */
+	bool is_tls;           /* TLS is spoken there */
 	uint64_t logged_ms;    /* when refusals were last logged */
 	uint64_t logged_count; /* how many there were then */
 	struct socket_batch *batches[HANDLE_WORKERS_MAX]; /* of this round, by worker */
@@ -69,7 +72,7 @@ static void note_refusal(struct acceptor *acceptor, const char *why)
 		acceptor->loop.now_ms - acceptor->logged_ms < LOG_EVERY_MS) {
 		return;
 	}
-	log_warn(0, "%s: %llu refused with 503 so far", why, (unsigned long long)refused);
+	log_warn(0, "%s: %llu refused so far", why, (unsigned long long)refused);
 	acceptor->logged_ms = acceptor->loop.now_ms;
 	acceptor->logged_count = refused;
 }
@@ -121,6 +124,7 @@ static void hand_over(
 	socket->fd = fd;
 	socket->is_beyond = is_beyond;
 	socket->is_proxied = acceptor->is_proxied;
+	socket->is_tls = acceptor->is_tls;
 	socket->epoch = epoch_next(&node->epochs, clock_wall_ms());
 	remote_from_sockaddr(&socket->remote, address);
 	atomic_fetch_add_explicit(worker_load(node->workers[worker]), 1, memory_order_relaxed);
@@ -144,16 +148,25 @@ static void post_batches(struct acceptor *acceptor)
 /* Answers without having read the request, and without waiting for anything. What has come is taken
  * from the socket, as a close with bytes unread is a reset, which can overtake the answer; what
  * comes later makes it one all the same. */
-static void refuse_here(struct acceptor *acceptor, int fd, const char *why)
+static void answer_unavailable(struct acceptor *acceptor, int fd)
 {
 	char answer[HANDSHAKE_ANSWER_MAX];
 	char scrap[SCRAP_MAX];
 	uint32_t retry_s =
 		places_retry_s(&acceptor->node->places, &acceptor->spread, acceptor->loop.now_ms);
 	size_t len = handshake_refusal(503, retry_s, answer);
-	note_refusal(acceptor, why);
 	send(fd, answer, len, MSG_NOSIGNAL);
 	recv(fd, scrap, sizeof(scrap), 0);
+}
+
+static void refuse_here(struct acceptor *acceptor, int fd, const char *why)
+{
+	note_refusal(acceptor, why);
+	if (acceptor->is_tls) {
+		tls_alert_refuse(fd);
+	} else {
+		answer_unavailable(acceptor, fd);
+	}
 	close(fd);
 }
 
@@ -241,23 +254,66 @@ static bool on_accept_error(struct acceptor *acceptor, int listen_fd, int err)
 	}
 }
 
-static void accept_batch(struct acceptor *acceptor, uint64_t row)
+/* Returns whether nobody waits there any more. */
+static bool accept_batch(struct acceptor *acceptor, uint64_t row)
 {
+	bool is_empty = false;
 	int listen_fd = listeners_fd(acceptor->listeners, row, acceptor->column);
 	acceptor->is_proxied = listeners_is_proxied(acceptor->listeners, row);
+	acceptor->is_tls = listeners_is_tls(acceptor->listeners, row);
 	if (acceptor->spare_fd < 0) {
 		open_spare(acceptor);
 	}
-	for (int i = 0; i < ACCEPT_MAX; i++) {
+	for (int i = 0; i < ACCEPT_MAX && !is_empty; i++) {
 		struct sockaddr_storage address;
 		int fd = accept_one(listen_fd, &address);
 		if (fd >= 0) {
 			admit(acceptor, fd, &address);
 		} else if (!on_accept_error(acceptor, listen_fd, errno)) {
+			is_empty = !acceptor->is_short;
 			break;
 		}
 	}
 	post_batches(acceptor);
+	return is_empty;
+}
+
+/* At an address that the config does not name any more: who waits there already is let in, as far
+ * as there are descriptors, and then it is closed. Where there is no TLS any more nobody is. */
+static void accept_last(struct acceptor *acceptor, size_t row)
+{
+	const bool is_mute =
+		listeners_is_tls(acceptor->listeners, row) && !acceptor->node->tls_threads;
+	if (listeners_fd(acceptor->listeners, row, 0) < 0) {
+		return;
+	}
+	while (!is_mute && !accept_batch(acceptor, row)) {
+		if (acceptor->is_short) {
+			return;
+		}
+	}
+	/* The process before may have it a little longer, and its events would go on. */
+	loop_unwatch(&acceptor->loop, listeners_fd(acceptor->listeners, row, 0));
+	listeners_end_gone(acceptor->listeners, row);
+}
+
+static void accept_at(struct acceptor *acceptor, size_t row)
+{
+	if (listeners_is_gone(acceptor->listeners, row)) {
+		accept_last(acceptor, row);
+	} else {
+		accept_batch(acceptor, row);
+	}
+}
+
+static void accept_all_last(struct acceptor *acceptor)
+{
+	for (size_t row = acceptor->listeners->count; row < listeners_all(acceptor->listeners);
+		row++) {
+		if (acceptor->column == 0 && listeners_is_gone(acceptor->listeners, row)) {
+			accept_last(acceptor, row);
+		}
+	}
 }
 
 /* --- the thread --------------------------------------------------------------------------------
@@ -300,6 +356,8 @@ static void *run(void *context)
 {
 	struct acceptor *acceptor = context;
 	struct loop *loop = &acceptor->loop;
+	loop_look(loop);
+	accept_all_last(acceptor);
 	for (;;) {
 		int count = loop_wait(loop, -1);
 		if (is_told_to_stop(loop, count)) {
@@ -308,7 +366,7 @@ static void *run(void *context)
 		acceptor->is_short = false;
 		acceptor->handed = 0;
 		for (int i = 0; i < count; i++) {
-			accept_batch(acceptor, loop->events[i].data.u64);
+			accept_at(acceptor, loop->events[i].data.u64);
 		}
 		rest(acceptor);
 		gather(acceptor);
@@ -330,7 +388,10 @@ static int init(struct acceptor *acceptor)
 		return -errno;
 	}
 	err = loop_watch(&acceptor->loop, acceptor->stop_fd, EPOLLIN, STOP);
-	for (size_t row = 0; row < acceptor->listeners->count && !err; row++) {
+	for (size_t row = 0; row < listeners_all(acceptor->listeners) && !err; row++) {
+		if (acceptor->column > 0 && listeners_is_gone(acceptor->listeners, row)) {
+			continue;
+		}
 		uint32_t exclusive =
 			listeners_is_shared(acceptor->listeners, row) ? EPOLLEXCLUSIVE : 0;
 		err = loop_watch(&acceptor->loop,
@@ -365,6 +426,7 @@ int acceptor_create(struct node *node, const struct listeners *listeners, uint32
 int acceptor_start(struct acceptor *acceptor)
 {
 	char name[16];
+	ASSERT(!acceptor->is_started);
 	int err = pthread_create(&acceptor->thread, NULL, run, acceptor);
 	if (err) {
 		return -err;
@@ -375,6 +437,17 @@ int acceptor_start(struct acceptor *acceptor)
 	return 0;
 }
 
+void acceptor_stop(struct acceptor *acceptor)
+{
+	eventfd_t rung;
+	if (acceptor->is_started) {
+		eventfd_write(acceptor->stop_fd, 1);
+		pthread_join(acceptor->thread, NULL);
+		eventfd_read(acceptor->stop_fd, &rung);
+		acceptor->is_started = false;
+	}
+}
+
 void acceptor_destroy(struct acceptor **acceptor)
 {
 	struct acceptor *given = *acceptor;
@@ -382,10 +455,7 @@ void acceptor_destroy(struct acceptor **acceptor)
 		return;
 	}
 	*acceptor = NULL;
-	if (given->is_started) {
-		eventfd_write(given->stop_fd, 1);
-		pthread_join(given->thread, NULL);
-	}
+	acceptor_stop(given);
 	if (given->spare_fd >= 0) {
 		close(given->spare_fd);
 	}
@@ -409,4 +479,12 @@ uint64_t acceptor_too_fast(const struct acceptor *acceptor)
 uint64_t acceptor_errors(const struct acceptor *acceptor)
 {
 	return acceptor->errors;
+}
+
+void acceptor_count_on(
+	struct acceptor *acceptor, uint64_t refused, uint64_t too_fast, uint64_t errors)
+{
+	acceptor->refused += refused;
+	acceptor->too_fast += too_fast;
+	acceptor->errors += errors;
 }

@@ -16,6 +16,8 @@
 #endif
 
 #include "../base/remote.h"
+#include "inherited.h"
+#include "listener_adopt.h"
 #include "tcp_address.h"
 #include "unix_path.h"
 
@@ -28,36 +30,9 @@ static const mode_t ADMIN_MODE = 0660;
 /* --- rows --------------------------------------------------------------------------------------
  */
 
-static int add_row(struct listeners *listeners)
-{
-	size_t cells = (listeners->count + 1) * listeners->columns;
-	int *fds = realloc(listeners->fds, cells * sizeof(*fds));
-	if (!fds) {
-		return -ENOMEM;
-	}
-	listeners->fds = fds;
-	struct listener_row *rows =
-		realloc(listeners->rows, (listeners->count + 1) * sizeof(*rows));
-	if (!rows) {
-		return -ENOMEM;
-	}
-	listeners->rows = rows;
-	rows[listeners->count] = (struct listener_row){.is_proxied = listeners->is_proxied};
-	for (uint32_t i = 0; i < listeners->columns; i++) {
-		fds[listeners->count * listeners->columns + i] = -1;
-	}
-	listeners->count++;
-	return 0;
-}
-
-static int *cell(const struct listeners *listeners, size_t row, uint32_t column)
-{
-	return &listeners->fds[row * listeners->columns + column];
-}
-
 bool listeners_is_shared(const struct listeners *listeners, size_t row)
 {
-	return listeners->columns > 1 && *cell(listeners, row, 1) < 0;
+	return listeners->columns > 1 && *listeners_cell(listeners, row, 1) < 0;
 }
 
 bool listeners_is_proxied(const struct listeners *listeners, size_t row)
@@ -65,16 +40,31 @@ bool listeners_is_proxied(const struct listeners *listeners, size_t row)
 	return listeners->rows[row].is_proxied;
 }
 
+bool listeners_is_tls(const struct listeners *listeners, size_t row)
+{
+	return listeners->rows[row].is_tls;
+}
+
+bool listeners_has_tls(const struct listeners *listeners)
+{
+	bool found = false;
+	for (size_t row = 0; row < listeners_all(listeners) && !found; row++) {
+		found = listeners->rows[row].is_tls;
+	}
+	return found;
+}
+
 int listeners_fd(const struct listeners *listeners, size_t row, uint32_t column)
 {
-	return *cell(listeners, row, listeners_is_shared(listeners, row) ? 0 : column);
+	return *listeners_cell(listeners, row, listeners_is_shared(listeners, row) ? 0 : column);
 }
 
 /* As bound; of whatever family. */
 static struct tcp_address address_of(const struct listeners *listeners, size_t row)
 {
 	struct tcp_address address = {.len = sizeof(address.at)};
-	getsockname(*cell(listeners, row, 0), (struct sockaddr *)&address.at, &address.len);
+	getsockname(
+		*listeners_cell(listeners, row, 0), (struct sockaddr *)&address.at, &address.len);
 	address.is_dual = listeners->rows[row].is_all;
 	return address;
 }
@@ -82,16 +72,19 @@ static struct tcp_address address_of(const struct listeners *listeners, size_t r
 /* The rows from `row` on. */
 static void close_rows(struct listeners *listeners, size_t row)
 {
-	for (size_t i = row; i < listeners->count; i++) {
-		unix_path_remove(&listeners->rows[i].path);
+	for (size_t i = row; i < listeners_all(listeners); i++) {
+		if (!listeners->rows[i].is_lent) {
+			unix_path_remove(&listeners->rows[i].path);
+		}
 		for (uint32_t column = 0; column < listeners->columns; column++) {
-			int fd = *cell(listeners, i, column);
+			int fd = *listeners_cell(listeners, i, column);
 			if (fd >= 0) {
 				close(fd);
 			}
 		}
 	}
 	listeners->count = row;
+	listeners->extra = 0;
 }
 
 void listeners_close(struct listeners *listeners)
@@ -111,7 +104,8 @@ static bool is_open_already(const struct listeners *listeners, const struct tcp_
 	for (size_t row = 0; row < listeners->count && tcp_address_port(address) > 0; row++) {
 		struct tcp_address bound = address_of(listeners, row);
 		if (tcp_address_is_same(&bound, address)) {
-			return listeners->rows[row].is_proxied == listeners->is_proxied;
+			return listeners->rows[row].is_proxied == listeners->is_proxied &&
+			       listeners->rows[row].is_tls == listeners->is_tls;
 		}
 	}
 	return false;
@@ -130,24 +124,46 @@ static bool is_in_our_own_way(const struct listeners *listeners, const struct tc
 	return false;
 }
 
+/* NULL: there is nothing to say. */
+static const char *why_in_use(const struct listeners *listeners, const struct tcp_address *address)
+{
+	if (is_in_our_own_way(listeners, address)) {
+		return "another --listen covers it, is covered by it, or is the same with another "
+		       "proxy: or wss:// in front: leave one of them out";
+	}
+	return listeners_is_in_their_way(listeners, address)
+		       ? "the running gateway listens at an address that covers it, or is covered "
+			 "by it, which takes a restart to change"
+		       : NULL;
+}
+
+/* Where somebody else still serves no newcomer is to come here yet. */
+static int open_cell(
+	const struct listeners *listeners, const struct tcp_address *address, int *ret_fd)
+{
+	return listeners->inherited ? tcp_address_bind(address, ret_fd)
+				    : tcp_address_listen(address, LISTENER_BACKLOG, ret_fd);
+}
+
 static int open_tcp(
 	struct listeners *listeners, const struct tcp_address *wanted, const char **ret_why)
 {
 	struct tcp_address address = *wanted;
-	if (is_open_already(listeners, wanted)) {
-		return 0;
+	int adopted = is_open_already(listeners, wanted);
+	adopted = adopted ? adopted : listeners_adopt_address(listeners, wanted);
+	if (adopted != 0) {
+		return adopted < 0 ? adopted : 0;
 	}
 	int err = tcp_address_probe(&address);
-	if (err == -EADDRINUSE && is_in_our_own_way(listeners, wanted)) {
-		*ret_why = "another --listen covers it, is covered by it, or is the same without "
-			   "proxy: in front: leave one of them out";
+	if (err == -EADDRINUSE) {
+		*ret_why = why_in_use(listeners, wanted);
 	}
 	if (!err) {
-		err = add_row(listeners);
+		err = listeners_add_row(listeners);
 	}
 	for (uint32_t i = 0; i < listeners->columns && !err; i++) {
-		err = tcp_address_listen(
-			&address, LISTENER_BACKLOG, cell(listeners, listeners->count - 1, i));
+		err = open_cell(
+			listeners, &address, listeners_cell(listeners, listeners->count - 1, i));
 		if (!err && i == 0) {
 			/* The others take the port that the kernel chose for the first. */
 			address.at = address_of(listeners, listeners->count - 1).at;
@@ -218,20 +234,44 @@ static int open_host(
 
 static int open_unix(struct listeners *listeners, const char *path)
 {
-	int err = add_row(listeners);
+	int adopted = listeners_adopt_path(listeners, path);
+	if (adopted != 0) {
+		return adopted < 0 ? adopted : 0;
+	}
+	int err = listeners_add_row(listeners);
 	if (err) {
 		return err;
 	}
 	size_t row = listeners->count - 1;
 	return unix_path_listen(path, listeners->unix_mode, LISTENER_BACKLOG,
-		&listeners->rows[row].path, cell(listeners, row, 0));
+		&listeners->rows[row].path, listeners_cell(listeners, row, 0));
 }
 
 /* --- systemd -----------------------------------------------------------------------------------
  */
 
 #if HAVE_SYSTEMD
-static const char PROXY_NAME[] = "proxy"; /* FileDescriptorName= of a socket that speaks it */
+/* What a socket is named by FileDescriptorName=, and what is spoken there: plain by all others. */
+static const struct {
+	const char *name;
+	bool is_proxied;
+	bool is_tls;
+} passed_kinds[] = {
+	{"proxy", true, false},
+	{"wss", false, true},
+	{"proxy-wss", true, true},
+};
+
+static void set_kind(struct listeners *listeners, const char *name)
+{
+	listeners->is_proxied = listeners->is_tls = false;
+	for (size_t i = 0; i < sizeof(passed_kinds) / sizeof(passed_kinds[0]); i++) {
+		if (strcmp(name, passed_kinds[i].name) == 0) {
+			listeners->is_proxied = passed_kinds[i].is_proxied;
+			listeners->is_tls = passed_kinds[i].is_tls;
+		}
+	}
+}
 
 /* Whether a socket takes IPv4 and IPv6 at all addresses, as `ListenStream=8000` makes it. */
 static bool is_dual(int fd)
@@ -250,7 +290,7 @@ static int take_over(struct listeners *listeners, int fd)
 	if (sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0) {
 		return -ENOTSOCK;
 	}
-	int err = add_row(listeners);
+	int err = listeners_add_row(listeners);
 	if (err) {
 		return err;
 	}
@@ -259,7 +299,7 @@ static int take_over(struct listeners *listeners, int fd)
 	}
 	int flags = fcntl(fd, F_GETFL);
 	fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-	*cell(listeners, listeners->count - 1, 0) = fd;
+	*listeners_cell(listeners, listeners->count - 1, 0) = fd;
 	listeners->rows[listeners->count - 1].is_all = is_dual(fd);
 	listeners->are_passed = true;
 	return 0;
@@ -273,7 +313,7 @@ static int take_over_passed(struct listeners *listeners)
 	int count = sd_listen_fds_with_names(1, &names);
 	int err = count < 0 ? count : 0;
 	for (int i = 0; i < count && !err; i++) {
-		listeners->is_proxied = strcmp(names[i], PROXY_NAME) == 0;
+		set_kind(listeners, names[i]);
 		err = take_over(listeners, SD_LISTEN_FDS_START + i);
 	}
 	for (int i = 0; i < count; i++) {
@@ -308,7 +348,12 @@ static int open_address(struct listeners *listeners, const char *option, const c
 	const char *why = NULL;
 	int err = address_parse(text, &address);
 	listeners->is_proxied = address.is_proxied;
-	if (!err && address.path) {
+	listeners->is_tls = address.is_tls;
+	snprintf(listeners->text, sizeof(listeners->text), "%s", text);
+	const int adopted = err ? 0 : listeners_adopt_text(listeners, text);
+	if (adopted != 0) {
+		err = adopted < 0 ? adopted : 0;
+	} else if (!err && address.path) {
 		err = open_unix(listeners, address.path);
 	} else if (!err && address.host[0] == '\0') {
 		err = open_any(listeners, address.port, &why);
@@ -326,12 +371,22 @@ static int open_address(struct listeners *listeners, const char *option, const c
 	return err;
 }
 
-int listeners_open(
+/* What systemd has passed to this process, or to the one before. */
+static int open_passed(struct listeners *listeners)
+{
+	int adopted = listeners_adopt_passed(listeners);
+	if (adopted != 0) {
+		return adopted < 0 ? adopted : 0;
+	}
+	return listeners->inherited ? 0 : take_over_passed(listeners);
+}
+
+static int open_all(
 	struct listeners *listeners, const struct config *config, char ret_error[CONFIG_ERROR_MAX])
 {
-	*listeners = (struct listeners){
-		.columns = (uint32_t)config->acceptors, .unix_mode = config->unix_mode};
-	int err = take_over_passed(listeners);
+	listeners->columns = (uint32_t)config->acceptors;
+	listeners->unix_mode = config->unix_mode;
+	int err = open_passed(listeners);
 	if (err) {
 		snprintf(ret_error, CONFIG_ERROR_MAX,
 			"cannot use the sockets passed by systemd: %s", strerrordesc_np(-err));
@@ -345,14 +400,55 @@ int listeners_open(
 	return err;
 }
 
-int listeners_open_admin(
+int listeners_open(
+	struct listeners *listeners, const struct config *config, char ret_error[CONFIG_ERROR_MAX])
+{
+	*listeners = LISTENERS_EMPTY;
+	return open_all(listeners, config, ret_error);
+}
+
+static int open_one(
 	struct listeners *listeners, const char *address, char ret_error[CONFIG_ERROR_MAX])
 {
-	*listeners = (struct listeners){.columns = 1, .unix_mode = ADMIN_MODE};
+	listeners->columns = 1;
+	listeners->unix_mode = ADMIN_MODE;
 	int err = open_address(listeners, "admin", address, ret_error);
 	if (err) {
 		listeners_close(listeners);
 	}
+	return err;
+}
+
+int listeners_open_admin(
+	struct listeners *listeners, const char *address, char ret_error[CONFIG_ERROR_MAX])
+{
+	*listeners = LISTENERS_EMPTY;
+	return open_one(listeners, address, ret_error);
+}
+
+int listeners_adopt(struct listeners *listeners, const struct config *config,
+	struct inherited *inherited, char ret_error[CONFIG_ERROR_MAX])
+{
+	*listeners = (struct listeners){.inherited = inherited};
+	int err = open_all(listeners, config, ret_error);
+	if (!err) {
+		err = listeners_adopt_rest(listeners);
+		if (err) {
+			snprintf(ret_error, CONFIG_ERROR_MAX, "cannot take the listeners over: %s",
+				strerrordesc_np(-err));
+			listeners_close(listeners);
+		}
+	}
+	listeners->inherited = NULL;
+	return err;
+}
+
+int listeners_adopt_admin(struct listeners *listeners, const char *address,
+	struct inherited *inherited, char ret_error[CONFIG_ERROR_MAX])
+{
+	*listeners = (struct listeners){.inherited = inherited};
+	int err = open_one(listeners, address, ret_error);
+	listeners->inherited = NULL;
 	return err;
 }
 
@@ -363,6 +459,25 @@ uint16_t listeners_port(const struct listeners *listeners, size_t row)
 {
 	struct tcp_address address = address_of(listeners, row);
 	return tcp_address_port(&address);
+}
+
+unsigned listeners_browser_port(
+	const struct listeners *listeners, bool prefers_tls, bool *ret_is_tls)
+{
+	unsigned found = 0;
+	*ret_is_tls = false;
+	for (size_t row = 0; row < listeners->count; row++) {
+		const bool is_tls = listeners_is_tls(listeners, row);
+		const bool is_better =
+			found == 0 || (is_tls == prefers_tls && *ret_is_tls != is_tls);
+		const unsigned port =
+			listeners_is_proxied(listeners, row) ? 0 : listeners_port(listeners, row);
+		if (port > 0 && is_better) {
+			found = port;
+			*ret_is_tls = is_tls;
+		}
+	}
+	return found;
 }
 
 bool listeners_is_local(const struct listeners *listeners, size_t row)
@@ -385,17 +500,18 @@ void listeners_name_row(const struct listeners *listeners, size_t row, char *ret
 {
 	struct sockaddr_storage address = address_of(listeners, row).at;
 	const char *front = listeners->rows[row].is_proxied ? "proxy:" : "";
+	const char *scheme = listeners->rows[row].is_tls ? "wss://" : "";
 	if (address.ss_family == AF_UNIX) {
 		const struct sockaddr_un *un = (const void *)&address;
-		snprintf(ret_name, size, "%sunix:%s", front, un->sun_path);
+		snprintf(ret_name, size, "%s%sunix:%s", front, scheme, un->sun_path);
 	} else if (listeners->rows[row].is_all) {
-		snprintf(ret_name, size, "%s:%u", front, listeners_port(listeners, row));
+		snprintf(ret_name, size, "%s%s:%u", front, scheme, listeners_port(listeners, row));
 	} else {
 		struct remote self;
 		char text[REMOTE_NAME_MAX];
 		remote_from_sockaddr(&self, &address);
 		remote_name(&self, text);
-		snprintf(ret_name, size, "%s%s", front, text);
+		snprintf(ret_name, size, "%s%s%s", front, scheme, text);
 	}
 }
 
@@ -404,7 +520,7 @@ void listeners_name(const struct listeners *listeners, char *ret_name, size_t si
 	size_t at = 0;
 	ret_name[0] = '\0';
 	for (size_t row = 0; row < listeners->count && at + 1 < size; row++) {
-		char name[ADDRESS_MAX + 8];
+		char name[LISTENERS_NAME_MAX];
 		listeners_name_row(listeners, row, name, sizeof(name));
 		at += (size_t)snprintf(ret_name + at, size - at, "%s%s", row ? "," : "", name);
 	}
@@ -414,7 +530,7 @@ static bool is_row(const struct listeners *listeners, const char *name)
 {
 	bool found = false;
 	for (size_t row = 0; row < listeners->count && !found; row++) {
-		char text[ADDRESS_MAX + 8];
+		char text[LISTENERS_NAME_MAX];
 		listeners_name_row(listeners, row, text, sizeof(text));
 		found = strcmp(text, name) == 0;
 	}

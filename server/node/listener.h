@@ -9,36 +9,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "../config/config.h"
-#include "unix_path.h"
+#include "listener_rows.h"
 
 enum {
-	LISTENER_BACKLOG = 65535, /* newcomers who wait; the kernel cuts it to net.core.somaxconn */
+	LISTENERS_NAME_MAX = ADDRESS_MAX + 16, /* bytes of the name of one, NUL included */
 };
-
-/* An address.
- * Owner: its listeners; plain data. */
-struct listener_row {
-	bool is_all;           /* IPv4 and IPv6, as far as the machine has both: `:PORT` */
-	bool is_proxied;       /* who comes here begins with a PROXY header */
-	struct unix_path path; /* of a Unix socket that is ours */
-};
-
-/* Rows are addresses, columns acceptors.
- * Owner:  the gateway; acceptors use the descriptors of their column. */
-struct listeners {
-	size_t count;     /* addresses, after names were resolved */
-	uint32_t columns; /* acceptors */
-	int *fds; /* count rows of columns; -1 where a row is shared and this is not its first */
-	struct listener_row *rows;
-	bool are_passed;  /* by systemd */
-	bool is_proxied;  /* while they are opened: the address at hand */
-	mode_t unix_mode; /* of Unix sockets; 0 leaves it to the umask */
-};
-
-#define LISTENERS_EMPTY ((struct listeners){0})
 
 /* Opens all addresses of the config, once for each acceptor, and an address that two of them stand
  * for once; or takes over what systemd has passed, which then stands for all of them. On port 0 the
@@ -53,6 +30,18 @@ int listeners_open(
 int listeners_open_admin(
 	struct listeners *listeners, const char *address, char ret_error[CONFIG_ERROR_MAX]);
 
+/* As listeners_open, but takes from `inherited` what was opened for the same text of the config, or
+ * is bound to the same address. Where there are more acceptors than sockets of an address it binds
+ * others beside them; sockets that are more are shared by all acceptors. What the config does not
+ * name any more is kept until listeners_begin. No socket that is new takes newcomers before that.
+ * Thread: main. Errors: as listeners_open; what was not taken stays in `inherited`. */
+int listeners_adopt(struct listeners *listeners, const struct config *config,
+	struct inherited *inherited, char ret_error[CONFIG_ERROR_MAX]);
+
+/* The same for the admin port, as listeners_open_admin. */
+int listeners_adopt_admin(struct listeners *listeners, const char *address,
+	struct inherited *inherited, char ret_error[CONFIG_ERROR_MAX]);
+
 /* Closes the sockets and removes Unix ones from the file system where they are still ours. Fine
  * with LISTENERS_EMPTY. */
 void listeners_close(struct listeners *listeners);
@@ -66,15 +55,24 @@ bool listeners_is_shared(const struct listeners *listeners, size_t row);
 /* Whether who comes to a row begins with a PROXY header. */
 bool listeners_is_proxied(const struct listeners *listeners, size_t row);
 
+/* Whether TLS is spoken there, and at any of them. */
+bool listeners_is_tls(const struct listeners *listeners, size_t row);
+bool listeners_has_tls(const struct listeners *listeners);
+
 /* Whether any of them is no Unix socket. */
 bool listeners_has_inet(const struct listeners *listeners);
 
 /* One address as bound: `:8000`, `0.0.0.0:8000`, `[::1]:8000`, `unix:PATH`; with `proxy:` in front
- * where that is spoken. */
+ * where that is spoken, and `wss://` behind it where TLS is. */
 void listeners_name_row(const struct listeners *listeners, size_t row, char *ret_name, size_t size);
 
 /* The port of a row as bound; 0 for a Unix socket. */
 uint16_t listeners_port(const struct listeners *listeners, size_t row);
+
+/* The first one's that has one and where no PROXY header is due; of one that is as `prefers_tls`
+ * says, if there is any. `*ret_is_tls` is whether TLS is spoken there. 0 for none. */
+unsigned listeners_browser_port(
+	const struct listeners *listeners, bool prefers_tls, bool *ret_is_tls);
 
 /* Whether only this machine reaches a row: a loopback address or a Unix socket. */
 bool listeners_is_local(const struct listeners *listeners, size_t row);

@@ -4,11 +4,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../config/config_options.h"
 #include "tcp_address.h"
 #include "unix_path.h"
 
 enum {
 	PLACES_MAX = 128, /* addresses that are held against each other; more are not looked at */
+};
+
+/* What is listened at, and what is spoken there. */
+struct place {
+	struct tcp_address address;
+	bool is_proxied;
+	bool is_tls;
 };
 
 /* One look at the addresses of a config.
@@ -17,8 +25,7 @@ struct look {
 	const struct config *config;
 	const struct sources *sources;
 	struct findings *findings;
-	struct tcp_address places[PLACES_MAX]; /* of those before */
-	bool are_proxied[PLACES_MAX];
+	struct place places[PLACES_MAX]; /* of those before */
 	size_t count;
 };
 
@@ -53,38 +60,40 @@ static int try_address(const struct tcp_address *address)
 }
 
 /* Against those of the options before, which end at `count`. */
-static bool is_in_the_way(const struct look *look, size_t count, const struct tcp_address *address,
-	bool is_proxied, bool may_be_same)
+static bool is_in_the_way(
+	const struct look *look, size_t count, const struct place *place, bool may_be_same)
 {
+	const struct tcp_address *address = &place->address;
 	for (size_t i = 0; i < count && tcp_address_port(address) > 0; i++) {
-		const struct tcp_address *other = &look->places[i];
-		if (tcp_address_is_same(other, address)) {
-			return !may_be_same || look->are_proxied[i] != is_proxied;
+		const struct place *other = &look->places[i];
+		if (tcp_address_is_same(&other->address, address)) {
+			return !may_be_same || other->is_proxied != place->is_proxied ||
+			       other->is_tls != place->is_tls;
 		}
-		if (tcp_address_covers(other, address) || tcp_address_covers(address, other)) {
+		if (tcp_address_covers(&other->address, address) ||
+			tcp_address_covers(address, &other->address)) {
 			return true;
 		}
 	}
 	return false;
 }
 
-static void check_found(struct look *look, struct which which, const struct tcp_address *found,
-	int count, bool is_proxied, bool may_be_same)
+static void check_found(struct look *look, struct which which, const struct address *wanted,
+	const struct tcp_address *found, int count, bool may_be_same)
 {
 	size_t before = look->count;
 	bool is_blocked = false;
 	int usable = 0;
 	int err = 0;
 	for (int i = 0; i < count; i++) {
+		const struct place place = {found[i], wanted->is_proxied, wanted->is_tls};
 		int failed = try_address(&found[i]);
 		/* As at the start: of a name some addresses may not be of this machine. */
 		err = failed ? failed : err;
 		usable += !failed;
-		is_blocked = is_blocked ||
-			     is_in_the_way(look, before, &found[i], is_proxied, may_be_same);
+		is_blocked = is_blocked || is_in_the_way(look, before, &place, may_be_same);
 		if (look->count < PLACES_MAX) {
-			look->are_proxied[look->count] = is_proxied;
-			look->places[look->count++] = found[i];
+			look->places[look->count++] = place;
 		}
 	}
 	if (usable == 0) {
@@ -118,7 +127,7 @@ static bool check_address(struct look *look, struct which which, const char *tex
 		find(look, which, why, "");
 		return true;
 	}
-	check_found(look, which, found, count, address.is_proxied, may_be_same);
+	check_found(look, which, &address, found, count, may_be_same);
 	for (int i = 0; i < count; i++) {
 		is_local = is_local && tcp_address_is_loopback(&found[i]);
 	}

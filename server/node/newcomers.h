@@ -12,6 +12,7 @@ struct accepted_socket {
 	int fd;          /* non-blocking, close-on-exec */
 	bool is_beyond;  /* without a place, to be answered 503 if there is none by then */
 	bool is_proxied; /* begins with a PROXY header */
+	bool is_tls;     /* behind that TLS is spoken */
 	uint64_t epoch;  /* its place in the order of acceptance */
 	struct remote remote;
 };

@@ -1,6 +1,7 @@
 #include "serving.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,7 +12,13 @@
 #include "../conn/reader.h"
 #include "../conn/shed.h"
 #include "../conn/timeouts.h"
+#include "../conn/tls_away.h"
+#include "../conn/tls_door.h"
+#include "../conn/tls_turns.h"
+#include "../conn/tls_worker.h"
+#include "../conn/transport_tls.h"
 #include "../session/echo.h"
+#include "../session/late.h"
 #include "../session/session.h"
 #include "../session/session_log.h"
 #include "newcomers.h"
@@ -24,6 +31,7 @@ enum {
 	FANOUT_US = 400,
 	DEADLINES_US = 200,
 	LOGINS_US = 200,
+	HANDSHAKES_US = 200,
 	MEMORY_US = 400,     /* no less than reading may: what comes in is paid for */
 	MAIL_STEP = 8,       /* items, as they are weighed */
 	RECEIVERS_STEP = 16, /* connections of a fan-out */
@@ -86,6 +94,29 @@ static int init_mailbox(struct serving *serving)
 	return err;
 }
 
+static void init_seat(struct serving *serving)
+{
+	char name[PARK_NAME_MAX];
+	snprintf(name, sizeof(name), "worker-%u", serving->id);
+	park_seat_init(&serving->seat, name);
+}
+
+/* Where a listener is wss. */
+static int init_tls(struct serving *serving)
+{
+	struct node *node = serving->node;
+	const struct tls_means means = {
+		.store = node->tls,
+		.quota = &node->tls_quota,
+		.threads = node->tls_threads,
+		.mailbox = serving->mailbox,
+		.mail_kind = SERVING_MAIL_TLS,
+	};
+	return node->tls_threads ? tls_worker_create(&serving->conns, &means, &transport_tls_ops,
+					   &serving->conns.tls)
+				 : 0;
+}
+
 static int init_conns(struct serving *serving, const struct config *config)
 {
 	struct node *node = serving->node;
@@ -93,6 +124,9 @@ static int init_conns(struct serving *serving, const struct config *config)
 		&node->budget, &serving->load, &node->places, &node->welcome,
 		config->echo ? &echo_ops : &session_ops, &serving->sessions);
 	conns_set_addresses(&serving->conns, &node->addresses);
+	if (!err) {
+		err = init_tls(serving);
+	}
 	if (!err) {
 		err = fanout_create(&node->fanout, serving->id, &serving->conns, &serving->fanout);
 	}
@@ -103,6 +137,7 @@ int serving_init(struct serving *serving, struct node *node, uint8_t id, struct 
 	const struct config *config)
 {
 	*serving = (struct serving){.node = node, .id = id, .loop = loop};
+	init_seat(serving);
 	int err = init_mailbox(serving);
 	if (!err) {
 		err = init_conns(serving, config);
@@ -117,12 +152,14 @@ int serving_init(struct serving *serving, struct node *node, uint8_t id, struct 
 	serving->sessions = (struct sessions){
 		.conns = &serving->conns,
 		.fanout = serving->fanout,
-		.say.fanout = serving->fanout,
 		.users = node->users,
 		.mailboxes = node->fanout.mailboxes,
 		.kick_kind = SERVING_MAIL_KICK,
 		.ended = serving->ended,
+		.outward = &node->outward,
+		.presences.target = node->presence.mailbox ? &node->presence : NULL,
 	};
+	say_init(&serving->sessions.say, serving->fanout);
 	identity_init(&serving->sessions.identity, node->keys, node->rights);
 	serving->orders = (struct orders){
 		.worker = id,
@@ -140,8 +177,11 @@ int serving_init(struct serving *serving, struct node *node, uint8_t id, struct 
 void serving_end(struct serving *serving)
 {
 	conns_finish(&serving->conns);
+	tls_worker_destroy(&serving->conns.tls);
 	say_finish(&serving->sessions.say);
 	waiting_finish(&serving->sessions.waiting);
+	unanswered_finish(&serving->sessions.unanswered);
+	presence_drop(&serving->sessions.presences);
 	fanout_destroy(&serving->fanout);
 }
 
@@ -173,6 +213,13 @@ static void dispose(struct serving *serving, struct mail *mail)
 		/* The admin port has waited for all of its own. */
 		ASSERT(mail->kind != SERVING_MAIL_ORDER);
 		break;
+	case SERVING_MAIL_LATE:
+		late_dispose(mail);
+		break;
+	case SERVING_MAIL_TLS:
+		tls_away_dispose(mail);
+		break;
+	case SERVING_MAIL_PARK:
 	case SERVING_MAIL_STOP:
 		break;
 	}
@@ -258,15 +305,22 @@ bool serving_mail_is_over(struct serving *serving, int taken)
 	return taken >= SERVING_MAIL_MAX || part_is_over(serving);
 }
 
+static void take_over(struct serving *serving, const struct accepted_socket *socket)
+{
+	struct conn *conn;
+	int err = admission_open(&serving->conns, socket->fd, &socket->remote, socket->epoch,
+		socket->is_beyond, socket->is_proxied, &conn);
+	if (err) {
+		log_error(0, "cannot take over a connection: %s", strerrordesc_np(-err));
+	} else if (socket->is_tls) {
+		tls_door_open(&serving->conns, conn);
+	}
+}
+
 static int on_sockets(struct serving *serving, struct socket_batch *batch)
 {
 	for (uint32_t i = 0; i < batch->count; i++) {
-		struct accepted_socket *socket = &batch->sockets[i];
-		int err = admission_open(&serving->conns, socket->fd, &socket->remote,
-			socket->epoch, socket->is_beyond, socket->is_proxied);
-		if (err) {
-			log_error(0, "cannot take over a connection: %s", strerrordesc_np(-err));
-		}
+		take_over(serving, &batch->sockets[i]);
 	}
 	int weight = 1 + (int)batch->count / MAIL_STEP;
 	free(batch);
@@ -298,6 +352,15 @@ int serving_on_mail(struct serving *serving, struct mail *mail)
 		break;
 	case SERVING_MAIL_ORDER:
 		return on_order(serving, order_of(mail));
+	case SERVING_MAIL_LATE:
+		late_on_mail(&serving->sessions, mail);
+		break;
+	case SERVING_MAIL_TLS:
+		tls_turns_on_mail(&serving->conns, mail);
+		break;
+	case SERVING_MAIL_PARK:
+		park_on_mail(&serving->seat);
+		break;
 	case SERVING_MAIL_STOP:
 		serving->is_stopping = true;
 		break;
@@ -355,6 +418,22 @@ __attribute__((noinline)) static bool step_logins(struct serving *serving)
 	return more;
 }
 
+/* Likewise one handshake a turn while events are left. */
+__attribute__((noinline)) static bool step_handshakes(struct serving *serving)
+{
+	bool more = tls_turns_step(&serving->conns);
+	if (serving_has_events(serving)) {
+		return more;
+	}
+	if (more) {
+		begin_part(serving, HANDSHAKES_US);
+	}
+	while (more && !part_is_over(serving)) {
+		more = tls_turns_step(&serving->conns);
+	}
+	return more;
+}
+
 /* Returns for how many ms the next wait may last, for the drain's sake. */
 static int step_drain(struct serving *serving)
 {
@@ -388,15 +467,35 @@ static bool step_memory(struct serving *serving)
 	return worker == serving->id;
 }
 
+/* A wait that was cut short by its capacity leaves some behind, and what was left of an earlier one
+ * says nothing of what has come since. Returns true: there is more to do. */
+__attribute__((noinline)) static bool let_deadlines_wait(struct serving *serving)
+{
+	const bool is_short = serving->event_count < serving->loop->capacity;
+	if (!serving_has_events(serving) && (is_short || serving->holds_deadlines > 1)) {
+		serving->holds_deadlines--;
+	}
+	return true;
+}
+
+void serving_hold_deadlines(struct serving *serving)
+{
+	serving->holds_deadlines = serving_has_events(serving) ? 2 : 1;
+}
+
 int serving_after_mail(struct serving *serving)
 {
 	struct conns *conns = &serving->conns;
 	bool more = step_fanout(serving);
-	more |= step_deadlines(serving);
+	more |= serving->holds_deadlines ? let_deadlines_wait(serving) : step_deadlines(serving);
 	if (sessions_judge_tokens(&serving->sessions)) {
 		more |= step_logins(serving);
 	}
-	if (serving->is_sweeping) {
+	if (conns->tls) {
+		more |= step_handshakes(serving);
+		tls_worker_turn(conns->tls);
+	}
+	if (serving->is_sweeping && !serving->holds_deadlines) {
 		serving->is_sweeping = timeouts_sweep(conns, &serving->sweep_cursor, SWEEP_MAX);
 		more |= serving->is_sweeping;
 	}
@@ -407,6 +506,7 @@ int serving_after_mail(struct serving *serving)
 	fanout_settle(serving->fanout);
 	more |= step_memory(serving);
 	conns_reap(conns);
+	presence_post(&serving->sessions.presences);
 	/* Mail and deadlines end sessions too, of which rooms are told. */
 	more |= reader_has_ready(conns) || serving_has_events(serving) ||
 		fanout_has_posted(serving->fanout);

@@ -16,6 +16,7 @@
 
 #include "../base/loop.h"
 #include "../base/mailbox.h"
+#include "../base/park.h"
 #include "../base/stats.h"
 #include "../config/config.h"
 #include "../conn/conns.h"
@@ -39,6 +40,9 @@ enum serving_mail {
 	SERVING_MAIL_RELOAD,  /* struct serving_change: take over limits and deadlines */
 	SERVING_MAIL_DRAIN,   /* struct serving_change: send everybody away */
 	SERVING_MAIL_ORDER,   /* struct order, from the admin port, to which it returns */
+	SERVING_MAIL_LATE,    /* struct late, an answer to a session from another thread */
+	SERVING_MAIL_TLS,     /* a step of a TLS handshake that a thread has done */
+	SERVING_MAIL_PARK,    /* of a struct park_seat: stand still when the turn is over */
 	SERVING_MAIL_STOP,    /* a bare item, the poster's: end now */
 };
 
@@ -59,13 +63,15 @@ struct serving {
 	uint8_t id;
 	bool is_stopping; /* has been told to end now */
 	bool is_sweeping;
-	int event_at;          /* of loop->events, the next to act on */
-	int event_count;       /* of them, those of the last wait */
-	uint64_t until_us;     /* when the present part of the turn is over */
-	int mail_look;         /* how much mail is taken when the clock is looked at again */
-	uint32_t sweep_cursor; /* connections already brought to shortened deadlines */
+	uint8_t holds_deadlines; /* waits whose events are to be seen to before they act; 0: none */
+	int event_at;            /* of loop->events, the next to act on */
+	int event_count;         /* of them, those of the last wait */
+	uint64_t until_us;       /* when the present part of the turn is over */
+	int mail_look;           /* how much mail is taken when the clock is looked at again */
+	uint32_t sweep_cursor;   /* connections already brought to shortened deadlines */
 	struct mailbox *mailbox;
-	struct loop *loop; /* lent by who waits on it and has its clock */
+	struct loop *loop;     /* lent by who waits on it and has its clock */
+	struct park_seat seat; /* of who is asked by mail to stand still */
 	struct conns conns;
 	struct fanout *fanout;
 	struct sessions sessions;
@@ -107,5 +113,12 @@ int serving_on_mail(struct serving *serving, struct mail *mail);
 /* Fan-out, deadlines, drain, back-pressure, the memory limit, reap. Returns for how many ms the
  * next wait may last at most: 0 where more is left to do. */
 int serving_after_mail(struct serving *serving);
+
+/* --- standing still --- */
+
+/* After a while in which nobody took turns, or with connections that another process had until now:
+ * no deadline acts before all has been seen to that may have come meanwhile. Thread: the owner, or
+ * who has what is its while its thread stands or has not begun. */
+void serving_hold_deadlines(struct serving *serving);
 
 #endif

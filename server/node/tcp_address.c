@@ -156,7 +156,7 @@ const char *tcp_address_advice(int err)
 	return tcp_address_is_missing(err) ? " (this machine has no such address)" : "";
 }
 
-int tcp_address_listen(const struct tcp_address *address, int backlog, int *ret_fd)
+int tcp_address_bind(const struct tcp_address *address, int *ret_fd)
 {
 	int fd = -1;
 	int err = bind_to(address, true, &fd);
@@ -164,6 +164,17 @@ int tcp_address_listen(const struct tcp_address *address, int backlog, int *ret_
 		return err;
 	}
 	tcp_address_prepare(fd);
+	*ret_fd = fd;
+	return 0;
+}
+
+int tcp_address_listen(const struct tcp_address *address, int backlog, int *ret_fd)
+{
+	int fd = -1;
+	int err = tcp_address_bind(address, &fd);
+	if (err) {
+		return err;
+	}
 	if (listen(fd, backlog) < 0) {
 		err = -errno;
 		close(fd);

@@ -51,6 +51,10 @@ int tcp_address_probe(const struct tcp_address *address);
  * address, or no IPv6 at all. */
 bool tcp_address_is_missing(int err);
 
+/* Binds a socket there, beside others of this process, that takes no newcomers before listen(2).
+ * Errors: -errno. */
+int tcp_address_bind(const struct tcp_address *address, int *ret_fd);
+
 /* Listens there, beside others of this process. Errors: -errno. */
 int tcp_address_listen(const struct tcp_address *address, int backlog, int *ret_fd);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "../../proto/assert.h"
+#include "../conn/transport_pack.h"
 #include "serving.h"
 
 enum {
@@ -57,13 +58,25 @@ static int turn(struct serving *serving, int wait_ms)
 	return loop_sooner(next_ms, mail_ms);
 }
 
+/* What lay there meanwhile is seen to at once. */
+static int stand(struct serving *serving)
+{
+	park_stand(&serving->node->park, &serving->seat);
+	serving_hold_deadlines(serving);
+	return 0;
+}
+
 static void *run(void *context)
 {
 	struct serving *serving = context;
 	int wait_ms = 0;
 	user_table_thread_begin();
+	transport_pack_over(&serving->conns); /* what has come from another process is ours */
 	while (!serving->is_stopping) {
 		wait_ms = turn(serving, wait_ms);
+		if (park_is_told(&serving->seat)) {
+			wait_ms = stand(serving);
+		}
 	}
 	serving_end(serving);
 	user_table_thread_end();
@@ -132,6 +145,22 @@ void worker_destroy(struct worker **worker)
 	free(given);
 }
 
+void worker_park(struct worker *worker)
+{
+	struct serving *serving = &worker->serving;
+	park_ask(&serving->node->park, &serving->seat, serving->mailbox, SERVING_MAIL_PARK);
+}
+
+void worker_let_go(struct worker *worker)
+{
+	park_let_go(&worker->serving.node->park, &worker->serving.seat);
+}
+
+struct serving *worker_serving(struct worker *worker)
+{
+	return &worker->serving;
+}
+
 void worker_post(struct worker *worker, enum serving_mail kind, struct mail *mail)
 {
 	mail->kind = kind;
@@ -141,6 +170,15 @@ void worker_post(struct worker *worker, enum serving_mail kind, struct mail *mai
 _Atomic uint32_t *worker_load(struct worker *worker)
 {
 	return &worker->serving.load;
+}
+
+uint64_t worker_load_of_all(const struct node *node)
+{
+	uint64_t load = 0;
+	for (uint32_t i = 0; i < node->worker_count; i++) {
+		load += atomic_load_explicit(worker_load(node->workers[i]), memory_order_relaxed);
+	}
+	return load;
 }
 
 const struct stats *worker_stats(const struct worker *worker)

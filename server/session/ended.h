@@ -61,7 +61,8 @@ static inline struct ended_entry *ended_next(struct ended *ended, enum ended_kin
 {
 	struct ended_ring *ring = &ended->rings[kind];
 	struct ended_entry *entry = &ring->entries[ring->count % ENDED_MAX];
-	if (ring->count >= ENDED_MAX) {
+	/* Those of another process, which stand here too, may be older than what it has lost. */
+	if (ring->count >= ENDED_MAX && entry->ended_us > ring->lost_us) {
 		ring->lost_us = entry->ended_us;
 	}
 	ring->count++;

@@ -35,4 +35,14 @@ enum packet_result join_put_in(
 enum packet_result join_take_out(
 	struct sessions *sessions, struct conn *conn, struct slice room, uint32_t *ret_users);
 
+/* --- outside of a visit; nobody is told --- */
+
+/* The session was in that room in another process and is again; no limit holds. `told_number`: of
+ * one that is told, the number of users that it was told last. Errors: -ENOMEM. */
+int join_return(struct sessions *sessions, struct conn *conn, struct slice room, bool is_told,
+	uint32_t told_number);
+
+/* It is in no room any more, since another process has it from now on. */
+void join_forget_all(struct sessions *sessions, struct conn *conn);
+
 #endif

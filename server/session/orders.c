@@ -35,6 +35,7 @@ static void describe(const struct orders *orders, struct conn *conn, struct orde
 	const char *name = user_entry_name(conn->user, &name_len);
 	const char *device = user_entry_device(conn->user, &device_len);
 	*ret_user = (struct order_user){
+		.epoch = user_entry_epoch(conn->user),
 		.connected_ms = ms_since(orders, conn->state_tick),
 		.idle_ms = ms_since(orders, conn->last_read_tick),
 		.queue_bytes = conn->tx ? conn->tx->bytes : 0,
@@ -204,6 +205,19 @@ static enum order_result close_user(struct orders *orders, struct order *order)
 	return ORDER_DONE;
 }
 
+static enum order_result kick(struct orders *orders, struct order *order)
+{
+	struct conn *conn = find(orders, order);
+	if (!conn) {
+		return ORDER_GONE;
+	}
+	stats_add(&orders->conns->stats->kicks, 1);
+	conn_visit_begin(orders->conns, conn);
+	conn_close(orders->conns, conn, CLOSE_REASON_KICKED, 0);
+	conn_visit_end(orders->conns, conn);
+	return ORDER_DONE;
+}
+
 static enum order_result cut(struct orders *orders, struct order *order)
 {
 	struct conn *conn = find(orders, order);
@@ -246,6 +260,8 @@ static enum order_result act(struct orders *orders, struct order *order)
 		return list(orders, order);
 	case ORDER_CLOSE:
 		return close_user(orders, order);
+	case ORDER_KICK:
+		return kick(orders, order);
 	case ORDER_CUT:
 		return cut(orders, order);
 	case ORDER_MUTE:

@@ -30,6 +30,7 @@ enum order_action {
 	ORDER_PUT_IN,    /* makes a session a member of a room */
 	ORDER_TAKE_OUT,  /* and that no more */
 	ORDER_CLOSE,     /* ends a session with a Close */
+	ORDER_KICK,      /* ends it as a newer login of its user would: that is on another node */
 	ORDER_CUT,       /* resets it, as if the network were cut */
 	ORDER_MUTE,      /* reads on, sends nothing, until told otherwise */
 	ORDER_ENDED,     /* a copy of the last ones that ended */
@@ -48,6 +49,7 @@ enum order_result {
 
 /* One session as it is now. Plain data. */
 struct order_user {
+	uint64_t epoch; /* its place in the order of acceptance */
 	uint64_t connected_ms;
 	uint64_t idle_ms;
 	uint64_t queue_bytes;
@@ -70,7 +72,7 @@ struct order {
 	uint32_t back_kind;
 	enum order_action action;
 	enum order_result result;
-	handle_t handle;  /* of the session: push, show, put in, take out, close, cut, mute */
+	handle_t handle;  /* of the session: push, show, put in, take out, close, kick, cut, mute */
 	const char *name; /* of its user; of a list, what names must begin with */
 	size_t name_len;
 	struct slice room;        /* of say, put in, take out */

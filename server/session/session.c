@@ -10,13 +10,14 @@
 #include "commands.h"
 #include "join.h"
 #include "session_log.h"
+#include "session_pack.h"
 #include "session_token.h"
 #include "talk.h"
 
 enum {
 	SUPERSEDED_RETRY_MS = 1000,
 	BRAKE_SPREAD_BITS = 11, /* of ms */
-	JUDGING_US = 100,       /* that tokens may take of a turn's reading, about */
+	JUDGING_US = 300,       /* that tokens may take of a turn's reading, about */
 };
 
 /* --- login -------------------------------------------------------------------------------------
@@ -78,6 +79,17 @@ static void kick(struct sessions *sessions, struct user_entry *replaced)
 	mailbox_post(sessions->mailboxes[worker], user_entry_kick(replaced, sessions->kick_kind));
 }
 
+/* That it is in; `replaced` is whom it has sent away, or NULL. */
+static void tell_who_came(struct sessions *sessions, const struct conn *conn, uint64_t epoch,
+	const struct user_entry *replaced)
+{
+	const bool is_same = replaced && user_entry_is_same_device(replaced, conn->user);
+	if (replaced && !is_same) {
+		presence_displaced(&sessions->presences, replaced);
+	}
+	presence_came(&sessions->presences, conn->user, epoch, &conn->remote, is_same);
+}
+
 /* An entry of the user table and a place among the receivers. Errors: -ENOMEM. */
 static int prepare(struct sessions *sessions, struct conn *conn,
 	const struct user_identity *identity, struct user_entry **ret_entry)
@@ -111,6 +123,9 @@ static bool make_session(
 	}
 	conn->user = entry;
 	conn->user_hash = user_entry_hash(entry);
+	if (sessions->presences.target) {
+		tell_who_came(sessions, conn, epoch, login.replaced);
+	}
 	if (login.replaced) {
 		kick(sessions, login.replaced);
 	}
@@ -288,7 +303,10 @@ void session_on_ended(void *owner, struct conn *conn, uint16_t code)
 	fanout_leave(sessions->fanout, conn);
 	if (conn->user) {
 		join_leave_all(sessions, conn);
-		user_table_logout(sessions->users, &conn->user);
+		struct presence *gone = presence_leaving(&sessions->presences, conn->user,
+			&conn->remote, (enum close_reason)conn->reason);
+		bool was_in = user_table_logout(sessions->users, &conn->user);
+		presence_left(&sessions->presences, gone, was_in);
 		stats_sub(&sessions->conns->stats->sessions, 1);
 	}
 	session_token_drop(conn);
@@ -316,6 +334,11 @@ void session_dispose_kick(struct user_table *users, struct mail *mail)
 /* --- the manners of users ----------------------------------------------------------------------
  */
 
+static void on_moved(void *owner, struct conn *conn)
+{
+	session_abandon(owner, conn);
+}
+
 static void on_catch_up(void *owner, struct conn *conn)
 {
 	struct sessions *sessions = owner;
@@ -341,4 +364,5 @@ const struct conn_ops session_ops = {
 	.ended = session_on_ended,
 	.may_read = may_read,
 	.lags = on_lag,
+	.moved = on_moved,
 };

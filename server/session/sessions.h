@@ -15,7 +15,11 @@
 #include "../user/user_table.h"
 #include "ended.h"
 #include "identity/identity.h"
+#include "presence.h"
+#include "unanswered.h"
 #include "waiting.h"
+
+struct outward;
 
 enum {
 	LISTING_PLACES = 256,
@@ -43,12 +47,15 @@ struct sessions {
 	uint32_t kick_kind;         /* of the mail that carries a kick */
 	bool logs_each;             /* logins and ends, one by one */
 	struct ended *ended;        /* where ends are kept; NULL: nowhere */
+	struct presences presences; /* logins and ends, for the registrar */
 	struct identity identity;   /* what tokens are held against */
 	struct waiting waiting;     /* for their tokens to be judged */
 	uint32_t judging_us;        /* that tokens have taken since events were last all seen to */
 	uint32_t rooms_max;         /* that a session may be in */
 	bool may_broadcast;         /* users may send texts to everybody */
 	struct listing listing;
+	struct unanswered unanswered; /* what other threads are to answer */
+	struct outward *outward;      /* the way to them */
 };
 
 /* Whether tokens have been judged since events were last all seen to, or wait to be. */

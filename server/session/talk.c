@@ -6,9 +6,12 @@
 #include "../../proto/room_packets.h"
 #include "../../proto/say_packets.h"
 #include "../../proto/utf8.h"
+#include "../fanout/elsewhere.h"
 #include "../fanout/memberships.h"
+#include "../fanout/rooms_list.h"
 #include "join.h"
 #include "measure.h"
+#include "outward.h"
 #include "session_token.h"
 
 enum {
@@ -54,15 +57,22 @@ void talk_greet(struct sessions *sessions, struct conn *conn, enum packet_result
 /* --- say ---------------------------------------------------------------------------------------
  */
 
-/* As far as it is known by now, without his own sessions. */
+/* What was said has come to. */
+struct talk_said {
+	uint32_t count; /* sessions */
+	bool is_later;  /* another thread will answer */
+};
+
+/* As far as it is known by now, without his own sessions of this node. */
 static uint32_t others_of(const struct sessions *sessions, const struct conn *conn)
 {
+	const uint64_t elsewhere = elsewhere_sessions(fanout_node(sessions->fanout)->elsewhere);
 	struct user_session own[USER_SESSIONS_MAX];
 	size_t len;
 	const char *name = user_entry_name(conn->user, &len);
 	const uint32_t all = fanout_others(sessions->fanout) + 1;
 	const uint32_t his = user_table_find(sessions->users, name, len, own);
-	return all > his ? all - his : 0;
+	return (all > his ? all - his : 0) + (uint32_t)elsewhere;
 }
 
 static enum packet_result say_to_all(struct sessions *sessions, struct conn *conn,
@@ -76,6 +86,27 @@ static enum packet_result say_to_all(struct sessions *sessions, struct conn *con
 		       say->text.len) < 0
 		       ? PACKET_BUSY
 		       : PACKET_DONE;
+}
+
+/* Another thread may answer: that is counted before it is known. */
+static enum packet_result say_to_one(struct sessions *sessions, struct conn *conn,
+	struct slice user, const struct say_packet *say, struct talk_said *ret_said)
+{
+	struct say_reached_user reached = {.is_answered_later = false};
+	const handle_t handle = sessions_id(sessions, conn);
+	const bool is_counted = say->id != 0 && fanout_node(sessions->fanout)->elsewhere;
+	if (is_counted && unanswered_take(&sessions->unanswered, handle, UNANSWERED_ID) < 0) {
+		return PACKET_BUSY;
+	}
+	int err = say_to_user(&sessions->say, conn, user, say->text, say->id, &reached);
+	if (is_counted && !reached.is_answered_later) {
+		unanswered_give_back(&sessions->unanswered, handle, UNANSWERED_ID);
+	}
+	if (err) {
+		return PACKET_BUSY;
+	}
+	*ret_said = (struct talk_said){reached.sessions, reached.is_answered_later};
+	return PACKET_DONE;
 }
 
 static enum packet_result say_in_room(struct sessions *sessions, struct conn *conn,
@@ -92,7 +123,7 @@ static enum packet_result say_in_room(struct sessions *sessions, struct conn *co
 }
 
 static enum packet_result say_it(struct sessions *sessions, struct conn *conn,
-	const struct say_packet *say, uint32_t *ret_count)
+	const struct say_packet *say, struct talk_said *ret_said)
 {
 	const struct audience audience = audience_of(say->audience);
 	if (say->flags != 0) {
@@ -103,13 +134,11 @@ static enum packet_result say_it(struct sessions *sessions, struct conn *conn,
 	}
 	switch (audience.kind) {
 	case AUDIENCE_EVERYBODY:
-		return say_to_all(sessions, conn, say, ret_count);
+		return say_to_all(sessions, conn, say, &ret_said->count);
 	case AUDIENCE_USER:
-		return say_to_user(&sessions->say, conn, audience.name, say->text, ret_count) < 0
-			       ? PACKET_BUSY
-			       : PACKET_DONE;
+		return say_to_one(sessions, conn, audience.name, say, ret_said);
 	case AUDIENCE_ROOM:
-		return say_in_room(sessions, conn, audience.name, say, ret_count);
+		return say_in_room(sessions, conn, audience.name, say, &ret_said->count);
 	case AUDIENCE_INVALID:
 		break;
 	}
@@ -120,7 +149,7 @@ void talk_on_say(struct sessions *sessions, struct conn *conn, const struct mess
 	const struct packet *packet)
 {
 	struct say_packet say;
-	uint32_t count = 0;
+	struct talk_said said = {.count = 0};
 	if (say_packet_decode(packet->payload, packet->payload_len, &say) < 0 ||
 		!utf8_valid((const uint8_t *)say.text.data, say.text.len)) {
 		end_for_bad_packet(sessions, conn);
@@ -132,11 +161,14 @@ void talk_on_say(struct sessions *sessions, struct conn *conn, const struct mess
 		}
 		return;
 	}
-	enum packet_result result = say_it(sessions, conn, &say, &count);
-	if (result == PACKET_DONE && count == 0) {
+	enum packet_result result = say_it(sessions, conn, &say, &said);
+	if (said.is_later) {
+		return;
+	}
+	if (result == PACKET_DONE && said.count == 0) {
 		result = PACKET_NOBODY_THERE;
 	}
-	answer(sessions, conn, say.id, result, result == PACKET_DONE ? count : 0);
+	answer(sessions, conn, say.id, result, result == PACKET_DONE ? said.count : 0);
 }
 
 /* --- join --------------------------------------------------------------------------------------
@@ -191,12 +223,20 @@ static bool is_fresh(const struct listing *listing, const struct conn *conn, uin
 	return ago > FRESH_TICKS;
 }
 
-/* A page costs a look at each member: of large rooms there are few in a tick. */
+/* Some of the members are on other nodes, as far as it is known. */
+static uint32_t members_elsewhere(const struct sessions *sessions, const struct room *room)
+{
+	const struct elsewhere *elsewhere = fanout_node(sessions->fanout)->elsewhere;
+	return elsewhere_room_users(elsewhere, room_hash(room));
+}
+
+/* A page costs a look at each member, here and on the other nodes: of large rooms there are few in
+ * a tick. */
 static bool may_list(struct sessions *sessions, const struct conn *conn, const struct room *room)
 {
 	struct listing *listing = &sessions->listing;
 	const uint32_t now_tick = sessions->conns->loop->now_tick;
-	const uint32_t cost = room_sessions(room);
+	const uint64_t cost = (uint64_t)room_sessions(room) + members_elsewhere(sessions, room);
 	if (listing->tick != now_tick) {
 		listing->tick = now_tick;
 		listing->left = listing->left_fresh = LISTED_MAX;
@@ -207,7 +247,7 @@ static bool may_list(struct sessions *sessions, const struct conn *conn, const s
 	if (*left == 0) {
 		return false;
 	}
-	*left -= cost < *left ? cost : *left;
+	*left -= cost < *left ? (uint32_t)cost : *left;
 	listing->ticks[conn->index % LISTING_PLACES] = (uint8_t)now_tick;
 	return true;
 }
@@ -240,6 +280,11 @@ void talk_on_list(struct sessions *sessions, struct conn *conn, const struct mes
 		page.result = PACKET_NOT_A_MEMBER;
 	} else if (!may_list(sessions, conn, memberships_room(conn, at))) {
 		page.result = PACKET_BUSY;
+	} else if (members_elsewhere(sessions, memberships_room(conn, at)) > 0) {
+		page.result = outward_ask_list(sessions, conn, list.id, list.room, list.after);
+		if (page.result == PACKET_DONE) {
+			return;
+		}
 	} else {
 		page.is_last = room_list(sessions_rooms(sessions), memberships_room(conn, at),
 			list.after, PAGE_USERS_MAX, write_user, &writer);
@@ -253,7 +298,6 @@ void talk_on_list(struct sessions *sessions, struct conn *conn, const struct mes
 /* --- requests ----------------------------------------------------------------------------------
  */
 
-/* There is no way to a backend yet: what may be asked is unreachable. */
 void talk_on_request(struct sessions *sessions, struct conn *conn, const struct message *message,
 	const struct packet *packet)
 {
@@ -263,12 +307,14 @@ void talk_on_request(struct sessions *sessions, struct conn *conn, const struct 
 		end_for_bad_packet(sessions, conn);
 		return;
 	}
-	const bool may = rights_may_request(session_rights(conn));
+	const enum packet_result result = rights_may_request(session_rights(conn))
+						  ? outward_ask(sessions, conn, &request)
+						  : PACKET_NOT_ALLOWED;
+	if (result == PACKET_DONE) {
+		return;
+	}
 	const struct reply_packet reply = {
-		.id = request.id,
-		.result = may ? PACKET_UNREACHABLE : PACKET_NOT_ALLOWED,
-		.bytes = SLICE(""),
-	};
+		.id = request.id, .result = (uint8_t)result, .bytes = SLICE("")};
 	sessions_send_packet(sessions, conn, PACKET_REPLY, whole,
 		reply_packet_write(whole + PACKET_HEADER_LEN, &reply));
 }

@@ -3,8 +3,10 @@
 #ifndef TIDEGATE_RCU_TABLE_H
 #define TIDEGATE_RCU_TABLE_H
 
+#include <endian.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <sodium.h>
 
@@ -26,14 +28,37 @@
 #define GRACE_ENDS(grace)   ((void)(grace))
 #endif
 
-/* A hash that strangers cannot guess. Thread: any. */
-static inline uint32_t rcu_table_hash(
-	const unsigned char key[crypto_shorthash_KEYBYTES], const char *data, size_t len)
+enum {
+	RCU_TABLE_KEY_BYTES = crypto_shorthash_KEYBYTES,
+};
+
+/* Sets the key of a table's hashes: the given one, which nodes of a cluster have in common, or with
+ * NULL a random one. Thread: any. */
+static inline void rcu_table_set_key(
+	unsigned char key[RCU_TABLE_KEY_BYTES], const uint8_t *given_key)
+{
+	if (given_key) {
+		memcpy(key, given_key, RCU_TABLE_KEY_BYTES);
+	} else {
+		randombytes_buf(key, RCU_TABLE_KEY_BYTES);
+	}
+}
+
+/* A hash that strangers cannot guess, the same on machines of all kinds. Thread: any. */
+static inline uint64_t rcu_table_hash64(
+	const unsigned char key[RCU_TABLE_KEY_BYTES], const char *data, size_t len)
 {
 	uint64_t hash;
 	_Static_assert(sizeof(hash) == crypto_shorthash_BYTES, "the whole hash fits");
 	crypto_shorthash((unsigned char *)&hash, (const unsigned char *)data, len, key);
-	return (uint32_t)(hash ^ hash >> 32);
+	return le64toh(hash);
+}
+
+/* The hash of the tables themselves: the high half of that. Thread: any. */
+static inline uint32_t rcu_table_hash(
+	const unsigned char key[RCU_TABLE_KEY_BYTES], const char *data, size_t len)
+{
+	return (uint32_t)(rcu_table_hash64(key, data, len) >> 32);
 }
 
 /* Buckets for so many keys: powers of two between these. Thread: any. */

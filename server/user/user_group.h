@@ -1,5 +1,5 @@
 /* The sessions of a user with several devices: an array that is never changed once it is in the
- * table, only swapped for another. For user_table.c. */
+ * table, only swapped for another. For user_login.c. */
 #ifndef TIDEGATE_USER_GROUP_H
 #define TIDEGATE_USER_GROUP_H
 

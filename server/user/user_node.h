@@ -1,5 +1,5 @@
 /* What stands in the user table for a user: the entry of his one session, or a group of several.
- * For user_table.c and user_group.c only.
+ * For user_table_inner.h and user_group.c only.
  *
  * Most users have one session, whose entry then is all they cost. The second session makes a group,
  * which stays one however many are left of it, since a node that has left the table cannot come
@@ -39,6 +39,7 @@ struct user_node {
 	uint8_t device_len;   /* likewise */
 	bool came_alone : 1;  /* of an entry, for its owner: it has been in the table by itself */
 	bool speaks_v1 : 1;   /* of an entry */
+	bool is_restored : 1; /* of one that is yet to be logged in: its duel is that of before */
 };
 
 /* What decides whether a newcomer may replace a session. */

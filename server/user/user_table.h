@@ -19,6 +19,7 @@
 
 enum {
 	USER_SESSIONS_MAX = 16, /* of a user */
+	USER_TABLE_KEY_BYTES = 16,
 };
 
 struct user_table;
@@ -41,13 +42,16 @@ struct user_session {
 /* A session by its device. Plain data. */
 struct user_device {
 	handle_t handle;
-	uint8_t len; /* bytes of the name; 0: the device without one */
+	uint64_t epoch; /* its place in the order of acceptance */
+	uint8_t len;    /* bytes of the name; 0: the device without one */
 	char name[DEVICE_NAME_MAX];
 };
 
 /* `expected` users are provided for at once; more need user_table_housekeep. `devices_max`:
- * sessions that a user may have, 1 to USER_SESSIONS_MAX. Errors: -ENOMEM. */
-int user_table_create(size_t expected, uint32_t devices_max, struct user_table **ret_table);
+ * sessions that a user may have, 1 to USER_SESSIONS_MAX. `hash_key`: USER_TABLE_KEY_BYTES that the
+ * nodes of a cluster have in common; NULL: random ones. Errors: -ENOMEM. */
+int user_table_create(size_t expected, uint32_t devices_max, const uint8_t *hash_key,
+	struct user_table **ret_table);
 
 /* Frees the table and nulls the giver's pointer; it must be empty and all threads but the caller's
  * done with it. Waits for entries on their way out. *table may be NULL. Thread: registered. */
@@ -123,8 +127,16 @@ const char *user_entry_name(const struct user_entry *entry, size_t *ret_len);
 /* Likewise; empty for the device without a name. */
 const char *user_entry_device(const struct user_entry *entry, size_t *ret_len);
 
-/* A keyed hash of the device: tells a user's devices apart. Thread: any. */
+/* A keyed hash of the device: tells a user's devices apart. With a key in common it is the same on
+ * all nodes. Thread: any. */
 uint32_t user_entry_device_hash(const struct user_table *table, const struct user_entry *entry);
+
+/* Its connection's place in the order of acceptance. It counts if the entry proves to have been in
+ * the table after the look at it, or if its kick is still to be made. Thread: registered. */
+uint64_t user_entry_epoch(const struct user_entry *entry);
+
+/* Whether both are of the same device, which counts for two of one user. */
+bool user_entry_is_same_device(const struct user_entry *a, const struct user_entry *b);
 
 bool user_entry_speaks_v1(const struct user_entry *entry);
 
@@ -132,6 +144,13 @@ handle_t user_entry_handle(const struct user_entry *entry);
 
 /* That of a user by his name, as user_entry_hash. Thread: any. */
 uint32_t user_table_hash(const struct user_table *table, const char *name, size_t name_len);
+
+/* The whole of it, whose high half user_table_hash is: what nodes of a cluster know a user by.
+ * Thread: any. */
+uint64_t user_table_hash64(const struct user_table *table, const char *name, size_t name_len);
+
+/* That of a device by its name, as user_entry_device_hash. Thread: any. */
+uint32_t user_table_device_hash(const struct user_table *table, const char *device, size_t len);
 
 /* A keyed hash of the name: the same for all logins of a user, not to be guessed by strangers. */
 uint32_t user_entry_hash(const struct user_entry *entry);

@@ -10,10 +10,13 @@ import urllib.parse
 import jsonschema
 
 from gateway import ROOT
+from tls import NAME
 from waiting import TIMEOUT
 
 DESCRIPTION = json.loads((ROOT / "server/admin/openapi.json").read_text(encoding="utf-8"))
 METHODS = ("get", "post", "put", "delete")
+
+TOKEN = "a-token-of-24-characters"  # that a test gives to the port
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,22 +123,37 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
-class Admin:
-    """One connection to the admin port, kept alive."""
+class SecureConnection(http.client.HTTPConnection):
+    """With TLS, for the name that test certificates are of, whatever the address."""
 
-    def __init__(self, gateway, token=None):
+    def __init__(self, host, port, context):
+        super().__init__(host, port, timeout=TIMEOUT)
+        self.context = context
+
+    def connect(self):
+        super().connect()
+        self.sock = self.context.wrap_socket(self.sock, server_hostname=NAME)
+
+
+class Admin:
+    """One connection to the admin port, kept alive; with TLS where there is a context (ssl) for it."""
+
+    def __init__(self, gateway, token=None, context=None):
         where = gateway.wait_for_line(
-            r"started: .*, console (?:http://([\d.]+|\[[\d:a-f]+\]|localhost):(\d+)/|unix:(\S+))"
+            r"started: .*, console (?:https?://([\d.]+|\[[\d:a-f]+\]|localhost):(\d+)/|unix:(\S+))"
         )
         self.host, self.unix = where[1], where[3]
         self.port = int(where[2]) if where[2] else None
         self.token = token
+        self.context = context
         self.seen = set()  # (path, method, status) of the description
         self.connection = self.connect()
 
     def connect(self):
         if self.unix:
             return UnixConnection(self.unix)
+        if self.context:
+            return SecureConnection(self.host.strip("[]"), self.port, self.context)
         return http.client.HTTPConnection(self.host.strip("[]"), self.port, timeout=TIMEOUT)
 
     def __enter__(self):
@@ -145,8 +163,9 @@ class Admin:
         self.connection.close()
 
     def socket(self):
-        """A bare socket to the port."""
-        return socket.create_connection((self.host, self.port), TIMEOUT)
+        """A bare socket to the port, with TLS over it where the caller has that."""
+        bare = socket.create_connection((self.host, self.port), TIMEOUT)
+        return self.context.wrap_socket(bare, server_hostname=NAME) if self.context else bare
 
     def request(self, method, target, body=None, headers=None, host=True):
         """`body` is made JSON unless it is bytes; None in `headers` leaves one out."""

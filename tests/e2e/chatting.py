@@ -24,7 +24,7 @@ PATIENCE = 0.3  # seconds for a log-out that nobody may answer
 CTRL_C, CTRL_D = b"\x03", b"\x04"
 
 # Exit codes, as the man page has them.
-OK, LOCAL, USAGE, KICKED, REFUSED, UNREACHABLE, IO_TIMEOUT, LOST, PROTOCOL = range(9)
+OK, LOCAL, USAGE, KICKED, REFUSED, UNREACHABLE, IO_TIMEOUT, LOST, PROTOCOL, TLS = range(10)
 
 
 class Stream:
@@ -260,6 +260,25 @@ def run(*options, text=b"", **more):
         chat.type(text)
         chat.end_input()
     return chat
+
+
+def talk(alice, bob, address):
+    """A text each way, to the end of both, who are connected; alice by `address`."""
+    alice.say("hello, bob")
+    bob.expect("hello, bob -- FROM alice\n")
+    bob.say("hello 中 ☺")
+    alice.expect("hello 中 ☺ -- FROM bob\n")
+    for talker in (alice, bob):
+        talker.end_input()
+        talker.assert_ends(OK)
+    assert alice.out.lines() == ["hello 中 ☺ -- FROM bob"]
+    assert bob.out.lines() == ["hello, bob -- FROM alice"]
+    assert alice.err.lines() == [
+        f"* connecting to {address} as alice",
+        "* connected",
+        "* logging out",
+        "* closed",
+    ]
 
 
 def plain(text):

@@ -2,12 +2,30 @@
 
 import pytest
 
-pytest.register_assert_rewrite("admin", "chatting", "crowd", "dials", "foreign", "gateway", "raw", "scripted", "waiting")
+pytest.register_assert_rewrite(
+    "admin",
+    "chatting",
+    "cluster",
+    "crowd",
+    "dials",
+    "following",
+    "foreign",
+    "gateway",
+    "handover",
+    "nats",
+    "raw",
+    "scripted",
+    "tls",
+    "waiting",
+)
 
 import chatting  # noqa: E402
+import cluster as cluster_parts  # noqa: E402
 import foreign  # noqa: E402
+import handover  # noqa: E402
+import nats as nats_parts  # noqa: E402
 import scripted  # noqa: E402
-from admin import Admin  # noqa: E402
+from admin import TOKEN, Admin  # noqa: E402
 from gateway import BINARY, SANITIZED, Gateway  # noqa: E402
 
 
@@ -23,6 +41,14 @@ def pytest_collection_modifyitems(config, items):
         kept = [item for item in items if not item.get_closest_marker("release")]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """With -n alone."""
+    from pieces import InPieces  # where there is pytest-xdist
+
+    return InPieces(config, log) if config.getvalue("dist") == "load" else None
 
 
 def make_gateways():
@@ -80,6 +106,23 @@ def serve(start):
 
 
 @pytest.fixture
+def heir():
+    """Takers are ours to wait for, once their giver has ended."""
+    handover.inherit()
+    yield
+    handover.inherit(is_heir=False)
+
+
+@pytest.fixture
+def token_file(tmp_path):
+    """A file for --admin-token, with admin.TOKEN."""
+    path = tmp_path / "token"
+    path.write_text(TOKEN + "\n", encoding="ascii")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture
 def chat():
     """Starts native clients: chat("-v", address=gateway.ws). Each is ended after the test."""
     chats = []
@@ -103,6 +146,33 @@ def server():
     """A server that the test plays itself."""
     with scripted.Server() as listening:
         yield listening
+
+
+@pytest.fixture
+def nats_server(tmp_path):
+    """Starts NATS servers: nats_server(config="max_payload: 1KB"). Each is ended after the test."""
+    with nats_parts.servers(tmp_path) as make:
+        yield make
+
+
+@pytest.fixture
+def nats(nats_server):
+    """One with default options."""
+    return nats_server()
+
+
+@pytest.fixture
+def cluster_key(tmp_path):
+    """A file for --cluster-key."""
+    return nats_parts.key_file(tmp_path)
+
+
+@pytest.fixture
+def cluster(start, nats, cluster_key):
+    """Starts nodes: cluster("--max-devices", 2) -> [gw-1, gw-2, gw-3]."""
+    nodes = cluster_parts.Cluster(start, nats, cluster_key)
+    yield nodes
+    nodes.close()
 
 
 @pytest.fixture(scope="session")

@@ -117,16 +117,18 @@ class Stream:
 
 
 class Faulty:
-    """`make_fault` makes the fault of one connection; `opening` changes the answer to a request."""
+    """`make_fault` makes the fault of one connection; `opening` changes the answer to a request; `tls` is the
+    context of a server that speaks it. Then one thread may say things to a client, its own: there are only echoes."""
 
-    def __init__(self, make_fault, opening=None, address=("127.0.0.1", 0)):
+    def __init__(self, make_fault, opening=None, address=("127.0.0.1", 0), tls=None):
         self.make_fault = make_fault
         self.opening = opening
         self.clients = {}  # socket -> say(frame)
         self.pongs = 0
         self.lock = threading.Lock()
         self.listener = socket.create_server(address, backlog=128)
-        self.url = f"ws://127.0.0.1:{self.listener.getsockname()[1]}/"
+        self.tls = tls
+        self.url = f"{'wss' if tls else 'ws'}://127.0.0.1:{self.listener.getsockname()[1]}/"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self):
@@ -174,6 +176,13 @@ class Faulty:
         del self.clients[sock]
 
     def _serve(self, sock):
+        if not self.tls:
+            self._serve_on(sock)
+            return
+        with sock, contextlib.suppress(OSError):
+            self._serve_on(self.tls.wrap_socket(sock, server_side=True))
+
+    def _serve_on(self, sock):
         stream = Stream(sock)
         say = self._sayer(sock)
         with sock, contextlib.suppress(OSError, EOFError):

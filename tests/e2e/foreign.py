@@ -25,16 +25,30 @@ KINDS = tuple(COMMANDS)
 WITHOUT_PINGS = ("chromium",)  # a page cannot send protocol pings
 
 
-class Library:
-    """One client library: opens connections."""
+def trusting(pair):
+    """What each of them takes from its environment to trust this certificate."""
+    return {
+        "NODE_EXTRA_CA_CERTS": str(pair.cert),
+        "SSL_CERT_FILE": str(pair.cert),
+        "TRUSTED_KEY": pair.key_hash(),  # clients/chromium.js
+    }
 
-    def __init__(self, kind):
+
+class Library:
+    """One client library: opens connections, over TLS to whom it trusts by `pair`."""
+
+    def __init__(self, kind, pair=None):
         self.kind = kind
         self._numbers = itertools.count(1)
         self._connections = {}
         self._ready = threading.Event()
         self._process = subprocess.Popen(
-            COMMANDS[kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+            COMMANDS[kind],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            env=os.environ | (trusting(pair) if pair else {}),
         )
         threading.Thread(target=self._read, daemon=True).start()
         assert self._ready.wait(3 * TIMEOUT), f"the driver of {kind} does not start"

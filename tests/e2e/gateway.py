@@ -16,6 +16,7 @@ import time
 import tty
 
 from raw import Raw
+from tls import secure
 from waiting import TIMEOUT, Timeout, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -177,13 +178,19 @@ class Process:
 class Gateway(Process):
     """A gateway that listens, on 127.0.0.1 and a port of its own unless told otherwise.
 
+    `pair` is its certificate where it speaks TLS, as clients of ours do then.
     `listen` is where; with `say_where` False the gateway knows it from elsewhere than its options.
     `log_sessions` is what it does with logins and ends, None for its default: tests wait for their lines.
     """
 
-    def __init__(self, *options, listen=None, say_where=True, drain=0, log_sessions="yes", **process):
+    def __init__(
+        self, *options, pair=None, listen=None, say_where=True, drain=0, log_sessions="yes", **process
+    ):
         if listen is None:
-            listen = [f"127.0.0.1:{free_port()}"]
+            listen = [f"{'wss://' if pair else ''}127.0.0.1:{free_port()}"]
+        if pair:
+            options += tuple(pair.options)
+        self._pair = pair
         self.listen = listen
         self._clients = []
         where = [word for spec in listen for word in ("--listen", spec)] if say_where else []
@@ -209,7 +216,7 @@ class Gateway(Process):
 
     def address(self, spec=None):
         """(family, address) for connecting to a listener, the first by default."""
-        spec = (spec or self.listen[0]).removeprefix("proxy:")
+        spec = (spec or self.listen[0]).removeprefix("proxy:").removeprefix("wss://")
         if spec.startswith("unix:"):
             return socket.AF_UNIX, spec[len("unix:") :]
         host, _, port = spec.rpartition(":")
@@ -245,7 +252,8 @@ class Gateway(Process):
 
     def raw(self, **options):
         """A client of ours, not yet upgraded; closed at the latest when the gateway stops."""
-        client = Raw(self.socket(**options))
+        sock = self.socket(**options)
+        client = secure(sock, self._pair.context()) if self._pair else Raw(sock)
         self._clients.append(client)
         return client
 

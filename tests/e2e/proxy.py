@@ -1,9 +1,10 @@
-"""A TCP proxy in front of a gateway that can cut lines, or let them hang."""
+"""A TCP proxy in front of a gateway that can cut lines, let them hang, or slow them down."""
 
 import contextlib
 import socket
 import struct
 import threading
+import time
 
 from waiting import TIMEOUT
 
@@ -13,6 +14,7 @@ class Proxy:
 
     def __init__(self, port):
         self.port = port  # of the gateway
+        self._rate = None  # bytes a second
         self.lines = []
         self._may_pass = threading.Event()
         self._may_pass.set()
@@ -34,7 +36,11 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
-                far = socket.create_connection(("127.0.0.1", self.port), TIMEOUT)
+                try:
+                    far = socket.create_connection(("127.0.0.1", self.port), TIMEOUT)
+                except OSError:  # nobody is there, for now
+                    near.close()
+                    continue
                 far.settimeout(None)
                 with self._lock:
                     self.lines.append((near, far))
@@ -43,9 +49,11 @@ class Proxy:
 
     def _pass(self, source, target):
         with contextlib.suppress(OSError):
-            while data := source.recv(1 << 16):
+            while data := source.recv(self._piece):
                 self._may_pass.wait()
                 target.sendall(data)
+                if self._rate:
+                    time.sleep(len(data) / self._rate)
             with self._lock:  # not while it is being cut: a RST is not to become an end of file
                 target.shutdown(socket.SHUT_WR)
 
@@ -59,10 +67,20 @@ class Proxy:
                     sock.shutdown(socket.SHUT_RD)  # wakes its thread
                 sock.close()
 
+    @property
+    def _piece(self):
+        """Bytes that are taken at once: of a slow line some 20 ms."""
+        return max(1, self._rate // 50) if self._rate else 1 << 16
+
+    def slow_down(self, rate):
+        """From now on so many bytes a second get through each line, each way."""
+        self._rate = rate
+
     def hang(self):
         """From now on nothing gets through, and nobody is told."""
         self._may_pass.clear()
 
     def pass_on(self):
-        """Lets new lines live."""
+        """Lets new lines live, as fast as they like."""
+        self._rate = None
         self._may_pass.set()

@@ -3,9 +3,9 @@
 import dataclasses
 import struct
 
-from raw import BINARY, PACKET_TEXT, TEXT, request
+from raw import BINARY, PACKET_PING, PACKET_PONG, PACKET_TEXT, TEXT, packet, request
 
-SESSION, SAY, ANSWER, MESSAGE, JOIN, LEAVE, MEMBERS, LIST, PAGE = 104, 110, 111, 112, 120, 121, 122, 123, 124
+SESSION, GAP, SAY, ANSWER, MESSAGE, JOIN, LEAVE, MEMBERS, LIST, PAGE = 104, 105, 110, 111, 112, 120, 121, 122, 123, 124
 DONE, NOBODY, NOT_ALLOWED, BUSY, NOT_A_MEMBER, BAD_NAME, TOO_MANY = range(7)
 COUNTED, CAME, WENT, TAKEN_OUT = range(4)
 NO_END = 0xFFFFFFFF
@@ -50,7 +50,8 @@ class Talker:
 
     def __init__(self, raw, user, device=None, shown=None):
         """`user` is percent-encoded; `shown` is what that stands for, where it differs."""
-        self.raw, self.ids = raw, 0
+        self.raw, self.ids, self.name = raw, 0, shown or user
+        self.gaps = 0  # batches that were lost between nodes, by what it was told
         target = f"/?user={user}" + (f"&device={device}" if device is not None else "")
         raw.send(request(target, extra=V1))
         answer = raw.answer()
@@ -92,12 +93,20 @@ class Talker:
 
     def expect(self, command):
         """The next message, which is a packet of that command. Returns its payload."""
-        opcode, message = self.raw.message()
+        opcode, message = self.next()
         assert opcode == BINARY, message
         fields = Fields(message)
         got, size = fields.take("!H"), fields.take("!I")
         assert (got, size) == (command, len(fields.data)), message
         return fields
+
+    def next(self):
+        """The next message that is not about what was lost between nodes, which may be told at any time."""
+        opcode, message = self.raw.message()
+        while opcode == BINARY and message[:2] == struct.pack("!H", GAP):
+            self.gaps += struct.unpack("!HII", message)[2]
+            opcode, message = self.raw.message()
+        return opcode, message
 
     def session(self):
         fields = self.expect(SESSION)
@@ -127,7 +136,7 @@ class Talker:
 
     def text(self):
         """A text to everybody, as it came."""
-        opcode, message = self.raw.message()
+        opcode, message = self.next()
         if opcode == TEXT:
             return message.decode("utf-8")
         fields = Fields(message)
@@ -136,5 +145,6 @@ class Talker:
         return fields.rest()
 
     def expect_nothing(self):
-        """Nothing has come that was sent before the answer to a ping."""
-        self.raw.round_trip()
+        """Nothing has come that was sent before the answer to a ping, but for news of what was lost."""
+        self.raw.packet(PACKET_PING)
+        assert self.next() == (BINARY, packet(PACKET_PONG))

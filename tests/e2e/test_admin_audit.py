@@ -7,12 +7,12 @@ import signal
 
 import pytest
 
-from admin import DESCRIPTION, Admin, operations
+from admin import DESCRIPTION, TOKEN, Admin, operations
 from gateway import ROOT
+from handover import follow
 from talking import Talker
 from waiting import wait_until
 
-TOKEN = "a-token-of-24-characters"
 SECRET = "what-nobody-else-is-to-read"
 
 CHANGES = [(path, method) for path, method in operations() if method != "get"]
@@ -28,6 +28,7 @@ DEEDS = {
     ),
     ("/v1/broadcast", "post"): "broadcast by {by}: 202, sessions 1, caller shop",
     ("/v1/drain", "post"): "drain by {by}: 202, caller shop",
+    ("/v1/upgrade", "post"): "upgrade by {by}: 202, caller shop",
     ("/v1/demo/users/{NAME}/cut", "post"): "cut by {by}: 204, sessions 1, caller shop, user alice",
     ("/v1/demo/users/{NAME}/token", "post"): "mint by {by}: 200, caller shop, user alice",
     ("/v1/demo/users/{NAME}/mute", "post"): "mute by {by}: 204, muted 0, sessions 1, caller shop, user alice",
@@ -66,12 +67,10 @@ def serve(start, *options, token=None, **more):
     return gateway, admin, "%s:%d" % admin.connection.sock.getsockname()
 
 
-@pytest.fixture
-def token_file(tmp_path):
-    path = tmp_path / "token"
-    path.write_text(TOKEN + "\n", encoding="ascii")
-    path.chmod(0o600)
-    return path
+def go_on_with(gateway, path):
+    """Whoever serves behind that, where it was asked for another process."""
+    if path == "/v1/upgrade":
+        follow(gateway, gateway.popen, 1)
 
 
 def test_every_change_takes_a_caller():
@@ -86,6 +85,7 @@ def test_every_change_takes_a_caller():
 
 
 @pytest.mark.threads
+@pytest.mark.usefixtures("heir")
 @pytest.mark.parametrize(("path", "method"), CHANGES)
 def test_what_is_done(start, token_file, path, method):
     gateway, admin, by = serve(start, *needs(path), "--admin-token", token_file, token=TOKEN, drain=600)
@@ -93,10 +93,12 @@ def test_what_is_done(start, token_file, path, method):
         come_in(raw, path)
         assert ask(admin, path, method, **{"X-Tidegate-Caller": "shop"}).status < 300
         gateway.wait_for_line("INFO +audit: " + re.escape(DEEDS[path, method].format(by=by)) + "$")
+        go_on_with(gateway, path)
     assert len(gateway.matching("audit: ")) == 1
     assert not gateway.matching(f"{SECRET}|{TOKEN}")
 
 
+@pytest.mark.usefixtures("heir")
 @pytest.mark.parametrize(("path", "method"), CHANGES)
 def test_in_parts(start, path, method):
     gateway, admin, by = serve(start, *needs(path), "--log-format", "json", drain=600)
@@ -104,6 +106,7 @@ def test_in_parts(start, path, method):
         come_in(raw, path)
         assert ask(admin, path, method, **{"X-Tidegate-Caller": "shop"}).status < 300
         gateway.wait_for_line('"audit":')
+        go_on_with(gateway, path)
     [line] = map(json.loads, gateway.matching('"audit":'))
     deed, rest = re.fullmatch(r"([a-z-]+) by \S+: (.*)", DEEDS[path, method].format(by=by)).groups()
     status, *pairs = rest.split(", ")

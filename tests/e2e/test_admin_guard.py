@@ -3,7 +3,6 @@ nobody for ever."""
 
 import contextlib
 import os
-import select
 import signal
 import socket
 import stat
@@ -12,20 +11,11 @@ import time
 
 import pytest
 
-from admin import DESCRIPTION, Admin
+from admin import DESCRIPTION, TOKEN, Admin
 from gateway import Process, free_port, limit_files
 from raw import request
-from waiting import TIMEOUT, wait_until
+from waiting import TIMEOUT, wait_until, wait_until_readable
 
-TOKEN = "a-token-of-24-characters"
-
-
-@pytest.fixture
-def token_file(tmp_path):
-    path = tmp_path / "token"
-    path.write_text(TOKEN + "\n", encoding="ascii")
-    path.chmod(0o600)
-    return path
 
 
 def serve(start, *options, admin="127.0.0.1:0", **more):
@@ -721,8 +711,7 @@ def test_slow_ones_do_not_hold_the_port(start):
                 assert other.get("/healthz").status == 200
                 assert other.get("/v1/users").status == 200
         # The oldest have been shown out.
-        readable, _, _ = select.select(slow, [], [], TIMEOUT)
-        assert readable
+        wait_until_readable(*slow)
     wait_until(lambda: Admin(gateway).get("/healthz").status == 200, "all is well")
 
 

@@ -109,7 +109,8 @@ def test_it_waits_to_be_told(gateway):
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "ready\n"
         assert not gateway.matching("user u0")
-        assert process.communicate("\n", timeout=TIMEOUT)[0].endswith("passed\n") and process.returncode == 0
+        said, _ = process.communicate("\n", timeout=TIMEOUT)
+        assert said.startswith("open\n") and said.endswith("passed\n") and process.returncode == 0
     gateway.wait_for_line("user u0", count=5)
 
 

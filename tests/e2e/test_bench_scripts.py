@@ -60,7 +60,7 @@ needs_valgrind = pytest.mark.skipif(not shutil.which("valgrind"), reason="valgri
 
 # --- what is measured -----------------------------------------------------------------------------
 
-SCRIPTS_OF_BUILDS = ("compare", "fairness", "idle", "instructions", "scrape", "tune")
+SCRIPTS_OF_BUILDS = ("cluster", "compare", "fairness", "handover", "idle", "instructions", "scrape", "tune")
 
 
 @pytest.mark.parametrize("name", SCRIPTS_OF_BUILDS)
@@ -109,7 +109,7 @@ def test_a_build_for_debugging_is_no_measure(tmp_path, capsys):
         assert complaint in said and bool(complaint) == bool(said)
 
 
-@pytest.mark.parametrize("words", [(), ("--token",)])
+@pytest.mark.parametrize("words", [(), ("--token",), ("--tls",)])
 def test_idle_says_what_a_user_costs(words):
     said = run_script("idle", "--build", BUILD, "--connections", 1000, "--settle", 0, "--interval", 0.5, "--seconds", 0.5,
                       *words)
@@ -185,6 +185,15 @@ def test_scale_runs_every_phase(tmp_path):
     assert (result["rooms"], result["members"]) == (5000 // 7, 7)
     assert rows["join"] == rows["leave"] == 5000 // 7 * 7 and rows["a text to each room"] == 5000 // 7 * 6
     assert result["bytes_per_room"] > 7 * 16, "what a session keeps of a room"
+
+
+def test_scale_of_a_cluster_runs_every_phase():
+    """Each phase ends with a look at all directories: whoever differs ends the run."""
+    done = subprocess.run([BUILD / "bench/scale/tidegate-scale-cluster", "--nodes", "5", "--users", "3000"],
+                          capture_output=True, text=True, timeout=TIMEOUT + 60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = [line.split(" ")[0] for line in done.stdout.splitlines()[2:] if not line.startswith(" ")]
+    assert said == ["memory", "growth", "come", "look", "logins", "heartbeats", "loss", "join", "death", "come"]
 
 
 # --- what is made of it ---------------------------------------------------------------------------
@@ -441,3 +450,45 @@ def test_fairness_measures_storms(tmp_path):
     for line in measured["lines"]:
         assert line["without"]["p50"] > 0 and line["with"]["p99"] > 0 and line["cut"] == 0, said
         assert line["verdict"] in said
+
+
+# --- several nodes --------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_cluster_s_checker_finds_no_fault(tmp_path):
+    """A small one, through all its phases. Whether they know the same in time is the machine's."""
+    path = tmp_path / "json"
+    done = subprocess.run([sys.executable, SCRIPTS / "cluster", "--build", BUILD, "--rows", "checks", "--users", "540",
+                           "--races", "400", "--talk", "40", "--json", path], capture_output=True, text=True, timeout=800,
+                          check=False)  # fmt: skip
+    assert path.exists(), done.stdout + done.stderr
+    lines = json.loads(path.read_text(encoding="utf-8"))["lines"]
+    assert len(lines) == 8
+    for line in lines:
+        assert not any(line.get(fault) for fault in ("lost", "wrong", "false", "doubles", "refused")), done.stdout
+        assert line["deliveries"] > 0 and line["verdict"] in done.stdout
+    assert lines[0]["logins"] == 540 and lines[1]["logins"] == 400
+
+
+@needs_two_cores
+def test_cluster_says_what_it_costs(tmp_path):
+    path = tmp_path / "json"
+    said, measured = run_judged("cluster", "--rows", "cost,stopped", "--pairs", 2, "--seconds", 0.5, "--stops", 1, "--stop", 4,
+                                "--json", path)
+    *costs, stopped = measured["lines"]
+    assert len(costs) == 3
+    for line in costs:
+        assert 0.2 < line["low"] <= line["ratio"] <= line["high"] < 5 and line["verdict"] in said
+    assert stopped["ratio"] > 0 and stopped["grown"] < 1 << 30
+
+
+@needs_two_cores
+def test_fairness_measures_across_nodes(tmp_path):
+    said, measured = run_judged("fairness", "--rows", "cluster", "--scale", 0.2, "--rounds", 1, "--seconds", 1, "--warmup", 0.1,
+                                "--json", tmp_path / "json")
+    [line] = measured["lines"]
+    assert line["without"]["p50"] > 0 and line["with"]["p50"] > 0 and line["verdict"] in said
+    [tally] = measured["rounds"]["cluster"][0]["true"]["attackers"]
+    assert tally["sent"] > 1000

@@ -17,6 +17,7 @@ from chatting import (
     REFUSED,
     UNREACHABLE,
     USAGE,
+    talk,
 )
 from gateway import free_port
 from raw import BINARY, CLOSE, PACKET_TEXT, TEXT, Frame, packet
@@ -34,21 +35,7 @@ def ws(gateway):
 def test_two_talk(gateway, chat):
     alice = chat(address=ws(gateway), user="alice").connected()
     bob = chat(address=ws(gateway), user="bob").connected()
-    alice.say("hello, bob")
-    bob.expect("hello, bob -- FROM alice\n")
-    bob.say("hello 中 ☺")
-    alice.expect("hello 中 ☺ -- FROM bob\n")
-    for talker in (alice, bob):
-        talker.end_input()
-        talker.assert_ends(OK)
-    assert alice.out.lines() == ["hello 中 ☺ -- FROM bob"]
-    assert bob.out.lines() == ["hello, bob -- FROM alice"]
-    assert alice.err.lines() == [
-        f"* connecting to {ws(gateway)} as alice",
-        "* connected",
-        "* logging out",
-        "* closed",
-    ]
+    talk(alice, bob, ws(gateway))
 
 
 @pytest.mark.parametrize("user", ["a&b=1#x 中", "100%", "a+b", "x" * 64])
@@ -434,7 +421,7 @@ WRONG = {
     "empty address": (["-u", "a", "-a", ""], "is not an address: ws://HOST"),
     "bad port": (["-u", "a", "-a", "ws://h:99999"], "is not an address"),
     "no path": (["-u", "a", "-a", "unix:"], "is not an address"),
-    "tls": (["-u", "a", "-a", "wss://h"], "neither ws:// nor unix:"),
+    "http": (["-u", "a", "-a", "http://h"], "neither ws:// nor wss:// nor unix:"),
     "word": (["-u", "a", "hello"], '"hello" is no option; lines to send are read'),
     "heartbeat": (["-u", "a", "--heartbeat", "often"], '--heartbeat: "often" is not a number of seconds'),
     "negative": (["-u", "a", "--heartbeat=-1"], '--heartbeat: "-1" is not a number of seconds'),
@@ -456,7 +443,7 @@ def test_wrong_options(arguments, message):
 
 
 OPTIONS = """-a, --address= -u, --user= --heartbeat= --read-deadline= --reconnect= --once --packet --stay
-    -q, --quiet -v, --verbose""".split()
+    -q, --quiet -v, --verbose --ca= --insecure=""".split()
 
 
 def test_help_names_every_option_and_exit_code():
@@ -465,7 +452,7 @@ def test_help_names_every_option_and_exit_code():
     for option in OPTIONS:
         assert option in ended.stdout
     assert "default ws://127.0.0.1:8000" in " ".join(ended.stdout.split())
-    for code in range(9):
+    for code in range(10):
         assert re.search(rf"^ *{code}  \w", ended.stdout, re.MULTILINE), code
     assert ended.stderr == ""
 

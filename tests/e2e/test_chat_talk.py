@@ -185,6 +185,42 @@ def test_a_backend_speaks_and_takes_out(serve, chat):
     alice.expect_error("is not sent: not in that room")
 
 
+# --- the backend, and what is lost before it comes ------------------------------------------------
+
+
+@pytest.fixture
+def line(server, chat):
+    """A server that speaks tidegate.v1, and the chat at the other end."""
+    alice = chat("--v1", address=server.address)
+    line = server.accept()
+    line.send(line.read_request().answer(extra=[V1]))
+    return line, alice.connected()
+
+
+def test_the_backend_is_asked(line):
+    line, alice = line
+    alice.say('/request {"who": "#dev"}')
+    assert line.said() == Frame(BINARY, packet(130, b'\0\0\0\1{"who": "#dev"}'))
+    line.binary(packet(131, b"\0\0\0\1\0no\nbody"))
+    alice.expect_state(r"reply: no\\nbody$")
+    alice.say("/request x")
+    assert line.said() == Frame(BINARY, packet(130, b"\0\0\0\2x"))
+    line.binary(packet(131, b"\0\0\0\2\x07"))
+    alice.expect_error("line 2 is not sent: that node of the gateway, or the backend, cannot be asked now")
+    alice.say("/request y")
+    assert line.said() == Frame(BINARY, packet(130, b"\0\0\0\3y"))
+    line.binary(packet(131, b"\0\0\0\3\x08"))
+    alice.expect_error("line 3 is not sent: no answer: it may have arrived")
+
+
+def test_what_was_lost_between_nodes_is_told(line):
+    line, alice = line
+    line.binary(packet(105, b"\0\0\0\1"))
+    alice.expect_state("1 batch of messages from other nodes of the gateway got lost$")
+    line.binary(packet(105, b"\0\0\1\0and more of a later version"))
+    alice.expect_state("256 batches of messages from other nodes of the gateway got lost$")
+
+
 # --- what is refused ------------------------------------------------------------------------------
 
 REFUSALS = {
@@ -198,6 +234,8 @@ REFUSALS = {
     "/who": "which room",
     "/to bob hi": r"usage: /to @USER\|#ROOM TEXT",
     "/join": "usage: /join ROOM",
+    "/request": "usage: /request TEXT",
+    "/request x": "line 1 is not sent: that node of the gateway, or the backend, cannot be asked now",
     "/etc/passwd": "no command is called /etc/passwd: /help shows them, and a line that begins with // says",
     "/to @bob " + "x" * 65521: "line 1 is not sent: the message is over 64 KiB",
     "x" * 65537: "line 1 is not sent: it has more than 65536 bytes",
@@ -275,7 +313,7 @@ def test_a_gateway_of_before(server, chat):
     alice.say("hello")
     assert line.frame() == Frame(TEXT, b"hello")
     assert "tidegate.v1" not in plain(alice.out.text)
-    for command in ("/to @bob hi", "/join dev", "/in dev", "/in @bob", "/leave dev", "/who dev"):
+    for command in ("/to @bob hi", "/join dev", "/in dev", "/in @bob", "/leave dev", "/who dev", "/request x"):
         alice.say(command)
         alice.err.expect("is not sent: the gateway does not speak tidegate.v1")
     alice.say("still to all")

@@ -8,6 +8,8 @@ import subprocess
 import pytest
 
 from gateway import BINARY, ROOT
+from tls import Pair
+from tls_front import TlsFront
 from waiting import TIMEOUT
 
 BUILD = BINARY.parents[1]
@@ -167,6 +169,27 @@ def test_the_program_in_the_header(installed, gateway, tmp_path):
                 said, told = running.communicate(timeout=TIMEOUT)
     assert said == ""
     assert told == "kicked: the same user logged in elsewhere (Close 4001 kicked)\n"
+
+
+@pytest.mark.release
+def test_a_program_over_tls(installed, gateway, tmp_path):
+    """It verifies by whom the system trusts, unless told otherwise."""
+    root, environment = installed
+    source = tmp_path / "program.c"
+    source.write_text(PROGRAM, encoding="ascii")
+    program = tmp_path / "program"
+    call("gcc", *flags(environment, "--cflags"), source, "-o", program, *flags(environment, "--libs"))
+    [library] = root.rglob("libtidegate-client.so")
+    loader = {**os.environ, "LD_LIBRARY_PATH": str(library.parent)}
+    authority = Pair(tmp_path, stem="authority")
+    pair = Pair(tmp_path, "localhost", stem="gate", signer=authority)
+    with TlsFront(gateway.port, pair) as front, gateway.login("alice") as alice:
+        words = [program, f"wss://localhost:{front.port}/", "bob", "from afar"]
+        call(*words, env={**loader, "SSL_CERT_FILE": str(authority.cert)})
+        alice.expect_text("from afar -- FROM bob")
+        with pytest.raises(subprocess.CalledProcessError) as refused:
+            call(*words, env={**loader, "SSL_CERT_FILE": "/dev/null"})
+        assert refused.value.returncode == 61  # TG_ERR_CERTIFICATE_ISSUER
 
 
 def test_the_example_in_a_libuv_loop(gateway):

@@ -112,6 +112,27 @@ def test_an_admin_port_for_others_needs_a_token(config, token):
     assert "/nonexistent/token: No such file or directory" in err[0]
 
 
+def test_a_cluster_and_its_files(config, tmp_path):
+    key, creds = tmp_path / "key", tmp_path / "creds"
+    for file, text in ((key, "00" * 32), (creds, "node:secret\n")):
+        file.write_text(text, encoding="ascii")
+        file.chmod(0o600)
+    path = config(
+        f"id = gw-1\ncluster = nats://127.0.0.1:9\ncluster_key = {key}\ncluster_creds = {creds}\ncluster_ca = {key}\n"
+    )
+    assert ask("--test", "--config", path)[0] == 0
+    key.write_text("too short", encoding="ascii")
+    creds.chmod(0o604)
+    path = config(
+        f"id = gw-1\ncluster = nats://127.0.0.1:9\ncluster_key = {key}\ncluster_creds = {creds}\ncluster_ca = /no/where\n"
+    )
+    code, _, err = ask("--test", "--config", path)
+    assert (code, err[-1]) == (1, "tidegate: the configuration has 3 faults")
+    assert err[0].startswith(f"tidegate: cluster_key: {key}: ")
+    assert err[1] == f"tidegate: cluster_creds: {creds}: others may read or change it: chmod o= it"
+    assert err[2] == "tidegate: cluster_ca: /no/where: No such file or directory"
+
+
 def test_warnings_are_no_faults(config):
     path = config("read_deadline = 30\ndrain = 1\n\ndrain = 2\n")
     code, out, err = ask("--test", "--config", path)

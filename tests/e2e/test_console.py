@@ -11,8 +11,10 @@ import urllib.request
 
 import pytest
 
+from admin import TOKEN, Admin
 from browser import Browser
 from gateway import ROOT, free_port
+from handover import hand_over
 from raw import PACKET_PING, packet
 from talking import Talker
 from waiting import TIMEOUT, wait_until
@@ -20,7 +22,6 @@ from waiting import TIMEOUT, wait_until
 pytestmark = pytest.mark.release
 
 PICTURES = ROOT / "build/console-pictures"
-TOKEN = "a-token-of-forty-characters-for-the-tests"
 VIEWS = ("try", "watch")
 WIDTHS = (360, 390)
 
@@ -42,6 +43,7 @@ class Console:
         self.gateway = start(*self.options)
         self.pages = []
         self.expected = []  # patterns of what a page may complain about
+        self.others = set()  # origins beside its own, of other nodes
 
     @property
     def url(self):
@@ -69,7 +71,7 @@ class Console:
                 own = {f"http://{self.admin}", f"ws://{self.gateway.listen[0]}"}
                 origins = {re.match(r"\w+://[^/]*", request)[0] for request in log["requests"]}
                 errors = [e for e in log["errors"] if not any(re.search(p, e) for p in self.expected)]
-                assert origins <= own
+                assert origins <= own | self.others
                 assert log["violations"] == []
                 assert errors == []
         finally:
@@ -401,6 +403,8 @@ def test_the_other_place_is_told_as_it_is(console):
 
 def test_log_out_without_a_line(console):
     page = console.open_live()
+    # The client comes back after a minute or more, not within what this test may take on a busy machine.
+    page.run("(Math.random = () => 30, null)")
     page.click(action("alice", "cut"))
     wait_for_state(page, "alice", "RECONNECTING")
     page.wait_for_text(f"{card('alice')} .action-words", "gives up coming back")
@@ -751,7 +755,8 @@ def test_without_demo_there_is_nothing_to_try(open_console):
         assert page.run("document.getElementById('view-try').hidden")
         assert page.run("document.getElementById('views').hidden")
         assert page.run("location.hash") in ("", "#watch")
-        assert page.run("document.title") == "Watch it – demo – Tidegate"
+        # On a busy machine an answer may be late, which the title says for as long as it is so.
+        page.wait("document.title === 'Watch it – demo – Tidegate'")
         assert count(page, ".card") == 0
         assert not any(request.startswith("ws") for request in page.log()["requests"])
     witness.round_trip()
@@ -796,6 +801,60 @@ def test_nothing_is_dialled_while_the_gateway_is_away(mortal, start):
     for user in ("alice", "bob"):
         wait_for_state(page, user, "CONNECTED")
     assert count(page, ".episode") == 0
+
+
+# --- several nodes ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def consoles(open_console, nats, cluster_key):
+    """Of two nodes that know of each other. The first one's pages open lines to the second as well."""
+    words = ("--demo", "--cluster", nats.url, "--cluster-key", cluster_key)
+    both = [open_console(*words, "--id", name) for name in ("gw-1", "gw-2")]
+    both[0].others = {f"ws://{both[1].gateway.listen[0]}"}
+    for console in both:
+        wait_until(lambda: [row["state"] for row in nodes_of(console)[1:]] == ["up"], "the other one is up")  # noqa: B023
+    return both
+
+
+def nodes_of(console):
+    return json.loads(get(console.admin, "/v1/nodes")[1])["nodes"]
+
+
+def test_the_two_talk_across_nodes(consoles):
+    one, two = consoles
+    page = one.open_live()
+    assert page.text(f"{card('bob')} .place") == "on gw-2" and count(page, f"{card('alice')} .place") == 0
+    [alice], [bob] = ([row["user"] for row in json.loads(get(it.admin, "/v1/users")[1])["users"]] for it in consoles)
+    assert (alice, bob) == (name_on(page, "alice"), name_on(page, "bob"))
+    whisper(page, "alice", "just you")
+    wait_for_bubble(page, "alice", f"just you only to {bob}, heard by 1 session")
+    wait_for_bubble(page, "bob", f"{alice}, only to {bob}")
+    say(page, "bob", "and all of us")
+    wait_for_bubble(page, "alice", "and all of us")
+    # What its own gateway cannot do to it is not offered.
+    assert page.attribute(action("bob", "cut"), "aria-disabled") == "true"
+    assert "the console of gw-2" in page.text(f"{card('bob')} .faults")
+    assert page.attribute(action("alice", "cut"), "aria-disabled") == "false"
+
+
+def test_the_nodes_are_watched(consoles):
+    one, two = consoles
+    page = one.open("watch")
+    page.wait("document.querySelector('.nodes tr[data-node=gw-2][data-state=up]') !== null")
+    assert page.text(".nodes tr[data-node=gw-1] th") == "gw-1, this one"
+    assert page.run("document.querySelector('.nodes tr[data-node=gw-2] a').href") == two.url
+    page.wait_for_text(".nodes .summary", "The line to NATS is up. Nothing was lost between nodes.")
+    with two.gateway.login("somebody"):
+        page.wait_for_text(".nodes tr[data-node=gw-2]", "up\t1\t0")
+    two.gateway.stop()
+    page.wait("document.querySelector('.nodes tr[data-node=gw-2][data-state=up]') === null")
+
+
+def test_a_gateway_alone_says_nothing_of_nodes(console):
+    page = console.open("watch")
+    page.wait("document.querySelector('.users .summary').textContent !== ''")
+    assert page.run("document.querySelector('.nodes').hidden && document.getElementById('to-nodes').hidden")
 
 
 # --- watch it -----------------------------------------------------------------------------------
@@ -999,6 +1058,50 @@ def test_the_gateway_comes_back_as_another_run(console, start):
     page.wait_for_text("[data-chart=connections] .legend", "connections 1")
 
 
+def watch_words(page, selector):
+    """Has the page note all that it says there from now on: `said`."""
+    page.run(
+        f"""(window.said = [], new MutationObserver(() => said.push(document.querySelector({json.dumps(selector)}).innerText))
+            .observe(document.querySelector({json.dumps(selector)}), {{ childList: true, subtree: true }}), null)"""
+    )
+
+
+def test_a_gateway_that_hands_over_is_the_same(console, heir):  # noqa: ARG001
+    """The page's two stay logged in, on their lines, and it says nothing of an end or a start."""
+    console.expected = ["503 .Service Unavailable"]  # the browser's, of a question that is asked again
+    page = console.open_live()
+    admin = Admin(console.gateway)
+    logins = admin.status()["totals"]["logins"]
+    watch_words(page, "#health")
+    for number in range(2):
+        hand_over(console.gateway, admin)
+        say(page, "bob", f"still here {number}")
+        wait_for_bubble(page, "alice", f"still here {number}")
+    assert admin.status()["totals"]["logins"] == logins, "nobody had to come back"
+    for user in ("alice", "bob"):
+        assert page.texts(f"{card(user)} .state.now") == ["CONNECTED"]
+        assert count(page, f"{card(user)} .episode") == 0, "there is no story to tell"
+    heard = page.run("said.length")
+    page.wait(f"said.length > {heard}")
+    assert page.run("document.getElementById('banner').hidden")
+    assert all(re.search("serving|live|ago|no answer for", words) for words in page.run("said")), page.run("said")
+    admin.connection.close()
+
+
+def test_the_charts_go_on_over_a_hand_over(console, heir):  # noqa: ARG001
+    console.expected = ["503 .Service Unavailable"]
+    page = console.open("watch")
+    page.wait_for_text("[data-chart=connections] .legend", "connections 0")
+    ann = console.gateway.login("ann")
+    page.wait_for_text("[data-chart=connections] .legend", "connections 1")
+    hand_over(console.gateway)
+    ben = console.gateway.login("ben")
+    page.wait_for_text("[data-chart=connections] .legend", "connections 2")
+    assert page.run("document.getElementById('banner').hidden")
+    for client in (ann, ben):
+        client.round_trip()
+
+
 def test_disconnect_asks_first(console):
     clients = crowd(console, ["ann", "ben"])
     page = console.open("watch")
@@ -1119,11 +1222,8 @@ def test_at_most_one_poll_a_second_and_none_while_hidden(console):
     page.wait(f"{starts}.length > {asked}")
 
 
-def test_the_token_is_asked_for_and_kept_in_this_tab_only(open_console, tmp_path):
-    file = tmp_path / "token"
-    file.write_text(TOKEN + "\n", encoding="ascii")
-    file.chmod(0o600)
-    console = open_console("--demo", "--admin-token", file)
+def test_the_token_is_asked_for_and_kept_in_this_tab_only(open_console, token_file):
+    console = open_console("--demo", "--admin-token", token_file)
     console.expected = ["401"]
     page = console.open()
     page.wait("!document.getElementById('token').hidden")
@@ -1214,11 +1314,8 @@ def test_axe_finds_nothing(console, view, dark):
     assert page.axe() == []
 
 
-def test_axe_finds_nothing_in_dialogs_and_forms(open_console, tmp_path):
-    file = tmp_path / "token"
-    file.write_text(TOKEN + "\n", encoding="ascii")
-    file.chmod(0o600)
-    console = open_console("--demo", "--admin-token", file)
+def test_axe_finds_nothing_in_dialogs_and_forms(open_console, token_file):
+    console = open_console("--demo", "--admin-token", token_file)
     console.expected = ["401"]
     crowd(console, ["ann"])
     page = console.open("watch")

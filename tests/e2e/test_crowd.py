@@ -7,10 +7,10 @@ from gateway import SANITIZED
 from raw import CLOSE, TEXT, close_payload
 from waiting import wait_until
 
-pytestmark = pytest.mark.threads
+pytestmark = [pytest.mark.threads, pytest.mark.figures]
 
 COUNT = 1000 if SANITIZED else 10_000
-DEADLINE = 8  # seconds
+DEADLINE = 12  # seconds: nobody's passes while the last ones log in, on a busy machine
 INTERVAL = 2
 HELD = 2 * DEADLINE + 2  # long enough for the deadline to find who does not live
 
@@ -37,7 +37,7 @@ def test_ten_thousand_live(start):
 
 def test_a_crowd_that_falls_silent_is_closed(start):
     """All deadlines of a thousand at once; none early, none forgotten."""
-    gateway = start("--read-deadline", 2, "--workers", 2)
+    gateway = start("--read-deadline", 5, "--workers", 2)
     crowd = Crowd(gateway, 1000)
     try:
         crowd.expect_all(CLOSE, close_payload(3008, b"i/o timeout"))

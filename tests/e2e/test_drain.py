@@ -2,7 +2,6 @@
 
 import os
 import re
-import select
 import signal
 import time
 
@@ -11,9 +10,9 @@ import pytest
 import terminal
 from gateway import BINARY
 from raw import CLOSE, request
-from waiting import FACTOR, TIMEOUT
+from waiting import FACTOR, wait_until_readable
 
-pytestmark = pytest.mark.threads
+pytestmark = [pytest.mark.threads, pytest.mark.figures]
 
 RETRY = re.compile(r"retry_ms=(\d+)")
 
@@ -227,7 +226,7 @@ def test_who_is_still_in_the_handshake(start):
     late.send(head[:50])
     clients[0].round_trip()
     gateway.signal(signal.SIGTERM)
-    select.select([client.sock for client in clients], [], [], TIMEOUT)  # the drain has come to the worker
+    wait_until_readable(*(client.sock for client in clients))  # the drain has come to the worker
     late.send(head[50:])
     answer = late.refusal()
     assert answer.status == 503

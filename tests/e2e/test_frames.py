@@ -1,20 +1,23 @@
 """Conformance to RFC 6455 in the manner of the Autobahn suite, against --echo: framing, pings, reserved
-bits and opcodes, fragments, UTF-8, closing, sizes. Each case is sent whole and in pieces."""
+bits and opcodes, fragments, UTF-8, closing, sizes. Each case is sent whole and in pieces, with and without
+TLS."""
 
 import contextlib
 
 import pytest
 
 from raw import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, Gone, close_payload, frame
+from tls import Pair
 
 MAX_MESSAGE = 65536
 
 CHUNKS = pytest.mark.parametrize("chunk", [None, 1, 7], ids=["whole", "bytes", "sevens"])
 
 
-@pytest.fixture(scope="module")
-def echo(start_for_module):
-    return start_for_module("--echo")
+@pytest.fixture(scope="module", params=["ws", "wss"])
+def echo(request, start_for_module, tmp_path_factory):
+    pair = Pair(tmp_path_factory.mktemp("pair")) if request.param == "wss" else None
+    return start_for_module("--echo", pair=pair)
 
 
 @pytest.fixture
@@ -492,6 +495,7 @@ def test_a_close_inside_a_message(client):
     client.expect_close(1000)
 
 
+@pytest.mark.parametrize("echo", ["ws"], indirect=True)  # Python's TLS cannot end one half
 def test_an_end_without_a_close(client):
     """The gateway answers the end of the other side with its own."""
     client.text("last")

@@ -15,7 +15,7 @@ from gateway import BINARY, allow_files, limit_files
 from raw import Gone, Raw, request
 from waiting import TIMEOUT, wait_until
 
-pytestmark = pytest.mark.threads
+pytestmark = [pytest.mark.threads, pytest.mark.figures]
 
 
 def try_login(gateway, user):
@@ -116,7 +116,7 @@ def start_in_vain(count, options):
 @pytest.mark.parametrize("options", [[], ["--admin", "127.0.0.1:0"]], ids=["", "with an admin port"])
 def test_few_file_descriptors(start, options):
     """At least one place, or a start that says what to raise, and how far."""
-    least = int(re.search(r"raise it to (\d+)", start_in_vain(17, options))[1])
+    least = int(re.search(r"raise it to (\d+)", start_in_vain(20, options))[1])
     for count in range(8, least):
         start_in_vain(count, options)
     for count in range(least, least + 20, 3):

@@ -12,6 +12,8 @@ from raw import BINARY, CONTINUATION, frame, packet, request
 from talking import BUSY, DONE, Talker
 from waiting import wait_until
 
+pytestmark = pytest.mark.figures
+
 KIB = 1 << 10
 MIB = 1 << 20
 
@@ -49,7 +51,7 @@ def held(admin):
         for name, value in admin.metrics().items()
         if name.startswith("tidegate_memory_bytes{")
     }
-    assert set(found) == {"heads", "messages", "queues", "batches", "bodies", "addresses", "rooms", "pools"}
+    assert set(found) == {"heads", "messages", "queues", "batches", "bodies", "addresses", "rooms", "events", "pools"}
     return found
 
 

@@ -85,13 +85,10 @@ def test_with_demo_everybody_gets_one(start, tmp_path):
 
 
 @pytest.mark.parametrize(("host", "reached"), [("0.0.0.0", "127.0.0.1"), ("[::]", "[::1]"), ("*", "localhost")])
-def test_a_link_to_the_console_leads_there(start, tmp_path, host, reached):
+def test_a_link_to_the_console_leads_there(start, token_file, host, reached):
     """No browser goes to an unspecified address."""
-    token = tmp_path / "token"
-    token.write_text("0123456789abcdef\n", encoding="ascii")
-    token.chmod(0o600)
     port = free_port()
-    gateway = start("--admin", f"{host}:{port}", "--admin-token", token, "--admin-plain")
+    gateway = start("--admin", f"{host}:{port}", "--admin-token", token_file, "--admin-plain")
     _, body = answer_to(gateway, request(without=NO_UPGRADE, extra=BROWSER))
     assert f'href="http://{reached}:{port}/"' in body
     gateway.wait_for_line(rf"started: .*, console http://{re.escape(reached)}:{port}/$")

@@ -4,11 +4,11 @@ import contextlib
 
 
 @contextlib.contextmanager
-def two_tabs(browser, url):
-    """Two pages of that address, which must have nothing to complain about."""
+def two_tabs(browser, url, other=None):
+    """Two pages of that address, or of one each, which must have nothing to complain about."""
     with contextlib.ExitStack() as closing:
         pages = []
-        for _ in range(2):
+        for url in (url, other or url):  # noqa: B020
             pages.append(browser.open())
             closing.callback(pages[-1].close)
             pages[-1].goto(url)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import time
 
 # Sanitizers slow the gateway down; two busy cores slow everything down.
@@ -31,3 +32,12 @@ def wait_until_equal(read, expected, timeout=TIMEOUT):
         wait_until(lambda: read() == expected, timeout=timeout)
         return
     assert read() == expected
+
+
+def wait_until_readable(*files, timeout=TIMEOUT):
+    """Until there is something to be read from one of them. Unlike `select` it takes descriptors beyond 1,023."""
+    poll = select.poll()
+    for file in files:
+        poll.register(file, select.POLLIN)
+    if not poll.poll(timeout * 1000):
+        raise Timeout(f"nothing to be read within {timeout} s")

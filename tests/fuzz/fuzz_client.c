@@ -185,6 +185,18 @@ static void list(struct run *run, uint8_t byte)
 	begin_request(run, orders_list(&run->login, room, "", &id), id);
 }
 
+static void request(struct run *run, uint8_t byte)
+{
+	uint32_t id = 0;
+	begin_request(run, orders_request(&run->login, &byte, 1, &id), id);
+}
+
+/* Who is there, or something else altogether. */
+static void ask(struct run *run, uint8_t byte)
+{
+	(byte & 16 ? request : list)(run, byte);
+}
+
 static void act_inside(struct run *run)
 {
 	const uint8_t inside = run->inside;
@@ -228,7 +240,7 @@ static void act_inside(struct run *run)
 		leave(run, inside / 12);
 		break;
 	case 11:
-		list(run, inside / 12);
+		ask(run, inside / 12);
 		break;
 	}
 }
@@ -323,6 +335,21 @@ static void on_page(void *data, const struct tg_page *page)
 	for (size_t i = 0; i < page->count; i++) {
 		digest_name(run, page->users[i]);
 	}
+	act_inside(run);
+}
+
+static void on_reply(void *data, const struct tg_reply *reply)
+{
+	struct run *run = data;
+	end_request(run, reply->id);
+	digest(run, reply->data, reply->len);
+	act_inside(run);
+}
+
+static void on_gap(void *data, const struct tg_gap *gap)
+{
+	struct run *run = data;
+	digest_number(run, gap->batches);
 	act_inside(run);
 }
 
@@ -638,7 +665,7 @@ static void step(struct run *run, struct script *script)
 		leave(run, take(script));
 		break;
 	case ACT_LIST:
-		list(run, take(script));
+		ask(run, take(script));
 		break;
 	case ACT_PACKET:
 		feed_packet(run, script);
@@ -713,6 +740,8 @@ static uint64_t play(const uint8_t *data, size_t len, bool is_byte_by_byte)
 		.answer = on_answer,
 		.members = on_members,
 		.page = on_page,
+		.reply = on_reply,
+		.gap = on_gap,
 		.error = on_error,
 		.event = on_event,
 		.writable = on_writable,

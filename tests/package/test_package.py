@@ -155,6 +155,10 @@ def check_the_account(root):
     return int(number)
 
 
+def group_of(root, name):
+    return int(root.run("getent", "group", name).stdout.split(":")[2])
+
+
 def test_a_life_in_a_clean_root(root, packages, tmp_path):
     """Installed, run, upgraded, removed, purged."""
     root.apt_get("update")
@@ -167,14 +171,21 @@ def test_a_life_in_a_clean_root(root, packages, tmp_path):
     assert (root / ENABLED).is_symlink()
     assert not (root / "etc/systemd/system/sockets.target.wants").exists()
     number = check_the_account(root)
+    certificates = (root / "etc/tidegate/tls").stat()
+    assert (certificates.st_mode & 0o7777, certificates.st_uid, certificates.st_gid) == (0o750, 0, group_of(root, "tidegate"))
     assert "LimitNOFILE" in (root / UNIT).read_text(encoding="ascii")
     for path in (
         "doc/tidegate/README.md.gz",
         "doc/tidegate/changelog.gz",
         "doc/tidegate/copyright",
+        "doc/tidegate/examples/Containerfile",
         "doc/tidegate/examples/alerts.yml",
+        "doc/tidegate/examples/backend/backend.mjs",
+        "doc/tidegate/examples/certbot-hook",
         "doc/tidegate/examples/grafana.json",
         "doc/tidegate/examples/haproxy.cfg",
+        "doc/tidegate/examples/kubernetes/tidegate.yaml",
+        "doc/tidegate/examples/nats/nats.conf",
         "doc/tidegate/examples/nginx.conf",
         "doc/tidegate/examples/prometheus.yml",
         "doc/tidegate/examples/sysctl.conf",
@@ -265,4 +276,4 @@ def test_an_untouched_config_is_renewed(root, package, tmp_path):
     upgraded, _ = next_version(package, tmp_path)
     install(root, upgraded)
     assert "# New in this version." in (root / CONFIG).read_text(encoding="utf-8")
-    assert [path.name for path in (root / "etc/tidegate").iterdir()] == ["tidegate.conf"]
+    assert {path.name for path in (root / "etc/tidegate").iterdir()} == {"tidegate.conf", "tls"}

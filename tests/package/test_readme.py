@@ -119,7 +119,7 @@ def chat_line(word):
 
 def test_the_chat_command_for_a_person(gateway, stranger):
     with readme.login("dave") as dave:
-        carol = stranger.begin(chat_line("-u carol"), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        carol = stranger.begin(chat_line("tidegate-chat -u carol"), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         carol.stdin.write("hello\n")
         carol.stdin.flush()
         dave.expect_text("hello -- FROM carol")

@@ -24,9 +24,23 @@ def at(instance, **series):
     return {f'{name}{{job="tidegate", instance="{instance}"}}': values for name, values in series.items()}
 
 
+def lost(**reasons):
+    return {f'tidegate_cluster_lost_total{{job="tidegate", instance="a", reason="{reason}"}}': values
+            for reason, values in reasons.items()}
+
+
 def tokens(**verdicts):
     return {f'tidegate_login_tokens_total{{job="tidegate", instance="a", verdict="{verdict}"}}': values
             for verdict, values in verdicts.items()}
+
+
+def handshakes(**results):
+    return {f'tidegate_tls_handshakes_total{{job="tidegate", instance="a", result="{result}"}}': values
+            for result, values in results.items()}
+
+
+def certificate(values):
+    return {'tidegate_tls_certificate_expiry_seconds{job="tidegate", instance="a", name="chat.example.org"}': values}
 
 
 def turns(fast, slow):
@@ -45,7 +59,13 @@ ALERT_CASES = [
     ("TidegateRestarts", "critical",
      WORKERS | at("a", process_start_time_seconds="100x8 200x3 300x3 400x60"), "a has started 3 times in 15 minutes",
      WORKERS | at("a", process_start_time_seconds="100x12 200x60")
-     | {f"process_start_time_seconds{OF_OTHERS}": "0+100x60"}),
+     | {f"process_start_time_seconds{OF_OTHERS}": "0+100x60"}
+     # Three processes, each of which took over from the one before.
+     | at("b", tidegate_workers="2x60", process_start_time_seconds="100x8 200x3 300x3 400x60")
+     | {'tidegate_handovers_total{job="tidegate", instance="b", result="done"}': "0x8 1x3 2x3 3x60"}),
+    ("TidegateHandoverLost", "warning",
+     at("a", tidegate_handover_lost_total="0x10 12x60"), "a has lost 12 lines in a hand-over",
+     at("a", tidegate_handover_lost_total="12x60")),
     ("TidegateDrainStuck", "warning",
      at("a", tidegate_ready="1x3 0x60"), "a has been draining for 15 minutes",
      at("a", tidegate_ready="1x15 0x5 1x60")),
@@ -96,9 +116,33 @@ ALERT_CASES = [
     ("TidegateKeysStale", "warning",
      at("a", tidegate_auth_keys_stale="0x5 1x60"), "a cannot take the file of its keys",
      at("a", tidegate_auth_keys_stale="1x3 0 1x4 0x60")),  # it was being written
+    ("TidegateCertificateEnds", "warning",
+     certificate("1100000-60x60"),
+     "the certificate of chat.example.org at a ends in 12d 17h 13m 20s",
+     certificate("1300000x60")),
+    ("TidegateCertificatesStale", "warning",
+     at("a", tidegate_tls_certificates_stale="0x5 1x60"), "a cannot take the files of its certificates",
+     at("a", tidegate_tls_certificates_stale="1x3 0 1x4 0x60")),  # they were being written
+    ("TidegateHandshakesFail", "warning",
+     handshakes(done="0+60x60", failed="0+60x60", dropped="0+120x60"),
+     "a ends 3 TLS handshakes a second unfinished",
+     handshakes(done="0+600x60", failed="0+60x60", dropped="0+120x60")),
     ("TidegateTokensRefused", "warning",
      tokens(good="0+60x60", bad="0+60x60", expired="0+120x60"), "a refuses 3 tokens a second",
      tokens(good="0+600x60", bad="0+60x60", expired="0+120x60")),
+    ("TidegateClusterCut", "critical",
+     at("a", tidegate_cluster_up="1x15 0x60"), "a is cut off from the other nodes",
+     at("a", tidegate_cluster_up="1x18 0 1x60")),
+    ("TidegateClusterSplit", "critical",
+     at("a", tidegate_cluster_up="1x60", tidegate_cluster_nodes="1x60")
+     | at("b", tidegate_cluster_up="1x60", tidegate_cluster_nodes="2x60")
+     | at("c", tidegate_cluster_up="1x60", tidegate_cluster_nodes="2x60"), "a sees 2 nodes, fewer than there are",
+     at("a", tidegate_cluster_up="1x60", tidegate_cluster_nodes="1x60")
+     | at("b", tidegate_cluster_up="1x60", tidegate_cluster_nodes="1x60")
+     | at("c", tidegate_cluster_up="0x60", tidegate_cluster_nodes="0x60")),
+    ("TidegateClusterLost", "warning",
+     READY | lost(gap="0+2x60", egress="0+1x60"), "a has lost 15 messages between nodes in 5 minutes",
+     lost(gap="0x20 7x60", egress="0x60")),  # NATS was restarted
     ("TidegateInternalErrors", "critical",
      ends("internal_error", "0+1x60"), "a failed 5 clients by a fault of its own",
      ends("internal_error", "7x60") | ends("protocol_error", "0+30x60")),
@@ -128,13 +172,26 @@ def test_promtool_takes_the_samples():
     promtool("check", "rules", ALERTS)
 
 
+def test_promtool_takes_what_is_in_comments(tmp_path):
+    """A token, and TLS at the admin port."""
+    text = (ROOT / "tools/deploy/prometheus.yml").read_text(encoding="utf-8")
+    whole, count = re.subn(r"(?m)^    #((?:  )?\w+:)", r"    \1", text)
+    assert count == 6
+    (tmp_path / "prometheus.yml").write_text(whole.replace("/etc/prometheus", str(tmp_path)), encoding="utf-8")
+    (tmp_path / "alerts.yml").write_text(ALERTS.read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "tidegate.token").write_text("a-token-of-24-characters", encoding="ascii")
+    openssl = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=test -keyout key -out tidegate.pem"
+    subprocess.run(openssl.split(), cwd=tmp_path, check=True, capture_output=True)
+    promtool("check", "config", tmp_path / "prometheus.yml")
+
+
 @pytest.mark.parametrize("firing", [True, False], ids=["fires", "stays quiet"])
 def test_alerts(firing, tmp_path):
     (tmp_path / "rules.yml").write_text(rules(), encoding="utf-8")
     tests = []
     for name, severity, fires, summary, quiet in ALERT_CASES:
         labels = {"severity": severity, "job": "tidegate", "instance": "a"}
-        labels |= {"reason": reason for reason in re.findall(r'reason="(\w+)"', next(iter(fires)))}
+        labels |= dict(re.findall(r'\b(reason|name)="([\w.]+)"', next(iter(fires))))
         alerts = [{"exp_labels": labels, "exp_annotations": {"summary": summary}}]
         series = fires if firing else quiet
         # A quiet series is quiet all the time, not only at its end.

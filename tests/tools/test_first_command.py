@@ -21,6 +21,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 
+from gateway import free_port  # noqa: E402
 from waiting import TIMEOUT, wait_until  # noqa: E402
 
 CTRL_C = b"\x03"
@@ -39,19 +40,40 @@ mkdir -p "$2/server" && cp "$FAKES/gateway" "$2/server/tidegate"
 """
 GATEWAY = """#!/usr/bin/python3
 import os, signal, socket, sys
-signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+def end(*_):
+    if "--cluster" in sys.argv:
+        nats = sys.argv[sys.argv.index("--cluster") + 1].rpartition(":")[2]
+        print("NATS is there:", socket.create_connection(("127.0.0.1", int(nats))).recv(4) == b"INFO", flush=True)
+    sys.exit(0)
+name = "-" + sys.argv[sys.argv.index("--id") + 1] if "--id" in sys.argv else ""
+is_deaf = os.environ.get("DEAF") == name[1:] != ""
+signal.signal(signal.SIGINT, (lambda *_: print("not yet", flush=True)) if is_deaf else end)
 if "--help" in sys.argv:
     sys.exit(print("--an-option of the gateway"))
 if sys.argv[1] == "config":
     sys.exit(print(os.environ.get("IN_FORCE", "")))
 print("starting", *sys.argv[1:], flush=True)
-with open(os.environ["FAKES"] + "/listen") as told:
+with open(os.environ["FAKES"] + "/listen" + name) as told:
     if told.read() == "fail":
         sys.exit(7)
 notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-notify.sendto(b"READY=1\\nSTATUS=listening on :8000, admin on http://127.0.0.1:8001/", os.environ["NOTIFY_SOCKET"])
-signal.pause()
+notify.sendto(("READY=1\\nSTATUS=listening on %s, admin on http://127.0.0.1:8001/" % os.environ.get("LISTENING", ":8000")).encode(), os.environ["NOTIFY_SOCKET"])
+while True:
+    signal.pause()
 """
+NATS = """#!/usr/bin/python3
+import contextlib, os, socket, sys
+print("a server of NATS", flush=True)
+if os.path.exists(os.environ["FAKES"] + "/no-nats"):
+    sys.exit(3)
+with socket.create_server(("127.0.0.1", int(sys.argv[sys.argv.index("--port") + 1]))) as listening:
+    while True:
+        with listening.accept()[0] as client, contextlib.suppress(OSError):
+            client.sendall(b"INFO {}\\r\\n")
+"""
+
+
+NODES = ("gw-1", "gw-2", "gw-3")
 
 
 class Tree:
@@ -63,12 +85,12 @@ class Tree:
         self.fakes.mkdir()
         (path / "build").mkdir()
         (path / "tools").mkdir()
-        for name in ("start", "lib.sh", "busy", "invite"):
+        for name in ("start", "lib.sh", "busy", "invite", "cluster", "certificate"):
             shutil.copy(ROOT / "tools" / name, path / "tools")
-        self.write(path / "tools/setup", "#!/bin/sh\n")
-        for name, text in (("meson", MESON), ("ninja", NINJA), ("gateway", GATEWAY)):
+        self.write(path / "tools/setup", '#!/bin/sh\necho "to install: $*"\n')
+        for name, text in (("meson", MESON), ("ninja", NINJA), ("gateway", GATEWAY), ("nats-server", NATS)):
             self.write(self.fakes / name, text)
-        for name in ("go", "listen"):
+        for name in ("go", "listen", *(f"listen-{node}" for node in NODES)):
             os.mkfifo(self.fakes / name)
 
     @staticmethod
@@ -306,6 +328,275 @@ def test_what_it_adds_to_the_options(tree, run):
         pytest.skip("port 8001 is taken")
     tree.tell("go", "on\n")
     begun.wait_for("starting --admin 127.0.0.1:8001 --demo --echo -l unix:/nonexistent/x")
+
+
+# --- TLS ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def over_tls(tree, run, monkeypatch):
+    """A run that has begun, with the certificate made for it."""
+
+    def begin(*options):
+        monkeypatch.setenv("LISTENING", "wss://:8000")
+        monkeypatch.setenv("IN_FORCE", f"tls_cert = {tree.path}/build/tls/certificate.pem  # command line")
+        begun = run("--tls", "--admin", "none", *options)
+        tree.tell("go", "on\n")
+        begun.wait_for("starting")
+        return begun
+
+    return begin
+
+
+def test_tls_wants_a_certificate_and_has_it_made(tree, over_tls):
+    port = free_port()
+    begun = over_tls("-l", f"127.0.0.1:{port}", "-l", "unix:/nonexistent/x", "--echo")
+    folder = tree.path / "build/tls"
+    assert "to install: --tls" in begun.said
+    begun.wait_for(f"starting --admin none --echo --listen wss://127.0.0.1:{port} --listen unix:/nonexistent/x "
+                   f"--tls-cert {folder}/certificate.pem --tls-key {folder}/key.pem")
+    assert (folder / "key.pem").stat().st_mode & 0o777 == 0o600
+    for name in ("-verify_hostname localhost", "-verify_ip 127.0.0.1", "-verify_ip ::1"):
+        words = ["openssl", "verify", "-CAfile", folder / "certificate.pem", *name.split(), folder / "certificate.pem"]
+        subprocess.run(words, check=True, capture_output=True, timeout=TIMEOUT)
+
+
+def test_it_says_how_to_trust_the_certificate(tree, over_tls):
+    begun = over_tls("-l", f"127.0.0.1:{free_port()}")
+    tree.tell("listen", "on")
+    begun.wait_for("-u carol")
+    path = tree.path / "build/tls/certificate.pem"
+    assert f"curl --cacert {path} https://localhost:8000/\n" in begun.said
+    assert f"tidegate-chat -a wss://localhost:8000 --ca {path} -u carol\n" in begun.said
+
+
+def test_who_brings_a_certificate_knows_how_to_trust_it(tree, run, monkeypatch):
+    monkeypatch.setenv("LISTENING", "wss://:8000")
+    monkeypatch.setenv("IN_FORCE", "tls_cert = /etc/a.pem  # command line\ndemo = true  # command line")
+    begun = run(*FREE)
+    tree.tell("go", "on\n")
+    tree.tell("listen", "on")
+    begun.wait_for("tidegate-chat -a wss://localhost:8000 -u carol\n")
+    assert "https://localhost:8000/" in begun.said and 'new WebSocket("wss://localhost:8000/?user=alice")' in begun.said
+    assert "made here" not in begun.said
+
+
+def test_a_certificate_is_kept_as_long_as_it_is_good(tree):
+    """Half of its time, so that the gateway never warns of one; who trusts it does so once."""
+    path = tree.path / "build/tls/certificate.pem"
+
+    def make(days=None):
+        script = tree.path / "tools/certificate"
+        text = script.read_text(encoding="utf-8")
+        if days:
+            script.write_text(re.sub(r"^readonly days=\d+$", f"readonly days={days}", text, flags=re.MULTILINE), encoding="utf-8")
+        subprocess.run([script], check=True, capture_output=True, timeout=TIMEOUT)
+        script.write_text(text, encoding="utf-8")
+        return path.read_bytes()
+
+    short = make(days=14)
+    kept = make()
+    assert kept != short, "14 days are less than half of 30"
+    assert make() == kept
+    (tree.path / "build/tls/key.pem").unlink()
+    assert make() != kept
+
+
+@pytest.mark.parametrize("words, said", [(["--cluster", "3"], "leave one of them out"), (["-c", "a.conf"], "without a config file")])
+def test_what_does_not_go_with_tls(tree, run, words, said):
+    begun = run("--tls", *words)
+    assert begun.end() == 1 and said in begun.said and not tree.was_configured
+
+
+def test_a_place_for_tls_may_be_taken_too(tree, run):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        where = f"127.0.0.1:{server.getsockname()[1]}"
+        begun = run("--tls", "-l", where, "--admin", "none")
+        assert begun.end() == 1
+        assert f"wss://{where} is taken by" in begun.said and "tools/start --tls -l :" in begun.said
+
+
+# --- several nodes ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def first_port():
+    """One from which on there is room for a cluster."""
+    return wait_until(lambda: (port := free_port()) < 32700 and is_room_at(port) and port, "a free place")
+
+
+def is_room_at(port):
+    return busy(*(f"127.0.0.1:{port + 10 * i + j}" for i in range(3) for j in range(2)))[0] == 0
+
+
+@pytest.fixture
+def cluster(tree, run, first_port):
+    """A run that has begun: cluster(OPTION...)."""
+
+    def begin(*options, up=True, **how):
+        begun = run("--cluster", "3", "-l", f"127.0.0.1:{first_port}", *options, **how)
+        tree.tell("go", "on\n")
+        for node in NODES:
+            begun.wait_for(f"{node} | starting")
+        for node in NODES if up else ():
+            tree.tell(f"listen-{node}", "on")
+        if up:
+            begun.wait_for("Three nodes are up")
+            begun.wait_for("see who still talks to whom")
+        return begun
+
+    return begin
+
+
+def process_of(said, name):
+    return int(re.search(rf"^    {name} .*process (\d+)", said, re.MULTILINE)[1])
+
+
+def is_running(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_what_each_node_is_told(tree, cluster, first_port):
+    begun = cluster("--echo", "--drain=1", up=False)
+    assert "to install: --cluster" in begun.said
+    keys = set()
+    for number, node in enumerate(NODES):
+        port = first_port + 10 * number
+        wanted = (rf"^{node} \| starting --listen 127\.0\.0\.1:{port} --admin 127\.0\.0\.1:{port + 1} --demo --id {node} "
+                  r"--cluster nats://127\.0\.0\.1:\d+ --cluster-key (\S+) --echo --drain=1$")
+        keys.add(pathlib.Path(re.search(wanted, begun.said, re.MULTILINE)[1]))
+    [key] = keys
+    assert re.fullmatch(r"[0-9a-f]{64}\n", key.read_text(encoding="ascii"))
+    assert (key.stat().st_mode & 0o777, key.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+def test_a_cluster_is_up_when_all_its_nodes_are(tree, cluster, first_port):
+    begun = cluster(up=False)
+    for node in NODES:
+        assert "are up" not in begun.read()
+        tree.tell(f"listen-{node}", "on")
+    begun.wait_for("see who still talks to whom")
+    for number, node in enumerate(NODES):
+        port = first_port + 10 * number
+        assert f"    {node}   ws://127.0.0.1:{port}   console http://127.0.0.1:{port + 1}/   process " in begun.said
+    assert f'alice = new WebSocket("ws://127.0.0.1:{first_port}/?user=alice")' in begun.said
+    assert f'bob = new WebSocket("ws://127.0.0.1:{first_port + 10}/?user=bob")' in begun.said
+    assert f"tidegate-chat -a ws://127.0.0.1:{first_port + 20} -u carol\n" in begun.said
+
+
+def test_ctrl_c_ends_a_cluster(tree, cluster):
+    """NATS after the nodes, who may still have something to say to each other."""
+    begun = cluster(on_terminal=True)
+    key = pathlib.Path(re.search(r"--cluster-key (\S+)", begun.said)[1])
+    processes = [process_of(begun.said, name) for name in (*NODES, "NATS")]
+    assert key.exists() and all(map(is_running, processes))
+    os.write(begun.master, CTRL_C)
+    assert begun.end() == 0
+    assert not key.exists() and not any(map(is_running, processes))
+    assert begun.said.count("NATS is there: True") == 3
+    assert "has ended" not in begun.said and "Traceback" not in begun.said
+
+
+def test_a_terminal_is_logged_to_as_one(cluster):
+    begun = cluster("--drain=1", on_terminal=True)
+    assert begun.said.count("--log-format tutorial --log-sessions yes --drain=1") == 3
+
+
+def test_a_second_ctrl_c_is_passed_on(cluster, monkeypatch):
+    """And a third one is for who will not hear."""
+    monkeypatch.setenv("DEAF", "gw-2")
+    begun = cluster(on_terminal=True)
+    for times in (1, 2):
+        os.write(begun.master, CTRL_C)
+        wait_until(lambda: begun.read().count("gw-2 | not yet") == times, "it was asked")  # noqa: B023
+    os.write(begun.master, CTRL_C)
+    assert begun.end() == 1
+    assert re.search(r"cluster: gw-2 \(process \d+\) was ended by SIGKILL\r?\n", begun.said)
+
+
+def test_a_node_that_dies_is_said(tree, cluster):
+    begun = cluster("--drain=1")
+    os.kill(process_of(begun.said, "gw-2"), signal.SIGKILL)
+    begun.wait_for("was ended by SIGKILL; two of three are left")
+    again = re.search(r"in another terminal:\n\n    (.*)\n", begun.said)[1]
+    [started] = re.findall(r"^gw-2 \| starting (.*)$", begun.said, re.MULTILINE)
+    assert again == f"{tree.path}/build/release/server/tidegate {started}"
+    assert all(is_running(process_of(begun.said, name)) for name in ("gw-1", "gw-3", "NATS"))
+    begun.process.send_signal(signal.SIGINT)
+    assert begun.end() == 0
+
+
+def test_who_is_the_last_to_die(cluster):
+    begun = cluster()
+    for node in NODES:
+        os.kill(process_of(begun.said, node), signal.SIGKILL)
+    assert begun.end() == 1
+    assert begun.said.count("was ended by SIGKILL") == 3
+
+
+def test_a_node_that_does_not_start(tree, cluster):
+    """Takes the others with it."""
+    begun = cluster(up=False)
+    tree.tell("listen-gw-3", "fail")
+    assert begun.end() == 1
+    assert re.search(r"cluster: gw-3 \(process \d+\) has ended with exit code 7\n", begun.said)
+    assert "are up" not in begun.said
+
+
+def test_nats_that_dies_is_said(cluster):
+    begun = cluster()
+    os.kill(process_of(begun.said, "NATS"), signal.SIGKILL)
+    begun.wait_for("cluster: NATS was ended by SIGKILL")
+    begun.wait_for("nats-server --addr 127.0.0.1 --port ")
+    begun.process.send_signal(signal.SIGTERM)
+    assert begun.process.wait(TIMEOUT) in (0, 1)  # the nodes of this test ask NATS at their end
+
+
+def test_nats_that_does_not_start(tree, run, first_port):
+    (tree.fakes / "no-nats").touch()
+    begun = run("--cluster", "3", "-l", f":{first_port}")
+    tree.tell("go", "on\n")
+    assert begun.end() == 1
+    assert "cluster: NATS does not run:\na server of NATS\n" in begun.said and "starting" not in begun.said
+
+
+def test_nobody_outlives_a_cluster(cluster):
+    begun = cluster()
+    processes = [process_of(begun.said, name) for name in (*NODES, "NATS")]
+    begun.process.kill()
+    wait_until(lambda: not any(map(is_running, processes)), "all have gone")
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (("3", "--admin", "none"), "each node of --cluster has its own --admin"),
+    (("3", "--id=x"), "each node of --cluster has its own --id"),
+    (("3", "-l", ":1", "-l", ":2"), "--cluster wants one --listen"),
+    (("3", "-l", "unix:/run/x"), "--cluster wants HOST:PORT or :PORT"),
+    (("1",), "--cluster takes from 2 to 9 nodes here"),
+    (("10",), "--cluster takes from 2 to 9 nodes here"),
+])  # fmt: skip
+def test_what_a_cluster_cannot_be(tree, run, words, said):
+    begun = run("--cluster", *words)
+    assert begun.end() == 1
+    assert f"start: {said}" in begun.said and not tree.was_configured
+
+
+def test_a_cluster_s_taken_port(tree, run, taken):
+    host, _, port = taken.partition(":")
+    begun = run("--cluster=3", "-l", f"{host}:{int(port) - 11}", "--echo")
+    assert begun.end() == 1
+    assert f"{taken} is taken by" in begun.said
+    assert re.search(r"\n    tools/start --cluster 3 -l :8\d00 --echo\n$", begun.said), begun.said
+    assert not tree.was_configured
+
+
+def test_servers_of_nats_are_the_gateway_s_business(tree, run):
+    begun = run(*FREE, "--cluster", "nats://127.0.0.1:1", "--cluster=nats://127.0.0.1:2")
+    tree.tell("go", "on\n")
+    begun.wait_for("starting -l unix:/nonexistent/of/nobody --admin none --cluster nats://127.0.0.1:1 --cluster=nats://")
 
 
 def module(name):

@@ -41,7 +41,7 @@ def test_a_file_that_differs_is_named_and_then_mended(generate, tmp_path, capsys
         'PACKET(PING, 100, CLIENT, on_ping, "p", "it\'s m")\n'
         'PACKET(PAGE, 124, GATEWAY, ignore, "u32 id, u16 n,"\n\t" n x str user", "these")\n'
     )
-    (tmp_path / "server/base/stats.def").write_text('PART(kept, "k")\n')
+    (tmp_path / "server/base/stats.def").write_text('PART(kept, COUNTER, "k")\n')
     (tmp_path / "server/x.c").write_text("stats_add(&worker->stats->kept, 1);\n")
     generate.MADE = {"commands.ts": generate.sdk_commands, "packets.ts": generate.console_packets}
     assert generate.main(["--check"]) == 1
@@ -57,7 +57,7 @@ def test_a_file_that_differs_is_named_and_then_mended(generate, tmp_path, capsys
 def test_a_counter_that_nobody_counts_is_a_fault(generate, tmp_path):
     (tmp_path / "server/base").mkdir(parents=True)
     (tmp_path / "server/base/stats.def").write_text(
-        'PART(one, "1")\nPART(two, "2")\nNODE(three, GAUGE, "m", NULL, "3")\n'
+        'PART(one, COUNTER, "1")\nPART(two, COUNTER, "2")\nNODE(three, GAUGE, "m", NULL, "3")\n'
     )
     (tmp_path / "server/x.c").write_text("stats_add(\n\t&conns->stats->one, 1);\nint two;\n")
     assert list(generate.uncounted()) == ["server/base/stats.def: no unit counts two"]

@@ -5,6 +5,8 @@ import pathlib
 import re
 import subprocess
 
+import known_options
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SIZES = {"K": 10, "M": 20, "G": 30}
 
@@ -18,21 +20,12 @@ def number(text):
     return int(text[:-1]) << SIZES[text[-1]] if text[-1] in SIZES else int(text)
 
 
-def rows_of_options():
-    """name: (default, least, most, reload) by options.def."""
-    rows = re.findall(r"^OPTION\((\w+), (\d+), (\d+), (\d+), (\w+),", read("server/config/options.def"), re.MULTILINE)
-    assert len(rows) > 10
-    return {
-        name: (int(default), int(least), int(most), reload == "true") for name, default, least, most, reload in rows
-    }
-
-
 def test_a_build_may_set_each_number():
     """meson_options.txt has each, and meson.build passes each on."""
     options = set(re.findall(r"^option\('(\w+)', type: 'string'", read("meson_options.txt"), re.MULTILINE))
     kinds = re.findall(r"'names': \[([^]]*)\]", read("meson.build"))
-    assert options - {"tx_memory_limit"} == set(rows_of_options())
-    assert set(re.findall(r"'(\w+)'", " ".join(kinds))) == set(rows_of_options())
+    assert options - {"tx_memory_limit"} == set(known_options.numbers())
+    assert set(re.findall(r"'(\w+)'", " ".join(kinds))) == set(known_options.numbers())
 
 
 def test_the_guide_lists_each_number():
@@ -41,14 +34,12 @@ def test_the_guide_lists_each_number():
     assert {
         name: (number(default), number(least), number(most), bool(reload))
         for name, default, least, most, reload in rows
-    } == rows_of_options()
+    } == known_options.numbers()
 
 
 def test_the_guide_lists_each_word():
     guide = read("server/config/README.md").split("## Words", 1)[1]
-    words = re.findall(r'^\t\{"(\w+)", set_', read("server/config/config.c"), re.MULTILINE)
-    assert words
-    assert re.findall(r"^\| `(\w+)`", guide, re.MULTILINE) == words
+    assert re.findall(r"^\| `(\w+)`", guide, re.MULTILINE) == known_options.words()
 
 
 def test_the_guide_lists_each_operation():
@@ -72,11 +63,14 @@ def test_more_users_ask_for_more():
     """In proportion, of the machine; and talk costs what it reaches."""
     def rows(*words):
         made = subprocess.run([ROOT / "bench/capacity", *words], capture_output=True, text=True, timeout=60, check=True)
-        return dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", made.stdout, re.MULTILINE))
-    few, many = rows("--users", "200000", "--messages", "0"), rows("--users", "400000", "--messages", "2")
+        found = re.findall(r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", made.stdout, re.MULTILINE)
+        return {what: plain for what, plain, _ in found}, {what: tls for what, _, tls in found}
+    (few, over_tls), (many, _) = rows("--users", "200000", "--messages", "0"), rows("--users", "400000", "--messages", "2")
     assert few["memory of the kernel, all idle"] == "850 MB" and many["memory of the kernel, all idle"] == "1.7 GB"
     assert few["cores for talk"] == "0" and many["cores for talk"] == "4.7"
     assert few["cores for heartbeats"] == "0.062" and many["cores for heartbeats"] == "0.12"
+    assert over_tls["memory of the kernel, all idle"] == "850 MB"
+    assert few["memory of the gateway"] == "54 MB" and over_tls["memory of the gateway"] == "95 MB"
     refused = subprocess.run([ROOT / "bench/capacity", "--users", "none"], capture_output=True, text=True, timeout=60,
                              check=False)
     assert refused.returncode == 2 and "'none' is not a list of numbers" in refused.stderr
@@ -84,9 +78,10 @@ def test_more_users_ask_for_more():
 
 def test_what_the_deployment_guide_names_is_there():
     """Options, metrics and reasons: what is written like one is one."""
-    known = {*rows_of_options(), *re.findall(r'^\t\{"(\w+)", set_', read("server/config/config.c"), re.MULTILINE)}
+    known = {*known_options.numbers(), *known_options.words()}
     known |= set(re.findall(r"^\| `(\w+)` \|", read("server/admin/README.md"), re.MULTILINE))
     known |= set(re.findall(r'^CLOSE_REASON\(\w+, \w+, "(\w+)"', read("proto/close_reason.def"), re.MULTILINE))
+    known |= set(re.findall(r"^\s*(\w+):? ", read("tools/deploy/nats/nats.conf"), re.MULTILINE))  # NATS's own
     guide = read("tools/deploy/README.md")
     named = {*re.findall(r"`([a-z]+(?:_[a-z]+)+)[`= ]", guide), *re.findall(r"`([a-z]\w*) = ", guide)}
     assert len(named) > 20
@@ -98,9 +93,12 @@ def test_what_the_deployment_guide_names_is_there():
     for name in re.findall(r"--([\w-]+)", " ".join(said)):
         assert name in typed, name
     # Each sample is in the table and in the package.
-    samples = {path.name for path in (ROOT / "tools/deploy").iterdir()} - {"README.md"}
-    assert samples <= set(re.findall(r"\]\(([\w.]+)\)", guide))
-    assert {f"tools/deploy/{name}" for name in samples} == set(read("tools/debian/tidegate.examples").split())
+    deploy = ROOT / "tools/deploy"
+    samples = {str(path.relative_to(deploy)) for path in deploy.rglob("*")
+               if path.is_file() and "node_modules" not in path.parts} - {"README.md"}
+    assert samples <= set(re.findall(r"\]\(([\w./-]+)\)", guide))
+    packed = {f"tools/deploy/{name.partition('/')[0]}" for name in samples}  # a folder as a whole
+    assert packed == set(read("tools/debian/tidegate.examples").split())
 
 
 def section_of_protocol(number):

@@ -57,7 +57,8 @@ struct rig {
 	/* "STATE:status" for a state, "error:status", "event:NAME=value", "<text>" for a message;
 	 * of tidegate.v1 "<audience from: text>", "session:user/device", "id=status/count" for an
 	 * answer, with " room" behind that of a join, "room:count+user" for members, and
-	 * "id:user,user..." for a page, with "..." where others follow. Ids of joins are "joinN".
+	 * "id:user,user..." for a page, with "..." where others follow, "id: bytes" for a reply and
+	 * "gap=batches". Ids of joins are "joinN".
 	 * "token:login", "token:session" or "token:refused" when one is asked for.
 	 */
 	char diary[RIG_DIARY_MAX];
@@ -219,6 +220,20 @@ static inline void rig_on_page(void *data, const struct tg_page *page)
 	rig_inside(rig, NOTICE_PAGE, page);
 }
 
+static inline void rig_on_reply(void *data, const struct tg_reply *reply)
+{
+	struct rig *rig = data;
+	rig_note(rig, "%u: %.*s ", reply->id, (int)reply->len, reply->data);
+	rig_inside(rig, NOTICE_REPLY, reply);
+}
+
+static inline void rig_on_gap(void *data, const struct tg_gap *gap)
+{
+	struct rig *rig = data;
+	rig_note(rig, "gap=%u ", gap->batches);
+	rig_inside(rig, NOTICE_GAP, gap);
+}
+
 static inline void rig_on_error(void *data, const struct tg_error *error)
 {
 	struct rig *rig = data;
@@ -287,6 +302,8 @@ static inline void rig_begin(struct rig *rig)
 				.answer = rig_on_answer,
 				.members = rig_on_members,
 				.page = rig_on_page,
+				.reply = rig_on_reply,
+				.gap = rig_on_gap,
 				.error = rig_on_error,
 				.event = rig_on_event,
 				.writable = rig_on_writable,
@@ -310,6 +327,14 @@ static inline void rig_end(struct rig *rig)
 	login_finish(&rig->login);
 	message_reader_destroy(&rig->reader);
 	free(rig->sent);
+}
+
+/* Whether that word is the diary's last. */
+static inline bool rig_told_last(const struct rig *rig, const char *word)
+{
+	const size_t len = strlen(word) + 1; /* with the blank behind it */
+	return rig->diary_len >= len &&
+	       strncmp(rig->diary + rig->diary_len - len, word, len - 1) == 0;
 }
 
 /* Compares what was noted since the last time, and forgets it. */

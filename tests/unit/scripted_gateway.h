@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,11 +22,24 @@
 #include "../../proto/handshake.h"
 #include "../../proto/message.h"
 
+struct gateway;
+
+/* What is spoken between TCP and the opening. As those of the gateway, which these are behind. */
+struct gateway_layer {
+	bool (*accept)(struct gateway *gateway);
+	ssize_t (*read)(struct gateway *gateway, void *buffer, size_t size);
+	bool (*write)(struct gateway *gateway, const void *data, size_t len);
+	void (*drop)(struct gateway *gateway);
+};
+
 struct gateway {
 	void (*script)(struct gateway *gateway);
 	void *data;
+	const struct gateway_layer *layer; /* NULL: none */
+	void *layer_data;
 	pthread_t thread;
 	int listen_fd;
+	uint16_t port; /* of TCP */
 	char url[160];
 	char path[108]; /* of a Unix socket; empty for TCP */
 
@@ -51,6 +65,9 @@ static inline void gateway_drop(struct gateway *gateway)
 {
 	message_reader_destroy(&gateway->reader);
 	if (gateway->fd >= 0) {
+		if (gateway->layer) {
+			gateway->layer->drop(gateway);
+		}
 		close(gateway->fd);
 		gateway->fd = -1;
 	}
@@ -78,12 +95,20 @@ static inline bool gateway_accept(struct gateway *gateway)
 	setsockopt(gateway->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(gateway->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	setsockopt(gateway->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	return message_reader_create(&gateway_rules, &gateway->reader) == 0;
+	return message_reader_create(&gateway_rules, &gateway->reader) == 0 &&
+	       (!gateway->layer || gateway->layer->accept(gateway));
+}
+
+static inline ssize_t gateway_recv(struct gateway *gateway, void *buffer, size_t size)
+{
+	return gateway->layer ? gateway->layer->read(gateway, buffer, size)
+			      : recv(gateway->fd, buffer, size, 0);
 }
 
 static inline bool gateway_send(struct gateway *gateway, const void *data, size_t len)
 {
-	return send(gateway->fd, data, len, MSG_NOSIGNAL) == (ssize_t)len;
+	return gateway->layer ? gateway->layer->write(gateway, data, len)
+			      : send(gateway->fd, data, len, MSG_NOSIGNAL) == (ssize_t)len;
 }
 
 /* Reads a request. A client sends nothing behind it before it is answered. */
@@ -96,7 +121,7 @@ static inline bool gateway_take_request(
 	size_t len = 0;
 
 	for (;;) {
-		const ssize_t got = recv(gateway->fd, data + len, sizeof(data) - len, 0);
+		const ssize_t got = gateway_recv(gateway, data + len, sizeof(data) - len);
 		if (got <= 0) {
 			return false;
 		}
@@ -132,6 +157,10 @@ static inline bool gateway_frame(
 {
 	uint8_t header[FRAME_HEADER_MAX];
 	const size_t header_len = frame_header_write(header, opcode, len, NULL);
+	if (gateway->layer) {
+		return gateway_send(gateway, header, header_len) &&
+		       (len == 0 || gateway_send(gateway, payload, len));
+	}
 	return send(gateway->fd, header, header_len, MSG_NOSIGNAL | (len ? MSG_MORE : 0)) ==
 		       (ssize_t)header_len &&
 	       (len == 0 || gateway_send(gateway, payload, len));
@@ -156,7 +185,7 @@ static inline enum message_kind gateway_read(struct gateway *gateway, struct mes
 	enum message_kind kind;
 
 	while ((kind = message_reader_next(gateway->reader, ret_message)) == MESSAGE_MORE) {
-		const ssize_t got = recv(gateway->fd, gateway->in, sizeof(gateway->in), 0);
+		const ssize_t got = gateway_recv(gateway, gateway->in, sizeof(gateway->in));
 		if (got <= 0) {
 			break;
 		}
@@ -211,6 +240,12 @@ static inline bool gateway_is_left(struct gateway *gateway)
 static inline void *gateway_main(void *data)
 {
 	struct gateway *gateway = data;
+	sigset_t pipes;
+
+	/* For layers that cannot ask send(2) to leave it. */
+	sigemptyset(&pipes);
+	sigaddset(&pipes, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &pipes, NULL);
 	gateway->script(gateway);
 	gateway_drop(gateway);
 	return NULL;
@@ -229,20 +264,29 @@ static inline void gateway_start_thread(struct gateway *gateway)
 }
 
 /* On a port of 127.0.0.1. */
-static inline void gateway_start(
-	struct gateway *gateway, void (*script)(struct gateway *), void *data)
+static inline void gateway_start_layered(struct gateway *gateway, void (*script)(struct gateway *),
+	void *data, const struct gateway_layer *layer, void *layer_data)
 {
 	struct sockaddr_in address = {
 		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(address);
 
 	gateway_begin(gateway, script, data);
+	gateway->layer = layer;
+	gateway->layer_data = layer_data;
 	gateway->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_true(gateway->listen_fd >= 0);
 	assert_int_equal(bind(gateway->listen_fd, (struct sockaddr *)&address, len), 0);
 	assert_int_equal(getsockname(gateway->listen_fd, (struct sockaddr *)&address, &len), 0);
-	snprintf(gateway->url, sizeof(gateway->url), "ws://127.0.0.1:%u", ntohs(address.sin_port));
+	gateway->port = ntohs(address.sin_port);
+	snprintf(gateway->url, sizeof(gateway->url), "ws://127.0.0.1:%u", gateway->port);
 	gateway_start_thread(gateway);
+}
+
+static inline void gateway_start(
+	struct gateway *gateway, void (*script)(struct gateway *), void *data)
+{
+	gateway_start_layered(gateway, script, data, NULL, NULL);
 }
 
 /* On a Unix socket in a directory of its own. */

@@ -129,7 +129,8 @@ static inline struct transport_read script_hand_up(
 		script->in_len = script->in_given = 0;
 	}
 	/* There may be another record: no event will tell. */
-	return (struct transport_read){buffer, len, true, TRANSPORT_DATA};
+	return (struct transport_read){
+		.data = buffer, .len = len, .more = true, .status = TRANSPORT_DATA};
 }
 
 static inline struct transport_read script_recv(struct conn *conn, uint8_t *buffer, size_t most)
@@ -137,11 +138,13 @@ static inline struct transport_read script_recv(struct conn *conn, uint8_t *buff
 	struct script *script = script_of(conn);
 	ssize_t got = script_read_record(conn, script);
 	if (got == 0) {
-		return (struct transport_read){.status = TRANSPORT_TRUNCATED};
+		return transport_ended(CLOSE_REASON_TLS_TRUNCATED);
+	}
+	if (got < 0 && errno == EAGAIN) {
+		return (struct transport_read){.status = TRANSPORT_NOTHING};
 	}
 	if (got < 0) {
-		return (struct transport_read){
-			.status = errno == EAGAIN ? TRANSPORT_NOTHING : TRANSPORT_BROKEN};
+		return transport_ended(CLOSE_REASON_PEER_RESET);
 	}
 	switch (script->in[0]) {
 	case RECORD_DATA:
@@ -153,9 +156,9 @@ static inline struct transport_read script_recv(struct conn *conn, uint8_t *buff
 	case RECORD_EMPTY:
 		return script_hand_up(script, buffer, most);
 	case RECORD_END:
-		return (struct transport_read){.status = TRANSPORT_EOF};
+		return transport_ended(CLOSE_REASON_PEER_EOF);
 	default:
-		return (struct transport_read){.status = TRANSPORT_BROKEN};
+		return transport_ended(CLOSE_REASON_TLS_RECORD);
 	}
 }
 
@@ -204,6 +207,11 @@ static inline bool script_progress(const struct conn *conn, uint64_t sent, int64
 	return true;
 }
 
+static inline void script_add_held(const struct conn *conn, struct holding *holding)
+{
+	holding->held[BUDGET_QUEUES] += script_of(conn)->residue_len;
+}
+
 static inline int script_shutdown(struct conn *conn)
 {
 	script_of(conn)->shutdowns++;
@@ -224,6 +232,7 @@ static const struct transport_ops script_ops = {
 	.has_hung_up = script_has_hung_up,
 	.progress = script_progress,
 	.shutdown = script_shutdown,
+	.add_held = script_add_held,
 	.close = script_close,
 };
 

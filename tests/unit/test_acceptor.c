@@ -88,7 +88,7 @@ static int setup(void **state)
 	rig->node.fanout.backlog_limit = 1 << 20;
 	waits = 0;
 	user_table_thread_begin();
-	assert_int_equal(node_make_tables(&rig->node, 64, 1), 0);
+	assert_int_equal(node_make_tables(&rig->node, 64, 1, NULL), 0);
 	assert_int_equal(listeners_open(&rig->listeners, &rig->config, error), 0);
 	getsockname(listeners_fd(&rig->listeners, 0, 0), (struct sockaddr *)&rig->address, &len);
 	for (uint8_t i = 0; i < WORKERS; i++) {
@@ -210,6 +210,44 @@ static void test_newcomers_go_to_the_least_loaded(void **state)
 		close(fds[i]);
 	}
 	wait_for_load(rig, 0);
+}
+
+/* Who comes while they have stopped waits in a queue, and what was counted stays. */
+static void test_stopped_and_started_again(void **state)
+{
+	struct rig *rig = *state;
+	int fds[10];
+	uint64_t refused = 0;
+	rig->node.places.openings = 1;
+	int first = come(rig);
+	while (refused == 0) {
+		close(come(rig));
+		refused = acceptor_refused(rig->acceptors[0]) + acceptor_refused(rig->acceptors[1]);
+	}
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < ACCEPTORS; i++) {
+			acceptor_stop(rig->acceptors[i]);
+			acceptor_stop(rig->acceptors[i]); /* fine */
+		}
+		refused = acceptor_refused(rig->acceptors[0]) + acceptor_refused(rig->acceptors[1]);
+		rig->node.places.openings = 0;
+		const uint32_t load = load_of(rig, 0) + load_of(rig, 1);
+		for (int i = 0; i < 10; i++) {
+			fds[i] = come(rig);
+			ask(fds[i]);
+		}
+		assert_int_equal(load_of(rig, 0) + load_of(rig, 1), load);
+		for (int i = 0; i < ACCEPTORS; i++) {
+			assert_int_equal(acceptor_start(rig->acceptors[i]), 0);
+		}
+		for (int i = 0; i < 10; i++) {
+			assert_int_equal(answer(fds[i]), 101);
+			close(fds[i]);
+		}
+		assert_int_equal(refused,
+			acceptor_refused(rig->acceptors[0]) + acceptor_refused(rig->acceptors[1]));
+	}
+	close(first);
 }
 
 static void test_at_the_limit(void **state)
@@ -436,6 +474,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_newcomers_go_to_the_least_loaded),
+		CASE(test_stopped_and_started_again),
 		CASE(test_at_the_limit),
 		CASE(test_a_place_is_asked_for_first),
 		CASE(test_refusing_waits_for_nobody),

@@ -79,12 +79,35 @@ static void test_behind_proxy(void **state)
 	assert_int_equal(address_parse("proxy:proxy::80", &address), -EINVAL);
 }
 
+static void test_tls(void **state)
+{
+	check_inet("wss://:443", "", 443);
+	assert_true(address.is_tls);
+	assert_false(address.is_proxied);
+	check_inet("wss://[::1]:443", "::1", 443);
+	assert_true(address.is_tls);
+	check_inet("proxy:wss://chat.example:443", "chat.example", 443);
+	assert_true(address.is_tls);
+	assert_true(address.is_proxied);
+	check_inet("wss:443", "wss", 443);
+	assert_false(address.is_tls);
+	assert_true(address_is_tls("proxy:wss://:443"));
+	assert_false(address_is_tls(":443"));
+	assert_string_equal(address_place("proxy:wss://a:1"), "a:1");
+	assert_string_equal(address_place("wss://a:1"), "a:1");
+	assert_string_equal(address_place("proxy:unix:/run/x"), "unix:/run/x");
+	assert_string_equal(address_place("a:1"), "a:1");
+	assert_string_equal(address_without_star("*:1"), ":1");
+	assert_string_equal(address_without_star(":1"), ":1");
+}
+
 static void test_what_is_no_address(void **state)
 {
 	static const char *const junk[] = {"", "8000", ":", "host:", ":65536", ":-1", ":+1", ": 1",
 		":80a", ":99999999999999999999", "::1:8000", "[::1]", "[::1]8000", "[::1:8000",
 		"[]:80", "[", "[127.0.0.1]:80", "[::1%lo]:80", "a b:80", "http://a:80", "*", "*:80",
-		"host:80 ", "h\xc3\xb6st:80"};
+		"host:80 ", "h\xc3\xb6st:80", "ws://:80", "wss://", "wss://unix:/run/x",
+		"wss:///run/x", "wss://proxy::80", "wss://wss://:80", "wss://:80/", "WSS://:80"};
 	const struct address before = {.host = "as it was", .port = 1};
 	for (size_t i = 0; i < sizeof(junk) / sizeof(junk[0]); i++) {
 		address = before;
@@ -132,6 +155,10 @@ static void test_urls(void **state)
 	check_url("[::1]:8000", "ws://[::1]:8000/", "");
 	check_url("[2001:db8::1]:65535", "ws://[2001:db8::1]:65535/", "");
 	check_url("unix:/run/tidegate/socket", "unix:/run/tidegate/socket", "");
+	check_url("wss://:443", "wss://localhost:443/", " (all addresses)");
+	check_url("wss://[::]:443", "wss://[::1]:443/", " (all IPv6 addresses)");
+	check_url("wss://192.0.2.1:443", "wss://192.0.2.1:443/", "");
+	check_url("proxy:wss://:443", "proxy:wss://:443", " (PROXY protocol)");
 	address_url("http", "0.0.0.0:8001", text);
 	assert_string_equal(text, "http://127.0.0.1:8001/");
 }
@@ -142,6 +169,7 @@ int main(void)
 		cmocka_unit_test(test_hosts_and_ports),
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_behind_proxy),
+		cmocka_unit_test(test_tls),
 		cmocka_unit_test(test_what_is_no_address),
 		cmocka_unit_test(test_length),
 		cmocka_unit_test(test_host_of_a_longer_text),

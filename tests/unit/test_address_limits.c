@@ -171,18 +171,20 @@ static void test_unix_sockets_have_no_address(void **state)
 		assert_int_equal(entry.verdict, ADDRESS_WELCOME);
 		assert_int_equal(entry.hold, ADDRESS_HOLD_NONE);
 	}
-	assert_int_equal(address_limits_adopt(&rig->limits, &local), ADDRESS_HOLD_NONE);
+	assert_int_equal(address_limits_adopt(&rig->limits, &local, ADDRESS_HOLD_ADMITTED),
+		ADDRESS_HOLD_NONE);
 }
 
 static void test_limits_that_change(void **state)
 {
 	struct rig *rig = *state;
 	struct remote remote = at("192.0.2.1");
-	assert_int_equal(address_limits_adopt(&rig->limits, &remote), ADDRESS_HOLD_NONE);
+	assert_int_equal(address_limits_adopt(&rig->limits, &remote, ADDRESS_HOLD_ADMITTED),
+		ADDRESS_HOLD_NONE);
 	assert_int_equal(address_limits_set(&rig->limits, 2, 0), 0);
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(
-			address_limits_adopt(&rig->limits, &remote), ADDRESS_HOLD_ADMITTED);
+		assert_int_equal(address_limits_adopt(&rig->limits, &remote, ADDRESS_HOLD_ADMITTED),
+			ADDRESS_HOLD_ADMITTED);
 	}
 	expect_refused(rig, "192.0.2.1");
 	assert_int_equal(address_limits_set(&rig->limits, 4, 0), 0);

@@ -74,11 +74,11 @@ static void test_a_second_one_takes_the_place(void **state)
 static void test_problems(void **state)
 {
 	struct admin_answer answer = {0};
-	admin_answer_problem(&answer, ADMIN_PROBLEM_UNAUTHORIZED, "say %s", "who");
+	admin_answer_problem(&answer, PROBLEM_UNAUTHORIZED, "say %s", "who");
 	assert_int_equal(answer.status, 401);
 	check_header(&answer, "Content-Type", "application/problem+json");
 	check_header(&answer, "WWW-Authenticate", "Bearer realm=\"tidegate\"");
-	admin_answer_problem(&answer, ADMIN_PROBLEM_OFFLINE, "gone");
+	admin_answer_problem(&answer, PROBLEM_OFFLINE, "gone");
 	assert_int_equal(answer.status, 404);
 	check_header(&answer, "WWW-Authenticate", NULL);
 	admin_answer_finish(&answer);
@@ -135,9 +135,9 @@ static void test_phrases(void **state)
 {
 	struct admin_answer answer = {0};
 #define PROBLEM(name, status, type, title)                                                         \
-	admin_answer_problem(&answer, ADMIN_PROBLEM_##name, "x");                                  \
+	admin_answer_problem(&answer, PROBLEM_##name, "x");                                        \
 	check_phrase(&answer);
-#include "../../server/admin/problem.def"
+#include "../../server/node/problem.def"
 #undef PROBLEM
 	admin_answer_finish(&answer);
 }

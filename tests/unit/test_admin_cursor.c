@@ -43,11 +43,11 @@ static void test_what_is_no_cursor(void **state)
 
 static void test_of_a_walk(void **state)
 {
-	static const struct rooms_walk walks[] = {
-		{0, 0}, {1, 0}, {77, 3}, {ROOMS_WALK_POSITION_MAX, UINT32_MAX}};
+	static const struct rcu_walk walks[] = {
+		{0, 0}, {1, 0}, {77, 3}, {RCU_WALK_POSITION_MAX, UINT32_MAX}};
 	static const char *const bad[] = {
 		"", "1", "1.", ".1", "1.1.1", "-1.0", "4294967297.0", "0.4294967296", "0x1.0"};
-	struct rooms_walk walk;
+	struct rcu_walk walk;
 	(void)state;
 	for (size_t i = 0; i < sizeof(walks) / sizeof(walks[0]); i++) {
 		char cursor[ADMIN_CURSOR_MAX];

@@ -133,6 +133,7 @@ static void test_who_may_reach_it(void **state)
 	assert_string_equal(error, "");
 	assert_int_equal(admin_origin_check_reach("*:1", 1, false, error, sizeof(error)), -EINVAL);
 	assert_non_null(strstr(error, "*:1"));
+	assert_non_null(strstr(error, "--admin-tls"));
 	assert_non_null(strstr(error, "--admin-plain"));
 	assert_null(strstr(error, "--admin-token"));
 	assert_int_equal(admin_origin_check_reach("*:1", 0, true, error, sizeof(error)), -EINVAL);

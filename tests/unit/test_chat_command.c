@@ -40,6 +40,8 @@ static const struct row {
 	{"/leave #dev", COMMAND_LEAVE, AUDIENCE_ROOM, "dev", ""},
 	{"/who", COMMAND_WHO, AUDIENCE_EVERYBODY, "", ""},
 	{"/who dev", COMMAND_WHO, AUDIENCE_ROOM, "dev", ""},
+	{"/request {\"a\": 1}  @x ", COMMAND_REQUEST, AUDIENCE_EVERYBODY, "", "{\"a\": 1}  @x "},
+	{"/request   #dev", COMMAND_REQUEST, AUDIENCE_EVERYBODY, "", "#dev"},
 	{"/help", COMMAND_HELP, AUDIENCE_EVERYBODY, "", ""},
 };
 
@@ -70,7 +72,7 @@ static void what_is_used_in_another_way_is_told(void **state)
 	static const char *const lines[] = {"/to", "/to @bob", "/to @bob ", "/to bob hi",
 		"/to #dev", "/to @\"bob smith\"", "/in a b", "/in @\"a b\" c", "/join",
 		"/join @bob", "/join a b", "/leave", "/leave @bob", "/leave a b", "/who @bob",
-		"/who a b", "/help me"};
+		"/who a b", "/request", "/request ", "/help me"};
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		const struct command command = command_of(lines[i], strlen(lines[i]));
@@ -96,7 +98,8 @@ static void nothing_else_is_a_command(void **state)
 
 static void the_help_has_a_line_for_each(void **state)
 {
-	static const char *const words[] = {"/to ", "/in ", "/join ", "/leave ", "/who ", "/help "};
+	static const char *const words[] = {
+		"/to ", "/in ", "/join ", "/leave ", "/who ", "/request ", "/help "};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		assert_non_null(command_help(i));

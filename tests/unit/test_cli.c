@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "../../server/config/cli.h"
+#include "../../server/config/config_options.h"
 #include "build_config.h"
 #include "kept_findings.h"
 
@@ -203,8 +204,8 @@ static void test_all_faults_of_a_command_line_are_told(void **state)
 	check_usage_error(
 		"--drain=x: not a number of seconds from 0 to 3600 (s, m and h may follow "
 		"it)\n"
-		"tidegate: -l nowhere: not HOST:PORT, [IPv6]:PORT, :PORT or unix:PATH, maybe behind proxy: (ports "
-		"go to 65535, paths to 107 bytes)");
+		"tidegate: -l nowhere: not HOST:PORT, [IPv6]:PORT or :PORT, maybe behind wss://, nor "
+		"unix:PATH, all maybe behind proxy: (ports go to 65535, paths to 107 bytes)");
 }
 
 static void test_what_was_meant(void **state)
@@ -280,7 +281,7 @@ static void test_what_is_asked_for(void **state)
 	RUN("--changed", NULL);
 	check_usage_error("--changed goes with `config'");
 	RUN("-t", "config", NULL);
-	check_usage_error("`config' and --test are two things");
+	check_usage_error("`config', --test and --upgrade are different things");
 	RUN("config", "config", NULL);
 	check_exit(PARSED + CLI_EXPLAIN);
 	RUN("config", "--drain=x", NULL);

@@ -1,5 +1,4 @@
 /* Hosts that are names, with a resolver that answers when the test says so. */
-#include <dirent.h>
 #include <poll.h>
 #include <semaphore.h>
 #include <setjmp.h>
@@ -12,6 +11,7 @@
 #include <netdb.h>
 
 #include "../../tools/client/tidegate-client.h"
+#include "open_descriptors.h"
 #include "scripted_gateway.h"
 
 /* --- The resolver ---------------------------------------------------------------------------- */
@@ -86,19 +86,6 @@ static struct tg_client *make_client(const char *url)
 	assert_int_equal(tg_client_set_user(client, "bob"), TG_OK);
 	tg_client_set_close_timeout_ms(client, 10000); /* for machines under load */
 	return client;
-}
-
-static unsigned open_descriptors(void)
-{
-	DIR *directory = opendir("/proc/self/fd");
-	unsigned count = 0;
-
-	assert_non_null(directory);
-	while (readdir(directory)) {
-		count++;
-	}
-	closedir(directory);
-	return count;
 }
 
 static bool is_ready(const struct tg_client *client)

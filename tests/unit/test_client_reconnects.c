@@ -5,10 +5,10 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <dirent.h>
 #include <malloc.h>
 
 #include "../../tools/client/tidegate-client.h"
+#include "open_descriptors.h"
 #include "scripted_gateway.h"
 
 enum {
@@ -30,21 +30,6 @@ struct run {
 	struct account settled;
 	struct account end;
 };
-
-static unsigned open_descriptors(void)
-{
-	DIR *directory = opendir("/proc/self/fd");
-	unsigned count = 0;
-
-	if (!directory) {
-		return 0;
-	}
-	while (readdir(directory)) {
-		count++;
-	}
-	closedir(directory);
-	return count;
-}
 
 static struct account take_account(void)
 {

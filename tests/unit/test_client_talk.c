@@ -177,7 +177,7 @@ static void results_have_their_statuses(void **state)
 		TG_ERR_BUSY, TG_ERR_NOT_A_MEMBER, TG_ERR_BAD_NAME, TG_ERR_TOO_MANY_ROOMS,
 		TG_ERR_NODE, TG_ERR_UNKNOWN, TG_ERR_UNKNOWN};
 	struct rig rig;
-	char wanted[64];
+	char wanted[96];
 	uint32_t id;
 
 	rig_begin_talking(&rig);
@@ -244,8 +244,7 @@ static void as_many_wait_for_answers_as_may(void **state)
 	assert_int_equal(id, REQUESTS_MAX);
 	/* Without an id nothing is counted. */
 	assert_int_equal(orders_say(&rig.login, "@bob", "hi", 2, NULL), TG_OK);
-	while (rig.calls < 2000 &&
-		strcmp(rig.diary + (rig.diary_len > 9 ? rig.diary_len - 9 : 0), "writable ") != 0) {
+	while (answered < REQUESTS_MAX && !rig_told_last(&rig, "writable")) {
 		rig_forget(&rig);
 		answer(&rig, ++answered, PACKET_DONE, 1);
 	}
@@ -253,6 +252,34 @@ static void as_many_wait_for_answers_as_may(void **state)
 	assert_int_equal(say(&rig, "@bob", "hi", &id), TG_OK);
 	assert_int_equal(id, REQUESTS_MAX + 1);
 	rig_end(&rig);
+}
+
+/* Who was refused hears of room however the requests before it end. */
+static void there_is_room_again_behind_pages_and_replies(void **state)
+{
+	struct rig rig;
+
+	for (unsigned is_page = 0; is_page < 2; is_page++) {
+		uint32_t id = 0;
+		uint32_t ended = 0;
+		rig_begin_talking(&rig);
+		while ((is_page ? orders_list(&rig.login, "dev", "", &id)
+				: orders_request(&rig.login, "x", 1, &id)) == TG_OK) {
+			rig_pull(&rig);
+		}
+		assert_int_equal(id, REQUESTS_MAX);
+		while (ended < REQUESTS_MAX && !rig_told_last(&rig, "writable")) {
+			uint8_t packet[8] = {0};
+			ended++;
+			packet[2] = (uint8_t)(ended >> 8);
+			packet[3] = (uint8_t)ended;
+			rig_forget(&rig);
+			rig_packet(&rig, is_page ? PACKET_PAGE : PACKET_REPLY, packet,
+				is_page ? sizeof(packet) : 5);
+		}
+		assert_int_equal(ended, REQUESTS_MAX - REQUESTS_SLOTS / 2);
+		rig_end(&rig);
+	}
 }
 
 static void a_full_queue_takes_nothing_and_loses_nothing(void **state)
@@ -435,6 +462,71 @@ static void members_and_pages_are_told(void **state)
 	rig_end(&rig);
 }
 
+/* --- the backend ----------------------------------------------------------------------------- */
+
+static void the_backend_is_asked_and_replies(void **state)
+{
+	static const char question[] = "\x01 what?\0";
+	static const uint8_t reply[] = "\0\0\0\1\0that";
+	static const uint8_t nothing[] = "\0\0\0\2\0";
+	static const uint8_t nobody[] = "\0\0\0\3\7";
+	static const uint8_t stray[] = "\0\0\0\1\0again";
+	struct rig rig;
+	uint32_t id;
+
+	rig_begin_talking(&rig);
+	assert_int_equal(orders_request(&rig.login, question, sizeof(question), &id), TG_OK);
+	assert_int_equal(id, 1);
+	const struct packet packet = take_packet(&rig, PACKET_REQUEST);
+	assert_int_equal(packet.payload_len, 4 + sizeof(question));
+	assert_memory_equal(packet.payload, "\0\0\0\1", 4);
+	assert_memory_equal(packet.payload + 4, question, sizeof(question));
+	assert_int_equal(orders_request(&rig.login, NULL, 0, &id), TG_OK);
+	assert_int_equal(orders_request(&rig.login, "x", 1, &id), TG_OK);
+	assert_int_equal(orders_request(&rig.login, "x", 1, &id), TG_OK);
+	rig_packet(&rig, PACKET_REPLY, reply, sizeof(reply) - 1);
+	rig_packet(&rig, PACKET_REPLY, nothing, sizeof(nothing) - 1);
+	rig_packet(&rig, PACKET_REPLY, nobody, sizeof(nobody) - 1);
+	rig_packet(&rig, PACKET_REPLY, stray, sizeof(stray) - 1);
+	rig_expect(&rig, "1: that 2:  3=that node of the gateway, or the backend, cannot be asked "
+			 "now/0");
+	rig_eof(&rig);
+	rig_expect(&rig, "error:lost 4=unknown/0 RECONNECTING:lost");
+	assert_int_equal(orders_request(&rig.login, "x", 1, &id), TG_ERR_NOT_CONNECTED);
+	rig_end(&rig);
+}
+
+static void a_request_has_a_size_and_takes_v1(void **state)
+{
+	static char much[65536];
+	struct rig rig;
+	uint32_t id = 0;
+
+	rig_begin_talking(&rig);
+	assert_int_equal(orders_request(&rig.login, much, 65527, &id), TG_ERR_TOO_BIG);
+	assert_int_equal(id, 0);
+	assert_int_equal(orders_request(&rig.login, much, 65526, &id), TG_OK);
+	rig_end(&rig);
+	rig_begin_connected(&rig);
+	assert_int_equal(orders_request(&rig.login, "x", 1, &id), TG_ERR_NOT_SPOKEN);
+	rig_end(&rig);
+}
+
+static void what_was_lost_between_nodes_is_told(void **state)
+{
+	static const uint8_t gap[] = "\0\1\0\0of a later version";
+	struct rig rig;
+
+	rig_begin_talking(&rig);
+	rig_packet(&rig, PACKET_GAP, gap, sizeof(gap) - 1);
+	rig_expect(&rig, "gap=65536");
+	orders_log_out(&rig.login, rig.now_ms);
+	rig_forget(&rig);
+	rig_packet(&rig, PACKET_GAP, gap, sizeof(gap) - 1);
+	rig_expect(&rig, "");
+	rig_end(&rig);
+}
+
 /* --- the end of a line ----------------------------------------------------------------------- */
 
 static void what_the_line_takes_with_it_is_told_before_its_end(void **state)
@@ -563,12 +655,16 @@ int main(void)
 		cmocka_unit_test(results_have_their_statuses),
 		cmocka_unit_test(what_cannot_be_said_is_refused_here),
 		cmocka_unit_test(as_many_wait_for_answers_as_may),
+		cmocka_unit_test(there_is_room_again_behind_pages_and_replies),
 		cmocka_unit_test(a_full_queue_takes_nothing_and_loses_nothing),
 		cmocka_unit_test(so_many_rooms_and_no_more),
 		cmocka_unit_test(rooms_are_joined_anew_before_anything_is_said),
 		cmocka_unit_test(a_room_may_be_wanted_at_any_time),
 		cmocka_unit_test(who_left_or_was_refused_does_not_come_back),
 		cmocka_unit_test(members_and_pages_are_told),
+		cmocka_unit_test(the_backend_is_asked_and_replies),
+		cmocka_unit_test(a_request_has_a_size_and_takes_v1),
+		cmocka_unit_test(what_was_lost_between_nodes_is_told),
 		cmocka_unit_test(what_the_line_takes_with_it_is_told_before_its_end),
 		cmocka_unit_test(answers_come_until_the_log_out_is_done),
 		cmocka_unit_test(nobody_is_told_when_all_is_halted),

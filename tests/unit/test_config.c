@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "../../server/config/config.h"
+#include "../../server/config/config_options.h"
 #include "build_config.h"
 
 static struct config config;
@@ -178,6 +179,10 @@ static void test_listen_addresses(void **state)
 	check_listen("proxy:*:8000", "proxy::8000");
 	check_listen("proxy:unix:/run/x", "proxy:unix:/run/x");
 	check_listen("proxy:8000", "proxy:8000"); /* a host */
+	check_listen("wss://*:443", "wss://:443");
+	check_listen("wss://[::1]:443", "wss://[::1]:443");
+	check_listen("proxy:wss://*:443", "proxy:wss://:443");
+	check_listen("wss:443", "wss:443"); /* a host */
 	memset(path + 5, 'p', 107);
 	check_listen(path, path);
 }
@@ -187,13 +192,14 @@ static void test_what_is_no_address(void **state)
 	static const char *const junk[] = {"", "8000", ":", "host:", ":65536", ":-1", ":80a",
 		"::1:8000", "[::1]", "[::1]8000", "[::1:8000", "[]:80", "[127.0.0.1]:80",
 		"[::1%lo]:80", "a b:80", "http://a:80", "unix:", "*", "**:80", "host:80 ",
-		"proxy:", "proxy:unix:", "proxy::", "proxy:proxy::80"};
+		"proxy:", "proxy:unix:", "proxy::", "proxy:proxy::80", "wss://**:80", "ws://:80",
+		"wss://unix:/x", "wss://proxy::80"};
 	char path[ADDRESS_MAX] = "unix:";
 
 	for (size_t i = 0; i < sizeof(junk) / sizeof(junk[0]); i++) {
 		check_refused(-EINVAL, "listen", junk[i],
-			"not HOST:PORT, [IPv6]:PORT, :PORT or unix:PATH, maybe behind proxy: "
-			"(ports go to 65535, paths to 107 bytes)");
+			"not HOST:PORT, [IPv6]:PORT or :PORT, maybe behind wss://, nor unix:PATH, "
+			"all maybe behind proxy: (ports go to 65535, paths to 107 bytes)");
 	}
 	memset(path + 5, 'p', 108);
 	assert_int_equal(config_set(&config, "listen", path, error), -EINVAL);
@@ -222,6 +228,33 @@ static void test_listen_adds_up(void **state)
 	}
 	assert_int_equal(config.listen_count, CONFIG_LISTEN_MAX);
 	check_refused(-EINVAL, "listen", ":99", "one too many: at most 16 are allowed");
+}
+
+static void test_certificates_add_up(void **state)
+{
+	char path[CONFIG_PATH_MAX + 1];
+	size_t option = (size_t)config_option_find("tls_cert");
+
+	assert_true(config_option_adds_up(option));
+	assert_true(config_option_adds_up((size_t)config_option_find("tls_key")));
+	check_set("tls_key", "/k");
+	for (unsigned i = 0; i < CONFIG_TLS_MAX; i++) {
+		check_set("tls_cert", i % 2 ? "/a" : "/b"); /* a pair may come twice */
+	}
+	check_refused(-EINVAL, "tls_cert", "/c", "one too many: at most 16 are allowed");
+	assert_int_equal(config.tls_cert_count, CONFIG_TLS_MAX);
+	assert_string_equal(config.tls_cert[1], "/a");
+	assert_string_equal(config.tls_key[0], "/k");
+	check_set("tls_cert", "none");
+	assert_int_equal(config.tls_cert_count, 0);
+	assert_int_equal(config.tls_key_count, 1);
+	memset(path, 'p', CONFIG_PATH_MAX);
+	path[CONFIG_PATH_MAX] = '\0';
+	check_refused(
+		-EINVAL, "tls_cert", path, "the name of a file is 1 to 255 bytes long, or none");
+	check_refused(
+		-EINVAL, "tls_cert", "", "the name of a file is 1 to 255 bytes long, or none");
+	assert_int_equal(config.tls_cert_count, 0);
 }
 
 static void test_id(void **state)
@@ -299,6 +332,8 @@ static void test_admin_addresses(void **state)
 		check_set("admin", pairs[i][0]);
 		assert_string_equal(config.admin, pairs[i][1]);
 	}
+	check_refused(-EINVAL, "admin", "wss://:8001",
+		"not HOST:PORT, [IPv6]:PORT, :PORT, *:PORT, unix:PATH or none");
 	check_refused(-EINVAL, "admin", "8001",
 		"not HOST:PORT, [IPv6]:PORT, :PORT, *:PORT, unix:PATH or none");
 }
@@ -386,6 +421,48 @@ static void test_auth(void **state)
 	assert_true(config.token_in_url);
 }
 
+static void test_cluster(void **state)
+{
+	static const char *const bad[] = {"", "10.0.0.5:4222", "http://a:1", "nats://",
+		"nats://:4222", "nats://a:0", "nats://a:65536", "nats://a:x", "nats://a:1/",
+		"nats://a:1,", ",nats://a:1", "nats://a b", "nats://[::1", "nats://[]:1",
+		"nats://a;b"};
+	char many[CONFIG_VALUE_MAX] = "nats://0";
+
+	check_set("cluster", "nats://10.0.0.5:4222,nats://10.0.0.6");
+	assert_string_equal(config.cluster, "nats://10.0.0.5:4222,nats://10.0.0.6");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		check_refused(-EINVAL, "cluster", bad[i],
+			"not nats://HOST:PORT or tls://HOST:PORT, up to 16 of them with commas "
+			"between, in 255 bytes, or none");
+	}
+	for (int i = 0; i < 16; i++) {
+		strcat(many, ",nats://1");
+	}
+	check_refused(-EINVAL, "cluster", many,
+		"not nats://HOST:PORT or tls://HOST:PORT, up to 16 of them with commas between, in "
+		"255 bytes, or none");
+	check_refused(-EINVAL, "cluster", "nats://me:secret@10.0.0.5",
+		"user and password are not for others to read: a line USER:PASSWORD in the file of "
+		"cluster_creds");
+	assert_string_equal(config.cluster, "nats://10.0.0.5:4222,nats://10.0.0.6");
+	check_set("cluster", "none");
+	assert_string_equal(config.cluster, "");
+}
+
+static void test_cluster_prefix(void **state)
+{
+	static const char *const bad[] = {
+		"", "a.b", "a*", ">", "a b", "\xc3\xa9", "123456789012345678901234567890123"};
+
+	assert_string_equal(config.cluster_prefix, "tidegate");
+	check_set("cluster_prefix", "12345678901234567890123456789012");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		check_refused(-EINVAL, "cluster_prefix", bad[i],
+			"not 1 to 32 of A to Z, a to z, 0 to 9, _ and -");
+	}
+}
+
 static void test_admin_token(void **state)
 {
 	check_set("admin_token", "/etc/token");
@@ -454,6 +531,12 @@ static void test_names_lead_to_their_options(void **state)
 static const char *const values[][3] = {
 	{"listen", "*:9000", ":9000"},
 	{"listen", "proxy:*:9000", "proxy::9000"},
+	{"listen", "wss://*:443", "wss://:443"},
+	{"listen", "proxy:wss://*:443", "proxy:wss://:443"},
+	{"tls_cert", "/etc/chat.pem", "/etc/chat.pem"},
+	{"tls_cert", "none", "none"},
+	{"tls_key", "/etc/chat.key", "/etc/chat.key"},
+	{"tls_key", "none", "none"},
 	{"trusted_proxy", "::ffff:10.0.0.0/104", "10.0.0.0/8"},
 	{"trusted_proxy", "192.0.2.1/32", "192.0.2.1"},
 	{"trusted_proxy", "2001:DB8:0::/32", "2001:db8::/32"},
@@ -480,6 +563,7 @@ static const char *const values[][3] = {
 	{"admin", "none", "none"},
 	{"admin_token", "/etc/token", "/etc/token"},
 	{"admin_token", "none", "none"},
+	{"admin_tls", "on", "true"},
 	{"admin_plain", "yes", "true"},
 	{"auth", "token", "token"},
 	{"auth_keys", "/etc/keys", "/etc/keys"},
@@ -487,6 +571,13 @@ static const char *const values[][3] = {
 	{"auth_audience", "chat", "chat"},
 	{"auth_issuer", "none", "none"},
 	{"token_in_url", "on", "true"},
+	{"cluster", "nats://a:4222, tls://[::1]:7", "nats://a:4222, tls://[::1]:7"},
+	{"cluster", "none", "none"},
+	{"cluster_key", "/etc/key", "/etc/key"},
+	{"cluster_key", "none", "none"},
+	{"cluster_prefix", "chat_2-a", "chat_2-a"},
+	{"cluster_creds", "/etc/creds", "/etc/creds"},
+	{"cluster_ca", "/etc/ca.pem", "/etc/ca.pem"},
 	{"read_deadline", "5m", "300"},
 	{"max_message", "65536", "64K"},
 	{"workers", "7", "7"},
@@ -559,6 +650,7 @@ int main(void)
 		TEST(test_what_is_no_address),
 		TEST(test_host_too_long_is_refused),
 		TEST(test_listen_adds_up),
+		TEST(test_certificates_add_up),
 		TEST(test_id),
 		TEST(test_words),
 		TEST(test_echo_is_true_or_false),
@@ -566,6 +658,8 @@ int main(void)
 		TEST(test_unix_mode),
 		TEST(test_whether_anybody_named_a_listener),
 		TEST(test_auth),
+		TEST(test_cluster),
+		TEST(test_cluster_prefix),
 		TEST(test_admin_token),
 		TEST(test_trusted_proxies),
 		TEST(test_origins),

@@ -3,11 +3,15 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "build_config.h"
+
 #include "../../server/config/config_check.h"
+#include "../../server/config/config_options.h"
 #include "kept_findings.h"
 
 static struct config config;
@@ -92,6 +96,51 @@ static void test_a_proxy_listener_needs_a_proxy(void **state)
 		       "trusted_proxy = unix\n");
 }
 
+static void test_tls_needs_pairs(void **state)
+{
+	set("listen", "proxy:wss://127.0.0.1:9000");
+	set("trusted_proxy", "10.0.0.0/8");
+	check(-EINVAL, "--listen=proxy:wss://127.0.0.1:9000: TLS needs a certificate and its key: "
+		       "tls_cert = FILE and tls_key = FILE\n");
+	set("tls_cert", "/a.pem");
+	check(-EINVAL,
+		"--tls-cert=/a.pem: its key is missing: as many tls_key = FILE are needed, in "
+		"the same order\n");
+	set("tls_key", "/a.key");
+	check(0, "");
+	set("tls_key", "/b.key");
+	check(-EINVAL, "--tls-key=/b.key: its certificate is missing: as many tls_cert = FILE are "
+		       "needed, in the same order\n");
+}
+
+static void test_pairs_without_tls_warn(void **state)
+{
+	set("tls_cert", "/a.pem");
+	set("tls_key", "/a.key");
+	check(0, "warning: --tls-cert=/a.pem: means nothing without a wss:// in listen, or "
+		 "admin_tls\n");
+	set("admin_tls", "true");
+	set("admin", ":0");
+	check(0, "");
+}
+
+static void test_the_admin_ports_tls(void **state)
+{
+	set("admin_tls", "true");
+	check(0, "warning: --admin-tls=true: means nothing without an address in admin\n");
+	set("admin", "unix:/run/admin");
+	check(0, "warning: --admin-tls=true: means nothing without an address in admin\n");
+	set("admin", ":0");
+	check(-EINVAL, "--admin-tls=true: TLS needs a certificate and its key: tls_cert = FILE and "
+		       "tls_key = FILE\n");
+	set("tls_cert", "/a.pem");
+	set("tls_key", "/a.key");
+	check(0, "");
+	set("admin_plain", "true");
+	check(0, "warning: --admin-plain=true: means nothing with admin_tls: nothing is in "
+		 "clear\n");
+}
+
 static void test_everybody_is_no_proxy(void **state)
 {
 	set("trusted_proxy", "10.0.0.0/8");
@@ -153,6 +202,75 @@ static void test_what_means_nothing_without_tokens(void **state)
 		 "warning: --token-in-url=true: means nothing without auth = token\n");
 	set("auth", "token");
 	check(0, "");
+}
+
+/* One that can do without nothing. */
+static void set_cluster(void)
+{
+	set("cluster", "nats://10.0.0.5");
+	set("cluster_key", "/etc/cluster.key");
+	set("id", "gw-1");
+}
+
+#if HAVE_NATS
+static void test_what_a_cluster_needs(void **state)
+{
+	set_cluster();
+	check(0, "");
+	config.cluster_key[0] = '\0';
+	check(-EINVAL, "--cluster=nats://10.0.0.5: the nodes need a secret that they share: "
+		       "cluster_key = FILE, the same on each, made by openssl rand -hex 32\n");
+	set("cluster_key", "/etc/cluster.key");
+	config.echo = true;
+	check(-EINVAL, "--cluster=nats://10.0.0.5: with echo there are no users to share\n");
+	config.echo = false;
+	sources.options[config_option_find("id")].from = SOURCE_DEFAULT;
+	check(-EINVAL, "--cluster=nats://10.0.0.5: each node needs a name that no other has: id = "
+		       "gw-1\n");
+}
+
+static void test_what_a_node_of_a_cluster_is_called(void **state)
+{
+	static const char *const bad[] = {
+		"gw.1", "gw/1", "gw*", "123456789012345678901234567890123"};
+
+	set_cluster();
+	set("id", "demo");
+	check(0, "");
+	set("id", "12345678901234567890123456789012");
+	check(0, "");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char expected[CONFIG_ERROR_MAX];
+		set("id", bad[i]);
+		snprintf(expected, sizeof(expected),
+			"--id=%s: with cluster it is 1 to 32 of A to Z, a to z, 0 to 9, _ and -\n",
+			bad[i]);
+		check(-EINVAL, expected);
+	}
+	config.cluster[0] = '\0';
+	config.cluster_key[0] = '\0';
+	check(0, "");
+}
+#else
+static void test_a_build_without_nats_refuses_a_cluster(void **state)
+{
+	set_cluster();
+	check(-EINVAL, "--cluster=nats://10.0.0.5: this build knows no NATS: build it with libnats "
+		       "and -Dcluster=enabled\n");
+}
+#endif
+
+static void test_what_means_nothing_without_a_cluster(void **state)
+{
+	set_cluster();
+	set("cluster", "none");
+	set("cluster_creds", "/etc/creds");
+	set("cluster_ca", "/etc/ca");
+	set("cluster_prefix", "chat");
+	check(0, "warning: --cluster-key=/etc/cluster.key: means nothing without cluster\n"
+		 "warning: --cluster-creds=/etc/creds: means nothing without cluster\n"
+		 "warning: --cluster-ca=/etc/ca: means nothing without cluster\n"
+		 "warning: --cluster-prefix=chat: means nothing without cluster\n");
 }
 
 static void test_small_memory_limit_warns(void **state)
@@ -222,11 +340,21 @@ int main(void)
 		TEST(test_late_ping_warns),
 		TEST(test_unix_mode_without_a_unix_socket_warns),
 		TEST(test_a_proxy_listener_needs_a_proxy),
+		TEST(test_tls_needs_pairs),
+		TEST(test_pairs_without_tls_warn),
+		TEST(test_the_admin_ports_tls),
 		TEST(test_everybody_is_no_proxy),
 		TEST(test_what_means_nothing_without_admin),
 		TEST(test_what_means_nothing_without_an_address),
 		TEST(test_tokens_need_keys),
 		TEST(test_what_means_nothing_without_tokens),
+#if HAVE_NATS
+		TEST(test_what_a_cluster_needs),
+		TEST(test_what_a_node_of_a_cluster_is_called),
+#else
+		TEST(test_a_build_without_nats_refuses_a_cluster),
+#endif
+		TEST(test_what_means_nothing_without_a_cluster),
 		TEST(test_small_memory_limit_warns),
 		TEST(test_queue_too_small_for_a_message_is_refused),
 		TEST(test_byte_rate_below_a_message_warns),

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "../../server/config/config_file.h"
+#include "../../server/config/config_options.h"
 #include "kept_findings.h"
 
 /* A file without a name on disk. */

@@ -52,18 +52,25 @@ static void test_what_may_change_is_taken(void **state)
 	fresh.max_message = 8192;
 	fresh.log_level = LOG_LEVEL_DEBUG;
 	fresh.log_sessions = LOG_SESSIONS_YES;
+	strcpy(fresh.tls_cert[0], "/etc/a.pem");
+	strcpy(fresh.tls_cert[1], "/etc/b.pem");
+	fresh.tls_cert_count = 2;
+	strcpy(fresh.tls_key[0], "/etc/a.key");
+	fresh.tls_key_count = 1;
 	strcpy(fresh.auth_keys, "/etc/keys");
 	strcpy(fresh.auth_audience, "chat");
 	strcpy(fresh.auth_issuer, "https://id.example.org/");
 	fresh.token_in_url = true;
-	check(8, "log_level info -> debug\n"
-		 "log_sessions auto -> yes\n"
-		 "auth_keys none -> /etc/keys\n"
-		 "auth_audience none -> chat\n"
-		 "auth_issuer none -> https://id.example.org/\n"
-		 "token_in_url false -> true\n"
-		 "read_deadline 120 s -> 60 s\n"
-		 "max_message 64K -> 8K\n");
+	check(10, "tls_cert none -> /etc/a.pem, /etc/b.pem\n"
+		  "tls_key none -> /etc/a.key\n"
+		  "log_level info -> debug\n"
+		  "log_sessions auto -> yes\n"
+		  "auth_keys none -> /etc/keys\n"
+		  "auth_audience none -> chat\n"
+		  "auth_issuer none -> https://id.example.org/\n"
+		  "token_in_url false -> true\n"
+		  "read_deadline 120 s -> 60 s\n"
+		  "max_message 64K -> 8K\n");
 	assert_memory_equal(&config, &fresh, sizeof(config));
 	check(0, "");
 }
@@ -100,17 +107,29 @@ static void test_the_rest_stays(void **state)
 	fresh.unix_mode = 0600;
 	strcpy(fresh.admin, ":9001");
 	strcpy(fresh.admin_token, "/etc/token");
+	fresh.admin_tls = true;
 	fresh.admin_plain = true;
 	fresh.demo = true;
 	fresh.auth = AUTH_TOKEN;
+	strcpy(fresh.cluster, "nats://10.0.0.5");
+	strcpy(fresh.cluster_key, "/etc/key");
+	strcpy(fresh.cluster_prefix, "chat");
+	strcpy(fresh.cluster_creds, "/etc/creds");
+	strcpy(fresh.cluster_ca, "/etc/ca");
 	check(0, "!listen :8000 -> :9000, unix:/run/gate\n"
 		 "!unix_mode none -> 0600\n"
 		 "!id demo -> other\n"
 		 "!log_format auto -> json\n"
 		 "!echo false -> true\n"
 		 "!auth open -> token\n"
+		 "!cluster none -> nats://10.0.0.5\n"
+		 "!cluster_key none -> /etc/key\n"
+		 "!cluster_prefix tidegate -> chat\n"
+		 "!cluster_creds none -> /etc/creds\n"
+		 "!cluster_ca none -> /etc/ca\n"
 		 "!admin none -> *:9001\n"
 		 "!admin_token none -> /etc/token\n"
+		 "!admin_tls false -> true\n"
 		 "!admin_plain false -> true\n"
 		 "!demo false -> true\n"
 		 "!workers 0 -> 3\n"

@@ -30,6 +30,25 @@ static void test_numbers_rise_whatever_the_clock_does(void **state)
 	assert_int_equal(epoch_next(&source, 1000000), last + 1);
 }
 
+static void test_numbers_follow_a_clock_that_was_far_off(void **state)
+{
+	struct epoch_source source = {0};
+	const uint64_t year_ms = UINT64_C(365) * 86400 * 1000;
+	const uint64_t ahead = epoch_next(&source, 1000 + year_ms);
+	const uint64_t back = epoch_next(&source, 1000);
+	assert_int_equal(back, (uint64_t)1000 << EPOCH_PER_MS_BITS);
+	assert_true(epoch_is_after(back + 1, back));
+	assert_false(epoch_is_after(back, back));
+	assert_false(epoch_is_after(ahead, back)); /* its connection makes room for newcomers */
+	source.last = UINT64_MAX;
+	assert_int_equal(epoch_next(&source, 1000), (uint64_t)1000 << EPOCH_PER_MS_BITS);
+	/* Up to a minute the numbers go on upwards. */
+	source.last = (uint64_t)61000 << EPOCH_PER_MS_BITS;
+	assert_int_equal(epoch_next(&source, 1000), ((uint64_t)61000 << EPOCH_PER_MS_BITS) + 1);
+	source.last = (uint64_t)61001 << EPOCH_PER_MS_BITS;
+	assert_int_equal(epoch_next(&source, 1000), (uint64_t)1000 << EPOCH_PER_MS_BITS);
+}
+
 static void test_numbers_are_higher_than_what_others_gave(void **state)
 {
 	struct epoch_source source = {0};
@@ -87,6 +106,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_numbers_rise_whatever_the_clock_does),
+		cmocka_unit_test(test_numbers_follow_a_clock_that_was_far_off),
 		cmocka_unit_test(test_numbers_are_higher_than_what_others_gave),
 		cmocka_unit_test(test_no_number_is_given_twice),
 	};

@@ -142,6 +142,39 @@ static void a_nul_is_malformed_wherever_it_stands(void **state)
 	}
 }
 
+/* Bytes are looked at eight at a time where there are so many: each is judged alike wherever it
+ * stands, in a target and in a value. */
+static void each_byte_is_judged_alike_wherever_it_stands(void **state)
+{
+	static const char *const fronts[] = {"GET /", "GET / HTTP/1.1\r\nA: "};
+	for (unsigned byte = 0; byte < 256; byte++) {
+		const bool ends_target = byte == ' ';
+		const bool ends_value = byte == '\r';
+		const bool is_no_text = (byte < ' ' && byte != '\t') || byte == 0x7f;
+		const bool wrongs[] = {
+			!ends_target && (byte <= ' ' || byte == '#' || byte == 0x7f),
+			!ends_value && is_no_text,
+		};
+		for (size_t i = 0; i < 2 * (size_t)24; i++) {
+			const size_t front_len = strlen(fronts[i % 2]);
+			struct http_head_scan scan = {.state = HTTP_HEAD_REQUEST};
+			struct slice head;
+			char text[64];
+			memcpy(text, fronts[i % 2], front_len);
+			memset(text + front_len, 'x', 24);
+			text[front_len + i / 2] = (char)byte;
+			const size_t len = front_len + i / 2 + 1;
+			assert_int_equal(http_head_scan(&scan, text, len, len + 24, &head),
+				wrongs[i % 2] ? HTTP_HEAD_MALFORMED : HTTP_HEAD_MORE);
+			scan = (struct http_head_scan){.state = HTTP_HEAD_REQUEST};
+			const bool is_over = i % 2 ? ends_value : ends_target;
+			assert_int_equal(http_head_scan(&scan, text, front_len + 24, 64, &head),
+				wrongs[i % 2] || (is_over && i / 2 < 23) ? HTTP_HEAD_MALFORMED
+									 : HTTP_HEAD_MORE);
+		}
+	}
+}
+
 static void seen_bytes_are_not_looked_at_again(void **state)
 {
 	char data[] = REQUEST;
@@ -307,6 +340,7 @@ int main(void)
 		cmocka_unit_test(heads_are_found_however_they_are_cut),
 		cmocka_unit_test(garbage_is_told_at_its_first_bad_byte),
 		cmocka_unit_test(a_nul_is_malformed_wherever_it_stands),
+		cmocka_unit_test(each_byte_is_judged_alike_wherever_it_stands),
 		cmocka_unit_test(seen_bytes_are_not_looked_at_again),
 		cmocka_unit_test(bytes_behind_the_head_are_left_alone),
 		cmocka_unit_test(a_head_may_have_as_many_bytes_as_the_limit),

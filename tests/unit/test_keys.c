@@ -498,9 +498,9 @@ static void test_files(void **state)
 	assert_int_equal(keys_load("/tmp", &rig_findings.findings, &keys), -EISDIR);
 	assert_int_equal(keys_load("/dev/zero", &rig_findings.findings, &keys), -ENODEV);
 
-	char *text = malloc(KEY_FILE_MAX + 2);
-	memset(text, ' ', KEY_FILE_MAX + 1);
-	text[KEY_FILE_MAX + 1] = '\0';
+	char *text = malloc(SECRET_FILE_MAX + 2);
+	memset(text, ' ', SECRET_FILE_MAX + 1);
+	text[SECRET_FILE_MAX + 1] = '\0';
 	assert_int_equal(keys_load(rig_write(text), &rig_findings.findings, &keys), -EFBIG);
 	free(text);
 	assert_null(keys);

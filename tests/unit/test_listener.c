@@ -25,6 +25,7 @@
 
 #include <cmocka.h>
 
+#include "../../server/config/config_options.h"
 #include "../../server/node/listener.h"
 
 enum {
@@ -185,7 +186,55 @@ static void test_for_the_proxy_protocol(void **state)
 	rig->config.listen_count = 0;
 	assert_int_equal(listen_on(rig, "127.0.0.1:%u", port), 0);
 	assert_int_equal(listen_on(rig, "proxy:127.0.0.1:%u", port), -EADDRINUSE);
-	assert_non_null(strstr(rig->error, "is the same without proxy: in front"));
+	assert_non_null(strstr(rig->error, "is the same with another proxy: or wss:// in front"));
+}
+
+static void test_for_tls(void **state)
+{
+	static const char *const listed[] = {
+		"wss://127.0.0.1:0", "proxy:wss://127.0.0.1:0", "wss://:0", "127.0.0.1:0"};
+	static const char *const shown[] = {
+		"wss://127.0.0.1:%u", "proxy:wss://127.0.0.1:%u", "wss://:%u", "127.0.0.1:%u"};
+	struct rig *rig = *state;
+	for (size_t row = 0; row < 4; row++) {
+		char name[128];
+		char expected[128];
+		assert_false(row > 0 && !listeners_has_tls(&rig->listeners));
+		assert_int_equal(listen_on(rig, "%s", listed[row]), 0);
+		snprintf(expected, sizeof(expected), shown[row], port_of(rig, row, 0));
+		listeners_name_row(&rig->listeners, row, name, sizeof(name));
+		assert_string_equal(name, expected);
+		assert_int_equal(listeners_is_tls(&rig->listeners, row), row < 3);
+		assert_int_equal(listeners_is_proxied(&rig->listeners, row), row == 1);
+	}
+	/* One address cannot be both. */
+	uint16_t port = port_of(rig, 3, 0);
+	rig->config.listen_count = 0;
+	assert_int_equal(listen_on(rig, "127.0.0.1:%u", port), 0);
+	assert_false(listeners_has_tls(&rig->listeners));
+	assert_int_equal(listen_on(rig, "wss://127.0.0.1:%u", port), -EADDRINUSE);
+}
+
+static void test_where_a_browser_goes(void **state)
+{
+	struct rig *rig = *state;
+	bool is_tls;
+	assert_int_equal(listen_on(rig, "proxy:127.0.0.1:0"), 0);
+	assert_int_equal(listeners_browser_port(&rig->listeners, false, &is_tls), 0);
+	assert_int_equal(listen_on(rig, "wss://127.0.0.1:0"), 0);
+	/* Where there is one only it is that, whatever is preferred. */
+	for (int prefers_tls = 0; prefers_tls < 2; prefers_tls++) {
+		assert_int_equal(listeners_browser_port(&rig->listeners, prefers_tls, &is_tls),
+			port_of(rig, 1, 0));
+		assert_true(is_tls);
+	}
+	assert_int_equal(listen_on(rig, "127.0.0.1:0"), 0);
+	assert_int_equal(listen_on(rig, "127.0.0.1:0"), 0);
+	for (int prefers_tls = 0; prefers_tls < 2; prefers_tls++) {
+		assert_int_equal(listeners_browser_port(&rig->listeners, prefers_tls, &is_tls),
+			port_of(rig, prefers_tls ? 1 : 2, 0));
+		assert_int_equal(is_tls, prefers_tls);
+	}
 }
 
 static void test_port_0_is_the_same_for_all_acceptors(void **state)
@@ -670,6 +719,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_for_the_proxy_protocol),
+		CASE(test_for_tls),
+		CASE(test_where_a_browser_goes),
 		CASE(test_port_0_is_the_same_for_all_acceptors),
 		CASE(test_all_addresses),
 		CASE(test_ipv6_and_several_addresses),

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "../../server/config/config_options.h"
 #include "../../server/node/listener_check.h"
 #include "../../server/node/tcp_address.h"
 #include "kept_findings.h"
@@ -114,6 +115,9 @@ static void test_one_in_the_way_of_another(void **state)
 	assert_non_null(strstr(kept.text, told));
 	assert_int_equal(kept.findings.faults, 1);
 	CHECK("127.0.0.1:8000", "proxy:127.0.0.1:8000");
+	assert_non_null(strstr(kept.text, told));
+	assert_int_equal(kept.findings.faults, 1);
+	CHECK("wss://127.0.0.1:8000", "127.0.0.1:8000");
 	assert_non_null(strstr(kept.text, told));
 	assert_int_equal(kept.findings.faults, 1);
 }

@@ -39,8 +39,8 @@ static int setup(void **state)
 	char name[16];
 	user_table_thread_begin();
 	assert_int_equal(budget_init(&world->budget, 1), 0);
-	assert_int_equal(user_table_create(0, 1, &world->users), 0);
-	assert_int_equal(rooms_create(0, &world->budget, &world->rooms), 0);
+	assert_int_equal(user_table_create(0, 1, NULL, &world->users), 0);
+	assert_int_equal(rooms_create(0, &world->budget, NULL, &world->rooms), 0);
 	assert_int_equal(user_entry_create(world->users, &identity, 1, 1, &world->owner), 0);
 	for (int i = 0; i < MANY; i++) {
 		name_room(name, i);

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,6 +8,7 @@
 #include <cmocka.h>
 
 #include "../../server/conn/places.h"
+#include "../../server/conn/places_pack.h"
 
 enum {
 	LEAST_S = 2,
@@ -148,6 +150,26 @@ static void test_nobody_comes_back_before_the_end_of_a_drain(void **state)
 	expect_even(&places, 500000, 1);
 }
 
+/* Whoever comes too fast does so in the next process, too. */
+static void test_openings_go_on_elsewhere(void **state)
+{
+	struct places giver = {.openings = 3};
+	struct places taker = {.openings = 3};
+	struct pack pack = PACK_EMPTY;
+	const uint64_t now_us = 5000000;
+	while (places_take_opening(&giver, now_us)) {
+	}
+	places_pack(&giver, &pack);
+	struct unpack unpack = unpack_of(pack.bytes, pack.len);
+	assert_int_equal(places_unpack(&taker, &unpack), 0);
+	assert_true(unpack_is_over(&unpack));
+	assert_false(places_take_opening(&taker, now_us));
+	assert_true(places_take_opening(&taker, now_us + 1000000));
+	unpack = unpack_of(pack.bytes, pack.len - 1);
+	assert_int_equal(places_unpack(&taker, &unpack), -EINVAL);
+	pack_finish(&pack);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +177,7 @@ int main(void)
 		cmocka_unit_test(test_who_waits_takes_what_becomes_free),
 		cmocka_unit_test(test_more_taken_than_there_are),
 		cmocka_unit_test(test_openings_a_second),
+		cmocka_unit_test(test_openings_go_on_elsewhere),
 		cmocka_unit_test(test_threads_share_them),
 		cmocka_unit_test(test_refusals_are_spread),
 		cmocka_unit_test(test_nobody_comes_back_before_the_end_of_a_drain),

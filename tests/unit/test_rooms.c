@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "../../server/fanout/rooms.h"
+#include "../../server/fanout/rooms_list.h"
 #include "split.h"
 
 enum {
@@ -33,9 +33,9 @@ static int setup(void **state)
 {
 	struct world *world = calloc(1, sizeof(*world));
 	user_table_thread_begin();
-	assert_int_equal(user_table_create(0, 1, &world->users), 0);
+	assert_int_equal(user_table_create(0, 1, NULL, &world->users), 0);
 	assert_int_equal(budget_init(&world->budget, 1), 0);
-	assert_int_equal(rooms_create(0, &world->budget, &world->rooms), 0);
+	assert_int_equal(rooms_create(0, &world->budget, NULL, &world->rooms), 0);
 	*state = world;
 	return 0;
 }
@@ -402,7 +402,7 @@ static void test_a_walk_meets_who_stays_once(void **state)
 		enter_numbered(world, i, entry, &rooms[i]);
 	}
 	for (uint32_t page = 1; page < MANY; page = page * 3 + 1) {
-		struct rooms_walk walk = {0};
+		struct rcu_walk walk = {0};
 		struct met met = {.left = page};
 		uint32_t seed = page;
 		int more = 1;
@@ -430,7 +430,7 @@ static void test_a_walk_meets_who_stays_once(void **state)
 			room_leave(world->rooms, rooms[i], 0, entry);
 		}
 	}
-	struct rooms_walk walk = {.position = 12345, .skip = 7};
+	struct rcu_walk walk = {.position = 12345, .skip = 7};
 	struct met met = {.left = 1};
 	assert_int_equal(rooms_walk(world->rooms, &walk, 100, meet, &met), 0);
 	user_entry_discard(&entry);
@@ -482,7 +482,7 @@ static void test_a_walk_meets_twins(void **state)
 	char names[2][16];
 	struct user_entry *entry = make(world, "a");
 	struct room *rooms[2];
-	struct rooms_walk walk = {0};
+	struct rcu_walk walk = {0};
 	find_twins(world->rooms, names);
 	for (int i = 0; i < 2; i++) {
 		struct room_change change;
@@ -512,7 +512,7 @@ struct session {
 };
 
 struct hand {
-	struct rooms_walk walk;
+	struct rcu_walk walk;
 	pthread_t thread;
 	uint8_t id;
 	struct world *world;
@@ -571,7 +571,7 @@ static void *run_hand(void *context)
 		case 2: {
 			uint32_t left = 3;
 			if (rooms_walk(world->rooms, &hand->walk, 2, count_two, &left) == 0) {
-				hand->walk = (struct rooms_walk){0};
+				hand->walk = (struct rcu_walk){0};
 			}
 			break;
 		}
@@ -616,6 +616,62 @@ static void test_torture(void **state)
 	free(hands);
 }
 
+static void *come_and_go(void *context)
+{
+	struct world *world = context;
+	const struct user_identity identity = {.name = "u", .name_len = 1};
+	struct user_entry *entry;
+	struct room *room;
+	struct room_change change;
+	user_table_thread_begin();
+	if (user_entry_create(world->users, &identity, 1, 1, &entry) < 0) {
+		abort();
+	}
+	for (int i = 0; i < STEPS; i++) {
+		if (room_enter(world->rooms, slice_of("r"), 0, entry, &room, &change) < 0) {
+			abort();
+		}
+		room_leave(world->rooms, room, 0, entry);
+	}
+	user_entry_discard(&entry);
+	user_table_thread_end();
+	return NULL;
+}
+
+/* A room may be found that another thread has just put there, or is taking away. */
+static void test_a_room_that_comes_and_goes_is_found(void **state)
+{
+	struct world *world = *state;
+	const uint32_t hash = rooms_hash(world->rooms, slice_of("r"));
+	uint32_t found = 0;
+	pthread_t thread;
+	assert_int_equal(pthread_create(&thread, NULL, come_and_go, world), 0);
+	for (int i = 0; i < STEPS || (found == 0 && i < 1000 * STEPS); i++) {
+		struct room *room = rooms_find_by_hash_begin(world->rooms, hash);
+		if (room) {
+			assert_true(slice_equals(room_name(room), slice_of("r")));
+			found++;
+		}
+		rooms_find_end(world->rooms);
+	}
+	pthread_join(thread, NULL);
+	assert_int_equal(rooms_count(world->rooms), 0);
+}
+
+/* Nodes of a cluster have a key in common. */
+static void test_hashes_of_a_key_in_common(void **state)
+{
+	static const uint8_t key[ROOMS_KEY_BYTES] = "sixteen bytes...";
+	struct world *world = *state;
+	const struct slice name = slice_of("u0001");
+	struct rooms *rooms;
+	assert_int_equal(rooms_create(0, &world->budget, key, &rooms), 0);
+	assert_int_equal(rooms_hash64(rooms, name), UINT64_C(0x8d0bc2cfde4fe96e));
+	assert_int_equal(rooms_hash(rooms, name), 0x8d0bc2cf);
+	assert_int_not_equal(rooms_hash64(world->rooms, name), UINT64_C(0x8d0bc2cfde4fe96e));
+	rooms_destroy(&rooms);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -632,6 +688,8 @@ int main(void)
 		CASE(test_lists_are_paged),
 		CASE(test_a_walk_meets_who_stays_once),
 		CASE(test_a_walk_meets_twins),
+		CASE(test_hashes_of_a_key_in_common),
+		CASE(test_a_room_that_comes_and_goes_is_found),
 		CASE(test_torture),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,20 @@ static void session_both_ways(void **state)
 	assert_slice(read.device, "phone");
 }
 
+static void gap_both_ways(void **state)
+{
+	static const uint8_t wire[] = {0, 0, 1, 2, 'l', 'a', 't', 'e', 'r'};
+	const struct gap_packet gap = {.batches = 258};
+	uint8_t bytes[GAP_PACKET_LEN];
+	struct gap_packet read;
+
+	assert_ptr_equal(gap_packet_write(bytes, &gap), bytes + sizeof bytes);
+	assert_memory_equal(bytes, wire, sizeof bytes);
+	ASSERT_REFUSES_BEGINNINGS(gap_packet_decode, wire, GAP_PACKET_LEN);
+	assert_int_equal(gap_packet_decode(wire, sizeof wire, &read), 0);
+	assert_int_equal(read.batches, 258);
+}
+
 static void say_both_ways(void **state)
 {
 	static const uint8_t wire[] = {1, 2, 3, 4, 0, 4, '#', 'o', 'n', 'e', 'h', 'i'};
@@ -177,6 +191,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(session_both_ways),
+		cmocka_unit_test(gap_both_ways),
 		cmocka_unit_test(say_both_ways),
 		cmocka_unit_test(say_may_be_empty),
 		cmocka_unit_test(answer_both_ways),

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "../../server/config/config_options.h"
 #include "../../server/config/sources.h"
 
 static struct config config;

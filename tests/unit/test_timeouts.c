@@ -100,6 +100,34 @@ static void test_what_waits_unread_is_heard_before_the_deadline_counts(void **st
 	assert_int_equal(client_status(half), 408);
 }
 
+/* A byte of a head, and of a frame, that comes ahead of each look: it tells of no more than that
+ * its peer lives on. */
+static void test_bytes_timed_at_ticks_put_off_little(void **state)
+{
+	struct rig *rig = *state;
+	struct conns *conns = rig_conns(rig, 0);
+	struct client *half = rig_connect(rig, 0, 0, false);
+	struct client *a = rig_login(rig, 0, "a");
+	uint32_t cursor = 0;
+	conns->limits.deadlines.read = conns->limits.deadlines.handshake;
+	assert_false(timeouts_sweep(conns, &cursor, 15));
+	client_write(half, "GET /?user=", 11);
+	client_write(a, "\x81\xfe\x7f\xff", 4);
+	rig_run(rig);
+	rig_pass(rig, conns->limits.deadlines.read);
+	rig_run(rig);
+	assert_int_equal(stats_read(&conns->stats->closes_out), 0);
+	for (int tick = 0; tick < 8; tick++) {
+		rig_pass(rig, 1);
+		client_write(half, "x", 1);
+		client_write(a, "x", 1);
+		timeouts_tick(conns, 1024);
+		rig_run(rig);
+	}
+	assert_int_equal(client_status(half), 408);
+	expect_close(a, 3008, "i/o timeout");
+}
+
 static void test_ping_interval(void **state)
 {
 	struct rig *rig = *state;
@@ -239,6 +267,7 @@ int main(void)
 		CASE(test_handshake_deadline),
 		CASE(test_read_deadline_is_renewed_by_frames_only),
 		CASE(test_what_waits_unread_is_heard_before_the_deadline_counts),
+		CASE(test_bytes_timed_at_ticks_put_off_little),
 		CASE(test_ping_interval),
 		CASE(test_ping_of_a_stalled_connection),
 		CASE(test_write_deadline),

@@ -1,6 +1,6 @@
 /* Real workers on threads of their own, under fire from several threads of clients, classic ones
  * and some that speak tidegate.v1, that log in, talk to all, to users and in rooms, stall, break
- * rules, kick each other and vanish at random. */
+ * rules, kick each other and vanish at random. Now and then all of it stands still. */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -25,6 +25,10 @@
 #include "../../server/base/clock.h"
 #include "../../server/base/log.h"
 #include "../../server/node/newcomers.h"
+#include "../../server/node/registrar.h"
+#include "../../server/node/registrar_pack.h"
+#include "../../server/node/rest.h"
+#include "../../server/node/serving_last.h"
 #include "../../server/node/worker.h"
 #include "split.h"
 
@@ -44,6 +48,9 @@ enum {
 	FRAME_MAX = 1024,
 	KICK_LIMIT = 3,
 	GIVE_UP_S = 60,
+	RESTS = 200, /* times that all stands still */
+	RESTS_MS = 60000,
+	BETWEEN_RESTS = 20, /* deliveries */
 };
 
 struct client {
@@ -86,6 +93,8 @@ struct crowd {
 };
 
 static _Atomic uint32_t next_session;
+static atomic_bool newcomers_wait; /* as while acceptors have stopped */
+static _Atomic uint32_t rests;     /* so far */
 
 /* Everything below runs on threads where cmocka's asserts cannot jump. */
 #define CHECK(condition)                                                                           \
@@ -515,7 +524,9 @@ static void act(struct crowd *crowd, struct client *client)
 {
 	static const uint8_t ping[6] = {0, 100};
 	if (client->fd < 0) {
-		come(crowd, client);
+		if (!newcomers_wait) {
+			come(crowd, client);
+		}
 		return;
 	}
 	if (!client->is_deaf) {
@@ -587,9 +598,10 @@ struct rig {
 	struct node node;
 	struct crowd crowds[CLIENT_THREADS];
 	struct config config;
+	struct registrar *registrar; /* NULL: nobody asks for it */
 };
 
-static int setup(void **state)
+static int make(void **state, bool has_registrar)
 {
 	struct rig *rig = aligned_alloc(64, (sizeof(*rig) + 63) / 64 * 64);
 	memset(rig, 0, sizeof(*rig));
@@ -602,14 +614,28 @@ static int setup(void **state)
 	rig->node.places.max = SERVED;
 	rig->node.fanout.backlog_limit = 32768;
 	user_table_thread_begin();
-	assert_int_equal(node_make_tables(&rig->node, 64, DEVICES_MAX), 0);
+	assert_int_equal(node_make_tables(&rig->node, 64, DEVICES_MAX, NULL), 0);
 	user_table_set_kick_limit(rig->node.users, KICK_LIMIT);
+	if (has_registrar) {
+		strcpy(rig->config.admin, "127.0.0.1:0");
+		assert_int_equal(registrar_create(&rig->node, &rig->config, &rig->registrar), 0);
+	}
 	for (uint8_t i = 0; i < WORKERS; i++) {
 		assert_int_equal(
 			worker_create(&rig->node, i, &rig->config, &rig->node.workers[i]), 0);
 	}
 	*state = rig;
 	return 0;
+}
+
+static int setup(void **state)
+{
+	return make(state, false);
+}
+
+static int setup_with_registrar(void **state)
+{
+	return make(state, true);
 }
 
 static uint64_t sum_of(const struct node *node, size_t offset)
@@ -637,6 +663,7 @@ static uint64_t ends(struct rig *rig)
 static int teardown(void **state)
 {
 	struct rig *rig = *state;
+	registrar_stop(rig->registrar);
 	for (int i = 0; i < WORKERS; i++) {
 		worker_stop(rig->node.workers[i]);
 	}
@@ -651,6 +678,7 @@ static int teardown(void **state)
 		assert_null(rig->node.workers[i]);
 		worker_destroy(&rig->node.workers[i]);
 	}
+	registrar_destroy(&rig->registrar);
 	assert_int_equal(user_table_count(rig->node.users), 0);
 	assert_int_equal(budget_used(&rig->node.budget), 0);
 	assert_int_equal(rig->node.budget.leaving, 0);
@@ -776,6 +804,93 @@ static void test_all_comes_back_to_zero(void **state)
 	assert_true(counts.opened > 500);
 }
 
+/* --- standing still ----------------------------------------------------------------------------
+ */
+
+static void ask_all_to_stand(struct rig *rig)
+{
+	for (int i = 0; i < WORKERS; i++) {
+		worker_park(rig->node.workers[i]);
+	}
+	registrar_park(rig->registrar);
+}
+
+/* Nothing is anywhere but in connections and tables. */
+static void check_rest(struct rig *rig)
+{
+	for (int i = 0; i < WORKERS; i++) {
+		const struct serving *serving = worker_serving(rig->node.workers[i]);
+		assert_null(serving_in_hand(serving));
+		assert_false(serving->is_stopping);
+	}
+	assert_int_equal(rig->node.fanout.backlog, 0);
+}
+
+/* All of it stands still, comes to rest and goes on, a while later by the machine's clock and not
+ * by anybody's own. */
+static void stand_still(struct rig *rig)
+{
+	char text[REST_BUSY_MAX];
+	struct rest rest;
+	newcomers_wait = true;
+	ask_all_to_stand(rig);
+	assert_int_equal(park_await(&rig->node.park, RESTS_MS, text), 0);
+	rest_init(&rest, &rig->node, rig->registrar);
+	const bool has_come = rest_reach(&rest, RESTS_MS, text);
+	assert_string_equal(has_come ? "" : text, "");
+	const uint64_t rested_us = clock_machine_us();
+	check_rest(rig);
+	sched_yield();
+	clock_skip(clock_machine_us() - rested_us);
+	registrar_end_rest(rig->registrar);
+	park_open(&rig->node.park);
+	newcomers_wait = false;
+	rests++;
+}
+
+/* They are asked, and need not come after all. */
+static void think_better_of_it(struct rig *rig)
+{
+	ask_all_to_stand(rig);
+	park_open(&rig->node.park);
+}
+
+static bool has_stood_still(const struct node *node)
+{
+	return rests >= RESTS && is_the_real_thing(node);
+}
+
+static void test_stands_still_in_mid_traffic(void **state)
+{
+	struct rig *rig = *state;
+	struct counts counts;
+	rests = 0;
+	start_workers(rig);
+	assert_int_equal(registrar_start(rig->registrar), 0);
+	start_crowds(rig, has_stood_still);
+	while (rests < RESTS) {
+		const uint64_t delivered = SUM(rig, deliveries);
+		stand_still(rig);
+		while (SUM(rig, deliveries) < delivered + BETWEEN_RESTS) {
+			sched_yield();
+		}
+		if (rests % 3 == 0) {
+			think_better_of_it(rig);
+		}
+	}
+	end_crowds(rig, &counts);
+	wait_until_empty(rig);
+	assert_int_equal(SUM(rig, accepted), counts.opened);
+	assert_int_equal(ends(rig), counts.opened);
+	assert_int_equal(rig->node.places.taken, 0);
+	assert_int_equal(SUM(rig, memberships), 0);
+	assert_int_equal(rooms_count(rig->node.fanout.rooms), 0);
+	assert_true(registrar_stats(rig->registrar)->events > 0);
+}
+
+/* --- the end -----------------------------------------------------------------------------------
+ */
+
 /* Stopped in the middle of it, without a word to anybody: what was on its way is disposed of. */
 static void test_stop_in_mid_traffic(void **state)
 {
@@ -857,6 +972,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_all_comes_back_to_zero, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_stands_still_in_mid_traffic, setup_with_registrar, teardown),
 		cmocka_unit_test_setup_teardown(test_stop_in_mid_traffic, setup, teardown_stopped),
 		cmocka_unit_test_setup_teardown(test_drain_in_mid_traffic, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_never_started, setup, teardown_stopped),

@@ -222,8 +222,8 @@ static void test_ends_of_the_stream(void **state)
 		enum close_reason reason;
 	} ends[] = {
 		{RECORD_END, CLOSE_REASON_PEER_EOF},
-		{0, CLOSE_REASON_PEER_EOF},
-		{'?', CLOSE_REASON_PEER_RESET},
+		{0, CLOSE_REASON_TLS_TRUNCATED},
+		{'?', CLOSE_REASON_TLS_RECORD},
 	};
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
 		struct rig *rig = start();

@@ -11,6 +11,7 @@
 #include "../../proto/frame.h"
 #include "../../server/conn/tx_queue.h"
 #include "split.h"
+#include "tx_queue_again.h"
 
 enum {
 	IOV_MAX_USED = 7,
@@ -288,7 +289,7 @@ static void consume(struct tx_queue *queue, struct model *model, uint32_t *rando
 	model_consume(model, len);
 }
 
-static void test_against_a_model(void **state)
+static void run_against_a_model(bool moves)
 {
 	for (uint32_t seed = 1; seed <= 60; seed++) {
 		uint32_t random = seed * 7919;
@@ -325,12 +326,26 @@ static void test_against_a_model(void **state)
 				consume(queue, &model, &random);
 				break;
 			}
+			if (moves && step % 3 == 0) {
+				queue = tx_queue_again(queue, &budget);
+			}
 			compare(queue, &model);
 		}
 		free(model.bytes);
 		free(model.ends);
 		end_queue(queue);
 	}
+}
+
+static void test_against_a_model(void **state)
+{
+	run_against_a_model(false);
+}
+
+/* The same, now and then by another queue, as another process has it. */
+static void test_moved_ones_against_a_model(void **state)
+{
+	run_against_a_model(true);
 }
 
 int main(void)
@@ -341,6 +356,7 @@ int main(void)
 		cmocka_unit_test(test_small_copies_share_a_chunk),
 		cmocka_unit_test(test_shared_bytes_hold_a_reference_until_sent),
 		cmocka_unit_test(test_against_a_model),
+		cmocka_unit_test(test_moved_ones_against_a_model),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

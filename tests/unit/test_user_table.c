@@ -74,13 +74,13 @@ static handle_t find(struct user_table *table, const char *name)
 static int setup(void **state)
 {
 	user_table_thread_begin();
-	return user_table_create(0, 1, (struct user_table **)state);
+	return user_table_create(0, 1, NULL, (struct user_table **)state);
 }
 
 static int setup_for_devices(void **state)
 {
 	user_table_thread_begin();
-	return user_table_create(0, DEVICES_MAX, (struct user_table **)state);
+	return user_table_create(0, DEVICES_MAX, NULL, (struct user_table **)state);
 }
 
 static int teardown(void **state)

@@ -116,6 +116,16 @@ static void says_string(json_t *said, const char *key, struct slice string)
 	assert_memory_equal(json_string_value(value), string.data, string.len);
 }
 
+static int read_gap(const uint8_t *payload, size_t len, json_t *said)
+{
+	struct gap_packet gap;
+	int err = gap_packet_decode(payload, len, &gap);
+	if (!err && !json_is_null(said)) {
+		says_number(said, "batches", gap.batches);
+	}
+	return err;
+}
+
 static int read_session(const uint8_t *payload, size_t len, json_t *said)
 {
 	struct session_packet session;
@@ -278,6 +288,7 @@ static void packets_of_v1_are_read(void **state)
 	static int (*const readers[])(const uint8_t *payload, size_t len, json_t *said) = {
 		[PACKET_TOKEN] = read_token,
 		[PACKET_SESSION] = read_session,
+		[PACKET_GAP] = read_gap,
 		[PACKET_SAY] = read_say,
 		[PACKET_ANSWER] = read_answer,
 		[PACKET_MESSAGE] = read_message,

@@ -123,6 +123,19 @@ static void test_what_was_read_anew_is_known(void **state)
 	assert_false(look(rig));
 }
 
+static void test_whether_it_is_known(void **state)
+{
+	struct rig *rig = *state;
+	assert_true(watched_file_is_known(&rig->file, rig->path));
+	write_file(rig->path, "more");
+	assert_false(watched_file_is_known(&rig->file, rig->path));
+	assert_false(watched_file_is_known(&rig->file, rig->path));
+	watched_file_note(&rig->file, rig->path);
+	assert_true(watched_file_is_known(&rig->file, rig->path));
+	unlink(rig->path);
+	assert_false(watched_file_is_known(&rig->file, rig->path));
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -134,6 +147,7 @@ int main(void)
 		TEST(test_permissions),
 		TEST(test_one_that_goes_and_comes_back),
 		TEST(test_what_was_read_anew_is_known),
+		TEST(test_whether_it_is_known),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

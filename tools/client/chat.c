@@ -163,6 +163,21 @@ static void on_page(struct tg_client *client, const struct tg_page *page, void *
 	delivery_on_finding(&chat->delivery, speaker_on_page(&chat->speaker, page));
 }
 
+static void on_reply(struct tg_client *client, const struct tg_reply *reply, void *data)
+{
+	struct chat *chat = data;
+	delivery_on_finding(&chat->delivery, speaker_on_reply(&chat->speaker, reply));
+}
+
+/* Whoever reads along is to know that he has not read all: quiet or not. */
+static void on_gap(struct tg_client *client, const struct tg_gap *gap, void *data)
+{
+	struct chat *chat = data;
+	show_reply(&chat->show,
+		"%" PRIu32 " batch%s of messages from other nodes of the gateway got lost",
+		gap->batches, gap->batches == 1 ? "" : "es");
+}
+
 static void on_members(struct tg_client *client, const struct tg_members *members, void *data)
 {
 	struct chat *chat = data;
@@ -216,6 +231,10 @@ static void on_state(struct tg_client *client, const struct tg_state_change *cha
 		show_state(&chat->show, "connecting to %.*s as %s",
 			(int)strcspn(chat->options->url, "?"), chat->options->url,
 			chat->options->user ? chat->options->user : "the token's user");
+		if (chat->options->insecure) {
+			show_reply(&chat->show, "any certificate is taken: %s",
+				chat->options->insecure);
+		}
 		break;
 	case TG_STATE_CONNECTED:
 		chat->was_connected = true;
@@ -312,6 +331,8 @@ static void follow(struct chat *chat)
 	tg_client_on_message(chat->client, on_message);
 	tg_client_on_answer(chat->client, on_answer);
 	tg_client_on_page(chat->client, on_page);
+	tg_client_on_reply(chat->client, on_reply);
+	tg_client_on_gap(chat->client, on_gap);
 	tg_client_on_members(chat->client, on_members);
 	tg_client_on_state(chat->client, on_state);
 	tg_client_on_error(chat->client, on_error);

@@ -6,6 +6,7 @@
 enum operand {
 	OPERAND_NONE,
 	OPERAND_TEXT,         /* an audience with its mark, and a text */
+	OPERAND_REST,         /* what stands there, whatever it is */
 	OPERAND_ROOM,         /* a room, whose mark may be left out */
 	OPERAND_ROOM_OR_NONE, /* likewise, or nothing */
 	OPERAND_ANY,          /* a room, a user with his mark, or nothing */
@@ -27,6 +28,7 @@ static const struct row {
 	ROW("/join", JOIN, ROOM, " ROOM", "is in a room, and told who comes and goes"),
 	ROW("/leave", LEAVE, ROOM, " ROOM", "leaves a room"),
 	ROW("/who", WHO, ROOM_OR_NONE, " [ROOM]", "shows who is in a room"),
+	ROW("/request", REQUEST, REST, " TEXT", "asks the backend, and shows what it replies"),
 	ROW("/help", HELP, NONE, "", "shows this; a line that begins with // says /..."),
 #undef ROW
 };
@@ -97,6 +99,10 @@ static bool take_operand(const struct row *row, struct slice rest, struct comman
 	bool has_mark = false;
 	const bool is_there = rest.len > 0;
 
+	if (row->operand == OPERAND_REST) {
+		command->text = rest;
+		return is_there;
+	}
 	if (is_there) {
 		command->audience = cut_audience(&rest, &has_mark);
 	}
@@ -111,6 +117,7 @@ static bool take_operand(const struct row *row, struct slice rest, struct comman
 		return (!is_there || is_room) && rest.len == 0;
 	case OPERAND_ANY:
 		return rest.len == 0;
+	case OPERAND_REST:
 	case OPERAND_NONE:
 		break;
 	}

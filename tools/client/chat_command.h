@@ -13,6 +13,7 @@ enum command_kind {
 	COMMAND_JOIN,
 	COMMAND_LEAVE,
 	COMMAND_WHO,
+	COMMAND_REQUEST,
 	COMMAND_HELP,
 	COMMAND_NONE, /* no command is called that */
 	COMMAND_MISUSED,
@@ -24,7 +25,7 @@ struct command {
 	struct slice word; /* the command itself, its slash included */
 	struct audience
 		audience;  /* of TO, IN, JOIN, LEAVE and WHO; everybody where none is named */
-	struct slice text; /* of SAY and TO */
+	struct slice text; /* of SAY, TO and REQUEST */
 	const char *usage; /* of MISUSED: how it is used */
 };
 

@@ -30,6 +30,14 @@ enum chat_exit chat_exit_of(enum tg_status status)
 	case TG_ERR_PACKET:
 	case TG_ERR_BLAMED:
 		return CHAT_EXIT_PROTOCOL;
+	case TG_ERR_TLS:
+	case TG_ERR_CERTIFICATE:
+	case TG_ERR_CERTIFICATE_ISSUER:
+	case TG_ERR_CERTIFICATE_SELF_SIGNED:
+	case TG_ERR_CERTIFICATE_NAME:
+	case TG_ERR_CERTIFICATE_EXPIRED:
+	case TG_ERR_CERTIFICATE_NOT_YET_VALID:
+		return CHAT_EXIT_TLS;
 	default:
 		return CHAT_EXIT_LOCAL;
 	}

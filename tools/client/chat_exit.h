@@ -15,6 +15,7 @@ enum chat_exit {
 	CHAT_EXIT_TIMEOUT = 6,     /* i/o timeout */
 	CHAT_EXIT_LOST = 7,        /* the line was lost, or the gateway ended it */
 	CHAT_EXIT_PROTOCOL = 8,    /* one of both broke the protocol */
+	CHAT_EXIT_TLS = 9,         /* the gateway is not to be believed, or speaks no TLS */
 };
 
 /* What a client's end means for it. */

@@ -22,6 +22,8 @@ enum {
 	KEY_TOKEN_FILE,
 	KEY_V1,
 	KEY_CLASSIC,
+	KEY_CA,
+	KEY_INSECURE,
 };
 
 enum {
@@ -36,8 +38,8 @@ enum group {
 
 static const struct argp_option options_table[] = {
 	{"address", 'a', "ADDRESS", 0,
-		"the gateway: ws://HOST[:PORT][/PATH], port 80 unless told, or unix:PATH (default "
-		"ws://127.0.0.1:8000)",
+		"the gateway: ws://HOST[:PORT][/PATH], port 80 unless told, wss:// likewise for TLS, port "
+		"443, or unix:PATH (default ws://127.0.0.1:8000)",
 		GROUP_WHO},
 	{"user", 'u', "NAME", 0, "log in as NAME, 1 to 64 bytes; required without a token",
 		GROUP_WHO},
@@ -49,6 +51,14 @@ static const struct argp_option options_table[] = {
 	{"token-file", KEY_TOKEN_FILE, "FILE", 0,
 		"show the token in FILE's first line; it is read again whenever one is needed. The user "
 		"is the token's unless --user says the same",
+		GROUP_WHO},
+
+	{"ca", KEY_CA, "FILE", 0,
+		"of wss://: trust those whose certificates are in FILE, in PEM, to have signed the "
+		"gateway's (default: whom the system trusts)",
+		GROUP_WHO},
+	{"insecure", KEY_INSECURE, "REASON", 0,
+		"of wss://: take any certificate, of anybody. REASON says why that is right, and is shown",
 		GROUP_WHO},
 
 	{.doc = "The line, S in seconds such as 50 or 0.5:", .group = GROUP_LINE},
@@ -93,6 +103,7 @@ static const char doc[] =
 	"  echo hello | tidegate-chat -u bot\n"
 	"  echo '/to @alice done' | tidegate-chat -u bot --v1\n"
 	"  tidegate-chat -a unix:/run/tidegate/socket -u bob\n"
+	"  tidegate-chat -a wss://gate.example -u carol\n"
 	"  tidegate-chat -u log --stay --quiet </dev/null >chat.log\n"
 	"\n"
 	"Exit status:\n"
@@ -105,6 +116,7 @@ static const char doc[] =
 	"  6  i/o timeout: nothing was heard for the read deadline\n"
 	"  7  the line was lost or ended by the gateway, or what was said may be lost\n"
 	"  8  the protocol was broken, or what answers is no WebSocket server\n"
+	"  9  the gateway's certificate was not accepted, or no TLS could be agreed on\n"
 	"With reconnects it is the last attempt that counts. See tidegate-chat(1).";
 
 /* A command line being read. */
@@ -114,6 +126,7 @@ struct parse {
 	enum tg_status status; /* TG_ERR_NO_MEMORY or TG_OK */
 	double heartbeat_s;    /* -1: not given */
 	double deadline_s;     /* 0: not given */
+	bool has_ca;
 };
 
 /* --- values ---------------------------------------------------------------------------------- */
@@ -156,18 +169,24 @@ static void read_reconnect(struct argp_state *state, struct parse *parse, const 
 	parse->options->attempts = (int)attempts;
 }
 
+static bool begins(const char *url, const char *scheme)
+{
+	return strncasecmp(url, scheme, strlen(scheme)) == 0;
+}
+
 static void set_url(struct argp_state *state, struct parse *parse, const char *url)
 {
 	const enum tg_status status = tg_client_set_url(parse->client, url);
 
 	if (status == TG_ERR_ARGUMENT) {
 		argp_error(state,
-			"--address: \"%.*s\" is not an address: ws://HOST[:PORT][/PATH] or "
-			"unix:PATH",
+			"--address: \"%.*s\" is not an address: ws://HOST[:PORT][/PATH], wss:// "
+			"or unix:PATH",
 			(int)strcspn(url, "?"), url);
-	} else if (strncasecmp(url, "ws:", 3) != 0 && strncasecmp(url, "unix:", 5) != 0) {
+	} else if (!begins(url, "ws:") && !begins(url, "wss:") && !begins(url, "unix:")) {
 		argp_error(state,
-			"--address: \"%.*s\" is neither ws:// nor unix:, and nothing else is spoken",
+			"--address: \"%.*s\" is neither ws:// nor wss:// nor unix:, and nothing "
+			"else is spoken",
 			(int)strcspn(url, "?"), url);
 	}
 	parse->status = status;
@@ -195,6 +214,30 @@ static void set_device(struct argp_state *state, struct parse *parse, const char
 	parse->status = status;
 }
 
+static void set_ca(struct argp_state *state, struct parse *parse, const char *path)
+{
+	const enum tg_status status = tg_client_set_ca_file(parse->client, path);
+
+	if (status == TG_ERR_ARGUMENT) {
+		argp_error(state, "--ca=%s: %s", path, tg_client_detail(parse->client));
+	}
+	parse->status = status;
+	parse->has_ca = true;
+}
+
+static void set_insecure(struct argp_state *state, struct parse *parse, const char *reason)
+{
+	const enum tg_status status = tg_client_set_insecure(parse->client, reason);
+
+	/* The next option is no reason either. */
+	if (status == TG_ERR_ARGUMENT || *reason == '-') {
+		argp_error(state, "--insecure: why is it right to take any certificate? "
+				  "--insecure=REASON says so, and is shown");
+	}
+	parse->status = status;
+	parse->options->insecure = reason;
+}
+
 static void set_protocol(struct argp_state *state, struct parse *parse, enum chat_protocol protocol)
 {
 	if (parse->options->protocol != CHAT_PROTOCOL_BY_INPUT &&
@@ -213,6 +256,12 @@ static void finish(struct argp_state *state, struct parse *parse)
 
 	if (!options->user && !options->token_file) {
 		argp_error(state, "who are you? --user=NAME is missing");
+	}
+	if (parse->has_ca && options->insecure) {
+		argp_error(state, "--ca and --insecure exclude each other");
+	}
+	if ((parse->has_ca || options->insecure) && !begins(options->url, "wss:")) {
+		argp_error(state, "--ca and --insecure are of wss://, and --address is not");
 	}
 	if (options->is_quiet && options->is_verbose) {
 		argp_error(state, "--quiet and --verbose exclude each other");
@@ -245,6 +294,12 @@ static error_t parse_key(int key, char *argument, struct argp_state *state)
 		break;
 	case KEY_TOKEN_FILE:
 		options->token_file = argument;
+		break;
+	case KEY_CA:
+		set_ca(state, parse, argument);
+		break;
+	case KEY_INSECURE:
+		set_insecure(state, parse, argument);
 		break;
 	case KEY_V1:
 		set_protocol(state, parse, CHAT_PROTOCOL_V1);

@@ -19,6 +19,7 @@ struct chat_options {
 	const char *url;
 	const char *user;       /* NULL: the token's */
 	const char *token_file; /* NULL: no token is shown */
+	const char *insecure;   /* why any certificate is taken; NULL: it is not */
 	int attempts;           /* to get a line back; TG_ATTEMPTS_INFINITE */
 	bool has_heartbeat;     /* not 0 */
 	enum chat_protocol protocol;

@@ -131,6 +131,13 @@ static enum tg_status list(struct speaker *speaker, const struct command *comman
 	return status;
 }
 
+static enum tg_status request(struct speaker *speaker, struct slice text)
+{
+	speaker->waits = SPEAKER_ANSWER;
+	speaker->is_to_all = false;
+	return tg_client_request(speaker->client, text.data, text.len, &speaker->id);
+}
+
 static enum tg_status help(struct speaker *speaker)
 {
 	const char *line;
@@ -175,6 +182,8 @@ enum tg_status speaker_say(struct speaker *speaker, const struct input_line *lin
 		return leave(speaker, &command);
 	case COMMAND_WHO:
 		return list(speaker, &command);
+	case COMMAND_REQUEST:
+		return request(speaker, command.text);
 	case COMMAND_HELP:
 		return help(speaker);
 	case COMMAND_NONE:
@@ -229,6 +238,15 @@ enum speaker_finding speaker_on_answer(struct speaker *speaker, const struct tg_
 	}
 	speaker->refusal = answer->status;
 	return is_good(speaker, answer) ? SPEAKER_DONE : SPEAKER_REFUSED;
+}
+
+enum speaker_finding speaker_on_reply(struct speaker *speaker, const struct tg_reply *reply)
+{
+	if (reply->id != speaker->id) {
+		return SPEAKER_GOES_ON;
+	}
+	show_reply(speaker->show, "reply: %.*s", (int)reply->len, reply->data);
+	return SPEAKER_DONE;
 }
 
 enum speaker_finding speaker_on_page(struct speaker *speaker, const struct tg_page *page)

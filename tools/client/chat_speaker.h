@@ -16,7 +16,7 @@
 enum speaker_wait {
 	SPEAKER_NOTHING, /* it is done */
 	SPEAKER_KERNEL,  /* to be taken by it */
-	SPEAKER_ANSWER,  /* to a text */
+	SPEAKER_ANSWER,  /* to a text, or of the backend */
 	SPEAKER_LEAVE,   /* likewise, to what ends with the line to the gateway in any case */
 	SPEAKER_PAGES,   /* of a list, that may be asked for again */
 };
@@ -53,6 +53,7 @@ enum tg_status speaker_say(struct speaker *speaker, const struct input_line *lin
 void speaker_forget(struct speaker *speaker);
 
 enum speaker_finding speaker_on_answer(struct speaker *speaker, const struct tg_answer *answer);
+enum speaker_finding speaker_on_reply(struct speaker *speaker, const struct tg_reply *reply);
 enum speaker_finding speaker_on_page(struct speaker *speaker, const struct tg_page *page);
 void speaker_on_members(struct speaker *speaker, const struct tg_members *members);
 

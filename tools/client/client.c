@@ -16,6 +16,8 @@
 #include "clock.h"
 #include "orders.h"
 #include "socket_io.h"
+#include "text.h"
+#include "tls_io.h"
 #include "url.h"
 #include "wire.h"
 
@@ -54,7 +56,10 @@ static void free_client(struct tg_client *client)
 	free(client->user);
 	free(client->device);
 	free(client->token);
+	free(client->ca_file);
+	free(client->insecure);
 	free(client->connected_url);
+	free(client->connected_ca_file);
 	free(client);
 }
 
@@ -221,11 +226,45 @@ static bool has_fit_user(const struct url *url)
 	return len == -ENOENT || (len >= 0 && user_name_is_valid(user, (size_t)len));
 }
 
+/* Whether one of the library's own transports is to speak TLS. */
+static bool is_for_tls(const struct tg_client *client, const struct url *url)
+{
+	return client->io.open == socket_io.open && strcmp(url->scheme, "wss") == 0;
+}
+
+static bool is_spoken(const struct tg_client *client, const struct url *url)
+{
+	return client->io.open != socket_io.open || is_for_tls(client, url) ||
+	       socket_io_speaks(url->scheme);
+}
+
+/* Sets the transport of the lines to come. */
+static enum tg_status prepare_transport(struct tg_client *client, const struct url *url)
+{
+	struct transport *transport = &client->transport;
+	const bool is_secure = is_for_tls(client, url);
+
+	if (text_replace(&client->connected_ca_file, client->ca_file) < 0) {
+		return TG_ERR_NO_MEMORY;
+	}
+	client->tls = (struct tls_memory){
+		.sockets = &client->sockets,
+		.trust =
+			{
+				.ca_file = client->connected_ca_file,
+				.is_insecure = client->insecure != NULL,
+			},
+	};
+	transport->url = *url;
+	transport->next_io = is_secure ? tls_io : client->io;
+	transport->next_data = is_secure ? &client->tls : client->io_data;
+	return TG_OK;
+}
+
 /* Copies the options. A login that changes nothing copies nothing either. */
 static enum tg_status connect_client(struct tg_client *client, uint64_t now_ms)
 {
 	struct login_options options = client->options;
-	struct transport *transport = &client->transport;
 	struct url url;
 	char *target = NULL;
 
@@ -243,10 +282,10 @@ static enum tg_status connect_client(struct tg_client *client, uint64_t now_ms)
 	if (url_parse(copy, &url) < 0) {
 		goto fail;
 	}
-	if (client->io.open == socket_io.open && !socket_io_speaks(url.scheme)) {
+	if (!is_spoken(client, &url)) {
 		client_refuse(client,
-			"the URL is neither ws:// nor unix:, and no transport speaks another "
-			"scheme: tg_client_set_io()");
+			"the URL is neither ws:// nor wss:// nor unix:, and no transport speaks "
+			"another scheme: tg_client_set_io()");
 		goto fail;
 	}
 	if (!client->user && !has_fit_user(&url)) {
@@ -263,17 +302,19 @@ static enum tg_status connect_client(struct tg_client *client, uint64_t now_ms)
 		options.read_deadline_ms = three < UINT32_MAX ? (uint32_t)three : UINT32_MAX;
 	}
 	options.asks_for_tokens = client->on_token != NULL;
+	status = prepare_transport(client, &url);
+	if (status != TG_OK) {
+		goto fail;
+	}
 	free(client->connected_url);
 	client->connected_url = copy;
-	transport->url = url;
-	transport->next_io = client->io;
-	transport->next_data = client->io_data;
 	status = orders_log_in(
 		&client->login, &options, target, url.authority, client->token, now_ms);
 	free(target);
 	return status;
 
 fail:
+	free(target);
 	free(copy);
 	return status;
 }

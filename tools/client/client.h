@@ -8,6 +8,7 @@
 #include "login.h"
 #include "socket_io.h"
 #include "tidegate-client.h"
+#include "tls_io.h"
 #include "transport.h"
 
 /* Owner:  the application.
@@ -28,6 +29,8 @@ struct tg_client {
 	char *user;
 	char *device;
 	char *token;
+	char *ca_file;
+	char *insecure; /* why any certificate is taken; NULL: it is not */
 	struct login_options options;
 	struct tg_io io;
 	void *io_data;
@@ -35,6 +38,8 @@ struct tg_client {
 
 	/* As they were at the last: what `transport` borrows. */
 	char *connected_url;
+	char *connected_ca_file;
+	struct tls_memory tls;
 
 	tg_state_fn *on_state;
 	tg_message_fn *on_message;
@@ -42,6 +47,8 @@ struct tg_client {
 	tg_answer_fn *on_answer;
 	tg_members_fn *on_members;
 	tg_page_fn *on_page;
+	tg_reply_fn *on_reply;
+	tg_gap_fn *on_gap;
 	tg_error_fn *on_error;
 	tg_event_fn *on_event;
 	tg_writable_fn *on_writable;

@@ -49,6 +49,22 @@ static void tell_page(void *data, const struct tg_page *page)
 	}
 }
 
+static void tell_reply(void *data, const struct tg_reply *reply)
+{
+	struct tg_client *client = data;
+	if (client->on_reply) {
+		client->on_reply(client, reply, client->user_data);
+	}
+}
+
+static void tell_gap(void *data, const struct tg_gap *gap)
+{
+	struct tg_client *client = data;
+	if (client->on_gap) {
+		client->on_gap(client, gap, client->user_data);
+	}
+}
+
 static void tell_error(void *data, const struct tg_error *error)
 {
 	struct tg_client *client = data;
@@ -95,6 +111,8 @@ const struct listener client_listener = {
 	.answer = tell_answer,
 	.members = tell_members,
 	.page = tell_page,
+	.reply = tell_reply,
+	.gap = tell_gap,
 	.error = tell_error,
 	.event = tell_event,
 	.writable = tell_writable,

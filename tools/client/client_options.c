@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -5,6 +6,7 @@
 #include "client.h"
 #include "socket_io.h"
 #include "text.h"
+#include "tls_trust.h"
 #include "url.h"
 
 enum {
@@ -30,10 +32,30 @@ enum tg_status tg_client_set_url(struct tg_client *client, const char *url)
 {
 	struct url parts;
 	if (!url || url_parse(url, &parts) < 0) {
-		return client_refuse(
-			client, "the URL is neither ws://HOST[:PORT][/PATH][?QUERY] nor unix:PATH");
+		return client_refuse(client,
+			"the URL is neither ws://HOST[:PORT][/PATH][?QUERY] (wss: with TLS) nor unix:PATH");
 	}
 	return replace(&client->url, url);
+}
+
+enum tg_status tg_client_set_ca_file(struct tg_client *client, const char *path)
+{
+	const struct tls_trust trust = {.ca_file = path};
+	char why[TLS_TRUST_WHY_MAX];
+	const int err = path ? tls_trust_check(&trust, why) : 0;
+
+	if (err == -EINVAL) {
+		return client_refuse(client, why);
+	}
+	return err < 0 ? TG_ERR_NO_MEMORY : replace(&client->ca_file, path);
+}
+
+enum tg_status tg_client_set_insecure(struct tg_client *client, const char *reason)
+{
+	if (reason && !reason[strspn(reason, " \t\r\n")]) {
+		return client_refuse(client, "the reason to take any certificate is empty");
+	}
+	return replace(&client->insecure, reason);
 }
 
 enum tg_status tg_client_set_user(struct tg_client *client, const char *user)
@@ -214,6 +236,16 @@ void tg_client_on_members(struct tg_client *client, tg_members_fn *fn)
 void tg_client_on_page(struct tg_client *client, tg_page_fn *fn)
 {
 	client->on_page = fn;
+}
+
+void tg_client_on_reply(struct tg_client *client, tg_reply_fn *fn)
+{
+	client->on_reply = fn;
+}
+
+void tg_client_on_gap(struct tg_client *client, tg_gap_fn *fn)
+{
+	client->on_gap = fn;
 }
 
 void tg_client_on_error(struct tg_client *client, tg_error_fn *fn)

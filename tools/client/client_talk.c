@@ -29,6 +29,13 @@ enum tg_status tg_client_list(
 		client, orders_list(&client->login, room, after ? after : "", ret_id));
 }
 
+enum tg_status tg_client_request(
+	struct tg_client *client, const void *data, size_t len, uint32_t *ret_id)
+{
+	client_begin_call(client);
+	return client_finish_send(client, orders_request(&client->login, data, len, ret_id));
+}
+
 enum tg_protocol tg_client_protocol(const struct tg_client *client)
 {
 	return login_speaks_v1(&client->login) ? TG_PROTOCOL_V1 : TG_PROTOCOL_CLASSIC;

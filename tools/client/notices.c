@@ -62,6 +62,20 @@ void notices_put_page(struct notices *notices, const struct tg_page *page)
 	}
 }
 
+void notices_put_reply(struct notices *notices, const struct tg_reply *reply)
+{
+	if (!notices->is_halted) {
+		add(notices, NOTICE_REPLY, "")->reply = *reply;
+	}
+}
+
+void notices_put_gap(struct notices *notices, const struct tg_gap *gap)
+{
+	if (!notices->is_halted) {
+		add(notices, NOTICE_GAP, "")->gap = *gap;
+	}
+}
+
 void notices_put_answer(struct notices *notices, const struct tg_answer *answer)
 {
 	if (!notices->is_halted) {
@@ -164,6 +178,16 @@ static void hand_out(const struct notices *notices, const struct notice *notice)
 	case NOTICE_PAGE:
 		if (to->page) {
 			to->page(to->data, &notice->page);
+		}
+		break;
+	case NOTICE_REPLY:
+		if (to->reply) {
+			to->reply(to->data, &notice->reply);
+		}
+		break;
+	case NOTICE_GAP:
+		if (to->gap) {
+			to->gap(to->data, &notice->gap);
 		}
 		break;
 	case NOTICE_ERROR:

@@ -23,6 +23,8 @@ struct listener {
 	void (*answer)(void *data, const struct tg_answer *answer);
 	void (*members)(void *data, const struct tg_members *members);
 	void (*page)(void *data, const struct tg_page *page);
+	void (*reply)(void *data, const struct tg_reply *reply);
+	void (*gap)(void *data, const struct tg_gap *gap);
 	void (*error)(void *data, const struct tg_error *error);
 	void (*event)(void *data, const struct tg_event *event);
 	void (*writable)(void *data);
@@ -39,6 +41,8 @@ enum notice_kind {
 	NOTICE_UNANSWERED, /* an answer for each */
 	NOTICE_MEMBERS,
 	NOTICE_PAGE,
+	NOTICE_REPLY,
+	NOTICE_GAP,
 	NOTICE_ERROR,
 	NOTICE_EVENT,
 	NOTICE_WRITABLE,
@@ -54,6 +58,8 @@ struct notice {
 		struct tg_session session;
 		struct tg_members members;
 		struct tg_page page;
+		struct tg_reply reply;
+		struct tg_gap gap;
 		struct tg_answer answer;
 		struct requests unanswered;
 		struct tg_error error;
@@ -81,6 +87,8 @@ void notices_put_message(struct notices *notices, const struct tg_message *messa
 void notices_put_session(struct notices *notices, const struct tg_session *session);
 void notices_put_members(struct notices *notices, const struct tg_members *members);
 void notices_put_page(struct notices *notices, const struct tg_page *page);
+void notices_put_reply(struct notices *notices, const struct tg_reply *reply);
+void notices_put_gap(struct notices *notices, const struct tg_gap *gap);
 
 /* The name of its room is copied. */
 void notices_put_answer(struct notices *notices, const struct tg_answer *answer);

@@ -258,3 +258,21 @@ enum tg_status orders_list(
 		line_send_packet(login->line, PACKET_LIST, payload, (size_t)(end - payload));
 	return end_request(login, err, list.id, ret_id);
 }
+
+enum tg_status orders_request(struct login *login, const void *data, size_t len, uint32_t *ret_id)
+{
+	uint8_t head[4];
+	struct request_packet request = {.bytes = SLICE("")};
+	const enum tg_status status = begin_request(login, ret_id, &request.id);
+
+	if (status != TG_OK) {
+		return status;
+	}
+	if (len > LINE_MESSAGE_MAX - PACKET_HEADER_LEN - sizeof(head)) {
+		return TG_ERR_TOO_BIG;
+	}
+	request_packet_write(head, &request);
+	const int err =
+		line_send_packet_of(login->line, PACKET_REQUEST, head, sizeof(head), data, len);
+	return end_request(login, err, request.id, ret_id);
+}

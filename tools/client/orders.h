@@ -27,5 +27,6 @@ enum tg_status orders_join(struct login *login, const char *room, bool is_told, 
 enum tg_status orders_leave(struct login *login, const char *room, uint32_t *ret_id);
 enum tg_status orders_list(
 	struct login *login, const char *room, const char *after, uint32_t *ret_id);
+enum tg_status orders_request(struct login *login, const void *data, size_t len, uint32_t *ret_id);
 
 #endif

@@ -41,6 +41,8 @@ const char *tg_status_text(enum tg_status status)
 		return "the gateway refused the connection";
 	case TG_ERR_NO_TOKEN:
 		return "no token was to be had";
+	case TG_ERR_TLS:
+		return "no TLS could be agreed on";
 	case TG_ERR_LOST:
 		return "the connection was lost";
 	case TG_ERR_IO_TIMEOUT:
@@ -80,9 +82,21 @@ const char *tg_status_text(enum tg_status status)
 	case TG_ERR_TOO_MANY_ROOMS:
 		return "in too many rooms";
 	case TG_ERR_NODE:
-		return "that node of the gateway cannot be asked now";
+		return "that node of the gateway, or the backend, cannot be asked now";
 	case TG_ERR_UNKNOWN:
 		return "no answer: it may have arrived";
+	case TG_ERR_CERTIFICATE:
+		return "the gateway's certificate is not acceptable";
+	case TG_ERR_CERTIFICATE_ISSUER:
+		return "the gateway's certificate is signed by nobody who is trusted";
+	case TG_ERR_CERTIFICATE_SELF_SIGNED:
+		return "the gateway's certificate is signed by itself alone";
+	case TG_ERR_CERTIFICATE_NAME:
+		return "the gateway's certificate is for others";
+	case TG_ERR_CERTIFICATE_EXPIRED:
+		return "the gateway's certificate has expired";
+	case TG_ERR_CERTIFICATE_NOT_YET_VALID:
+		return "the gateway's certificate is not valid yet";
 	}
 	return "unknown status";
 }

@@ -125,14 +125,46 @@ static enum talk_finding hear_members(struct login *login, const uint8_t *payloa
 	return TALK_HEARD;
 }
 
+static enum talk_finding hear_gap(struct login *login, const uint8_t *payload, size_t len)
+{
+	struct gap_packet gap;
+
+	if (gap_packet_decode(payload, len, &gap) < 0) {
+		return TALK_BAD_PACKET;
+	}
+	if (is_listening(login)) {
+		notices_put_gap(&login->notices, &(struct tg_gap){.batches = gap.batches});
+	}
+	return TALK_HEARD;
+}
+
 /* --- what is answered ------------------------------------------------------------------------ */
+
+/* Whatever has ended a request is told first. */
+static void tell_writable(struct login *login)
+{
+	if (requests_take_writable(&login->requests) && login_is_live(login)) {
+		notices_put_writable(&login->notices);
+	}
+}
 
 static void put_answer(struct login *login, const struct tg_answer *answer)
 {
 	notices_put_answer(&login->notices, answer);
-	if (requests_take_writable(&login->requests) && login_is_live(login)) {
-		notices_put_writable(&login->notices);
-	}
+	tell_writable(login);
+}
+
+/* It is answered. Returns false when it was not under way; without an id there is nothing to end.
+ */
+static bool end_request(struct login *login, uint32_t id)
+{
+	return id == 0 || requests_end(&login->requests, id);
+}
+
+/* In the place of what would have been told of it. */
+static void put_refusal(struct login *login, uint32_t id, uint8_t result)
+{
+	put_answer(login, &(struct tg_answer){.id = id, .status = status_of(result)});
 }
 
 /* A room that is not wanted any more may still be answered. */
@@ -162,7 +194,7 @@ static enum talk_finding hear_answer(struct login *login, const uint8_t *payload
 		put_answer_to_join(login, &answer);
 		return TALK_HEARD;
 	}
-	if (answer.id != 0 && !requests_end(&login->requests, answer.id)) {
+	if (!end_request(login, answer.id)) {
 		return TALK_PASSED_OVER;
 	}
 	put_answer(login, &(struct tg_answer){
@@ -198,12 +230,11 @@ static enum talk_finding hear_page(struct login *login, const uint8_t *payload, 
 	if (!read_page(login, payload, len, &page)) {
 		return TALK_BAD_PACKET;
 	}
-	if (page.id != 0 && !requests_end(&login->requests, page.id)) {
+	if (!end_request(login, page.id)) {
 		return TALK_PASSED_OVER;
 	}
 	if (page.result != PACKET_DONE) {
-		put_answer(login,
-			&(struct tg_answer){.id = page.id, .status = status_of(page.result)});
+		put_refusal(login, page.id, page.result);
 	} else {
 		notices_put_page(&login->notices, &(struct tg_page){
 							  .id = page.id,
@@ -211,6 +242,31 @@ static enum talk_finding hear_page(struct login *login, const uint8_t *payload, 
 							  .count = page.count,
 							  .users = login->page_users,
 						  });
+		tell_writable(login);
+	}
+	return TALK_HEARD;
+}
+
+/* A reply is told like a page, in the place of an answer. */
+static enum talk_finding hear_reply(struct login *login, const uint8_t *payload, size_t len)
+{
+	struct reply_packet reply;
+
+	if (reply_packet_decode(payload, len, &reply) < 0) {
+		return TALK_BAD_PACKET;
+	}
+	if (!end_request(login, reply.id)) {
+		return TALK_PASSED_OVER;
+	}
+	if (reply.result != PACKET_DONE) {
+		put_refusal(login, reply.id, reply.result);
+	} else {
+		notices_put_reply(&login->notices, &(struct tg_reply){
+							   .id = reply.id,
+							   .data = reply.bytes.data,
+							   .len = reply.bytes.len,
+						   });
+		tell_writable(login);
 	}
 	return TALK_HEARD;
 }
@@ -226,12 +282,16 @@ enum talk_finding talk_hear(
 		return hear_session(login, payload, len, now_ms);
 	case PACKET_MESSAGE:
 		return hear_message(login, payload, len);
+	case PACKET_GAP:
+		return hear_gap(login, payload, len);
 	case PACKET_ANSWER:
 		return hear_answer(login, payload, len);
 	case PACKET_MEMBERS:
 		return hear_members(login, payload, len);
 	case PACKET_PAGE:
 		return hear_page(login, payload, len);
+	case PACKET_REPLY:
+		return hear_reply(login, payload, len);
 	default:
 		return TALK_PASSED_OVER;
 	}

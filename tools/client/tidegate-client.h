@@ -49,15 +49,20 @@
  *a client, which blocks all signals, calls no callback and ends when the resolver has answered, be
  * the client still there or not. For an address in numbers there is none.
  *
+ * TLS: a URL of wss:// is spoken with OpenSSL, TLS 1.2 or 1.3. The gateway has to show a
+ * certificate for the host of the URL, signed by whom the system trusts, or by whom
+ * tg_client_set_ca_file() names; lists of what was revoked are not asked for. Such a line empties
+ * the thread's queue of OpenSSL's errors.
+ *
  * Processes: a client belongs to the process that made it. A child of fork(2) must not use it, not
  * even to destroy it, as both share its descriptors; exec(3) closes them.
  *
  * Blocking: only tg_client_run() and tg_client_wait() wait.
  *
  * Callbacks are called from inside tg_client_connect(), _logout(), _probe(), _process(), _wait(),
- * _run(), _ping(), _give_token(), _say(), _join(), _leave(), _list() and the tg_client_send_
- *functions. Every function may be called from them, tg_client_destroy() too; what it orders is told
- *when the callback has returned, in order. */
+ * _run(), _ping(), _give_token(), _say(), _join(), _leave(), _list(), _request() and the
+ * tg_client_send_ functions. Every function may be called from them, tg_client_destroy() too; what
+ * it orders is told when the callback has returned, in order. */
 #ifndef TIDEGATE_CLIENT_H
 #define TIDEGATE_CLIENT_H
 
@@ -103,6 +108,7 @@ enum tg_status {
 	TG_ERR_HANDSHAKE = 24,       /* the answer is not that of a WebSocket server */
 	TG_ERR_REFUSED = 25,         /* the answer is another HTTP status than 101 */
 	TG_ERR_NO_TOKEN = 26,        /* on_token had none */
+	TG_ERR_TLS = 27,             /* no TLS was agreed on; tg_client_detail() has the words */
 
 	/* Why a line ended. */
 	TG_ERR_LOST = 30,       /* cut without a Close (1006) */
@@ -127,9 +133,17 @@ enum tg_status {
 	TG_ERR_NOT_A_MEMBER = 54,
 	TG_ERR_BAD_NAME = 55, /* of a user or a room */
 	TG_ERR_TOO_MANY_ROOMS = 56,
-	TG_ERR_NODE = 57,    /* another node of the gateway cannot be asked now */
+	TG_ERR_NODE = 57,    /* another node of the gateway, or the backend, cannot be asked now */
 	TG_ERR_UNKNOWN = 58, /* the line ended first, or the answer says no more: it may have been
 			      * done */
+
+	/* Why the gateway's certificate was not accepted: there is no line. */
+	TG_ERR_CERTIFICATE = 60,               /* for another reason than these */
+	TG_ERR_CERTIFICATE_ISSUER = 61,        /* signed by nobody who is trusted */
+	TG_ERR_CERTIFICATE_SELF_SIGNED = 62,   /* signed by itself alone */
+	TG_ERR_CERTIFICATE_NAME = 63,          /* for others than the host of the URL */
+	TG_ERR_CERTIFICATE_EXPIRED = 64,       /* its time, or that of an issuer, is over */
+	TG_ERR_CERTIFICATE_NOT_YET_VALID = 65, /* its time has not begun, or a clock is wrong */
 };
 
 /* One line for people, in lower case, without a full stop. Never NULL, whatever the number.
@@ -261,6 +275,18 @@ struct tg_page {
 	const struct tg_name *users; /* at most 256 */
 };
 
+/* What the backend has replied to a request. tidegate.v1. */
+struct tg_reply {
+	uint32_t id;      /* of the request */
+	const char *data; /* its own: bytes of any kind, not NUL-terminated */
+	size_t len;
+};
+
+/* What did not get through between the nodes of the gateway. tidegate.v1. */
+struct tg_gap {
+	uint32_t batches; /* of messages, of one each or more, whoever they were for */
+};
+
 /* --- life ------------------------------------------------------------------------------------ */
 
 /* A client in state INIT with every option at its default. It owns two file descriptors (epoll and
@@ -282,8 +308,20 @@ TG_API void tg_client_destroy(struct tg_client *client);
  * it is in tg_client_detail(). */
 
 /* Where the gateway is: ws://HOST[:PORT][/PATH][?QUERY] (port 80 unless told; an IPv6 address in
- * brackets), or unix:PATH. Required. Other schemes (wss://) need tg_client_set_io(). */
+ * brackets), wss:// likewise for TLS (port 443), or unix:PATH. Required. Other schemes need
+ * tg_client_set_io(). */
 TG_API enum tg_status tg_client_set_url(struct tg_client *client, const char *url);
+
+/* Who may sign a gateway's certificate, of wss://: a file of certificates in PEM, which is read
+ * now, to see that it can be, and by each dial. Those in it alone are trusted, and the gateway's
+ * own may be one of them. NULL (the default): whom the system trusts, which OpenSSL's SSL_CERT_FILE
+ * and SSL_CERT_DIR may change. */
+TG_API enum tg_status tg_client_set_ca_file(struct tg_client *client, const char *path);
+
+/* Takes any certificate, of anybody: a line of wss:// can then be read and changed by whoever is
+ * between. For tests. `reason` says why that is right here, and is more than blanks; who reads the
+ * program shall know. NULL (the default): the certificate is verified. */
+TG_API enum tg_status tg_client_set_insecure(struct tg_client *client, const char *reason);
 
 /* The user to log in as: 1 to 64 bytes of UTF-8 without control or direction characters, blanks at
  * the ends and "-- FROM ". It is percent-encoded into the query, in the place of a `user` that the
@@ -319,9 +357,9 @@ TG_API enum tg_status tg_client_set_heartbeat_ms(struct tg_client *client, uint3
 TG_API enum tg_status tg_client_set_read_deadline_ms(
 	struct tg_client *client, uint32_t read_deadline_ms);
 
-/* Time for each address of the host to take the connection, as long again for the answer to the
- * opening, and three times as long for the resolver where the host is a name. 1 or more; default
- * 5,000. */
+/* Time for each address of the host to take the connection, TLS included, as long again for the
+ * answer to the opening, and three times as long for the resolver where the host is a name. 1 or
+ * more; default 5,000. */
 TG_API enum tg_status tg_client_set_connect_timeout_ms(
 	struct tg_client *client, uint32_t connect_timeout_ms);
 
@@ -400,10 +438,10 @@ TG_API void tg_client_on_writable(struct tg_client *client, tg_writable_fn *fn);
 typedef void tg_session_fn(struct tg_client *client, const struct tg_session *session, void *data);
 TG_API void tg_client_on_session(struct tg_client *client, tg_session_fn *fn);
 
-/* tidegate.v1: once for each request that has an id, but for a list that is answered by a page. It
- * comes before the change of state that ends the line: with TG_ERR_UNKNOWN, when the gateway has
- * not answered by then. A join is answered on each line anew, and not where there is none. For a
- * request without an id, when it is refused. */
+/* tidegate.v1: once for each request that has an id, but for a list that is answered by a page, and
+ * for what the backend replies to. It comes before the change of state that ends the line: with
+ * TG_ERR_UNKNOWN, when the gateway has not answered by then. A join is answered on each line anew,
+ * and not where there is none. For a request without an id, when it is refused. */
 typedef void tg_answer_fn(struct tg_client *client, const struct tg_answer *answer, void *data);
 TG_API void tg_client_on_answer(struct tg_client *client, tg_answer_fn *fn);
 
@@ -414,6 +452,15 @@ TG_API void tg_client_on_members(struct tg_client *client, tg_members_fn *fn);
 /* tidegate.v1: for each list. */
 typedef void tg_page_fn(struct tg_client *client, const struct tg_page *page, void *data);
 TG_API void tg_client_on_page(struct tg_client *client, tg_page_fn *fn);
+
+/* tidegate.v1: for what the backend replies to tg_client_request(). */
+typedef void tg_reply_fn(struct tg_client *client, const struct tg_reply *reply, void *data);
+TG_API void tg_client_on_reply(struct tg_client *client, tg_reply_fn *fn);
+
+/* tidegate.v1: when messages were lost between the nodes of the gateway, which others may have got.
+ * What matters is to be asked for anew; what arrives is in order all the same. */
+typedef void tg_gap_fn(struct tg_client *client, const struct tg_gap *gap, void *data);
+TG_API void tg_client_on_gap(struct tg_client *client, tg_gap_fn *fn);
 
 enum tg_token_need {
 	TG_TOKEN_FOR_LOGIN = 0,   /* a line is to be opened */
@@ -521,6 +568,13 @@ TG_API enum tg_status tg_client_leave(struct tg_client *client, const char *room
 TG_API enum tg_status tg_client_list(
 	struct tg_client *client, const char *room, const char *after, uint32_t *ret_id);
 
+/* Asks the backend, through the gateway, where that is a node of a cluster; bytes of any kind, at
+ * most 65,526. Copied. on_reply has what it replies; on_answer TG_ERR_NODE where nobody takes
+ * requests, TG_ERR_UNKNOWN after 10 s without a reply, TG_ERR_NOT_ALLOWED, or TG_ERR_BUSY: 16 are
+ * under way. Without an id there is no reply. Also TG_ERR_TOO_BIG. */
+TG_API enum tg_status tg_client_request(
+	struct tg_client *client, const void *data, size_t len, uint32_t *ret_id);
+
 /* --- running --------------------------------------------------------------------------------- */
 
 /* Logs in if the client is INIT, and runs it until it is CLOSED and its last line is gone. From
@@ -563,8 +617,8 @@ TG_API enum tg_status tg_client_status(const struct tg_client *client);
 TG_API enum tg_protocol tg_client_protocol(const struct tg_client *client);
 
 /* What exactly went wrong last, with an option, an order or a line; NUL-terminated, "" for nothing.
- * For a dial, whom it was for and why: "gate.example:80: Connection refused". Valid until the next
- * call. */
+ * For a dial, whom it was for and why: "gate.example:80: Connection refused", or
+ * "gate.example:443: it is for www.example". Valid until the next call. */
 TG_API const char *tg_client_detail(const struct tg_client *client);
 
 /* Bytes of frames that wait for the transport. */
@@ -590,8 +644,8 @@ TG_API void tg_client_stats(
 
 /* --- transports of one's own ----------------------------------------------------------------- */
 
-/* For TLS, proxies and tests. A transport is non-blocking and has a descriptor that tells when to
- * go on. Functions return 0 or a count, or a negative errno. */
+/* For proxies, another TLS and tests. A transport is non-blocking and has a descriptor that tells
+ * when to go on. Functions return 0 or a count, or a negative errno. */
 
 struct tg_target {
 	const char *scheme;  /* in lower case: "ws", "unix", or another */
@@ -631,9 +685,13 @@ struct tg_io {
 	/* Cuts the line and frees it. Does not block. */
 	void (*close)(void *line);
 
-	/* Optional, as all that stands behind `close`. Why `connect` failed, where no errno has the
-	 * words: a resolver's, or those of TLS. Borrowed until `close`. NULL: errno says it. */
+	/* Optional, as all that stands behind `close`. Why `connect`, `read` or `write` failed,
+	 * where no errno has the words: a resolver's, or those of TLS. Borrowed until `close`.
+	 * NULL: errno says it. */
 	const char *(*error_text)(const void *line);
+
+	/* With which status a `connect` that failed is told; TG_OK: that of its errno. */
+	enum tg_status (*error_status)(const void *line);
 };
 
 /* Replaces the transport from the next tg_client_connect() on. The table is copied; `data` is

@@ -114,7 +114,22 @@ static void describe(const struct url *url, bool has_port, char *ret_text, size_
 	}
 }
 
-/* `err` ended the dial; the transport may have better words for it. */
+/* What the transport says of what failed last; NULL: nothing. */
+static const char *error_text(const struct transport *transport)
+{
+	return transport->line && transport->io.error_text
+		       ? transport->io.error_text(transport->line)
+		       : NULL;
+}
+
+static enum tg_status error_status(const struct transport *transport)
+{
+	return transport->line && transport->io.error_status
+		       ? transport->io.error_status(transport->line)
+		       : TG_OK;
+}
+
+/* `err` ended the dial, of which `status` is told unless the transport knows better. */
 static void tell_failure(struct transport *transport, uint32_t number, enum tg_status status,
 	int err, uint64_t now_ms)
 {
@@ -122,18 +137,18 @@ static void tell_failure(struct transport *transport, uint32_t number, enum tg_s
 	char whom[URL_HOST_MAX + URL_SERVICE_MAX + 4];
 	char words[NOTICE_TEXT_MAX] = "not known";
 	char detail[NOTICE_TEXT_MAX];
-	const char *why = NULL;
+	const char *why = error_text(transport);
+	const enum tg_status known = error_status(transport);
 
-	if (transport->line && transport->io.error_text) {
-		why = transport->io.error_text(transport->line);
-	}
 	if (!why) {
 		/* The GNU form, which returns the text. */
 		why = is_unknown ? words : strerror_r(-err, words, sizeof(words));
 	}
 	describe(&transport->url, !is_unknown, whom, sizeof(whom));
-	snprintf(detail, sizeof(detail), "%.90s: %.64s", whom, why);
-	wire_failed(transport->login, number, status, is_unknown ? 0 : -err, detail, now_ms);
+	const int len = snprintf(detail, sizeof(detail), "%.90s: ", whom);
+	snprintf(detail + len, sizeof(detail) - (size_t)len, "%s", why);
+	wire_failed(transport->login, number, known != TG_OK ? known : status,
+		is_unknown ? 0 : -err, detail, now_ms);
 }
 
 static void open_line(struct transport *transport, uint32_t number, uint64_t now_ms)
@@ -225,10 +240,11 @@ static bool read_line(struct transport *transport, uint64_t now_ms)
 	if (got == 0) {
 		wire_ended(login, transport->number, now_ms);
 	} else if (got != -EAGAIN) {
-		wire_failed(login, transport->number, TG_ERR_LOST, (int)-got, NULL, now_ms);
-	} else if (transport->write_error) {
-		wire_failed(login, transport->number, TG_ERR_LOST, transport->write_error, NULL,
+		wire_failed(login, transport->number, TG_ERR_LOST, (int)-got, error_text(transport),
 			now_ms);
+	} else if (transport->write_error) {
+		wire_failed(login, transport->number, TG_ERR_LOST, transport->write_error,
+			error_text(transport), now_ms);
 	}
 	return got != -EAGAIN;
 }

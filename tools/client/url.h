@@ -1,5 +1,5 @@
-/* Where a gateway is: ws://HOST[:PORT][/PATH][?QUERY] or unix:PATH, and what is asked for there.
- * RFC 6455 section 3, RFC 3986. */
+/* Where a gateway is: ws://HOST[:PORT][/PATH][?QUERY], wss:// likewise, or unix:PATH, and what is
+ * asked for there. RFC 6455 section 3, RFC 3986. */
 #ifndef TIDEGATE_CLIENT_URL_H
 #define TIDEGATE_CLIENT_URL_H
 

@@ -123,6 +123,31 @@ static EVP_MAC_CTX *begin_code(const struct key *key, const char *digest)
 	return code;
 }
 
+static void destroy_code(struct key_code **code)
+{
+	struct key_code *given = *code;
+	if (!given) {
+		return;
+	}
+	*code = NULL;
+	EVP_MAC_CTX_free(given->begun);
+	EVP_MAC_CTX_free(atomic_load_explicit(&given->spare, memory_order_relaxed));
+	free(given);
+}
+
+static struct key_code *create_code(const struct key *key, const char *digest)
+{
+	struct key_code *code = calloc(1, sizeof(*code));
+	if (!code) {
+		return NULL;
+	}
+	code->begun = begin_code(key, digest);
+	if (!code->begun) {
+		destroy_code(&code);
+	}
+	return code;
+}
+
 static bool set_pss(EVP_PKEY_CTX *options)
 {
 	return EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PSS_PADDING) == 1 &&
@@ -157,7 +182,7 @@ static int make_ready(struct key *key)
 			continue;
 		}
 		if (key->kind == KEY_SECRET) {
-			key->codes[i] = begin_code(key, row->digest);
+			key->codes[i] = create_code(key, row->digest);
 		} else {
 			key->verifiers[i] = begin_digest(key, row, false);
 		}
@@ -250,7 +275,7 @@ void key_destroy(struct key **key)
 	*key = NULL;
 	for (int i = 0; i < ALGORITHM_COUNT; i++) {
 		EVP_MD_CTX_free(given->verifiers[i]);
-		EVP_MAC_CTX_free(given->codes[i]);
+		destroy_code(&given->codes[i]);
 	}
 	EVP_PKEY_free(given->pair);
 	if (given->secret) {
@@ -277,14 +302,31 @@ bool key_equals(const struct key *key, const struct key *other)
 /* --- codes of a secret -------------------------------------------------------------------------
  */
 
+/* A copy is made of several allocations, which cost as much as a short text's code: so one is kept.
+ */
+static EVP_MAC_CTX *take_code(struct key_code *code)
+{
+	EVP_MAC_CTX *spare = atomic_exchange_explicit(&code->spare, NULL, memory_order_acquire);
+	return spare ? spare : EVP_MAC_CTX_dup(code->begun);
+}
+
+/* Begins it again with its secret, for the next text. */
+static void put_back_code(struct key_code *code, EVP_MAC_CTX *used)
+{
+	if (used && EVP_MAC_init(used, NULL, 0, NULL) == 1) {
+		used = atomic_exchange_explicit(&code->spare, used, memory_order_acq_rel);
+	}
+	EVP_MAC_CTX_free(used);
+}
+
 static bool make_code(const struct key *key, enum algorithm algorithm, struct slice text,
 	uint8_t ret_code[CODE_MAX], size_t *ret_len)
 {
-	EVP_MAC_CTX *code = EVP_MAC_CTX_dup(key->codes[algorithm]);
+	EVP_MAC_CTX *code = take_code(key->codes[algorithm]);
 	const bool is_made = code &&
 			     EVP_MAC_update(code, (const uint8_t *)text.data, text.len) == 1 &&
 			     EVP_MAC_final(code, ret_code, ret_len, CODE_MAX) == 1;
-	EVP_MAC_CTX_free(code);
+	put_back_code(key->codes[algorithm], code);
 	return is_made;
 }
 

@@ -3,6 +3,7 @@
 #ifndef TIDEGATE_KEY_H
 #define TIDEGATE_KEY_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +20,14 @@ enum {
 	KEY_FAULT_MAX = 256, /* bytes of what is wrong with one, NUL included */
 };
 
+/* A code of a secret, begun with it: only the text is missing.
+ * Owner:  its key.
+ * Shared: as said there. `spare` is taken out by who uses it, and put back. */
+struct key_code {
+	EVP_MAC_CTX *begun;           /* for copies; never used itself */
+	_Atomic(EVP_MAC_CTX *) spare; /* a copy that may be used again; NULL: it is in use */
+};
+
 /* Owner:  whoever made it.
  * Shared: readers may verify at once. */
 struct key {
@@ -30,7 +39,7 @@ struct key {
 	uint32_t algorithms; /* a bit for each that it may be used with */
 	/* Begun with the key, for copies of which only the text is missing. */
 	EVP_MD_CTX *verifiers[ALGORITHM_COUNT];
-	EVP_MAC_CTX *codes[ALGORITHM_COUNT]; /* of a secret */
+	struct key_code *codes[ALGORITHM_COUNT]; /* of a secret */
 };
 
 /* Makes a key of a secret, which is copied, or of a pair, whose reference is taken over whatever

@@ -1,99 +1,19 @@
 #include "key_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <openssl/bio.h>
-#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
-/* --- files -------------------------------------------------------------------------------------
- */
-
-/* Until its end, which may have moved since. */
-static int read_all(int fd, struct key_text *text)
-{
-	const size_t size = (size_t)text->stat.st_size;
-	text->data = malloc(size + 1);
-	if (!text->data) {
-		return -ENOMEM;
-	}
-	while (text->len < size) {
-		ssize_t len = read(fd, text->data + text->len, size - text->len);
-		if (len < 0 && errno != EINTR) {
-			return -errno;
-		}
-		if (len == 0) {
-			break;
-		}
-		text->len += len > 0 ? (size_t)len : 0;
-	}
-	text->data[text->len] = '\0';
-	return 0;
-}
-
-static int check_file(const struct stat *stat)
-{
-	if (S_ISDIR(stat->st_mode)) {
-		return -EISDIR;
-	}
-	if (!S_ISREG(stat->st_mode)) {
-		return -ENODEV;
-	}
-	return stat->st_size > KEY_FILE_MAX ? -EFBIG : 0;
-}
-
-int key_file_read(const char *path, struct key_text *ret_text)
-{
-	struct key_text text = {.data = NULL};
-	/* A FIFO is refused, not waited for. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0) {
-		return -errno;
-	}
-	int err = fstat(fd, &text.stat) < 0 ? -errno : check_file(&text.stat);
-	if (!err) {
-		err = read_all(fd, &text);
-	}
-	close(fd);
-	if (err) {
-		key_text_finish(&text);
-		return err;
-	}
-	*ret_text = text;
-	return 0;
-}
-
-void key_text_finish(struct key_text *text)
-{
-	if (text->data) {
-		OPENSSL_cleanse(text->data, text->len);
-	}
-	free(text->data);
-	*text = (struct key_text){.data = NULL};
-}
-
-const char *key_file_fault(int err)
-{
-	switch (err) {
-	case -ENODEV:
-		return "this is no file";
-	case -EFBIG:
-		return "it is too long for a file of keys";
-	default:
-		return strerrordesc_np(-err);
-	}
-}
+#include "../../base/pem.h"
 
 /* --- JSON --------------------------------------------------------------------------------------
  */
 
-json_t *key_text_parse(const struct key_text *text, char ret_fault[KEY_FAULT_MAX])
+json_t *key_text_parse(const struct secret_text *text, char ret_fault[KEY_FAULT_MAX])
 {
 	json_error_t error;
 	json_t *json = json_loadb(text->data, text->len, JSON_REJECT_DUPLICATES, &error);
@@ -111,7 +31,7 @@ json_t *key_text_parse(const struct key_text *text, char ret_fault[KEY_FAULT_MAX
 /* --- PEM ---------------------------------------------------------------------------------------
  */
 
-bool key_text_is_pem(const struct key_text *text)
+bool key_text_is_pem(const struct secret_text *text)
 {
 	return strstr(text->data, "-----BEGIN ") != NULL;
 }
@@ -141,15 +61,9 @@ static int refuse_block(const char *name, char ret_fault[KEY_FAULT_MAX])
 	return fail(ret_fault, -EINVAL, "no PUBLIC KEY in PEM");
 }
 
-/* A passphrase is asked of nobody. */
-static int no_passphrase(char *buffer, int size, int is_writing, void *user)
-{
-	return -1;
-}
-
 static int read_private(BIO *in, EVP_PKEY **ret_pair, char ret_fault[KEY_FAULT_MAX])
 {
-	*ret_pair = PEM_read_bio_PrivateKey(in, NULL, no_passphrase, NULL);
+	*ret_pair = pem_read_private(in);
 	return *ret_pair
 		       ? 0
 		       : fail(ret_fault, -EPERM,
@@ -159,29 +73,24 @@ static int read_private(BIO *in, EVP_PKEY **ret_pair, char ret_fault[KEY_FAULT_M
 
 static int read_public(BIO *in, EVP_PKEY **ret_pair, char ret_fault[KEY_FAULT_MAX])
 {
-	char *name = NULL;
-	char *header = NULL;
-	unsigned char *der = NULL;
-	long len = 0;
+	struct pem_block block;
 	int err = 0;
 	*ret_pair = NULL;
-	if (PEM_read_bio(in, &name, &header, &der, &len) != 1) {
+	if (pem_next_block(in, &block) < 0) {
 		return fail(ret_fault, -EINVAL, "broken PEM");
 	}
-	if (strcmp(name, PEM_STRING_PUBLIC) != 0) {
-		err = refuse_block(name, ret_fault);
+	if (strcmp(block.name, PEM_STRING_PUBLIC) != 0) {
+		err = refuse_block(block.name, ret_fault);
 	} else {
-		const unsigned char *at = der;
-		*ret_pair = d2i_PUBKEY(NULL, &at, len);
+		const unsigned char *at = block.der;
+		*ret_pair = d2i_PUBKEY(NULL, &at, block.len);
 		err = *ret_pair ? 0 : fail(ret_fault, -EINVAL, "a PUBLIC KEY in PEM that is none");
 	}
-	OPENSSL_clear_free(der, (size_t)len);
-	OPENSSL_free(name);
-	OPENSSL_free(header);
+	pem_block_finish(&block);
 	return err;
 }
 
-int key_text_next_pem(const struct key_text *text, enum jwk_use use, size_t *at,
+int key_text_next_pem(const struct secret_text *text, enum jwk_use use, size_t *at,
 	struct key **ret_key, char ret_fault[KEY_FAULT_MAX])
 {
 	const char *begin = strstr(text->data + *at, "-----BEGIN ");

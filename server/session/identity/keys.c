@@ -110,7 +110,7 @@ static int load_set(struct loader *loader, const json_t *set)
 	return 0;
 }
 
-static int load_json(struct loader *loader, const struct key_text *text)
+static int load_json(struct loader *loader, const struct secret_text *text)
 {
 	char fault[KEY_FAULT_MAX];
 	json_t *json = key_text_parse(text, fault);
@@ -123,7 +123,7 @@ static int load_json(struct loader *loader, const struct key_text *text)
 	return err;
 }
 
-static int load_pem(struct loader *loader, const struct key_text *text)
+static int load_pem(struct loader *loader, const struct secret_text *text)
 {
 	char fault[KEY_FAULT_MAX] = "out of memory";
 	struct key *key;
@@ -138,7 +138,7 @@ static int load_pem(struct loader *loader, const struct key_text *text)
 	return err == -ENOENT ? 0 : complain(loader, err, "%s", fault);
 }
 
-static int load_text(struct loader *loader, const struct key_text *text)
+static int load_text(struct loader *loader, const struct secret_text *text)
 {
 	const size_t blank = strspn(text->data, " \t\r\n");
 	const bool is_json = text->data[blank] == '{' || text->data[blank] == '[';
@@ -179,10 +179,10 @@ static struct keys *create(void)
 int keys_load(const char *path, struct findings *findings, struct keys **ret_keys)
 {
 	struct loader loader = {.path = path, .findings = findings};
-	struct key_text text;
-	int err = key_file_read(path, &text);
+	struct secret_text text;
+	int err = secret_file_read(path, &text);
 	if (err) {
-		return complain(&loader, err, "cannot read the keys: %s", key_file_fault(err));
+		return complain(&loader, err, "cannot read the keys: %s", secret_file_fault(err));
 	}
 	loader.keys = create();
 	err = loader.keys ? load_text(&loader, &text) : complain(&loader, -ENOMEM, "out of memory");
@@ -192,7 +192,7 @@ int keys_load(const char *path, struct findings *findings, struct keys **ret_key
 		warn_of_readers(&loader, &text.stat);
 		*ret_keys = loader.keys;
 	}
-	key_text_finish(&text);
+	secret_text_finish(&text);
 	return err;
 }
 

@@ -70,7 +70,7 @@ static int fail(char ret_fault[KEY_FAULT_MAX], int err, const char *fault)
 }
 
 static int read_text(
-	const struct key_text *text, struct key **ret_key, char ret_fault[KEY_FAULT_MAX])
+	const struct secret_text *text, struct key **ret_key, char ret_fault[KEY_FAULT_MAX])
 {
 	size_t at = 0;
 	if (key_text_is_pem(text)) {
@@ -89,14 +89,14 @@ static int read_text(
 
 int mint_read_key(const char *path, struct key **ret_key, char ret_fault[KEY_FAULT_MAX])
 {
-	struct key_text text;
-	int err = key_file_read(path, &text);
+	struct secret_text text;
+	int err = secret_file_read(path, &text);
 	if (err) {
-		return fail(ret_fault, err, key_file_fault(err));
+		return fail(ret_fault, err, secret_file_fault(err));
 	}
 	fail(ret_fault, 0, "out of memory");
 	err = read_text(&text, ret_key, ret_fault);
-	key_text_finish(&text);
+	secret_text_finish(&text);
 	return err;
 }
 

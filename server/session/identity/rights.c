@@ -9,31 +9,15 @@
 #include <sodium.h>
 
 #include "../../../proto/assert.h"
+#include "rights_inner.h"
+
+_Static_assert(RIGHTS_STORED_MAX == RIGHTS_PATTERN_BYTES + RIGHTS_PATTERNS_MAX,
+	"as many patterns as there may be fit");
 
 enum {
 	SHARDS = 64,
 	BUCKETS_MIN = 16, /* of a shard */
 	PATTERN_MAX = AUDIENCE_MAX + 1,
-	STORED_MAX = RIGHTS_PATTERN_BYTES + RIGHTS_PATTERNS_MAX,
-};
-
-/* What is equal when two sets are: see `compare`. */
-struct rights_head {
-	bool may_broadcast;
-	bool may_request;
-	uint8_t say_count;
-	uint8_t join_count;
-	uint16_t stored_len;
-};
-
-struct rights {
-	struct rights_table *table; /* NULL: kept for ever */
-	struct rights *next;        /* in its bucket */
-	_Atomic uint32_t references;
-	uint32_t hash;
-	struct rights_head head;
-	const uint8_t *stored; /* those of `say`, then of `join`: a byte of length and the bytes */
-	uint8_t own[];         /* what `stored` points to */
 };
 
 /* A part of the table by hash, with a lock of its own.
@@ -48,14 +32,6 @@ struct shard {
 struct rights_table {
 	unsigned char key[crypto_shorthash_KEYBYTES];
 	struct shard shards[SHARDS];
-};
-
-/* A set being read. */
-struct draft {
-	struct rights_head head;
-	size_t patterns; /* so far, equal ones included */
-	size_t bytes;
-	uint8_t stored[STORED_MAX];
 };
 
 /* --- the table ---------------------------------------------------------------------------------
@@ -133,7 +109,7 @@ static int grow(struct shard *shard)
 	return 0;
 }
 
-static bool is_same(const struct rights *rights, const struct draft *draft)
+static bool is_same(const struct rights *rights, const struct rights_draft *draft)
 {
 	const struct rights_head *head = &rights->head;
 	const struct rights_head *other = &draft->head;
@@ -144,7 +120,8 @@ static bool is_same(const struct rights *rights, const struct draft *draft)
 }
 
 /* Under the shard's lock. Returns another reference, or NULL. */
-static struct rights *look_up(const struct shard *shard, const struct draft *draft, uint32_t hash)
+static struct rights *look_up(
+	const struct shard *shard, const struct rights_draft *draft, uint32_t hash)
 {
 	struct rights *rights = shard->bucket_count ? *bucket_of(shard, hash) : NULL;
 	while (rights && !(rights->hash == hash && is_same(rights, draft))) {
@@ -157,8 +134,8 @@ static struct rights *look_up(const struct shard *shard, const struct draft *dra
 }
 
 /* Likewise. Returns NULL without memory. */
-static struct rights *insert(
-	struct rights_table *table, struct shard *shard, const struct draft *draft, uint32_t hash)
+static struct rights *insert(struct rights_table *table, struct shard *shard,
+	const struct rights_draft *draft, uint32_t hash)
 {
 	if (atomic_load_explicit(&shard->count, memory_order_relaxed) >= shard->bucket_count &&
 		grow(shard) < 0) {
@@ -181,11 +158,11 @@ static struct rights *insert(
 	return rights;
 }
 
-static uint32_t hash_of(const struct rights_table *table, const struct draft *draft)
+static uint32_t hash_of(const struct rights_table *table, const struct rights_draft *draft)
 {
 	const uint8_t counts[] = {draft->head.may_broadcast, draft->head.may_request,
 		draft->head.say_count, draft->head.join_count};
-	unsigned char text[sizeof(counts) + STORED_MAX];
+	unsigned char text[sizeof(counts) + RIGHTS_STORED_MAX];
 	uint64_t hash;
 	_Static_assert(sizeof(hash) == crypto_shorthash_BYTES, "the whole hash fits");
 	memcpy(text, counts, sizeof(counts));
@@ -195,7 +172,7 @@ static uint32_t hash_of(const struct rights_table *table, const struct draft *dr
 	return (uint32_t)(hash ^ hash >> 32);
 }
 
-static struct rights *intern(struct rights_table *table, const struct draft *draft)
+struct rights *rights_intern(struct rights_table *table, const struct rights_draft *draft)
 {
 	const uint32_t hash = hash_of(table, draft);
 	struct shard *shard = shard_of(table, hash);
@@ -280,19 +257,19 @@ static bool ends_open(struct slice pattern)
 	return pattern.len > 0 && pattern.data[pattern.len - 1] == '*';
 }
 
-static bool can_fit_name(struct slice pattern)
+bool rights_can_fit_name(struct slice pattern)
 {
 	return ends_open(pattern) ? can_begin_name((struct slice){pattern.data, pattern.len - 1})
 				  : user_name_is_valid(pattern.data, pattern.len);
 }
 
-static bool can_fit_audience(struct slice pattern)
+bool rights_can_fit_audience(struct slice pattern)
 {
 	if (pattern.len == 0 || (pattern.data[0] != '@' && pattern.data[0] != '#')) {
 		return false;
 	}
 	slice_drop(&pattern, 1);
-	return can_fit_name(pattern);
+	return rights_can_fit_name(pattern);
 }
 
 /* Shorter ones first; it need only be the same order each time. */
@@ -307,7 +284,7 @@ static int compare(const void *left, const void *right)
 }
 
 /* Stores them in order, equal ones once. */
-static uint8_t store(struct draft *draft, struct slice *patterns, size_t count)
+static uint8_t store(struct rights_draft *draft, struct slice *patterns, size_t count)
 {
 	uint8_t stored = 0;
 	qsort(patterns, count, sizeof(patterns[0]), compare);
@@ -324,29 +301,43 @@ static uint8_t store(struct draft *draft, struct slice *patterns, size_t count)
 	return stored;
 }
 
+int rights_draft_store(struct rights_draft *draft, struct slice *patterns, size_t count,
+	bool (*can_fit)(struct slice pattern), uint8_t *ret_count)
+{
+	draft->patterns += count;
+	for (size_t i = 0; i < count; i++) {
+		draft->bytes += patterns[i].len;
+		if (draft->bytes > RIGHTS_PATTERN_BYTES || !can_fit(patterns[i])) {
+			return -EINVAL;
+		}
+	}
+	if (draft->patterns > RIGHTS_PATTERNS_MAX) {
+		return -EINVAL;
+	}
+	*ret_count = store(draft, patterns, count);
+	return 0;
+}
+
 /* A list that is not there is an empty one. */
-static int read_patterns(struct draft *draft, const json_t *list,
+static int read_patterns(struct rights_draft *draft, const json_t *list,
 	bool (*can_fit)(struct slice pattern), uint8_t *ret_count)
 {
 	struct slice patterns[RIGHTS_PATTERNS_MAX];
 	size_t count = 0;
 	size_t index;
 	const json_t *each;
-	if (list && !json_is_array(list)) {
+	if (list && (!json_is_array(list) || json_array_size(list) > RIGHTS_PATTERNS_MAX)) {
 		return -EINVAL;
 	}
 	json_array_foreach(list, index, each)
 	{
 		const struct slice pattern = {json_string_value(each), json_string_length(each)};
-		draft->bytes += pattern.len;
-		if (!pattern.data || draft->patterns++ == RIGHTS_PATTERNS_MAX ||
-			draft->bytes > RIGHTS_PATTERN_BYTES || !can_fit(pattern)) {
+		if (!pattern.data) {
 			return -EINVAL;
 		}
 		patterns[count++] = pattern;
 	}
-	*ret_count = store(draft, patterns, count);
-	return 0;
+	return rights_draft_store(draft, patterns, count, can_fit, ret_count);
 }
 
 static int read_flag(const json_t *flag, bool *ret_flag)
@@ -360,18 +351,18 @@ static int read_flag(const json_t *flag, bool *ret_flag)
 
 int rights_read(struct rights_table *table, const json_t *tg, struct rights **ret_rights)
 {
-	struct draft draft = {.patterns = 0};
+	struct rights_draft draft = {.patterns = 0};
 	struct rights_head *head = &draft.head;
 	if (!json_is_object(tg) ||
-		read_patterns(&draft, json_object_get(tg, "say"), can_fit_audience,
+		read_patterns(&draft, json_object_get(tg, "say"), rights_can_fit_audience,
 			&head->say_count) < 0 ||
-		read_patterns(
-			&draft, json_object_get(tg, "join"), can_fit_name, &head->join_count) < 0 ||
+		read_patterns(&draft, json_object_get(tg, "join"), rights_can_fit_name,
+			&head->join_count) < 0 ||
 		read_flag(json_object_get(tg, "all"), &head->may_broadcast) < 0 ||
 		read_flag(json_object_get(tg, "request"), &head->may_request) < 0) {
 		return -EINVAL;
 	}
-	struct rights *rights = intern(table, &draft);
+	struct rights *rights = rights_intern(table, &draft);
 	if (!rights) {
 		return -ENOMEM;
 	}

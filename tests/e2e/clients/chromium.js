@@ -35,6 +35,11 @@ function servePage() {
   return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
 }
 
+// A certificate's, as nobody has signed those of tests.
+const trusted = process.env.TRUSTED_KEY
+  ? [`--ignore-certificate-errors-spki-list=${process.env.TRUSTED_KEY}`]
+  : [];
+
 async function main() {
   const server = await servePage();
   const browser = await chromium.launch({
@@ -47,6 +52,7 @@ async function main() {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      ...trusted,
     ],
   });
   const page = await browser.newPage();

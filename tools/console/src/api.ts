@@ -1,6 +1,6 @@
 // The admin side's HTTP API. Errors arrive as problem details (RFC 9457) and leave as ApiError.
 
-import type { Ended, EndedAnswer, HistoryAnswer, RoomKey, RoomPage, RoomShown, Status, UserKey, UserPage } from './api_types.js';
+import type { Ended, EndedAnswer, HistoryAnswer, NodesAnswer, RoomKey, RoomPage, RoomShown, Status, UserKey, UserPage } from './api_types.js';
 import type { Order } from './sorting.js';
 import { keptToken } from './token.js';
 
@@ -21,24 +21,28 @@ export function messageOf(error: unknown): string {
 export const TIMEOUT_MS = 5000;
 
 interface Problem {
+  type?: unknown;
   title?: unknown;
   detail?: unknown;
 }
 
-async function problemText(response: Response): Promise<string> {
+// Of a process that has just handed over: nothing was done, and the same question reaches the new one.
+const MOVED = '/problems/moved';
+
+async function problemOf(response: Response): Promise<Problem> {
   try {
-    const problem = (await response.json()) as Problem;
-    const said = [problem.title, problem.detail].filter((part) => typeof part === 'string' && part !== '');
-    if (said.length > 0) {
-      return said.join(': ');
-    }
+    return (await response.json()) as Problem;
   } catch {
-    // No JSON: the status line has to do.
+    return {}; // No JSON: the status line has to do.
   }
-  return `${String(response.status)} ${response.statusText}`.trim();
 }
 
-async function request(method: string, path: string, body?: object): Promise<Response> {
+function problemText(problem: Problem, response: Response): string {
+  const said = [problem.title, problem.detail].filter((part) => typeof part === 'string' && part !== '');
+  return said.length > 0 ? said.join(': ') : `${String(response.status)} ${response.statusText}`.trim();
+}
+
+async function request(method: string, path: string, body?: object, isAgain = false): Promise<Response> {
   const headers = new Headers();
   const token = keptToken();
   if (token !== null) {
@@ -58,10 +62,14 @@ async function request(method: string, path: string, body?: object): Promise<Res
   } catch {
     throw new ApiError(0, 'the gateway does not answer');
   }
-  if (!response.ok) {
-    throw new ApiError(response.status, await problemText(response));
+  if (response.ok) {
+    return response;
   }
-  return response;
+  const problem = await problemOf(response);
+  if (problem.type === MOVED && !isAgain) {
+    return request(method, path, body, true);
+  }
+  throw new ApiError(response.status, problemText(problem, response));
 }
 
 async function get<T>(path: string): Promise<T> {
@@ -91,6 +99,10 @@ function encoded(query: URLSearchParams): string {
 
 export function getStatus(): Promise<Status> {
   return get('/v1/status');
+}
+
+export function getNodes(): Promise<NodesAnswer> {
+  return get('/v1/nodes');
 }
 
 // What came from number `since` on.

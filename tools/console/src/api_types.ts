@@ -28,6 +28,7 @@ export interface Status {
   readonly auth: 'open' | 'token';
   readonly listen: readonly string[];
   readonly ws_port: number | null;
+  readonly ws_tls: boolean;
   readonly limits: Limits;
   readonly totals: Totals;
   readonly ends: Readonly<Record<string, number>>;
@@ -88,6 +89,28 @@ export interface EndedAnswer {
   readonly ended: readonly Ended[];
   readonly matched: number;
   readonly complete_ms: number | null;
+}
+
+// A node of the cluster, as the one that was asked sees it.
+export interface NodeRow {
+  readonly id: string;
+  readonly state: string;
+  readonly address: string; // of its console; empty: not known
+  readonly ws_port?: number | null; // where it takes clients
+  readonly ws_tls?: boolean; // is spoken there
+  readonly sessions: number;
+  readonly rooms: number;
+  readonly draining: boolean;
+  readonly clock_ms: number; // ahead of the asked one's
+  readonly rtt_us: number | null;
+  readonly lost: number;
+}
+
+export interface NodesAnswer {
+  readonly node: string; // that was asked, the first of the rows
+  readonly link: { readonly up: boolean; readonly reconnects: number } | null; // null: there is no cluster
+  readonly lost: Readonly<Record<string, number>>; // batches, by reason
+  readonly nodes: readonly NodeRow[];
 }
 
 // Lists of equal length: a moment each.

@@ -28,6 +28,7 @@ export class Card {
   private readonly user: string;
   private readonly other: string;
   private readonly room: string;
+  private readonly node: string | null;
   private readonly chip = el('span', { class: 'chip' });
   private readonly rtt = el('span');
   private readonly rttPlace = el('span', { class: 'rtt' }, el('span', { class: 'rtt-name' }, 'round trip '), this.rtt);
@@ -45,6 +46,10 @@ export class Card {
   private isGone = false; // the gateway
   private muted = false;
   private heard = (): void => {};
+  private met = (): void => {};
+  private readonly meeting = new Promise<void>((resolve) => {
+    this.met = resolve;
+  });
   private awaitsToken = false; // since it is given one again
   private isAnew = false; // connected, and not yet in the room again
 
@@ -55,11 +60,13 @@ export class Card {
     room: string,
     mint: Mint | null,
     tone: 'first' | 'second',
+    node: string | null, // null: the one whose page this is
   ) {
     this.hasTokens = mint !== null;
     this.user = user;
     this.other = other;
     this.room = `#${room}`;
+    this.node = node;
     this.diagram = new StateDiagram(user);
     this.story = new Story(user);
     this.inspector = new Inspector(user);
@@ -139,6 +146,7 @@ export class Card {
         { class: 'card-head' },
         el('span', { class: 'avatar', 'aria-hidden': 'true' }, initial),
         el('h2', { id: title }, this.user),
+        ...(this.node === null ? [] : [el('span', { class: 'place' }, `on ${this.node}`)]),
         this.rttPlace,
         this.chip,
       ),
@@ -207,6 +215,11 @@ export class Card {
     });
   }
 
+  // Resolves when this one knows of the other in the room, who may be at another node.
+  meets(): Promise<void> {
+    return this.meeting;
+  }
+
   // What has a line goes out, and shows its fate by itself.
   private send(text: string, to: To): string | null {
     if (this.participant.state !== 'CONNECTED') {
@@ -241,6 +254,9 @@ export class Card {
   private onEntered(others: readonly string[]): void {
     this.chat.setObstacle('');
     this.chat.note(narrator.tellEntered(this.room, others));
+    if (others.includes(this.other)) {
+      this.met();
+    }
     this.arrive(narrator.tellBack(this.room, others), 'good');
   }
 
@@ -271,6 +287,9 @@ export class Card {
     }
     if (change.user === this.user) {
       this.chat.setObstacle('');
+    }
+    if (change.user === this.other && change.change === 'came') {
+      this.met();
     }
     if (change.change === 'taken out') {
       this.chat.setObstacle(narrator.tellBarred(this.room, this.other, 'not-a-member'));
@@ -403,6 +422,7 @@ export class Card {
     const { state } = this.participant;
     const gone = this.isGone ? 'Not now: the gateway does not answer.' : null;
     const online = gone ?? (state === 'CONNECTED' ? null : `Not now: ${this.user} is not connected.`);
+    const faults = online ?? (this.node === null ? null : `Not here: the console of ${this.node} plays faults there.`);
     this.chat.setLine(state === 'CONNECTED');
     this.elsewhere.setGone(this.isGone);
     setText(this.chip, state);
@@ -416,7 +436,7 @@ export class Card {
         name: 'Cut the network',
         before: `The line breaks without a Close. The client dials again after ${timing.BACKOFF_WORDS}.`,
       },
-      online,
+      faults,
     );
     this.actions.mute.show(
       this.muted
@@ -425,7 +445,7 @@ export class Card {
             name: 'Stop the server’s answers',
             before: `Pings go unanswered. ${duration(timing.READ_TIMEOUT_MS)} after the last frame the client gives the line up, and dials ${timing.BACKOFF_WORDS} later.`,
           },
-      online,
+      faults,
     );
     this.actions.elsewhere.show(
       {

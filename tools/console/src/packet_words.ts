@@ -99,6 +99,7 @@ function page(said: Said): string {
 
 const WORDS: Readonly<Record<string, (said: Said, asked: string | undefined) => string>> = {
   session,
+  gap: (said) => `lost on the way from other nodes: ${String(said.number('batches'))} of their messages or more`,
   answer,
   message,
   members,

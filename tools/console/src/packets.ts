@@ -6,6 +6,7 @@ export const PACKETS = {
   102: { name: 'text', meaning: 'for everybody else' },
   103: { name: 'token', meaning: 'a fresh token of mine' },
   104: { name: 'session', meaning: 'who you are', fields: ['u8 result', 'u32 seconds left', 'str user', 'str device'] },
+  105: { name: 'gap', meaning: 'so much was lost between nodes', fields: ['u32 batches'] },
   110: { name: 'say', meaning: 'for those', fields: ['u32 id', 'u8 flags', 'str audience', 'text'] },
   111: { name: 'answer', meaning: 'what came of it', fields: ['u32 id', 'u8 result', 'u32 count'] },
   112: { name: 'message', meaning: 'somebody said', fields: ['u8 flags', 'u64 ms', 'str from', 'str audience', 'text'] },

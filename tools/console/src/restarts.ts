@@ -15,6 +15,7 @@ export class Restarts {
   private count = 0;
   private firstAt = 0; // the clock's, as the next
   private latestAt = 0;
+  private handedOverAt = 0; // when another version was first heard of that goes on where the one before was
   private lasted = 0; // how long the one before was up when it was last heard of
 
   // Whether it is another process than the one before.
@@ -31,13 +32,15 @@ export class Restarts {
       this.firstAt = this.count === 0 ? this.latestAt : this.firstAt;
       this.count += 1;
       this.lasted = last.uptimeMs;
+    } else if (alive.version !== last.version) {
+      this.handedOverAt = alive.at;
     }
     return isNew;
   }
 
   get words(): string {
     if (this.count === 0) {
-      return '';
+      return this.handOverWords;
     }
     const when = clock(new Date(this.latestAt));
     const what =
@@ -48,5 +51,14 @@ export class Restarts {
     const page =
       version === this.firstVersion ? '' : ` It is version ${version} now, this page is of ${this.firstVersion}: load it again.`;
     return `${what} Its counters began at 0.${page}`;
+  }
+
+  // Of a new process that took all lines over. Of the same version it is nothing that anybody here has to know.
+  private get handOverWords(): string {
+    const version = this.last?.version ?? this.firstVersion;
+    return version === this.firstVersion
+      ? ''
+      : `The gateway is version ${version} since ${clock(new Date(this.handedOverAt))}, and nobody was disconnected. ` +
+          `This page is of ${this.firstVersion}: load it again.`;
   }
 }

@@ -1,17 +1,19 @@
 // The view "Try it": alice and bob, logged in and talking before anybody has clicked, in a room of their own. It is
 // there only where the gateway runs with --demo, which plays the faults.
 
-import { mintToken } from './api.js';
+import { getNodes, mintToken } from './api.js';
 import type { Status } from './api_types.js';
 import { Card } from './card.js';
 import { byId, el, setText } from './dom.js';
 import { ownNames } from './names.js';
+import { otherPlace } from './nodes.js';
+import type { Place } from './nodes.js';
 import type { Away } from './reach.js';
 import { onFrame } from './ticker.js';
 import { TOKEN_S, explained } from './timing.js';
 
-function clientUrl(port: number): string {
-  const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
+function clientUrl(port: number, isTls: boolean): string {
+  const scheme = isTls || location.protocol === 'https:' ? 'wss' : 'ws';
   return `${scheme}://${location.hostname}:${String(port)}/`;
 }
 
@@ -83,7 +85,7 @@ export class TryView {
     }
   }
 
-  private start({ ws_port: port, echo, auth, demo_tokens: mints, limits }: Status): void {
+  private start({ ws_port: port, ws_tls: isTls, echo, auth, demo_tokens: mints, limits }: Status): void {
     const obstacle =
       port === null
         ? 'This gateway listens on Unix sockets only, where a browser cannot go: there is nothing to try here.'
@@ -94,7 +96,7 @@ export class TryView {
             : '';
     setText(this.note, obstacle);
     if (port !== null && obstacle === '') {
-      void this.open(clientUrl(port), limits.read_deadline_ms, auth === 'token');
+      void this.open(port, isTls, limits.read_deadline_ms, auth === 'token');
     }
   }
 
@@ -109,14 +111,16 @@ export class TryView {
     this.stage.replaceChildren();
   }
 
-  private async open(url: string, readDeadlineMs: number, hasTokens: boolean): Promise<void> {
+  private async open(port: number, isTls: boolean, readDeadlineMs: number, hasTokens: boolean): Promise<void> {
+    const url = clientUrl(port, isTls);
     const {
       users: [first, second],
       room,
     } = await ownNames();
+    const place = await placeOfTheSecond();
     const mint = hasTokens ? (user: string) => mintToken(user, TOKEN_S) : null;
-    const alice = new Card(url, first, second, room, mint, 'first');
-    const bob = new Card(url, second, first, room, mint, 'second');
+    const alice = new Card(url, first, second, room, mint, 'first', null);
+    const bob = new Card(place === null ? url : clientUrl(place.port, place.isTls), second, first, room, mint, 'second', place?.node ?? null);
     if (!this.started) {
       return;
     }
@@ -134,10 +138,19 @@ export class TryView {
   }
 }
 
+// Where there are several nodes the two talk across them.
+async function placeOfTheSecond(): Promise<Place | null> {
+  const answer = await getNodes().catch(() => null);
+  return answer === null ? null : otherPlace(answer, location.hostname);
+}
+
 // A word each, so that the newcomer sees what a chat is before typing. Where there is no room it is from one to one.
 async function greet(alice: Card, bob: Card): Promise<void> {
   const [first, second] = [alice.participant.user, bob.participant.user];
   const to = alice.participant.isIn && bob.participant.isIn ? 'room' : 'other';
+  if (to === 'room') {
+    await alice.meets();
+  }
   const heard = bob.hears();
   if (await alice.say(`Hello ${second}, can you hear me?`, to)) {
     await heard;

@@ -9,6 +9,7 @@ import { EndedTable } from './ended_table.js';
 import { bytes, count, duration } from './format.js';
 import { Freeze } from './freeze.js';
 import { History } from './history.js';
+import { NodesTable } from './nodes_table.js';
 import { ageWords } from './reach.js';
 import type { Away } from './reach.js';
 import { RoomsTable } from './rooms_table.js';
@@ -50,6 +51,7 @@ export class WatchView {
   private readonly facts = FACTS.map(() => el('dd', {}, '–'));
   private readonly charts: readonly Chart[];
   private readonly users: UsersTable;
+  private readonly nodes = new NodesTable(byId('to-nodes'));
   private readonly rooms = new RoomsTable();
   private readonly ended = new EndedTable();
   private readonly spanButtons: readonly HTMLElement[];
@@ -89,7 +91,7 @@ export class WatchView {
       ),
       this.tables.element,
     );
-    this.tables.element.append(this.users.element, this.rooms.element, this.ended.element);
+    this.tables.element.append(this.nodes.element, this.users.element, this.rooms.element, this.ended.element);
   }
 
   private spanButton(minutes: number): HTMLElement {
@@ -124,6 +126,7 @@ export class WatchView {
     if (this.shown) {
       void this.look();
       if (this.polls % TABLES_EVERY === 0) {
+        void this.nodes.refresh();
         void this.users.refresh();
         void this.rooms.refresh();
         void this.ended.refresh();

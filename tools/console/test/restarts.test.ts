@@ -48,3 +48,19 @@ test('a loop of crashes is one line, and another version is a reason to load the
   restarts.seen(heard(40, 1000, '1.1.0'));
   assert.match(restarts.words, /4 times .* It is version 1\.1\.0 now, this page is of 1\.0\.0: load it again\.$/);
 });
+
+test('one that hands over was not started anew; of another version the page says so, and of its own again nothing', () => {
+  const restarts = new Restarts();
+  const startedMs = NOON - DAY;
+  restarts.seen({ ...heard(0, DAY), startedMs });
+  assert.equal(restarts.seen({ ...heard(1, DAY + 1000), startedMs }), false);
+  assert.equal(restarts.words, '');
+  assert.equal(restarts.seen({ ...heard(2, DAY + 2000, '1.1.0'), startedMs }), false);
+  restarts.seen({ ...heard(9, DAY + 9000, '1.1.0'), startedMs });
+  assert.equal(
+    restarts.words,
+    'The gateway is version 1.1.0 since 12:00:02, and nobody was disconnected. This page is of 1.0.0: load it again.',
+  );
+  restarts.seen({ ...heard(12, DAY + 12000), startedMs });
+  assert.equal(restarts.words, '');
+});

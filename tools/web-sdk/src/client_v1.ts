@@ -2,7 +2,7 @@
 import { IMClient as Classic } from './client.js'
 import type { ClientOptions, SendOptions } from './options.js'
 import { talk, type Talk } from './talk.js'
-import type { Answer, Room, TalkEvents } from './talk_api.js'
+import type { Answer, Reply, Room, TalkEvents } from './talk_api.js'
 
 const TALK = Symbol()
 
@@ -21,6 +21,13 @@ export class IMClient extends Classic {
    * the line ended before the answer, so that it may have arrived, and as `sendText` does. */
   say(audience: string, text: string, options?: SendOptions): Promise<Answer> {
     return this[TALK]().say(audience, text, options)
+  }
+
+  /** Asks the backend, through the gateway, and resolves with its reply. Needs a line. Rejects with an IMError: `unreachable`
+   * where nobody answers such requests, `unknown` where nobody has in 10 s, or the line ended before, `busy` with 16 under
+   * way. */
+  request(data: string | Uint8Array): Promise<Reply> {
+    return this[TALK]().request(data)
   }
 
   /** Throws an IMError of code `bad-name` for what cannot be the name of a room. */

@@ -5,6 +5,7 @@ export const PONG = 101
 export const TEXT = 102
 export const TOKEN = 103
 export const SESSION = 104
+export const GAP = 105
 export const SAY = 110
 export const ANSWER = 111
 export const MESSAGE = 112

@@ -11,3 +11,5 @@ export function defer<T>(): Deferred<T> {
   const promise = new Promise<T>((...ends) => ([resolve, reject] = ends))
   return { promise, resolve, reject }
 }
+
+export const nothing = () => {}

@@ -5,8 +5,8 @@ import { decodeText, encodeText } from './packet.js'
 const STRING_MAX = 255
 
 /** Reads by a layout, of which each character is a field: `1` to `8` a number of so many bytes, big-endian, `s` a
- * string behind a byte of length, `l` a list of strings behind two bytes of length, `t` text up to the end. Throws where
- * the payload ends too soon, or has what is no UTF-8; ignores what trails. */
+ * string behind a byte of length, `l` a list of strings behind two bytes of length, `t` text up to the end, `b` a copy
+ * of the bytes up to there. Throws where the payload ends too soon, or has what is no UTF-8; ignores what trails. */
 export function readFields(layout: string, payload: Uint8Array): never[] {
   let at = 0
   const take = (size: number) => {
@@ -23,6 +23,7 @@ export function readFields(layout: string, payload: Uint8Array): never[] {
     s: string,
     l: () => Array.from({ length: uint(2) }, string),
     t: () => text(payload.length - at),
+    b: () => payload.slice(at),
   }
   return [...layout].map((kind) => kinds[kind]?.() ?? uint(+kind)) as never[]
 }

@@ -1,5 +1,6 @@
 /* One attempt's WebSocket. It speaks to its owner until it is dropped, and never after. */
 import { dial } from '#dial'
+import { nothing } from './defer.js'
 import type { WebSocketConstructor } from './options.js'
 import type { HostError, Socket } from './socket.js'
 
@@ -24,8 +25,6 @@ export interface Line {
    * to give it. */
   drop(code?: number, reason?: string): void
 }
-
-const nothing = () => {}
 
 /** Dials. Throws what the constructor throws. */
 export function openLine(

@@ -1,19 +1,19 @@
 /* tidegate.v1 beside a session: what is said and what became of it, rooms. PROTOCOL section 6. */
 import { State } from './api.js'
-import { ANSWER, JOIN, LEAVE, LIST, MEMBERS, MESSAGE, PAGE, SAY, SESSION } from './commands.js'
-import { defer, type Deferred } from './defer.js'
+import { ANSWER, GAP, JOIN, LEAVE, LIST, MEMBERS, MESSAGE, PAGE, REPLY, REQUEST, SAY, SESSION } from './commands.js'
+import { defer, nothing, type Deferred } from './defer.js'
 import { aborted, IMError, type Refusal } from './errors.js'
 import type { Extension, GetToken, Host, Listener } from './extension.js'
 import { readFields, stringField } from './fields.js'
 import type { SendOptions } from './options.js'
 import { encodePacket, encodeText } from './packet.js'
-import type { Answer, Members, Room } from './talk_api.js'
+import type { Answer, Members, Reply, Room } from './talk_api.js'
 import { tokens } from './tokens.js'
 
 /* Requests without an answer that the gateway bears. */
 const ASKED_MAX = 256
 /* After that they begin anew; not with 0, which would be answered by refusals only. */
-const ID_MAX = 1e9
+const ID_MAX = 65_535
 /* Of a packet, in front of what stands behind its id. */
 const HEAD_LEN = 10
 const WITHOUT_END = 0xffffffff
@@ -23,8 +23,6 @@ const TAKEN_OUT = 3
 const RESULTS = ['done', 'nobody there', 'not-allowed', 'busy', 'not-a-member', 'bad-name', 'too-many-rooms', 'unreachable']
 const CHANGES: (Members['change'] | undefined)[] = [, 'came', 'went', 'taken out']
 
-const nothing = () => {}
-
 interface Page {
   users: string[]
   isLast: number
@@ -33,6 +31,7 @@ interface Page {
 export interface Talk extends Extension {
   say(audience: string, text: string, options?: SendOptions): Promise<Answer>
   room(name: string): Room
+  request(data: string | Uint8Array): Promise<Reply>
 }
 
 export function talk(session: Host, getToken: GetToken | undefined): Talk {
@@ -50,11 +49,11 @@ export function talk(session: Host, getToken: GetToken | undefined): Talk {
   /** `fields` stand behind the id. What is said waits in its turn; what else is asked goes out now: a room is joined before
    * what waits is said there, and left where no line is. Rejects with `unknown` where the line goes before the answer
    * comes. */
-  function ask<T>(command: number, fields: number[], options?: SendOptions): Promise<T> {
+  function ask<T>(command: number, fields: number[] | Uint8Array, options?: SendOptions): Promise<T> {
     return new Promise((...ends) => {
       const trySend = () => {
         id = (id % ID_MAX) + 1
-        const isSent = session.send(encodePacket(command, [id >> 24, id >> 16, id >> 8, id, ...fields]))
+        const isSent = session.send(encodePacket(command, [0, 0, id >> 8, id, ...fields]))
         if (isSent) {
           asked.set(id, ends)
         }
@@ -141,6 +140,7 @@ export function talk(session: Host, getToken: GetToken | undefined): Talk {
   // --- what comes ---------------------------------------------------------------------------------
 
   const readers: { [command: number]: readonly [layout: string, hear: (...fields: never[]) => unknown] } = {
+    [GAP]: ['4', (batches: number) => session.emit('gap', { batches })],
     [SESSION]: [
       '14ss',
       (result: number, seconds: number, user: string, device: string) => {
@@ -150,6 +150,7 @@ export function talk(session: Host, getToken: GetToken | undefined): Talk {
       },
     ],
     [ANSWER]: ['414', (id: number, result: number, count: number) => answer(id, result, { count })],
+    [REPLY]: ['41b', (id: number, result: number, bytes: Uint8Array) => answer(id, result, { bytes })],
     [PAGE]: [
       '411l',
       (id: number, result: number, isLast: number, users: string[]) => answer(id, result, { isLast, users }),
@@ -181,6 +182,8 @@ export function talk(session: Host, getToken: GetToken | undefined): Talk {
     say,
 
     room,
+
+    request: (data) => ask(REQUEST, typeof data === 'string' ? encodeText(data) : data),
 
     getToken: token?.get,
 

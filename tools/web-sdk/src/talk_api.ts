@@ -9,6 +9,12 @@ export interface Answer {
   count: number
 }
 
+/** What the backend has replied. */
+export interface Reply {
+  result: 'done'
+  bytes: Uint8Array
+}
+
 /** What somebody said to a user or to a room. */
 export interface Said {
   /** `@alice`: a user; `#lobby`: a room. */
@@ -41,6 +47,9 @@ export interface SessionInfo {
 }
 
 export interface TalkEvents extends ClientEvents {
+  /** Between the nodes of a cluster so many batches of messages were lost, which others may have got: what matters is to
+   * be asked for anew. */
+  gap: { batches: number }
   /** Somebody said something to this user; or this user, on another device, to somebody. */
   direct: Said
   /** Somebody came to a room, or went: of all rooms. */

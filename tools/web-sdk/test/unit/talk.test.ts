@@ -18,6 +18,9 @@ const LEAVE = 121
 const MEMBERS = 122
 const LIST = 123
 const PAGE = 124
+const GAP = 105
+const REQUEST = 130
+const REPLY = 131
 
 const u8 = (...numbers: number[]) => Buffer.from(numbers)
 const u32 = (number: number) => u8(number >>> 24, number >>> 16, number >>> 8, number)
@@ -25,7 +28,7 @@ const str = (text: string) => Buffer.concat([u8(Buffer.byteLength(text)), Buffer
 const payload = (...parts: Uint8Array[]) => new Uint8Array(Buffer.concat(parts))
 
 /* What each packet of a client says. */
-const LAYOUTS: Record<number, string> = { [SAY]: '41st', [JOIN]: '41s', [LEAVE]: '4s', [LIST]: '4ss' }
+const LAYOUTS: Record<number, string> = { [SAY]: '41st', [JOIN]: '41s', [LEAVE]: '4s', [LIST]: '4ss', [REQUEST]: '4b' }
 
 /** What was sent, but for pings: the command, and its fields. */
 function sent(socket: ScriptedSocket): unknown[][] {
@@ -156,7 +159,7 @@ describe('the login', () => {
 
   it('passes over what it does not know', async () => {
     const { c, socket } = await connected()
-    for (const command of [0, 99, 103, 105, 113, SAY, JOIN, 131, 199, 256]) {
+    for (const command of [0, 99, 103, 106, 113, SAY, JOIN, 132, 199, 256]) {
       socket.packet(command, payload(u8(1, 2, 3)))
     }
     await pass(0)
@@ -166,7 +169,7 @@ describe('the login', () => {
 })
 
 describe('packets of the vectors', () => {
-  const rows = vectors.packets.filter((row) => row.v1 !== undefined && [SESSION, ANSWER, MESSAGE, MEMBERS, PAGE].includes(row.command!))
+  const rows = vectors.packets.filter((row) => row.v1 !== undefined && [SESSION, ANSWER, MESSAGE, MEMBERS, PAGE, GAP, REPLY].includes(row.command!))
 
   test.each(rows)('$name', async ({ hex, v1 }) => {
     const { c, socket } = await connected()
@@ -210,6 +213,59 @@ describe('packets of the vectors', () => {
       [LIST, 2, 'room', ''],
       [LEAVE, 3, 'room'],
     ])
+  })
+})
+
+describe('request', () => {
+  it('resolves with the bytes of the reply', async () => {
+    const { c, socket } = await connected()
+    const asked = [c.request('what 中?'), c.request(u8(0, 255)), c.request('')].map(follow)
+    expect(sent(socket)).toEqual([
+      [REQUEST, 1, new Uint8Array(Buffer.from('what 中?'))],
+      [REQUEST, 2, new Uint8Array([0, 255])],
+      [REQUEST, 3, new Uint8Array()],
+    ])
+    socket.packet(REPLY, payload(u32(2), u8(0, 1, 0, 254)))
+    socket.packet(REPLY, payload(u32(1), u8(0)))
+    await pass(0)
+    expect(asked.map(({ now }) => now)).toEqual([
+      { result: 'done', bytes: new Uint8Array() },
+      { result: 'done', bytes: new Uint8Array([1, 0, 254]) },
+      'waits',
+    ])
+  })
+
+  test.each([
+    [3, 'busy'], [2, 'not-allowed'], [7, 'unreachable'], [8, 'unknown'], [99, 'unknown'],
+  ])('rejects for result %i with %s', async (result, code) => {
+    const { c, socket } = await connected()
+    const asked = follow(c.request('x'))
+    socket.packet(REPLY, payload(u32(1), u8(result)))
+    await pass(0)
+    expect(asked.now).toBe(code)
+  })
+
+  it('needs a line, and is `unknown` where that goes', async () => {
+    const { c, socket } = await connected()
+    const asked = follow(c.request('x'))
+    socket.end(1006)
+    await pass(0)
+    expect(asked.now).toBe('unknown')
+    const { c: other } = await cut()
+    const refused = follow(other.request('x'))
+    await pass(0)
+    expect(refused.now).toBe('network')
+  })
+})
+
+describe('what was lost between nodes', () => {
+  it('is told', async () => {
+    const { c, socket } = await connected()
+    const gaps = heard<{ batches: number }>((listener) => c.on('gap', listener))
+    socket.packet(GAP, u32(70_000))
+    socket.packet(GAP, payload(u32(1), u8(9, 9)))
+    await pass(0)
+    expect(gaps).toEqual([{ batches: 70_000 }, { batches: 1 }])
   })
 })
 

@@ -1,0 +1,183 @@
+#include "tls_arena.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "build_config.h"
+
+#if HAVE_JEMALLOC
+#include <jemalloc/jemalloc.h>
+
+/* Only the gateway itself is linked with it. */
+#pragma weak mallctl
+#pragma weak mallocx
+#pragma weak rallocx
+#pragma weak dallocx
+#pragma weak sallocx
+
+/* Set before there are other threads. */
+static bool exists;
+static unsigned arena;
+static extent_hooks_t *usual;
+static extent_hooks_t hooks;
+static pthread_key_t cache_key; /* whose value tells a thread that ends that it has a cache */
+
+static _Thread_local int flags;      /* of this thread's calls; 0: it has made none */
+static _Thread_local unsigned cache; /* of this thread, where `flags` have one */
+
+/* --- the arena ---------------------------------------------------------------------------------
+ */
+
+/* The mark is the pages' own: they keep it while jemalloc cuts and joins them, gives them back to
+ * the kernel and takes them again. */
+static void *map(extent_hooks_t *ours, void *wanted, size_t size, size_t alignment, bool *zero,
+	bool *commit, unsigned of_arena)
+{
+	void *pages = usual->alloc(usual, wanted, size, alignment, zero, commit, of_arena);
+	if (pages && madvise(pages, size, MADV_DONTDUMP) != 0) {
+		usual->dalloc(usual, pages, size, *commit, of_arena);
+		return NULL;
+	}
+	return pages;
+}
+
+/* --- a thread's cache --------------------------------------------------------------------------
+ */
+
+static int flags_without_cache(void)
+{
+	return (int)(MALLOCX_ARENA(arena) | MALLOCX_TCACHE_NONE);
+}
+
+/* What is freed behind this costs a lock. */
+static void end_cache(void *value)
+{
+	flags = flags_without_cache();
+	mallctl("tcache.destroy", NULL, NULL, &cache, sizeof(cache));
+}
+
+/* A thread's usual cache holds blocks of its usual arena, so it gets another; without one each
+ * block costs a lock, and all of them a tenth of a handshake. */
+static void begin_cache(void)
+{
+	size_t size = sizeof(cache);
+	flags = flags_without_cache();
+	if (mallctl("tcache.create", &cache, &size, NULL, 0) != 0) {
+		return;
+	}
+	if (pthread_setspecific(cache_key, &cache) != 0) {
+		end_cache(NULL);
+		return;
+	}
+	flags = (int)(MALLOCX_ARENA(arena) | MALLOCX_TCACHE(cache));
+}
+
+static int flags_of_thread(void)
+{
+	if (flags == 0) {
+		begin_cache();
+	}
+	return flags;
+}
+
+/* --- what others call --------------------------------------------------------------------------
+ */
+
+int tls_arena_create(void)
+{
+	size_t size = sizeof(usual);
+	extent_hooks_t *given = &hooks;
+	if (!mallctl) {
+		return 0;
+	}
+	if (pthread_key_create(&cache_key, end_cache) != 0 ||
+		mallctl("arena.0.extent_hooks", &usual, &size, NULL, 0) != 0) {
+		return -ENOMEM;
+	}
+	hooks = *usual;
+	hooks.alloc = map;
+	size = sizeof(arena);
+	if (mallctl("arenas.create", &arena, &size, &given, sizeof(given)) != 0) {
+		return -ENOMEM;
+	}
+	exists = true;
+	return 0;
+}
+
+bool tls_arena_is_undumped(void)
+{
+	return exists;
+}
+
+void *tls_arena_take(size_t size)
+{
+	return exists ? mallocx(size, flags_of_thread()) : malloc(size);
+}
+
+void *tls_arena_resize(void *memory, size_t size)
+{
+	return exists ? rallocx(memory, size, flags_of_thread()) : realloc(memory, size);
+}
+
+void tls_arena_give(void *memory)
+{
+	if (exists) {
+		dallocx(memory, flags_of_thread());
+	} else {
+		free(memory);
+	}
+}
+
+size_t tls_arena_size(void *memory)
+{
+	return exists ? sallocx(memory, 0) : malloc_usable_size(memory);
+}
+
+void tls_arena_trim(void)
+{
+	if (exists && flags != 0 && flags != flags_without_cache()) {
+		mallctl("tcache.flush", NULL, NULL, &cache, sizeof(cache));
+	}
+}
+
+#else
+
+int tls_arena_create(void)
+{
+	return 0;
+}
+
+bool tls_arena_is_undumped(void)
+{
+	return false;
+}
+
+void *tls_arena_take(size_t size)
+{
+	return malloc(size);
+}
+
+void *tls_arena_resize(void *memory, size_t size)
+{
+	return realloc(memory, size);
+}
+
+void tls_arena_give(void *memory)
+{
+	free(memory);
+}
+
+size_t tls_arena_size(void *memory)
+{
+	return malloc_usable_size(memory);
+}
+
+void tls_arena_trim(void)
+{
+}
+
+#endif

@@ -1,0 +1,206 @@
+"""What is said to everybody, in rooms and by a backend over NATS while a node of a cluster hands itself over: nobody
+misses anything, hears it twice or in another order, and each request has its answer."""
+
+import contextlib
+import json
+import struct
+import threading
+
+import pytest
+
+from cluster import Presence
+from handover import REFUSED, TAKEN, ask_for, children_of, follow, hand_over, has_hooks, stopping_at
+from nats import NatsError
+from raw import TEXT, frame
+from talking import ANSWER, DONE, MESSAGE, SAY, Message, string
+from waiting import wait_until
+
+pytestmark = [pytest.mark.threads, pytest.mark.figures, pytest.mark.usefixtures("heir")]
+
+REQUEST, REPLY = 130, 131
+UNKNOWN = 8
+ROUNDS = 3  # hand-overs, of one node after the other
+
+
+def while_it_hands_over(node, deed):
+    """Calls deed() until the taker serves, and once more behind that."""
+    count = len(node.gateway.matching(TAKEN)) + 1
+    giver = node.gateway.popen
+    ask_for(node.gateway)
+    while len(node.gateway.matching(TAKEN)) < count:
+        deed()
+    follow(node.gateway, giver, count)
+    node.admin.connection.close()
+    deed()
+
+
+def next_said(hearer):
+    """(opcode, message): the next one that is said to it. What it has said to others may be answered as unknown: the
+    other node's answer was still to come when all stood still. It has arrived all the same, as is looked at there."""
+    while True:
+        opcode, message = hearer.next()
+        if opcode == TEXT or message[:2] != struct.pack("!H", ANSWER):
+            return opcode, message
+        assert message[10] == UNKNOWN, message
+
+
+def test_everybody_and_rooms(cluster, nats):
+    """Each of three talks to all, to a room and to each other, in turns of one of each."""
+    presence = Presence(nats.client())
+    nodes = cluster()
+    talkers = [node.talk(user) for node, user in zip(nodes, ("alice", "bob", "carol"), strict=True)]
+    for talker in talkers:
+        assert talker.join("room")[0] == DONE
+    cluster.wait_until_known("alice", "bob", "carol")
+    cluster.wait_until_room_is("room", 3)
+    presence.wait_for(event="online", user="carol")
+    lost = [node.lost() for node in nodes]
+    before = len(presence.read())
+    number = 0
+
+    def exchange():
+        nonlocal number
+        number += 1
+        for talker in talkers:
+            talker.raw.send(frame(TEXT, f"all {number}".encode()))
+            talker.send(SAY, bytes(5) + string("#room") + f"room {number}".encode())
+            for other in talkers:
+                if other is not talker:
+                    talker.send(SAY, bytes(5) + string(f"@{other.name}") + str(number).encode())
+        for hearer in talkers:
+            heard = {talker.name: [] for talker in talkers if talker is not hearer}
+            for _ in range(3 * len(heard)):
+                opcode, message = next_said(hearer)
+                if opcode == TEXT:
+                    text, _, sender = message.decode().partition(" -- FROM ")
+                    heard[sender].append(text)
+                else:
+                    said = parse(message)
+                    heard[said.sender].append((said.audience, said.text))
+            for texts in heard.values():
+                assert texts == [f"all {number}", ("#room", f"room {number}"), (f"@{hearer.name}", str(number))]
+
+    for node in nodes[:ROUNDS]:
+        while_it_hands_over(node, exchange)
+    for talker in talkers:
+        talker.expect_nothing()
+        assert talker.gaps == 0
+    assert [node.lost() for node in nodes] == lost
+    assert presence.read()[before:] == []
+    cluster.wait_until_equal()
+
+
+@pytest.mark.skipif(not has_hooks(), reason="for a build with unit tests")
+def test_a_node_goes_on_after_all(cluster, nats):
+    """Its taker does not answer in time, when it has everything already: what the others have said meanwhile is not
+    lost, and nobody has seen anybody go."""
+    presence = Presence(nats.client())
+    one = cluster.add("gw-1", env=stopping_at("taker-end", 700))
+    two = cluster.add("gw-2")
+    cluster.wait_until_whole()
+    alice, bob = one.talk("alice"), two.talk("bob")
+    cluster.wait_until_known("alice", "bob")
+    presence.wait_for(event="online", user="bob")
+    before, said = len(presence.read()), 0
+    ask_for(one.gateway)
+    while not one.gateway.matching(REFUSED):
+        said += 1
+        bob.send(SAY, bytes(5) + string("@alice") + str(said).encode())
+        bob.expect_nothing()
+    assert [alice.message().text for _ in range(said)] == [str(number + 1) for number in range(said)]
+    assert alice.say("@bob", "back") == (DONE, 1)
+    assert bob.message().text == "back"
+    wait_until(lambda: not children_of(one.gateway.pid), "the taker has gone")
+    assert ask(nats.client(), "where", user="alice")["sessions"][0]["node"] == "gw-1"
+    assert one.lost() == two.lost() == 0
+    cluster.wait_until_equal()
+    for talker in (alice, bob):
+        talker.expect_nothing()
+        assert talker.gaps == 0
+    assert presence.read()[before:] == []
+
+
+def parse(message):
+    """Of a packet 112."""
+    assert struct.unpack_from("!HI", message) == (MESSAGE, len(message) - 6)
+    rest = message[6 + 1 + 8 :]
+    names = []
+    for _ in range(2):
+        names.append(rest[1 : 1 + rest[0]].decode())
+        rest = rest[1 + rest[0] :]
+    return Message(*names, rest.decode())
+
+
+def ask(backend, name, **members):
+    return backend.request(f"tidegate.api.v1.{name}", json.dumps(members).encode()).json()
+
+
+def is_there(backend):
+    """Whether a node takes requests by now."""
+    with contextlib.suppress(NatsError):
+        return ask(backend, "where", user="nobody") is not None
+    return False
+
+
+def test_each_request_of_a_backend_is_answered(cluster, nats):
+    """Of a single node, too: there is no moment at which nobody takes them."""
+    (one,) = cluster(count=1)
+    alice = one.talk("alice")
+    backend = nats.client()
+    wait_until(lambda: is_there(backend), "its line is up")
+    pushed = 0
+
+    def push():
+        nonlocal pushed
+        pushed += 1
+        answer = ask(backend, "push", user="alice", text=str(pushed), id=f"id-{pushed}")
+        assert answer["sessions"] == 1, answer
+        assert alice.text() == str(pushed)
+        assert [each["node"] for each in ask(backend, "where", user="alice")["sessions"]] == ["gw-1"]
+
+    for _ in range(ROUNDS):
+        while_it_hands_over(one, push)
+        # It remembers what it has pushed, and so does who comes behind it.
+        ask(backend, "push", user="alice", text="again", id=f"id-{pushed}")
+    alice.expect_nothing()
+
+
+def test_what_a_user_asks_of_a_backend(cluster, nats):
+    """Is answered by it, or as unknown where it takes its time: then it may have been done."""
+    (one,) = cluster(count=1)
+    alice = one.talk("alice")
+    backend = nats.client()
+    wait_until(lambda: is_there(backend), "its line is up")
+    backend.subscribe("tidegate.up", "backend")
+    is_over = threading.Event()
+
+    def answer_all():
+        while not is_over.is_set():
+            for message in backend.all_so_far():
+                if message.data != b"slow":
+                    backend.respond(message, b"to " + message.data)
+
+    thread = threading.Thread(target=answer_all)
+    thread.start()
+    try:
+        number = 0
+
+        def exchange():
+            nonlocal number
+            number += 1
+            data = str(number).encode()
+            asked = alice.ask(REQUEST, data)
+            fields = alice.expect(REPLY)
+            assert fields.take("!I") == asked
+            result = fields.take("!B")
+            assert (result, fields.data) == (DONE, b"to " + data)
+
+        while_it_hands_over(one, exchange)
+        slow = alice.ask(REQUEST, b"slow")
+        hand_over(one.gateway, one.admin)
+        fields = alice.expect(REPLY)
+        assert (fields.take("!I"), fields.take("!B")) == (slow, UNKNOWN)
+        exchange()
+    finally:
+        is_over.set()
+        thread.join()
