@@ -148,6 +148,20 @@ def count(page, selector):
     return page.run(f"document.querySelectorAll({json.dumps(selector)}).length")
 
 
+def axe_while_here(page):
+    """What axe-core finds. On a busy machine an answer may be late: what is away is greyed, which is looked at
+    by the tests of that."""
+
+    def is_here():
+        return not page.run("document.body.classList.contains('is-away')")
+
+    def look():
+        found = [page.axe()] if is_here() else None
+        return found if is_here() else None
+
+    return wait_until(look, "the gateway is not away")[0]
+
+
 def take_picture(page, name, full=False):
     PICTURES.mkdir(parents=True, exist_ok=True)
     page.screenshot(PICTURES / f"{name}.png", full)
@@ -311,7 +325,7 @@ def test_without_rooms_they_say_why_and_whisper(open_console):
         page.wait_for_text(why, f"“Only to {name_on(page, other)}” works all the same.")
     wait_for_bubble(page, "bob", "can you hear me?")
     wait_for_bubble(page, "alice", "Loud and clear")
-    assert page.axe() == []
+    assert axe_while_here(page) == []
     take_picture(page, "no-rooms", full=True)
 
 
@@ -560,7 +574,7 @@ def test_each_of_the_two_has_a_token_that_is_renewed(open_console):
     assert json.loads(get(console.admin, f"/v1/users/{user}")[1])["token_left_ms"] <= 20_000
     page.click(".explained summary")
     assert page.texts(".explained tbody th")[0] == "Life of a token"
-    assert page.axe() == []
+    assert axe_while_here(page) == []
     take_picture(page, "token-of-the-two", full=True)
     # Everything else is as without tokens, and a line that is lost comes back with a fresh one.
     page.click(action("alice", "cut"))
@@ -940,7 +954,7 @@ def test_who_is_in_a_room(console):
     ben.leave("lobby")
     wait_until(lambda: page.texts(".members li") == ["ann"], "who has left is not shown")
     assert in_focus(page, button)(), "focus was lost by looking again"
-    assert page.axe() == []
+    assert axe_while_here(page) == []
     take_picture(page, "rooms", full=True)
     # Another one, page by page, closes the first.
     page.click("tr[data-room=crowd] button")
@@ -1311,7 +1325,7 @@ def test_axe_finds_nothing(console, view, dark):
     else:
         page.wait("document.querySelectorAll('.users tbody tr').length >= 2")
         page.wait("document.querySelectorAll('.chart-canvas canvas').length > 0")
-    assert page.axe() == []
+    assert axe_while_here(page) == []
 
 
 def test_axe_finds_nothing_in_dialogs_and_forms(open_console, token_file):
@@ -1320,12 +1334,12 @@ def test_axe_finds_nothing_in_dialogs_and_forms(open_console, token_file):
     crowd(console, ["ann"])
     page = console.open("watch")
     page.wait("!document.getElementById('token').hidden")
-    assert page.axe() == []
+    assert axe_while_here(page) == []
     page.fill("#token-input", TOKEN)
     page.press("Enter")
     page.wait("document.querySelector('tr[data-user=ann]') !== null")
     page.click("tr[data-user=ann] button")
-    assert page.axe() == []
+    assert axe_while_here(page) == []
 
 
 def test_landmarks_and_names(console):

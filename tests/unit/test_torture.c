@@ -47,7 +47,7 @@ enum {
 	YIELDS_MAX = 1000,
 	FRAME_MAX = 1024,
 	KICK_LIMIT = 3,
-	GIVE_UP_S = 60,
+	GIVE_UP_S = 300,
 	RESTS = 200, /* times that all stands still */
 	RESTS_MS = 60000,
 	BETWEEN_RESTS = 20, /* deliveries */
@@ -70,10 +70,13 @@ struct client {
 	size_t pending_len;
 	uint8_t in[1 << 17];
 	size_t in_len;
-	/* The last numbers heard from each session, plus one. */
+	/* The next numbers of each session, once heard. */
 	uint16_t heard[SESSIONS_MAX];
 	uint16_t heard_to_all[SESSIONS_MAX];
 	uint16_t heard_in[ROOMS][SESSIONS_MAX];
+	/* What each had begun to say when this one knew that he was there. */
+	uint16_t came_at[SESSIONS_MAX];
+	uint16_t came_in_at[ROOMS][SESSIONS_MAX];
 };
 
 struct crowd {
@@ -93,6 +96,9 @@ struct crowd {
 };
 
 static _Atomic uint32_t next_session;
+/* Of each session, what it has begun to say: its next number, ahead of what is on its way. */
+static _Atomic uint16_t begun_to_all[SESSIONS_MAX + 1];
+static _Atomic uint16_t begun_in[ROOMS][SESSIONS_MAX + 1];
 static atomic_bool newcomers_wait; /* as while acceptors have stopped */
 static _Atomic uint32_t rests;     /* so far */
 
@@ -113,11 +119,20 @@ static uint32_t roll(struct crowd *crowd, uint32_t sides)
 /* --- what a client hears -----------------------------------------------------------------------
  */
 
-/* Without a gap, once heard. */
-static void hear_next(uint16_t *last, unsigned number)
+static void note_begun(uint16_t *came_at, const _Atomic uint16_t *begun)
 {
-	CHECK(*last == 0 || *last == number);
-	*last = (uint16_t)(number + 1);
+	const uint32_t sessions = next_session < SESSIONS_MAX ? next_session : SESSIONS_MAX;
+	for (uint32_t i = 0; i < sessions; i++) {
+		came_at[i] = begun[i];
+	}
+}
+
+/* All that was said since he came, without a gap. What was said shortly before and was still on
+ * its way to others of his worker may come besides. */
+static void hear_next(uint16_t *next, unsigned number, uint16_t came_at)
+{
+	CHECK((*next > 0 && number == *next) || number <= came_at);
+	*next = (uint16_t)(number + 1);
 }
 
 /* `SESSION.NUMBER AUDIENCE.NUMBER`, each number counted for itself: of each session in order,
@@ -140,10 +155,11 @@ static void hear(struct crowd *crowd, struct client *client, const uint8_t *data
 	client->heard[session] = (uint16_t)(number + 1);
 	crowd->counts.heard++;
 	if (mark == '*') {
-		hear_next(&client->heard_to_all[session], of_audience);
+		hear_next(&client->heard_to_all[session], of_audience, client->came_at[session]);
 	} else if (mark == '#') {
 		CHECK(place < ROOMS && client->is_in[place]);
-		hear_next(&client->heard_in[place][session], of_audience);
+		hear_next(&client->heard_in[place][session], of_audience,
+			client->came_in_at[place][session]);
 		crowd->counts.heard_in_rooms++;
 	} else {
 		CHECK(mark == '@');
@@ -174,6 +190,7 @@ static void hear_answer(struct client *client, const struct packet *packet)
 	client->is_in[room] = !client->is_in[room];
 	CHECK(answer.count > 0 || !client->is_in[room]);
 	memset(client->heard_in[room], 0, sizeof(client->heard_in[room]));
+	note_begun(client->came_in_at[room], begun_in[room]);
 }
 
 static void hear_members(struct crowd *crowd, struct client *client, const struct packet *packet)
@@ -279,6 +296,7 @@ static void listen_to(struct crowd *crowd, struct client *client)
 		CHECK(memcmp(client->in, "HTTP/1.1 ", 9) == 0);
 		at = (size_t)(end + 4 - client->in);
 		client->is_past_head = true;
+		note_begun(client->came_at, begun_to_all);
 		client->is_refused = memcmp(client->in, "HTTP/1.1 101 ", 13) != 0;
 	}
 	if (client->is_refused) {
@@ -338,7 +356,11 @@ static void say_text(struct client *client)
 	char text[64];
 	int len = snprintf(text, sizeof(text), "%u.%u *0.%u", client->session, client->said,
 		client->said_to_all);
-	if (!client->is_spoilt && say_frame(client, FRAME_TEXT, text, (size_t)len)) {
+	if (client->is_spoilt) {
+		return;
+	}
+	begun_to_all[client->session] = client->said_to_all + 1;
+	if (say_frame(client, FRAME_TEXT, text, (size_t)len)) {
 		client->said++;
 		client->said_to_all++;
 	}
@@ -369,6 +391,11 @@ static void say_to(struct client *client, char mark, unsigned place)
 			 : 0u);
 	const struct say_packet its = {
 		.audience = {audience, (size_t)audience_len}, .text = {text, (size_t)len}};
+	if (is_all) {
+		begun_to_all[client->session] = client->said_to_all + 1;
+	} else if (is_room) {
+		begun_in[place][client->session] = client->said_in[place] + 1;
+	}
 	if (say_packet(client, PACKET_SAY, packet,
 		    say_packet_write(packet + PACKET_HEADER_LEN, &its))) {
 		client->said++;
@@ -607,6 +634,8 @@ static int make(void **state, bool has_registrar)
 	memset(rig, 0, sizeof(*rig));
 	log_set_level(LOG_LEVEL_ERROR);
 	next_session = 0;
+	memset((void *)begun_to_all, 0, sizeof(begun_to_all));
+	memset((void *)begun_in, 0, sizeof(begun_in));
 	config_init(&rig->config);
 	rig->config.tx_queue_limit = 16384;
 	assert_int_equal(node_init(&rig->node, WORKERS, SERVING_MAIL_FANOUT), 0);
@@ -871,7 +900,8 @@ static void test_stands_still_in_mid_traffic(void **state)
 	while (rests < RESTS) {
 		const uint64_t delivered = SUM(rig, deliveries);
 		stand_still(rig);
-		while (SUM(rig, deliveries) < delivered + BETWEEN_RESTS) {
+		/* After the last one nobody has to say anything any more. */
+		while (rests < RESTS && SUM(rig, deliveries) < delivered + BETWEEN_RESTS) {
 			sched_yield();
 		}
 		if (rests % 3 == 0) {
