@@ -188,6 +188,7 @@ def test_help_builds_nothing(tree, run, option):
     asked = run(option)
     assert asked.end() == 0
     assert "tools/start [OPTION...]" in asked.said
+    assert "Ctrl-C ends it all.\n\n" in asked.said  # the comment at its head, to its end
     assert "server/config/README.md" in asked.said
     assert not tree.was_configured
 
@@ -311,6 +312,24 @@ def test_what_a_config_file_says_is_known(tree, run, monkeypatch):
     tree.tell("listen", "on")
     begun.wait_for("it comes back")
     assert "bob" not in begun.said
+
+
+@pytest.mark.parametrize(
+    "listening, in_force, console",
+    [
+        (":8000", "demo = true", "two clients that talk"),
+        (":8000", "demo = false", "who is connected"),
+        ("unix:/run/x", "demo = true", "who is connected"),  # where no browser's client can go
+        (":8000", "demo = true\necho = true", "who is connected"),  # where nobody talks
+    ],
+)
+def test_what_the_console_is_for(tree, run, monkeypatch, listening, in_force, console):
+    monkeypatch.setenv("LISTENING", listening)
+    monkeypatch.setenv("IN_FORCE", in_force)
+    begun = run(*FREE)
+    tree.tell("go", "on\n")
+    tree.tell("listen", "on")
+    begun.wait_for(f"The console: {console}")
 
 
 def test_it_does_not_invite_to_what_has_failed(tree, run):
