@@ -21,3 +21,9 @@ def words():
     found = re.findall(r'^\t\{"(\w+)", (?:set_\w+|NULL),', (CONFIG / "config_words.c").read_text(encoding="utf-8"), re.MULTILINE)
     assert found
     return found
+
+
+def reloaded_words():
+    """Those of them that may change while the gateway runs."""
+    text = (CONFIG / "config_words.c").read_text(encoding="utf-8")
+    return set(re.findall(r'^\t\{"(\w+)", \w+, \w+, true\},', text, re.MULTILINE))

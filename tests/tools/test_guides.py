@@ -53,6 +53,20 @@ def test_the_guide_lists_each_operation():
     assert set(re.findall(r"`((?:GET|POST|PUT|DELETE) [^`]+)`", table)) == described
 
 
+def test_the_guide_lists_what_is_audited():
+    deeds = re.findall(r'^DEED\(\w+, "([\w-]+)"\)', read("server/admin/deed.def"), re.MULTILINE)
+    table = read("server/config/LOGGING.md").split("| `audit` | of |", 1)[1].split("\n\n", 1)[0]
+    cells = re.findall(r"^\| (`[^|]+`) \|", table, re.MULTILINE)
+    assert deeds and [word for cell in cells for word in re.findall(r"`([\w-]+)`", cell)] == [*deeds, "look"]
+
+
+def test_what_takes_a_new_process_is_not_what_a_reload_takes():
+    said = re.search(r"for an option that cannot change while running \(([^)]*)\)", read("tools/deploy/README.md"))[1]
+    named = set(re.findall(r"`(\w+)`", said))
+    reloaded = {name for name, (*_, reload) in known_options.numbers().items() if reload} | known_options.reloaded_words()
+    assert named and named <= {*known_options.numbers(), *known_options.words()} - reloaded
+
+
 def test_the_capacity_table_is_what_the_script_makes():
     made = subprocess.run([ROOT / "bench/capacity"], capture_output=True, text=True, timeout=60, check=True).stdout
     listed = read("bench/SCALE.md").split("<!-- Made by bench/capacity. -->\n", 1)[1].split("<!-- To here. -->", 1)[0]
