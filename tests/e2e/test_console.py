@@ -634,6 +634,7 @@ def test_tokens_of_others_cannot_be_made_here(open_console, tmp_path):
     page = console.open()
     page.wait_for_text("#view-try .note", "This gateway takes tokens that others have signed")
     assert count(page, ".card") == 0
+    assert page.run("document.getElementById('try-lead').hidden"), "it invites to what is not there"
 
 
 @pytest.fixture
@@ -1035,6 +1036,17 @@ def test_who_left_is_chosen_and_sorted(console):
     wait_until(lambda: len(ended(page)) == 4, "all")
 
 
+def test_nobody_has_left(console):
+    """Nor has who came without an upgrade: he is in the totals, and in no table."""
+    page = console.open("watch")
+    page.wait_for_text(".ended .summary", "Nobody has left since the gateway was started.")
+    assert page.run("document.querySelector('.totals').hidden"), "a heading of nothing"
+    stranger = console.gateway.raw()
+    stranger.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    page.wait_for_text(".ended .summary", "None of these got through the opening")
+    assert page.texts(".totals li:not([hidden]) button") == ["refused in the handshake 1"]
+
+
 def test_whoever_opens_the_page_sees_what_was_before(console):
     """No page was open when it happened."""
     console.gateway.login("ann").round_trip()
@@ -1280,6 +1292,17 @@ def in_focus(page, selector):
     return lambda: page.run(f"document.activeElement.matches({json.dumps(selector)})")
 
 
+def room_for_the_ring(page):
+    """Between what is drawn around the button in focus and the edge of the table that it is in."""
+    return page.run(
+        """(() => {
+            const button = document.activeElement, { outlineOffset, outlineWidth } = getComputedStyle(button);
+            const ring = button.getBoundingClientRect().right + parseFloat(outlineOffset) + parseFloat(outlineWidth);
+            return button.closest('.scroll-x').getBoundingClientRect().right - ring;
+        })()"""
+    )
+
+
 def test_everything_is_done_by_keyboard(console):
     clients = crowd(console, ["ann"])
     page = console.open_live()
@@ -1304,6 +1327,7 @@ def test_everything_is_done_by_keyboard(console):
     page.press("Space")
     assert page.attribute(".users .col-idle_ms", "aria-sort") == "descending"
     tab_to(page, in_focus(page, "tr[data-user=ann] button"), "ann's button")
+    assert room_for_the_ring(page) >= 0, "focus is seen in part only"
     page.press("Enter")
     tab_to(page, in_focus(page, "dialog .danger"), "the dialog's button")
     page.press("Enter")
@@ -1370,6 +1394,19 @@ def test_a_screen_reader_hears_turning_points_only(console):
     assert live == ["announcements"]
 
 
+def hints_that_are_cut(page):
+    """Of those in the empty fields: the button that empties a search has its place there as well."""
+    return page.run(
+        """[...document.querySelectorAll('input[placeholder]')].filter((field) => field.offsetParent).filter((field) => {
+            const { font, paddingLeft, paddingRight, fontSize } = getComputedStyle(field);
+            const pen = document.createElement('canvas').getContext('2d');
+            pen.font = font;
+            const taken = parseFloat(paddingLeft) + parseFloat(paddingRight) + parseFloat(fontSize);
+            return pen.measureText(field.placeholder).width > field.clientWidth - taken;
+        }).map((field) => field.placeholder)"""
+    )
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("view", VIEWS)
 def test_it_fits_a_phone(console, view, width):
@@ -1386,6 +1423,7 @@ def test_it_fits_a_phone(console, view, width):
         # Why somebody left is seen without pushing the table aside.
         right = page.run("document.querySelector('.ended tbody .col-reason').getBoundingClientRect().right")
         assert 0 < right <= width
+        assert hints_that_are_cut(page) == []
     assert page.run("document.documentElement.scrollWidth") <= width
 
 

@@ -51,7 +51,7 @@ export class EndedTable {
   private readonly body = el('tbody');
   private readonly totals = el(
     'ul',
-    { class: 'totals', 'aria-label': 'Ends since the start, by reason' },
+    { class: 'totals', 'aria-label': 'Ends since the start, by reason', hidden: true },
     el('li', { class: 'muted', 'aria-hidden': 'true' }, 'Since the start:'),
   );
   private readonly totalOf = new Map<string, Total>();
@@ -61,6 +61,7 @@ export class EndedTable {
   private readonly table: HTMLElement;
   private reason: string | null = null; // that is shown alone
   private limit = SHOWN;
+  private hasEnds = false; // by the totals
   private asked = 0; // answers to older questions are thrown away
   private asking = false;
 
@@ -105,6 +106,8 @@ export class EndedTable {
 
   // All ends since the start, by reason; a press shows those of one. They stay in their places.
   showTotals(ends: Readonly<Record<string, number>>): void {
+    this.hasEnds = Object.values(ends).some((amount) => amount > 0);
+    this.totals.hidden = !this.hasEnds && this.reason === null;
     for (const [reason, amount] of Object.entries(ends)) {
       const total = this.totalOf.get(reason) ?? this.makeTotal(reason);
       total.item.hidden = amount === 0 && reason !== this.reason;
@@ -172,8 +175,10 @@ export class EndedTable {
         : `, complete for the last ${duration(complete_ms)}; of what was before, some are forgotten`;
     if (ended.length > 0) {
       setText(this.summary, `${count(ended.length)} of ${count(matched)} that are remembered${since}.`);
-    } else if (this.reason === null && !this.hideNormal.checked) {
+    } else if (!this.hasEnds) {
       setText(this.summary, 'Nobody has left since the gateway was started.');
+    } else if (this.reason === null && !this.hideNormal.checked) {
+      setText(this.summary, 'None of these got through the opening, or they have left only just now.');
     } else {
       setText(this.summary, `None of them is remembered${since}. Who did not get through the opening is counted only.`);
     }

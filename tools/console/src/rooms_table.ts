@@ -23,7 +23,7 @@ export class RoomsTable {
       id: 'rooms',
       title: 'Rooms',
       caption: 'Rooms that have members; the headings sort',
-      hint: 'beginning of a room’s name',
+      hint: 'beginning of a name',
       none: 'There is no room: nobody has joined one.',
       nobody: 'No room',
       first: { key: 'room', title: 'Room' },

@@ -95,6 +95,7 @@ export class TryView {
             ? 'This gateway takes tokens that others have signed, and has no key to make one for alice or bob: there is nothing to try here. With --demo and without --auth-keys it makes a key.'
             : '';
     setText(this.note, obstacle);
+    byId('try-lead').hidden = obstacle !== '';
     if (port !== null && obstacle === '') {
       void this.open(port, isTls, limits.read_deadline_ms, auth === 'token');
     }
