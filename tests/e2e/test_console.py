@@ -1423,6 +1423,12 @@ def test_it_fits_a_phone(console, view, width):
         # Why somebody left is seen without pushing the table aside.
         right = page.run("document.querySelector('.ended tbody .col-reason').getBoundingClientRect().right")
         assert 0 < right <= width
+        # Nor are a room's members out of sight.
+        talkers(console, ("cid", "r" * 64))
+        page.wait("document.querySelectorAll('.rooms tbody tr').length === 1")
+        page.click(".rooms tbody button")
+        page.wait_for_text(".rooms .members", "cid")
+        assert page.run("(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(document.querySelector('.rooms .scroll-x'))") <= 0
         assert hints_that_are_cut(page) == []
     assert page.run("document.documentElement.scrollWidth") <= width
 

@@ -46,6 +46,9 @@ def test_the_man_page(installed):
     ).stdout
     for option in re.findall(r"--[a-z][a-z-]+", options):
         assert option in text, f"{option} is missing in the man page"
+    synopsis = text.split("SYNOPSIS", 1)[1].split("DESCRIPTION", 1)[0]
+    for instead in ("--test", "--upgrade", "config", "token"):  # of serving
+        assert f"tidegate {instead}" in synopsis, instead
 
 
 def test_the_units(installed, tmp_path):
