@@ -2,7 +2,6 @@
 its process is another one after each hand-over."""
 
 import contextlib
-import ctypes
 import dataclasses
 import http.client
 import json
@@ -18,7 +17,6 @@ import tls_pair
 from programs import fail
 from running import free_port, wait_until_ready
 
-PR_SET_CHILD_SUBREAPER = 36
 HANDOVER_S = 60  # until one must have ended, however it ends
 END_S = 20       # until the process must have, when it was told to
 
@@ -34,14 +32,16 @@ class Handover:
     refused: str     # why it was not to be; empty: it went well
 
 
-def orphans():
-    """Processes whose parent we have become: takers whose givers have ended."""
+def gateways():
+    """Children of ours: takers too, whoever has started them."""
+    found = []
     for process in pathlib.Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has gone meanwhile
             name, _, rest = (process / "stat").read_text(encoding="ascii", errors="replace").rpartition(")")
             state, parent = rest.split()[:2]
             if int(parent) == os.getpid() and state != "Z" and name.endswith("(tidegate"):
-                yield int(process.name)
+                found.append(int(process.name))
+    return found
 
 
 class Upgraded:
@@ -54,8 +54,6 @@ class Upgraded:
         self.count = 0
 
     def __enter__(self):
-        # So that none is left behind, whatever ends the script in good order.
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self._folder = tempfile.TemporaryDirectory(prefix="tidegate-bench-")
         self.path = pathlib.Path(self._folder.name) / "tidegate"
         self.install()
@@ -75,12 +73,12 @@ class Upgraded:
 
     def __exit__(self, *_):
         deadline = time.monotonic() + END_S
-        while self.processes() and time.monotonic() < deadline:
-            for pid in self.processes():
+        while gateways() and time.monotonic() < deadline:
+            for pid in gateways():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGTERM)
             time.sleep(0.1)
-        for pid in self.processes():
+        for pid in gateways():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
@@ -88,10 +86,6 @@ class Upgraded:
                 pass
         self.log.close()
         self._folder.cleanup()
-
-    def processes(self):
-        running = [] if self._process.poll() is not None else [self._process.pid]
-        return list({*running, *orphans()})
 
     def install(self):
         """As a package does: the path has another file, the process that runs keeps its own."""

@@ -56,12 +56,11 @@ __attribute__((format(printf, 3, 4))) static int fail(
 static int fail_at(struct giver *giver, int err, const char *what)
 {
 	const int pid = (int)giver->process.pid;
-	char how[PROCESS_END_MAX] = "";
 	if (err == -ECONNRESET || err == -EPIPE) {
-		const bool has_ended = process_has_ended(&giver->process, LOOK_MS) &&
-				       process_reap(&giver->process, how);
-		return fail(giver, err, "process %d has %s %s%s%s: its last lines may say why", pid,
-			has_ended ? "ended" : "closed the channel", what, how[0] ? ": " : "", how);
+		return fail(giver, err, "process %d has %s %s: its last lines may say why", pid,
+			process_has_ended(&giver->process, LOOK_MS) ? "ended"
+								    : "closed the channel",
+			what);
 	}
 	if (err == -ETIMEDOUT) {
 		return fail(giver, err, "process %d was too slow %s", pid, what);

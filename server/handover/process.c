@@ -1,15 +1,17 @@
 #include "process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
-#include <spawn.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/wait.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../../proto/slice.h"
@@ -17,6 +19,7 @@
 enum {
 	CHANNEL_FD = 3, /* of the taker, behind the standard ones: all others are closed */
 	CHANNEL_TEXT_MAX = 32,
+	STACK_LEN = 1 << 15, /* until the file is executed */
 };
 
 /* As it was at the start. Thread: main. */
@@ -87,89 +90,89 @@ static char **make_environment(char *channel)
 	return made;
 }
 
-static int set_files(posix_spawn_file_actions_t *files, int channel_fd)
+/* What a taker is executed with. */
+struct execution {
+	int channel_fd;
+	char *const *argv;
+	char **environment;
+	int err; /* an errno; 0: it has been executed */
+};
+
+/* Of the taker, in memory that is the giver's, who waits meanwhile. */
+static int execute(void *data)
 {
-	int err = posix_spawn_file_actions_adddup2(files, channel_fd, CHANNEL_FD);
-	return err ? err : posix_spawn_file_actions_addclosefrom_np(files, CHANNEL_FD + 1);
+	struct execution *execution = data;
+	/* The flag too: dup2 leaves it where both are the same. */
+	if (dup2(execution->channel_fd, CHANNEL_FD) == CHANNEL_FD &&
+		fcntl(CHANNEL_FD, F_SETFD, 0) == 0 && close_range(CHANNEL_FD + 1, ~0U, 0) == 0 &&
+		sigprocmask(SIG_SETMASK, &start.blocked, NULL) == 0) {
+		execve(start.path, execution->argv, execution->environment);
+	}
+	execution->err = errno;
+	_exit(EXIT_FAILURE);
 }
 
-static int set_signals(posix_spawnattr_t *attributes)
-{
-	int err = posix_spawnattr_setsigmask(attributes, &start.blocked);
-	return err ? err : posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK);
-}
+/* clone(3) by the name that no sanitizer takes for fork(2), which this is not. */
+extern int __clone(int (*run)(void *data), void *stack, int flags, void *data, int *ret_pid_fd);
 
-/* Returns an errno. */
-static int spawn(int channel_fd, char *const argv[], char **environment, pid_t *ret_pid)
+/* As posix_spawn(3), which knows no CLONE_PARENT. Returns an errno. */
+static int spawn(struct execution *execution, struct process *ret_process)
 {
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
-	int err = posix_spawn_file_actions_init(&files);
-	if (err) {
-		return err;
+	static _Alignas(max_align_t) char stack[STACK_LEN];
+	int pid_fd = -1;
+	pid_t pid = __clone(execute, stack + STACK_LEN,
+		CLONE_PARENT | CLONE_PIDFD | CLONE_VM | CLONE_VFORK | SIGCHLD, execution, &pid_fd);
+	if (pid < 0) {
+		return errno;
 	}
-	err = posix_spawnattr_init(&attributes);
-	if (!err) {
-		err = set_files(&files, channel_fd);
-		if (!err) {
-			err = set_signals(&attributes);
-		}
-		if (!err) {
-			err = posix_spawn(
-				ret_pid, start.path, &files, &attributes, argv, environment);
-		}
-		posix_spawnattr_destroy(&attributes);
+	*ret_process = (struct process){.pid = pid, .pid_fd = pid_fd};
+	if (execution->err) {
+		process_finish(ret_process);
 	}
-	posix_spawn_file_actions_destroy(&files);
-	return err;
-}
-
-static int open_process(pid_t pid, bool is_child, struct process *ret_process)
-{
-	int pid_fd = pidfd_open(pid, 0);
-	if (pid_fd < 0) {
-		return -errno;
-	}
-	*ret_process = (struct process){.pid = pid, .pid_fd = pid_fd, .is_child = is_child};
-	return 0;
+	return execution->err;
 }
 
 int process_start(int channel_fd, char *const argv[], struct process *ret_process)
 {
 	char channel[CHANNEL_TEXT_MAX];
-	pid_t pid;
+	struct execution execution = {.channel_fd = channel_fd, .argv = argv};
 	if (!start.path[0]) {
 		return -ENOENT;
 	}
 	snprintf(channel, sizeof(channel), PROCESS_CHANNEL_ENV "=%d", CHANNEL_FD);
-	char **environment = make_environment(channel);
-	if (!environment) {
+	execution.environment = make_environment(channel);
+	if (!execution.environment) {
 		return -ENOMEM;
 	}
-	int err = -spawn(channel_fd, argv, environment, &pid);
-	free(environment);
-	if (err) {
-		return err;
-	}
-	err = open_process(pid, true, ret_process);
-	if (err) {
-		/* Nobody would see it end. */
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
-	}
+	int err = -spawn(&execution, ret_process);
+	free(execution.environment);
 	return err;
 }
 
-int process_open_parent(struct process *ret_process)
+static bool is_hung_up(int fd)
 {
-	pid_t parent = getppid();
-	int err = open_process(parent, false, ret_process);
-	/* It may have ended between the two calls, and another process have its number. */
-	if (!err && getppid() != parent) {
-		process_finish(ret_process);
-		err = -ESRCH;
+	struct pollfd end = {.fd = fd};
+	return poll(&end, 1, 0) > 0;
+}
+
+int process_open_peer(int channel_fd, struct process *ret_process)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+	if (getsockopt(channel_fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0) {
+		return -errno;
 	}
-	return err;
+	int pid_fd = pidfd_open(peer.pid, 0);
+	if (pid_fd < 0) {
+		return -errno;
+	}
+	*ret_process = (struct process){.pid = peer.pid, .pid_fd = pid_fd};
+	/* It may have ended between the two calls, and another process have its number. */
+	if (is_hung_up(channel_fd)) {
+		process_finish(ret_process);
+		return -ESRCH;
+	}
+	return 0;
 }
 
 /* --- ending ------------------------------------------------------------------------------------
@@ -210,34 +213,9 @@ void process_end(struct process *process, int patience_ms)
 	}
 }
 
-static void say_end(const siginfo_t *end, char ret_text[PROCESS_END_MAX])
-{
-	if (end->si_code == CLD_EXITED) {
-		snprintf(ret_text, PROCESS_END_MAX, "it ended with exit status %d", end->si_status);
-	} else {
-		snprintf(ret_text, PROCESS_END_MAX, "it was killed by signal %d (%s)",
-			end->si_status, sigabbrev_np(end->si_status));
-	}
-}
-
-bool process_reap(struct process *process, char ret_text[PROCESS_END_MAX])
-{
-	siginfo_t end = {0};
-	if (!process->is_child ||
-		waitid(P_PIDFD, (id_t)process->pid_fd, &end, WEXITED | WNOHANG) < 0 ||
-		end.si_pid == 0) {
-		return false;
-	}
-	process->is_child = false;
-	say_end(&end, ret_text);
-	return true;
-}
-
 void process_finish(struct process *process)
 {
-	char unused[PROCESS_END_MAX];
 	if (process->pid_fd >= 0) {
-		process_reap(process, unused);
 		close(process->pid_fd);
 	}
 	*process = PROCESS_EMPTY;

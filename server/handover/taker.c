@@ -52,7 +52,7 @@ int taker_begin(struct taker *taker, int fd)
 	*taker = TAKER_EMPTY;
 	int err = channel_adopt(&taker->channel, fd);
 	if (!err) {
-		err = process_open_parent(&taker->giver);
+		err = process_open_peer(fd, &taker->giver);
 	}
 	if (err) {
 		return err;

@@ -22,7 +22,6 @@ pytest.register_assert_rewrite(
 import chatting  # noqa: E402
 import cluster as cluster_parts  # noqa: E402
 import foreign  # noqa: E402
-import handover  # noqa: E402
 import nats as nats_parts  # noqa: E402
 import scripted  # noqa: E402
 from admin import TOKEN, Admin  # noqa: E402
@@ -103,14 +102,6 @@ def serve(start):
     yield run
     for admin in admins:
         admin.connection.close()
-
-
-@pytest.fixture
-def heir():
-    """Takers are ours to wait for, once their giver has ended."""
-    handover.inherit()
-    yield
-    handover.inherit(is_heir=False)
 
 
 @pytest.fixture

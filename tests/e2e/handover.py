@@ -1,7 +1,6 @@
 """A gateway that hands its lines over to another process, and the test that follows them there."""
 
 import contextlib
-import ctypes
 import os
 import pathlib
 import signal
@@ -9,8 +8,6 @@ import subprocess
 
 from gateway import BINARY, state_of
 from waiting import TIMEOUT, wait_until
-
-PR_SET_CHILD_SUBREAPER = 36
 
 STOP = "TIDEGATE_TEST_HANDOVER_STOP"  # in a build with unit tests: the step at which the process stops itself
 DEADLINE = "TIDEGATE_TEST_HANDOVER_MS"  # likewise: what the giver grants from its standstill on
@@ -24,28 +21,31 @@ GIVER_STEPS = ["hello", "listeners", "ready", "parked", "lines", "end", "have-al
 TAKER_STEPS = ["hello", "listeners", "ready", "node", "lines", "end", "have-all", "go"]
 
 
-def inherit(is_heir=True):
-    """Processes whose parent has ended are ours then: we can wait for them, and none is left behind."""
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(is_heir), 0, 0, 0)
-
-
 def parent_of(process):
     """Of a folder of /proc."""
     return int((process / "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[1])
 
 
-def children_of(pid):
-    """The ids of those that are there, zombies but one's own left out."""
-    found = []
-    for process in pathlib.Path("/proc").glob("[0-9]*"):
+def arguments_of(process):
+    """Of a folder of /proc; none where it is a zombie."""
+    return (process / "cmdline").read_bytes().split(b"\0")[1:-1]
+
+
+def takers_of(gateway):
+    """The ids of those that are there: they have its parent and its arguments."""
+    own = pathlib.Path(f"/proc/{gateway.pid}")
+    arguments, found = arguments_of(own), []
+    for process in own.parent.glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has gone meanwhile
-            if parent_of(process) == pid and state_of(process) != "Z":
+            # A script's arguments begin with its path.
+            is_alike = parent_of(process) == parent_of(own) and arguments_of(process)[-len(arguments) :] == arguments
+            if is_alike and process != own:
                 found.append(int(process.name))
     return found
 
 
-class Heir:
-    """A process that is no child of ours before its parent has ended: in the place of a Popen."""
+class Taker:
+    """A child of ours that another one has started: in the place of a Popen."""
 
     def __init__(self, pid):
         self.pid, self.returncode = pid, None
@@ -85,7 +85,7 @@ def follow(gateway, giver, count):
     `count` hand-overs were logged by then. Returns how many lines it was, and in how many seconds."""
     given = gateway.wait_for_line(GIVEN, count)
     gateway.wait_for_line(TAKEN, count)
-    gateway.popen = Heir(int(given[3]))
+    gateway.popen = Taker(int(given[3]))
     assert giver.wait(TIMEOUT) == 0, "\n".join(gateway.lines[-40:])
     return int(given[1]), float(given[2])
 
@@ -114,7 +114,7 @@ def refusal(gateway, count=1):
 def awaited_refusal(gateway, giver, count=1):
     said = gateway.wait_for_line(REFUSED, count)[1]
     assert gateway.popen is giver and gateway.is_running
-    wait_until(lambda: not children_of(gateway.pid), "the taker has gone")
+    wait_until(lambda: not takers_of(gateway), "the taker has gone")
     return said
 
 
@@ -179,5 +179,5 @@ def wait_until_stopped(pid):
 
 
 def taker_of(gateway):
-    """The id of the child, which may not be there yet."""
-    return wait_until(lambda: children_of(gateway.pid), "the taker is there")[0]
+    """Its id; it may not be there yet."""
+    return wait_until(lambda: takers_of(gateway), "the taker is there")[0]

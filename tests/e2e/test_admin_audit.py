@@ -85,7 +85,6 @@ def test_every_change_takes_a_caller():
 
 
 @pytest.mark.threads
-@pytest.mark.usefixtures("heir")
 @pytest.mark.parametrize(("path", "method"), CHANGES)
 def test_what_is_done(start, token_file, path, method):
     gateway, admin, by = serve(start, *needs(path), "--admin-token", token_file, token=TOKEN, drain=600)
@@ -98,7 +97,6 @@ def test_what_is_done(start, token_file, path, method):
     assert not gateway.matching(f"{SECRET}|{TOKEN}")
 
 
-@pytest.mark.usefixtures("heir")
 @pytest.mark.parametrize(("path", "method"), CHANGES)
 def test_in_parts(start, path, method):
     gateway, admin, by = serve(start, *needs(path), "--log-format", "json", drain=600)

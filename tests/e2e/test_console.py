@@ -1092,7 +1092,7 @@ def watch_words(page, selector):
     )
 
 
-def test_a_gateway_that_hands_over_is_the_same(console, heir):  # noqa: ARG001
+def test_a_gateway_that_hands_over_is_the_same(console):
     """The page's two stay logged in, on their lines, and it says nothing of an end or a start."""
     console.expected = ["503 .Service Unavailable"]  # the browser's, of a question that is asked again
     page = console.open_live()
@@ -1114,7 +1114,7 @@ def test_a_gateway_that_hands_over_is_the_same(console, heir):  # noqa: ARG001
     admin.connection.close()
 
 
-def test_the_charts_go_on_over_a_hand_over(console, heir):  # noqa: ARG001
+def test_the_charts_go_on_over_a_hand_over(console):
     console.expected = ["503 .Service Unavailable"]
     page = console.open("watch")
     page.wait_for_text("[data-chart=connections] .legend", "connections 0")

@@ -15,7 +15,7 @@ from raw import BINARY, CLOSE, PING, TEXT, frame, request
 from talking import ANSWER, CAME, COUNTED, DONE, MEMBERS, MESSAGE, NOBODY, SAY, WENT, Fields, Message, Talker, string
 from waiting import FACTOR, wait_until
 
-pytestmark = [pytest.mark.threads, pytest.mark.usefixtures("heir")]
+pytestmark = pytest.mark.threads
 
 
 # --- who is there ---------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from gateway import BINARY
 from handover import GIVEN, follow, hand_over
 from waiting import TIMEOUT, wait_until
 
-pytestmark = [pytest.mark.threads, pytest.mark.usefixtures("heir")]
+pytestmark = pytest.mark.threads
 
 
 def upgrade(*options, **popen):

@@ -9,13 +9,13 @@ import threading
 import pytest
 
 from cluster import Presence
-from handover import REFUSED, TAKEN, ask_for, children_of, follow, hand_over, has_hooks, stopping_at
+from handover import REFUSED, TAKEN, ask_for, follow, hand_over, has_hooks, stopping_at, takers_of
 from nats import NatsError
 from raw import TEXT, frame
 from talking import ANSWER, DONE, MESSAGE, SAY, Message, string
 from waiting import wait_until
 
-pytestmark = [pytest.mark.threads, pytest.mark.figures, pytest.mark.usefixtures("heir")]
+pytestmark = [pytest.mark.threads, pytest.mark.figures]
 
 REQUEST, REPLY = 130, 131
 UNKNOWN = 8
@@ -110,7 +110,7 @@ def test_a_node_goes_on_after_all(cluster, nats):
     assert [alice.message().text for _ in range(said)] == [str(number + 1) for number in range(said)]
     assert alice.say("@bob", "back") == (DONE, 1)
     assert bob.message().text == "back"
-    wait_until(lambda: not children_of(one.gateway.pid), "the taker has gone")
+    wait_until(lambda: not takers_of(one.gateway), "the taker has gone")
     assert ask(nats.client(), "where", user="alice")["sessions"][0]["node"] == "gw-1"
     assert one.lost() == two.lost() == 0
     cluster.wait_until_equal()

@@ -12,8 +12,6 @@ from raw import BINARY, CONTINUATION, PACKET_TEXT, PING, PONG, TEXT, frame, pack
 from talking import DONE, SAY, Talker, string
 from waiting import TIMEOUT, wait_until
 
-pytestmark = [pytest.mark.usefixtures("heir")]
-
 KIB, MIB = 1 << 10, 1 << 20
 
 NOW = frame(PING, b"now", key=bytes(4))

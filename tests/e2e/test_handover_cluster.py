@@ -8,7 +8,7 @@ from handover import TAKEN, ask_for, follow, hand_over
 from talking import CAME, DONE, SAY, Message, string
 from waiting import wait_until
 
-pytestmark = [pytest.mark.threads, pytest.mark.figures, pytest.mark.usefixtures("heir")]
+pytestmark = [pytest.mark.threads, pytest.mark.figures]
 
 
 def identity_of(node):

@@ -13,7 +13,7 @@ from raw import request
 from talking import BUSY, DONE, NOT_ALLOWED, TAKEN_OUT, Talker
 from waiting import wait_until
 
-pytestmark = [pytest.mark.threads, pytest.mark.usefixtures("heir")]
+pytestmark = pytest.mark.threads
 
 
 @pytest.fixture(scope="module")

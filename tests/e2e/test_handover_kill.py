@@ -15,7 +15,7 @@ from handover import (
     GIVER_STEPS,
     TAKEN,
     TAKER_STEPS,
-    Heir,
+    Taker,
     ask_for,
     awaited_refusal,
     follow,
@@ -30,10 +30,7 @@ from talking import DONE, Talker
 from tls import Pair
 from waiting import wait_until
 
-pytestmark = [
-    pytest.mark.usefixtures("heir"),
-    pytest.mark.skipif(not has_hooks(), reason="a build without unit tests does not stop"),
-]
+pytestmark = pytest.mark.skipif(not has_hooks(), reason="a build without unit tests does not stop")
 
 BATCH = 253  # lines that move at once
 
@@ -84,7 +81,7 @@ class Place:
 
     def follow_the_taker(self):
         """It is the gateway now."""
-        self.gateway.popen = Heir(self.taker)
+        self.gateway.popen = Taker(self.taker)
         self.admin.connection.close()
 
     def ended(self):

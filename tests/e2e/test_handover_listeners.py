@@ -17,8 +17,6 @@ from raw import request
 from test_start import passed_sockets
 from waiting import TIMEOUT, wait_until
 
-pytestmark = [pytest.mark.usefixtures("heir")]
-
 
 @pytest.fixture
 def config(tmp_path):

@@ -29,8 +29,6 @@ from talking import DONE, Talker
 from tls import Pair
 from waiting import FACTOR, wait_until
 
-pytestmark = [pytest.mark.usefixtures("heir")]
-
 KIB, MIB = 1 << 10, 1 << 20
 LATE_MS = 1500 * FACTOR  # in the place of the giver's time-outs: what is in time is well within it
 

@@ -9,7 +9,7 @@ from handover import hand_over
 from talking import CAME, COUNTED, DONE, NOBODY, TOO_MANY, WENT, Talker
 from waiting import wait_until
 
-pytestmark = [pytest.mark.threads, pytest.mark.usefixtures("heir")]
+pytestmark = pytest.mark.threads
 
 CROWD = 205  # users of a room, of which only the number is told
 

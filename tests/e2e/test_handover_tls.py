@@ -17,7 +17,7 @@ from tls import NAME, Pair
 from tls_records import DATA, Records
 from waiting import wait_until
 
-pytestmark = [pytest.mark.threads, pytest.mark.usefixtures("heir")]
+pytestmark = pytest.mark.threads
 
 HOST = "127.0.0.1"
 
