@@ -64,7 +64,7 @@ def test_the_units(installed, tmp_path):
         assert line in service.splitlines()
     assert re.findall(r"(?m)^ExecReload=(.*)", service) == [
         re.search(r"(?m)^ExecStart=(.*)", service)[1].replace("tidegate ", "tidegate --test ", 1),
-        "/bin/kill -HUP $MAINPID",
+        "/bin/sh -c 'kill -HUP $MAINPID'",
     ]
     (tmp_path / "tidegate.service").write_text(
         service.replace("/usr/local/bin/tidegate", str(BINARY)), encoding="ascii"
