@@ -65,6 +65,10 @@ def make(tar):
     bootstrap(tar, *copies(), suite(), sources=sources())
 
 
+def make_with_systemd(tar):
+    bootstrap(tar, *copies(), "--include=systemd-sysv,dbus", suite(), sources=sources())
+
+
 def make_release(tar, name):
     """Writes the archive of another release than this machine's, from the same mirror. It trusts whom this one does,
     as is needed to get more than packages."""

@@ -1,4 +1,4 @@
-"""Clients and waiting are those of the end-to-end tests; roots are made once and unpacked for each test."""
+"""Clients and waiting are those of the end-to-end tests; packages and roots are made once, roots unpacked where they are asked for."""
 
 import pathlib
 import shutil
@@ -10,10 +10,21 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
 import clean_root  # noqa: E402
+from building import build  # noqa: E402
 from gateway import ROOT  # noqa: E402
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory):
+    return build(ROOT, tmp_path_factory.mktemp("packages"))
+
+
+@pytest.fixture(scope="session")
+def package(packages):
+    return packages["tidegate"]
+
+
+@pytest.fixture(scope="module")
 def unpacked():
     """Unpacks roots: unpacked(name, make), where make(tar) writes its archive when there is none."""
     reason = clean_root.why_not()

@@ -3,7 +3,6 @@
 import hashlib
 import pathlib
 import re
-import shutil
 import signal
 import subprocess
 import urllib.request
@@ -11,6 +10,7 @@ import urllib.request
 import pytest
 
 import clean_root
+from building import BUILD_TIME, CONFIG, build, field, install, next_version
 from cloning import clone_as_it_stands
 from gateway import ROOT, Gateway, free_port
 from waiting import TIMEOUT
@@ -22,37 +22,8 @@ OF_OTHERS = re.compile(
     r"/run/adduser$|/var/(cache|log|lib/(apt|dpkg))/|/etc/(passwd|group|shadow|gshadow|subuid|subgid)-$"
 )
 
-BUILD_TIME = 600
-CONFIG = "/etc/tidegate/tidegate.conf"
 UNIT = "/lib/systemd/system/tidegate.service"
 ENABLED = "/etc/systemd/system/multi-user.target.wants/tidegate.service"
-
-
-def run(*command):
-    words = [str(word) for word in command]
-    result = subprocess.run(words, capture_output=True, text=True, timeout=BUILD_TIME, check=False)
-    assert result.returncode == 0, " ".join(words) + "\n" + result.stdout + result.stderr
-    return result.stdout
-
-
-def build(tree, output):
-    """Packages by their names."""
-    run(tree / "tools/package", "--output", output)
-    return {path.name.split("_")[0]: path for path in output.glob("*.deb")}
-
-
-@pytest.fixture(scope="module")
-def packages(tmp_path_factory):
-    return build(ROOT, tmp_path_factory.mktemp("packages"))
-
-
-@pytest.fixture(scope="module")
-def package(packages):
-    return packages["tidegate"]
-
-
-def field(package, name):
-    return run("dpkg-deb", "--field", package, name).strip()
 
 
 # --- the file -----------------------------------------------------------------------------------
@@ -104,31 +75,6 @@ def test_another_version_is_taken(tmp_path):
 @pytest.fixture
 def root(unpacked):
     return unpacked("base", clean_root.make)
-
-
-def next_version(package, directory):
-    """The package with a higher version and another default config."""
-    tree = directory / "next"
-    run("dpkg-deb", "--raw-extract", package, tree)
-    control = tree / "DEBIAN/control"
-    version = field(package, "Version") + "+next"
-    control.write_text(
-        re.sub(r"(?m)^Version: .*$", f"Version: {version}", control.read_text(encoding="utf-8")),
-        encoding="utf-8",
-    )
-    with open(tree / CONFIG.lstrip("/"), "a", encoding="utf-8") as config:
-        config.write("\n# New in this version.\n")
-    path = directory / f"tidegate_{version}_all.deb"
-    run("dpkg-deb", "--root-owner-group", "--build", tree, path)
-    return path, version
-
-
-def install(root, *packages, options=()):
-    for package in packages:
-        shutil.copy(package, root / "tmp")
-    root.apt_get("install", *options, *(f"/tmp/{package.name}" for package in packages))
-    for package in packages:
-        (root / "tmp" / package.name).unlink()
 
 
 def installed_version(root):
