@@ -3,8 +3,10 @@
 import contextlib
 import os
 import pathlib
+import re
 import signal
 import subprocess
+import time
 
 from gateway import BINARY, state_of
 from waiting import TIMEOUT, wait_until
@@ -15,6 +17,7 @@ DEADLINE = "TIDEGATE_TEST_HANDOVER_MS"  # likewise: what the giver grants from i
 GIVEN = r"handed over: (\d+) lines? in ([\d.]+) s to process (\d+)"
 TAKEN = r"taken over: (\d+) lines?"
 REFUSED = r"WARN.*not handed over: (.*)"
+NO_TIME = r"(after|within) [\d.]+ m?s\b|too slow"  # why, where the machine is as busy as that: who asks again gets it
 
 # In this order, each before what it is called by has an effect on the other side.
 GIVER_STEPS = ["hello", "listeners", "ready", "parked", "lines", "end", "have-all", "go", "released"]
@@ -101,6 +104,26 @@ def hand_over(gateway, *admins):
     return said
 
 
+def while_it_hands_over(gateway, deed, *admins):
+    """As `hand_over`, and calls deed() until the taker serves. A refusal is the end of it, or deed() would be called for
+    ever; but for want of time it is asked for again, as an operator would."""
+    giver, count, refused = gateway.popen, len(gateway.matching(TAKEN)) + 1, len(gateway.matching(REFUSED))
+    deadline = time.monotonic() + 2 * TIMEOUT
+    ask_for(gateway)
+    while len(gateway.matching(TAKEN)) < count:
+        deed()
+        why = gateway.matching(REFUSED)[refused:]
+        assert time.monotonic() < deadline, why or "neither taken nor refused"
+        if why:
+            assert re.search(NO_TIME, why[-1]), why
+            refused += len(why)
+            ask_for(gateway)
+    said = follow(gateway, giver, count)
+    for admin in admins:
+        admin.connection.close()
+    return said
+
+
 # --- one that does not ----------------------------------------------------------------------------
 
 
@@ -109,6 +132,16 @@ def refusal(gateway, count=1):
     before = gateway.popen
     ask_for(gateway)
     return awaited_refusal(gateway, before, count)
+
+
+def while_it_comes_to_nothing(gateway, deed):
+    """Asks for a hand-over that must not come, the first one, and calls deed() until it is refused."""
+    deadline = time.monotonic() + 2 * TIMEOUT
+    ask_for(gateway)
+    while not gateway.matching(REFUSED):
+        deed()
+        assert time.monotonic() < deadline and not gateway.matching(TAKEN)
+    awaited_refusal(gateway, gateway.popen, 1)
 
 
 def awaited_refusal(gateway, giver, count=1):

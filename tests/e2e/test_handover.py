@@ -10,7 +10,7 @@ import pytest
 
 from admin import Admin
 from following import Follower, Wait
-from handover import TAKEN, Installed, ask_for, follow, hand_over
+from handover import Installed, ask_for, follow, hand_over, while_it_hands_over
 from raw import BINARY, CLOSE, PING, TEXT, frame, request
 from talking import ANSWER, CAME, COUNTED, DONE, MEMBERS, MESSAGE, NOBODY, SAY, WENT, Fields, Message, Talker, string
 from waiting import FACTOR, wait_until
@@ -66,15 +66,15 @@ def test_what_is_said_during_it_arrives_once_and_in_order(start):
     gateway = start("--workers", 2)
     talkers = [Talker(gateway.raw(), f"user{number}") for number in range(2)]
     said = 0
-    for count in range(1, 4):
-        giver = gateway.popen
-        ask_for(gateway)
-        while len(gateway.matching(TAKEN)) < count:
-            exchange(talkers, said, 20)
-            said += 20
-        follow(gateway, giver, count)
+
+    def exchange_more():
+        nonlocal said
         exchange(talkers, said, 20)
         said += 20
+
+    for _ in range(3):
+        while_it_hands_over(gateway, exchange_more)
+        exchange_more()
     for talker in talkers:
         talker.expect_nothing()
 
@@ -198,11 +198,12 @@ def test_a_login_during_the_standstill(start):
     gateway = start()
     with contextlib.ExitStack() as stack:
         alice = stack.enter_context(gateway.login("alice"))
-        giver, newcomers = gateway.popen, []
-        ask_for(gateway)
-        while not gateway.matching(TAKEN):
+        newcomers = []
+
+        def let_in():
             newcomers.append(stack.enter_context(gateway.login(f"user{len(newcomers)}")))
-        follow(gateway, giver, 1)
+
+        while_it_hands_over(gateway, let_in)
         for client in (alice, *newcomers):
             client.round_trip()
     assert not gateway.matching("refused")

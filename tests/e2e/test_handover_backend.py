@@ -9,29 +9,17 @@ import threading
 import pytest
 
 from cluster import Presence
-from handover import REFUSED, TAKEN, ask_for, follow, hand_over, has_hooks, stopping_at, takers_of
+from handover import hand_over, has_hooks, stopping_at, while_it_comes_to_nothing, while_it_hands_over
 from nats import NatsError
 from raw import TEXT, frame
 from talking import ANSWER, DONE, MESSAGE, SAY, Message, string
 from waiting import wait_until
 
-pytestmark = [pytest.mark.threads, pytest.mark.figures]
+pytestmark = [pytest.mark.threads, pytest.mark.figures, pytest.mark.usefixtures("heir")]
 
 REQUEST, REPLY = 130, 131
 UNKNOWN = 8
 ROUNDS = 3  # hand-overs, of one node after the other
-
-
-def while_it_hands_over(node, deed):
-    """Calls deed() until the taker serves, and once more behind that."""
-    count = len(node.gateway.matching(TAKEN)) + 1
-    giver = node.gateway.popen
-    ask_for(node.gateway)
-    while len(node.gateway.matching(TAKEN)) < count:
-        deed()
-    follow(node.gateway, giver, count)
-    node.admin.connection.close()
-    deed()
 
 
 def next_said(hearer):
@@ -81,7 +69,8 @@ def test_everybody_and_rooms(cluster, nats):
                 assert texts == [f"all {number}", ("#room", f"room {number}"), (f"@{hearer.name}", str(number))]
 
     for node in nodes[:ROUNDS]:
-        while_it_hands_over(node, exchange)
+        while_it_hands_over(node.gateway, exchange, node.admin)
+        exchange()
     for talker in talkers:
         talker.expect_nothing()
         assert talker.gaps == 0
@@ -102,15 +91,17 @@ def test_a_node_goes_on_after_all(cluster, nats):
     cluster.wait_until_known("alice", "bob")
     presence.wait_for(event="online", user="bob")
     before, said = len(presence.read()), 0
-    ask_for(one.gateway)
-    while not one.gateway.matching(REFUSED):
+
+    def say_one_more():
+        nonlocal said
         said += 1
         bob.send(SAY, bytes(5) + string("@alice") + str(said).encode())
         bob.expect_nothing()
+
+    while_it_comes_to_nothing(one.gateway, say_one_more)
     assert [alice.message().text for _ in range(said)] == [str(number + 1) for number in range(said)]
     assert alice.say("@bob", "back") == (DONE, 1)
     assert bob.message().text == "back"
-    wait_until(lambda: not takers_of(one.gateway), "the taker has gone")
     assert ask(nats.client(), "where", user="alice")["sessions"][0]["node"] == "gw-1"
     assert one.lost() == two.lost() == 0
     cluster.wait_until_equal()
@@ -132,7 +123,11 @@ def parse(message):
 
 
 def ask(backend, name, **members):
-    return backend.request(f"tidegate.api.v1.{name}", json.dumps(members).encode()).json()
+    """Again where a taker had it that has come to nothing, and says so."""
+    while True:
+        answer = backend.request(f"tidegate.api.v1.{name}", json.dumps(members).encode()).json()
+        if "ask again" not in answer.get("detail", ""):
+            return answer
 
 
 def is_there(backend):
@@ -159,48 +154,77 @@ def test_each_request_of_a_backend_is_answered(cluster, nats):
         assert [each["node"] for each in ask(backend, "where", user="alice")["sessions"]] == ["gw-1"]
 
     for _ in range(ROUNDS):
-        while_it_hands_over(one, push)
+        while_it_hands_over(one.gateway, push, one.admin)
+        push()
         # It remembers what it has pushed, and so does who comes behind it.
         ask(backend, "push", user="alice", text="again", id=f"id-{pushed}")
     alice.expect_nothing()
+
+
+@contextlib.contextmanager
+def answering(nats):
+    """A backend's process that answers what users ask, but for what is slow."""
+    is_over = threading.Event()
+    with nats.client() as backend:
+        wait_until(lambda: is_there(backend), "its line is up")
+        backend.subscribe("tidegate.up", "backend")
+
+        def answer_all():
+            while not is_over.is_set():
+                for message in backend.all_so_far():
+                    if message.data != b"slow":
+                        backend.respond(message, b"to " + message.data)
+
+        thread = threading.Thread(target=answer_all)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
+
+
+def reply(talker, number):
+    """To the request of that number, which comes next: result and bytes."""
+    fields = talker.expect(REPLY)
+    assert fields.take("!I") == number
+    return fields.take("!B"), fields.data
+
+
+def ask_backend(talker, is_standstill=False):
+    """Is answered; by the gateway, as unknown, where all stand still before a busy machine has come to an answer."""
+    data = str(talker.ids).encode()
+    answer = reply(talker, talker.ask(REQUEST, data))
+    assert answer == (DONE, b"to " + data) or (is_standstill and answer == (UNKNOWN, b"")), answer
 
 
 def test_what_a_user_asks_of_a_backend(cluster, nats):
     """Is answered by it, or as unknown where it takes its time: then it may have been done."""
     (one,) = cluster(count=1)
     alice = one.talk("alice")
-    backend = nats.client()
-    wait_until(lambda: is_there(backend), "its line is up")
-    backend.subscribe("tidegate.up", "backend")
-    is_over = threading.Event()
-
-    def answer_all():
-        while not is_over.is_set():
-            for message in backend.all_so_far():
-                if message.data != b"slow":
-                    backend.respond(message, b"to " + message.data)
-
-    thread = threading.Thread(target=answer_all)
-    thread.start()
-    try:
-        number = 0
-
-        def exchange():
-            nonlocal number
-            number += 1
-            data = str(number).encode()
-            asked = alice.ask(REQUEST, data)
-            fields = alice.expect(REPLY)
-            assert fields.take("!I") == asked
-            result = fields.take("!B")
-            assert (result, fields.data) == (DONE, b"to " + data)
-
-        while_it_hands_over(one, exchange)
+    with answering(nats):
+        while_it_hands_over(one.gateway, lambda: ask_backend(alice, is_standstill=True), one.admin)
+        ask_backend(alice)
         slow = alice.ask(REQUEST, b"slow")
         hand_over(one.gateway, one.admin)
-        fields = alice.expect(REPLY)
-        assert (fields.take("!I"), fields.take("!B")) == (slow, UNKNOWN)
-        exchange()
-    finally:
-        is_over.set()
-        thread.join()
+        assert reply(alice, slow) == (UNKNOWN, b"")
+        ask_backend(alice)
+
+
+@pytest.mark.skipif(not has_hooks(), reason="for a build with unit tests")
+def test_what_a_user_asks_of_a_backend_where_it_comes_to_nothing(cluster, nats):
+    """Is answered as well, and so is what was asked before and is slow: all are answered when all stand still."""
+    one = cluster.add("gw-1", env=stopping_at("taker-end", 700))
+    alice = one.talk("alice")
+    with answering(nats):
+        ask_backend(alice)
+        slow = [alice.ask(REQUEST, b"slow")]
+
+        def ask_one_more():
+            if slow:
+                assert reply(alice, slow.pop()) == (UNKNOWN, b"")
+            ask_backend(alice, is_standstill=True)
+
+        while_it_comes_to_nothing(one.gateway, ask_one_more)
+        ask_backend(alice)
+    alice.expect_nothing()

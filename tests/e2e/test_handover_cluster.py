@@ -4,7 +4,7 @@ import pytest
 
 from cluster import Presence
 from following import Follower
-from handover import TAKEN, ask_for, follow, hand_over
+from handover import TAKEN, ask_for, follow, hand_over, while_it_hands_over
 from talking import CAME, DONE, SAY, Message, string
 from waiting import wait_until
 
@@ -96,13 +96,8 @@ def test_what_is_said_across_meanwhile(cluster):
             for number in range(said[other] - 9, said[other] + 1):
                 assert talker.message() == Message(other, f"@{talker.name}", str(number))
 
-    for count in range(1, 3):
-        giver = one.gateway.popen
-        ask_for(one.gateway)
-        while len(one.gateway.matching(TAKEN)) < count:
-            exchange()
-        follow(one.gateway, giver, count)
-        one.admin.connection.close()
+    for _ in range(2):
+        while_it_hands_over(one.gateway, exchange, one.admin)
         exchange()
     assert one.lost() == two.lost() == 0
     alice.expect_nothing()
@@ -115,12 +110,8 @@ def test_who_comes_to_the_other_node_meanwhile(cluster):
     alice = one.talk("alice")
     assert alice.join("room", told=True) == (DONE, 1)
     cluster.wait_until_known("alice")
-    giver, newcomers = one.gateway.popen, []
-    ask_for(one.gateway)
-    while not one.gateway.matching(TAKEN):
-        newcomers.append(two.talk(f"user{len(newcomers)}"))
-    follow(one.gateway, giver, 1)
-    one.admin.connection.close()
+    newcomers = []
+    while_it_hands_over(one.gateway, lambda: newcomers.append(two.talk(f"user{len(newcomers)}")), one.admin)
     cluster.wait_until_known(*(talker.name for talker in newcomers))
     cluster.wait_until_equal()
     if newcomers:

@@ -7,7 +7,7 @@ import pytest
 
 from admin import Admin
 from gateway import free_port
-from handover import TAKEN, ask_for, follow, hand_over
+from handover import hand_over, while_it_hands_over
 from identity import Holder, Key, bearer, write
 from raw import request
 from talking import BUSY, DONE, NOT_ALLOWED, TAKEN_OUT, Talker
@@ -94,11 +94,12 @@ def test_keys_are_read_anew(serve_tokens, key, tmp_path):
 def test_a_login_whose_token_is_judged(serve_tokens, key):
     """Openings with a token that arrive while it stands: each is judged once, and in."""
     gateway, admin = serve_tokens("--workers", 1)
-    giver, openings = gateway.popen, []
-    ask_for(gateway)
-    while not gateway.matching(TAKEN):
+    openings = []
+
+    def open_one():
         openings.append(Holder(gateway.raw(), key.sign(f"user{len(openings)}")))
-    follow(gateway, giver, 1)
+
+    while_it_hands_over(gateway, open_one)
     for holder in openings:
         holder.expect_nothing()
 

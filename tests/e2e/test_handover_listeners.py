@@ -12,7 +12,7 @@ import pytest
 
 from admin import Admin
 from gateway import free_port
-from handover import TAKEN, ask_for, follow, hand_over
+from handover import ask_for, follow, hand_over, while_it_hands_over
 from raw import request
 from test_start import passed_sockets
 from waiting import TIMEOUT, wait_until
@@ -76,11 +76,7 @@ def test_more_and_fewer_threads(start, config, before, behind):
     gateway = start_with(start, config, *lines(before), listen=[f"127.0.0.1:{port}"])
     clients = [gateway.login(f"user{number}") for number in range(16)]
     config(*lines(behind))
-    giver = gateway.popen
-    ask_for(gateway)
-    while not gateway.matching(TAKEN):
-        clients.append(gateway.login(f"user{len(clients)}"))
-    follow(gateway, giver, 1)
+    while_it_hands_over(gateway, lambda: clients.append(gateway.login(f"user{len(clients)}")))
     clients += [gateway.login(f"late{number}") for number in range(16)]
     clients[0].text("all here?")
     for client in clients[1:]:
@@ -227,13 +223,13 @@ def test_the_admin_port(start, tmp_path, admin):
     where = f"unix:{tmp_path}/admin" if admin == "unix" else admin
     gateway = start("--admin", where)
     clerk, alice = Admin(gateway), gateway.login("alice")
-    giver = gateway.popen
-    ask_for(gateway)
-    while not gateway.matching(TAKEN):
+
+    def look():
         with contextlib.suppress(OSError, EOFError):  # its line may be ended between two answers
             assert clerk.get("/healthz").body == b"ok\n"
         clerk.connection.close()
-    follow(gateway, giver, 1)
+
+    while_it_hands_over(gateway, look)
     assert clerk.user("alice")["user"] == "alice"
     alice.round_trip()
 

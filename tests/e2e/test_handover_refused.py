@@ -23,6 +23,7 @@ from handover import (
     stopping_at,
     taker_of,
     wait_until_stopped,
+    while_it_hands_over,
 )
 from raw import TEXT, frame
 from talking import DONE, Talker
@@ -134,12 +135,34 @@ def test_a_binary_that_is_gone(place):
     here.check(refused=2)
 
 
+SAYS_NOTHING = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: time.sleep(9)"
+
+
 @pytest.mark.skipif(not has_hooks(), reason="a build without unit tests has no shorter time-outs")
 def test_a_binary_that_says_nothing(place):
     here = place(env=stopping_at("none", deadline_ms=500))
-    here.installed.script("import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: time.sleep(9)")
+    here.installed.script(SAYS_NOTHING)
     assert refusal(here.gateway)
     here.check()
+
+
+@pytest.mark.skipif(not has_hooks(), reason="a build without unit tests has no shorter time-outs")
+def test_what_our_other_tests_do_about_a_refusal(place):
+    """Where time was short they ask again; else they fail and say why, and do not go on for ever."""
+    here = place(env=stopping_at("none", deadline_ms=LATE_MS))
+    here.installed.script(SAYS_NOTHING)
+
+    def say_and_mend():
+        assert here.alice.say("#room", "meanwhile") == (DONE, 1)
+        assert here.bob.message().text == "meanwhile"
+        if here.gateway.matching(REFUSED):
+            here.installed.put(BINARY.read_bytes())
+
+    while_it_hands_over(here.gateway, say_and_mend, here.admin)
+    assert "was not ready within" in here.gateway.matching(REFUSED)[0]
+    here.installed.remove()
+    with pytest.raises(AssertionError, match="No such file"):
+        while_it_hands_over(here.gateway, here.alice.expect_nothing)
 
 
 def test_another_version_of_the_snapshot(place):

@@ -7,6 +7,7 @@
 #include "../../server/fanout/elsewhere.h"
 #include "../../server/node/member_pack.h"
 #include "../../server/node/registrar_mail.h"
+#include "../../server/node/requests.h"
 #include "talk_rig.h"
 
 enum {
@@ -17,6 +18,7 @@ enum {
 static struct line {
 	struct link link;
 	uint32_t sent[8]; /* by enum link_to */
+	uint64_t ask;     /* of what was sent to a backend last */
 	uint64_t taken;
 	uint64_t asked; /* of link_settle */
 	bool serves;
@@ -42,6 +44,7 @@ static int send_parcel(struct link *link, const struct link_parcel *parcel)
 {
 	assert_false(line.has_stopped);
 	line.sent[parcel->to]++;
+	line.ask = parcel->to == LINK_TO_UP ? parcel->ask : line.ask;
 	line.taken++;
 	return 0;
 }
@@ -464,6 +467,85 @@ static void test_what_comes_at_rest_is_left_lying(void **state)
 	turn(place);
 }
 
+/* A request to the backend, as far as the worker brings it. */
+static void ask_backend(struct place *place, struct client *client, uint32_t id)
+{
+	uint8_t payload[64];
+	const struct request_packet request = {.id = id, .bytes = SLICE("please")};
+	client_packet(client, PACKET_REQUEST, payload,
+		(uint32_t)(request_packet_write(payload, &request) - payload));
+	rig_run(place->rig);
+}
+
+static void answer_backend(struct place *place, uint64_t ask, const char *text)
+{
+	struct link_message *message;
+	assert_int_equal(
+		link_message_create(LINK_ANSWER, "", "", text, strlen(text), NULL, 0, &message), 0);
+	message->ask = ask;
+	message->mail.kind = REGISTRAR_MAIL_LINK;
+	mailbox_post(place->mailbox, &message->mail);
+	turn(place);
+}
+
+static void expect_reply(struct place *place, struct client *client, uint32_t id, uint8_t result)
+{
+	struct reply_packet reply;
+	rig_run(place->rig);
+	struct packet packet = expect_packet(client, PACKET_REPLY);
+	assert_int_equal(reply_packet_decode(packet.payload, packet.payload_len, &reply), 0);
+	assert_int_equal(reply.id, id);
+	assert_int_equal(reply.result, result);
+	expect_nothing(client);
+}
+
+/* Wherever a request is when all stand still, and whatever comes of it. */
+static void test_whoever_asks_a_backend_is_answered(void **state)
+{
+	struct place *place = *state;
+	come_up(place);
+	look_at_self(place);
+	struct client *alice = v1_login(place->rig, 0, "alice");
+	ask_backend(place, alice, 1);
+	turn(place);
+	assert_int_equal(line.sent[LINK_TO_UP], 1);
+	place->is_resting = true;
+	ask_backend(place, alice, 2); /* which the registrar has not taken yet */
+	turn(place);
+	assert_int_equal(line.sent[LINK_TO_UP], 2);
+	post_link(place, LINK_SETTLED, line.asked, "");
+	assert_false(is_at_rest(place, false, "answers of other nodes or of backends are awaited"));
+	/* In time. */
+	answer_backend(place, line.ask, "pleased");
+	expect_reply(place, alice, 2, PACKET_DONE);
+	assert_false(is_at_rest(place, false, "answers of other nodes or of backends are awaited"));
+	/* Given up; and one that comes behind that is, too. */
+	ask_backend(place, alice, 3);
+	assert_false(is_at_rest(place, true, "answers of other nodes or of backends are awaited"));
+	expect_reply(place, alice, 1, PACKET_UNKNOWN);
+	const uint64_t given_up = line.ask;
+	assert_false(is_at_rest(place, true, "messages are on their way to NATS"));
+	expect_reply(place, alice, 3, PACKET_UNKNOWN);
+	post_link(place, LINK_SETTLED, line.asked, "");
+	turn(place);
+	assert_true(is_at_rest(place, true, ""));
+	/* It goes on after all, with one that had just come, and with one that has no answer. */
+	ask_backend(place, alice, 4);
+	turn(place);
+	place->is_resting = false;
+	turn(place);
+	answer_backend(place, given_up, "too late");
+	answer_backend(place, line.ask, "pleased");
+	expect_reply(place, alice, 4, PACKET_DONE);
+	ask_backend(place, alice, 5);
+	place->is_resting = true;
+	turn(place);
+	place->is_resting = false;
+	rig_pass(place->rig, loop_ticks(REQUESTS_MS) + 1);
+	turn(place);
+	expect_reply(place, alice, 5, PACKET_UNKNOWN);
+}
+
 /* Whoever goes on has what was counted, remembered and held; others are not told anything. */
 static void test_another_process_goes_on(void **state)
 {
@@ -546,6 +628,7 @@ int main(void)
 		CASE(test_a_drain),
 		CASE(test_it_comes_to_rest),
 		CASE(test_what_comes_at_rest_is_left_lying),
+		CASE(test_whoever_asks_a_backend_is_answered),
 		CASE(test_another_process_goes_on),
 		CASE(test_who_is_abandoned_answers_requests),
 	};
