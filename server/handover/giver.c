@@ -18,6 +18,7 @@ enum {
 	READY_MS = 10000,   /* for the taker to get ready: nobody stands still for that */
 	MOVE_MS = 5000,     /* from then on, all in all */
 	LOOK_MS = 100,      /* between looks whether it is called off */
+	LEAVE_MS = 300,     /* for one that has lines to end: all stand still for that */
 	PATIENCE_MS = 2000, /* with a taker that is to end */
 	TELL_MS = 1000,     /* between lines of the log */
 };
@@ -32,6 +33,7 @@ struct giver {
 	struct snapshot_parts parts;
 	struct snapshot *snapshot;
 	bool is_frozen;
+	bool has_said_go; /* or a part of it */
 	uint64_t told_ms; /* by the clock of the machine: when the log was told last */
 	char why[HANDOVER_TEXT_MAX];
 };
@@ -260,6 +262,7 @@ static int say_go(struct giver *giver)
 {
 	struct pack pack = PACK_EMPTY;
 	handover_test_stop("giver-have-all");
+	giver->has_said_go = true;
 	pack_u32(&pack, snapshot_lines_count(giver->snapshot));
 	int err = channel_send(&giver->channel, HANDOVER_GO, &pack, NULL, 0);
 	pack_finish(&pack);
@@ -284,13 +287,32 @@ static void release(struct giver *giver, struct giver_outcome *ret_outcome)
 	handover_test_stop("giver-released");
 }
 
-/* All go on first, as the other process may take its time to end. */
+/* Behind a part of GO no other word may come. */
+static void say_abort(struct giver *giver)
+{
+	if (giver->channel.fd >= 0 && !giver->has_said_go) {
+		channel_give_time(&giver->channel, LOOK_MS);
+		channel_send(&giver->channel, HANDOVER_ABORT, NULL, NULL, 0);
+	}
+}
+
+/* It has lines, or some: without a word it must not come to serve them, even where this process
+ * dies now. Their TLS has numbers that may be used once only. What backends have asked of it
+ * meanwhile only it can answer, as it does before it ends. */
+static void make_sure_of_end(struct giver *giver)
+{
+	const int patience_ms = giver->has_said_go ? 0 : handover_test_ms(LEAVE_MS);
+	say_abort(giver);
+	if (!process_has_ended(&giver->process, patience_ms)) {
+		process_kill(&giver->process);
+	}
+}
+
+/* Else all go on first, as the other process may take its time to end. */
 static void take_back(struct giver *giver)
 {
 	if (giver->snapshot) {
-		/* It has lines, or some: without a word it must not come to serve them, even where
-		 * this process dies now. Their TLS has numbers that may be used once only. */
-		process_kill(&giver->process);
+		make_sure_of_end(giver);
 	}
 	snapshot_finish(&giver->snapshot);
 	if (giver->is_frozen) {
@@ -298,10 +320,7 @@ static void take_back(struct giver *giver)
 	}
 	handover_status_refuse(giver->status, giver->why);
 	log_warn(0, "not handed over: %s; going on as before", giver->why);
-	if (giver->channel.fd >= 0) {
-		channel_give_time(&giver->channel, LOOK_MS);
-		channel_send(&giver->channel, HANDOVER_ABORT, NULL, NULL, 0);
-	}
+	say_abort(giver);
 	process_end(&giver->process, PATIENCE_MS);
 }
 

@@ -56,7 +56,10 @@ int member_unpack(struct member *member, struct unpack *unpack);
 /* Whether all is here that the line has brought. Errors: -ENOBUFS; ret_why says what to do. */
 int member_has_all(struct member *member, char ret_why[CONFIG_ERROR_MAX]);
 
-/* The giver goes on: answers the backends' requests that lie here, and quits. */
-void member_abandon(struct member *member);
+/* The giver goes on: requests of backends are refused from here on, and those that lie here. */
+void member_begin_end(struct member *member);
+
+/* Refuses what has come meanwhile. Returns whether that was the last: then member_quit. */
+bool member_may_end(struct member *member);
 
 #endif

@@ -246,16 +246,25 @@ static void refuse_request(struct member *member, struct link_message *message)
 	link_message_free(&message);
 }
 
-void member_abandon(struct member *member)
+void member_begin_end(struct member *member)
 {
 	struct link_message *message;
-	struct mail *mail;
 	link_serve(member->link, false);
+	settle(member);
 	while ((message = take_up(&member->rest))) {
 		refuse_request(member, message);
 	}
+}
+
+bool member_may_end(struct member *member)
+{
+	struct mail *mail;
 	while (mailbox_take(member->mailbox, &mail) == MAILBOX_MAIL) {
-		refuse_request(member, (struct link_message *)mail);
+		struct link_message *message = (struct link_message *)mail;
+		if (message->about == LINK_SETTLED) {
+			member_on_settled(member, message);
+		}
+		refuse_request(member, message);
 	}
-	member_quit(member);
+	return has_settled(member);
 }

@@ -90,8 +90,9 @@ int registrar_has_all(struct registrar *registrar, char ret_why[CONFIG_ERROR_MAX
  * registrar_unpack. `registrar` may be NULL. */
 void registrar_note_lost(struct registrar *registrar);
 
-/* The giver goes on: backends whose requests have come here are told to ask again. Not started. No
- * word of it to other nodes. registrar_destroy is due. `registrar` may be NULL. */
+/* The giver goes on: backends whose requests have come here, or are on their way, are told to ask
+ * again. Not started. No word of it to other nodes. registrar_destroy is due. `registrar` may be
+ * NULL. */
 void registrar_abandon(struct registrar *registrar);
 
 #endif

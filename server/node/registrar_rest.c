@@ -96,12 +96,28 @@ void registrar_note_lost(struct registrar *registrar)
 	}
 }
 
+/* The server may have given it a request while it was told that no more are taken. */
+static void abandon(struct registrar *registrar)
+{
+	enum {
+		END_MS = 200, /* of what the giver grants */
+	};
+	struct loop *loop = &registrar->loop;
+	loop_look(loop);
+	const uint64_t until_ms = loop->now_ms + END_MS;
+	member_begin_end(registrar->member);
+	while (!member_may_end(registrar->member) && loop->now_ms < until_ms) {
+		loop_wait(loop, (int)(until_ms - loop->now_ms));
+	}
+	member_quit(registrar->member);
+}
+
 void registrar_abandon(struct registrar *registrar)
 {
 	if (registrar) {
 		registrar->is_released = true;
 		if (registrar->member) {
-			member_abandon(registrar->member);
+			abandon(registrar);
 		}
 	}
 }

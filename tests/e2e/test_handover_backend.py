@@ -3,22 +3,35 @@ misses anything, hears it twice or in another order, and each request has its an
 
 import contextlib
 import json
+import signal
 import struct
 import threading
+import time
 
 import pytest
 
 from cluster import Presence
-from handover import hand_over, has_hooks, stopping_at, while_it_comes_to_nothing, while_it_hands_over
+from handover import (
+    ask_for,
+    awaited_refusal,
+    follow,
+    hand_over,
+    has_hooks,
+    stopping_at,
+    wait_until_stopped,
+    while_it_comes_to_nothing,
+    while_it_hands_over,
+)
 from nats import NatsError
 from raw import TEXT, frame
 from talking import ANSWER, DONE, MESSAGE, SAY, Message, string
-from waiting import wait_until
+from waiting import FACTOR, wait_until
 
 pytestmark = [pytest.mark.threads, pytest.mark.figures, pytest.mark.usefixtures("heir")]
 
 REQUEST, REPLY = 130, 131
 UNKNOWN = 8
+LATE_MS = 1500 * FACTOR  # in the place of the giver's time-outs
 ROUNDS = 3  # hand-overs, of one node after the other
 
 
@@ -158,6 +171,33 @@ def test_each_request_of_a_backend_is_answered(cluster, nats):
         push()
         # It remembers what it has pushed, and so does who comes behind it.
         ask(backend, "push", user="alice", text="again", id=f"id-{pushed}")
+    alice.expect_nothing()
+
+
+@pytest.mark.skipif(not has_hooks(), reason="for a build with unit tests")
+def test_a_request_that_the_taker_alone_has_is_answered(cluster, nats):
+    """By its first turn; or, where the giver goes on since it has stood for too long, with the word to ask again."""
+    one = cluster.add("gw-1", env=stopping_at("giver-lines", LATE_MS))
+    alice, giver = one.talk("alice"), one.gateway.popen
+    backend = nats.client()
+    wait_until(lambda: is_there(backend), "its line is up")
+    backend.subscribe("answers")
+    ask_for(one.gateway)
+    wait_until_stopped(giver.pid)
+    late = time.monotonic() + LATE_MS / 1000
+    backend.publish("tidegate.api.v1.push", {"user": "alice", "text": "hello"}, reply="answers")
+    backend.flush()
+    wait_until(lambda: time.monotonic() > late, "it is late")
+    one.gateway.signal(signal.SIGCONT)
+    answer = backend.next_on("answers").json()
+    if "ask again" in answer.get("detail", ""):
+        awaited_refusal(one.gateway, giver)
+        answer = ask(backend, "push", user="alice", text="hello")
+    else:
+        follow(one.gateway, giver, 1)
+        one.admin.connection.close()
+    assert answer["sessions"] == 1
+    assert alice.text() == "hello"
     alice.expect_nothing()
 
 

@@ -174,14 +174,39 @@ def test_another_version_of_the_snapshot(place):
     here.check()
 
 
-SAYS_NOT_NOW = """
+@pytest.mark.skipif(not has_hooks(), reason="a build without unit tests has no longer time-outs")
+def test_who_has_lines_has_time_to_end(place):
+    """Only it can answer what backends have asked of it meanwhile."""
+    here = place(env=stopping_at("none", deadline_ms=10_000))
+    here.installed.script(SAYS_NOT_NOW_BEHIND_NODE)
+    assert "not after all" in refusal(here.gateway)
+    here.gateway.wait_for_line("told to end")
+    here.check()
+
+
+OF_A_TAKER = """
 import os, socket, sys
 sys.path.insert(0, {folder!r})
-from handover_wire import Channel
+from handover_wire import ABORT, LISTENERS, NODE, READY, Channel
 channel = Channel(socket.socket(fileno=int(os.environ["TIDEGATE_HANDOVER_FD"])))
+def skip_to(kind):
+    while channel.receive()[0] != kind:
+        pass
+""".replace("{folder!r}", repr(os.path.dirname(os.path.abspath(__file__))))
+
+SAYS_NOT_NOW = OF_A_TAKER + """
 channel.receive()
 channel.say_not_now({text!r})
-""".replace("{folder!r}", repr(os.path.dirname(os.path.abspath(__file__))))
+"""
+
+SAYS_NOT_NOW_BEHIND_NODE = OF_A_TAKER + """
+skip_to(LISTENERS)
+channel.send(READY)
+skip_to(NODE)
+channel.say_not_now(b"not after all")
+skip_to(ABORT)
+print("told to end", file=sys.stderr)
+"""
 
 
 LIMITED = """

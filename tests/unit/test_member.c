@@ -608,8 +608,18 @@ static void test_who_is_abandoned_answers_requests(void **state)
 	assert_true(member_has_settled_in(place->member));
 	post_link(place, LINK_REQUEST, 0, "{}");
 	assert_int_equal(line.sent[LINK_TO_REPLY], 0);
-	member_abandon(place->member);
+	const uint64_t asked = line.asked;
+	member_begin_end(place->member);
+	assert_false(line.serves);
+	assert_int_equal(line.asked, asked + 1);
+	assert_false(member_may_end(place->member));
 	assert_int_equal(line.sent[LINK_TO_REPLY], 3);
+	/* The server has given it one more, before it knew. */
+	post_link(place, LINK_REQUEST, 0, "{}");
+	post_link(place, LINK_SETTLED, asked + 1, "");
+	assert_true(member_may_end(place->member));
+	assert_int_equal(line.sent[LINK_TO_REPLY], 4);
+	member_quit(place->member);
 	assert_int_equal(line.sent[LINK_TO_ALL], 0);
 	assert_true(line.has_stopped);
 }
