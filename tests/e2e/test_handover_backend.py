@@ -27,7 +27,7 @@ from raw import TEXT, frame
 from talking import ANSWER, DONE, MESSAGE, SAY, Message, string
 from waiting import FACTOR, wait_until
 
-pytestmark = [pytest.mark.threads, pytest.mark.figures, pytest.mark.usefixtures("heir")]
+pytestmark = [pytest.mark.threads, pytest.mark.figures]
 
 REQUEST, REPLY = 130, 131
 UNKNOWN = 8

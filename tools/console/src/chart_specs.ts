@@ -45,6 +45,13 @@ function ends(points: readonly Point[]): readonly Series[] {
   return reasonsIn(points).map((reason, i) => line(endWords(reason), colourOf(i), endRate(reason)));
 }
 
+// Those of which something was held: a quiet gateway holds two or three of nine.
+function memory(points: readonly Point[]): readonly Series[] {
+  return MEMORY_KINDS.map((kind) => ({ kind, value: level(`memory_${kind}`) }))
+    .filter(({ value }) => points.some((point) => (value(point) ?? 0) > 0))
+    .map(({ kind, value }, i) => line(kind, colourOf(i), value));
+}
+
 function busiest(share: number): Value {
   return ({ busy }) => [...busy].sort((a, b) => b - a)[Math.round(share * (busy.length - 1))] ?? null;
 }
@@ -205,8 +212,8 @@ export const SPECS: readonly Spec[] = [
     unit: 1024,
     stacked: true,
     format: bytes,
-    empty: NO_DATA,
-    series: always(...MEMORY_KINDS.map((kind, i) => line(kind, colourOf(i), level(`memory_${kind}`)))),
+    empty: 'nothing in this time',
+    series: memory,
   },
   {
     id: 'memory',
