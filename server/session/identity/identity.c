@@ -65,15 +65,20 @@ static void look_at_protocols(struct found *found, struct slice offered)
 	}
 }
 
-static void look_at_fields(struct found *found, struct slice fields)
+/* Each line of a field. Of most there is one, which is known. */
+static void look_at_lines(struct found *found, const struct handshake_request *request,
+	const struct handshake_field *field, struct slice name,
+	void (*look_at)(struct found *found, struct slice value))
 {
-	struct slice name;
+	struct slice fields = request->fields;
+	struct slice its_name;
 	struct slice value;
-	while (http_head_cut_field(&fields, &name, &value)) {
-		if (slice_equals_nocase(name, SLICE("authorization"))) {
-			look_at_authorization(found, value);
-		} else if (slice_equals_nocase(name, SLICE("sec-websocket-protocol"))) {
-			look_at_protocols(found, value);
+	if (field->count == 1) {
+		look_at(found, field->value);
+	}
+	while (field->count > 1 && http_head_cut_field(&fields, &its_name, &value)) {
+		if (slice_equals_nocase(its_name, name)) {
+			look_at(found, value);
 		}
 	}
 }
@@ -101,9 +106,10 @@ static bool find_token(const struct identity *identity, const struct handshake_r
 	found->token = SLICE("");
 	found->count = 0;
 	found->is_broken = false;
-	if (request->authorization.count > 0 || request->protocols.count > 0) {
-		look_at_fields(found, request->fields);
-	}
+	look_at_lines(found, request, &request->authorization, SLICE("authorization"),
+		look_at_authorization);
+	look_at_lines(found, request, &request->protocols, SLICE("sec-websocket-protocol"),
+		look_at_protocols);
 	if (identity->reads_url) {
 		look_at_query(found, request->query);
 	}
