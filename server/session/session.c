@@ -18,6 +18,7 @@ enum {
 	SUPERSEDED_RETRY_MS = 1000,
 	BRAKE_SPREAD_BITS = 11, /* of ms */
 	JUDGING_US = 300,       /* that tokens may take of a turn's reading, about */
+	JUDGED_SOON_US = 10,    /* of a token: letting it wait would cost about as much */
 };
 
 /* --- login -------------------------------------------------------------------------------------
@@ -169,7 +170,8 @@ static int take_token(
 				: 0;
 }
 
-/* What a token costs is known afterwards only. */
+/* What a token costs is known afterwards only. One of HS256 costs less than the rest of its login:
+ * such a login is counted like one without a token. */
 static enum close_reason judge(struct sessions *sessions, const struct handshake_request *request,
 	uint64_t now_s, struct identity_login *ret_login)
 {
@@ -181,8 +183,11 @@ static enum close_reason judge(struct sessions *sessions, const struct handshake
 	const uint64_t before_us = loop->now_us;
 	enum close_reason refused = identity_judge(&sessions->identity, request, now_s, ret_login);
 	loop_look(loop);
-	sessions->judging_us += (uint32_t)(loop->now_us - before_us);
-	reader_note_work(sessions->conns);
+	const uint32_t took_us = (uint32_t)(loop->now_us - before_us);
+	if (took_us > JUDGED_SOON_US) {
+		sessions->judging_us += took_us;
+		reader_note_work(sessions->conns);
+	}
 	count_verdict(sessions->conns->stats, ret_login);
 	return refused;
 }

@@ -50,7 +50,7 @@ struct sessions {
 	struct presences presences; /* logins and ends, for the registrar */
 	struct identity identity;   /* what tokens are held against */
 	struct waiting waiting;     /* for their tokens to be judged */
-	uint32_t judging_us;        /* that tokens have taken since events were last all seen to */
+	uint32_t judging_us;        /* that slow tokens took since events were last all seen to */
 	uint32_t rooms_max;         /* that a session may be in */
 	bool may_broadcast;         /* users may send texts to everybody */
 	struct listing listing;
@@ -58,7 +58,7 @@ struct sessions {
 	struct outward *outward;      /* the way to them */
 };
 
-/* Whether tokens have been judged since events were last all seen to, or wait to be. */
+/* Whether slow tokens have been judged since events were last all seen to, or wait to be. */
 static inline bool sessions_judge_tokens(const struct sessions *sessions)
 {
 	return (sessions->judging_us | sessions->waiting.count) != 0;

@@ -722,6 +722,26 @@ static void test_what_a_backend_is_shown(void **state)
 	assert_true(session_token_left_ms(&without, now) == UINT64_MAX);
 }
 
+/* As many users with a token each, whose requests lie there when the worker's turn comes. */
+static void ask_many(struct rig *rig, struct client **ret_clients, int count)
+{
+	char request[1024];
+	char user[16];
+	for (int i = 0; i < count; i++) {
+		snprintf(user, sizeof(user), "user%d", i);
+		ret_clients[i] = rig_connect(rig, 0, 0, false);
+		client_write(ret_clients[i], request,
+			(size_t)snprintf(request, sizeof(request),
+				"GET / HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\n"
+				"Connection: Upgrade\r\n"
+				"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+				"Sec-WebSocket-Version: 13\r\nAuthorization: Bearer %s\r\n\r\n",
+				token_of(user)));
+		/* What lies behind a request waits with it. */
+		client_packet(ret_clients[i], PACKET_PING, NULL, 0);
+	}
+}
+
 /* A turn's reading has no time for more than two of them: the others wait, and nobody who is in
  * waits for them. */
 static void test_logins_that_wait(void **state)
@@ -731,23 +751,9 @@ static void test_logins_that_wait(void **state)
 		MANY = 200,
 	};
 	struct client *clients[MANY];
-	char request[1024];
-	char user[16];
 	struct client *in = ask_bearer(rig, 0, "/", token_of("in"));
 	rig->loops[0].look_us = 60;
-	for (int i = 0; i < MANY; i++) {
-		snprintf(user, sizeof(user), "user%d", i);
-		clients[i] = rig_connect(rig, 0, 0, false);
-		client_write(clients[i], request,
-			(size_t)snprintf(request, sizeof(request),
-				"GET / HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\n"
-				"Connection: Upgrade\r\n"
-				"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-				"Sec-WebSocket-Version: 13\r\nAuthorization: Bearer %s\r\n\r\n",
-				token_of(user)));
-		/* What lies behind a request waits with it. */
-		client_packet(clients[i], PACKET_PING, NULL, 0);
-	}
+	ask_many(rig, clients, MANY);
 	client_packet(in, PACKET_PING, NULL, 0);
 	for (int i = 0; i < 2 * MANY && client_pump(in) == false; i++) {
 		rig_turn(rig, 0);
@@ -767,6 +773,23 @@ static void test_logins_that_wait(void **state)
 		expect_frame(clients[i], FRAME_BINARY, pong, sizeof(pong));
 		expect_nothing(clients[i]);
 	}
+}
+
+/* Of HS256 tokens are judged as they come, however many. */
+static void test_logins_that_need_not_wait(void **state)
+{
+	struct rig *rig = *state;
+	enum {
+		MANY = 200,
+	};
+	struct client *clients[MANY];
+	rig->loops[0].look_us = 5;
+	ask_many(rig, clients, MANY);
+	for (int i = 0; i < 10 * MANY && user_table_count(rig->node.users) < MANY; i++) {
+		rig_turn(rig, 0);
+		assert_int_equal(rig->workers[0].sessions.waiting.count, 0);
+	}
+	assert_int_equal(user_table_count(rig->node.users), MANY);
 }
 
 /* On a machine that was started a moment ago. */
@@ -850,6 +873,7 @@ int main(void)
 		RIG_CASE_WITH(test_a_token_for_ever, setup, teardown, 1),
 		RIG_CASE_WITH(test_what_a_backend_is_shown, setup, teardown, 1),
 		RIG_CASE_WITH(test_logins_that_wait, setup, teardown, 1),
+		RIG_CASE_WITH(test_logins_that_need_not_wait, setup, teardown, 1),
 		cmocka_unit_test(test_what_is_left_of_the_leeway),
 		cmocka_unit_test(test_who_waits_in_a_ring),
 		cmocka_unit_test(test_an_extra_takes_the_rooms_along),
