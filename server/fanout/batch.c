@@ -267,6 +267,19 @@ uint8_t *batch_put_packet(struct batch *batch, uint16_t command, size_t payload_
 	return at;
 }
 
+/* Where a name of the last message lies: the one in its frame, or a copy behind that. */
+static uint32_t place_name(struct batch *batch, struct slice name)
+{
+	const uintptr_t at = (uintptr_t)name.data - (uintptr_t)batch->buf.data;
+	if (at < batch->buf.len) {
+		return (uint32_t)at;
+	}
+	const uint32_t behind = batch->buf.len;
+	memcpy(batch->buf.data + behind, name.data, name.len);
+	batch->buf.len += (uint32_t)name.len;
+	return behind;
+}
+
 void batch_aim(struct batch *batch, struct batch_target target, struct slice name)
 {
 	if (batch->aimed == 0) {
@@ -279,8 +292,7 @@ void batch_aim(struct batch *batch, struct batch_target target, struct slice nam
 	batch->to_v1 += target.is_for_v1;
 	batch->senders = UINT64_MAX;
 	target.name_len = (uint8_t)name.len;
-	memcpy(batch->buf.data + batch->buf.len, name.data, name.len);
-	batch->buf.len += (uint32_t)name.len;
+	target.name_at = place_name(batch, name);
 	batch->targets[batch->count - 1] = target;
 }
 

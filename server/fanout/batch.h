@@ -43,7 +43,7 @@ enum batch_aim {
 /* Whom a message is for, beside its sender's name. */
 struct batch_target {
 	uint8_t aim;        /* enum batch_aim */
-	uint8_t name_len;   /* of the user or room: bytes, behind the frame */
+	uint8_t name_len;   /* of the user or room: bytes */
 	bool is_classic;    /* of a user's sessions those are meant that do not speak tidegate.v1 */
 	bool is_shown;      /* the sender has other sessions that get it too */
 	bool is_only_shown; /* and nobody else does: a user is meant who is on another node */
@@ -52,6 +52,7 @@ struct batch_target {
 	uint32_t serial;    /* room_serial */
 	uint32_t number;    /* of what is said in a room */
 	uint32_t device;    /* user_entry_device_hash of the sender */
+	uint32_t name_at;   /* where the name lies: in the frame, or behind it */
 	/* Of the chain of `hash` and, if it is shown, of that of the sender's: the link before. */
 	uint16_t before[2];
 };
@@ -163,8 +164,9 @@ size_t batch_aimed_frame_len(size_t payload_len, size_t name_len);
 uint8_t *batch_put_packet(struct batch *batch, uint16_t command, size_t payload_len,
 	const struct batch_user *sender, size_t sender_at);
 
-/* The message that was appended last is for those alone: `name` is that of the user or room. There
- * must be room for it behind the frame. */
+/* The message that was appended last is for those alone: `name` is that of the user or room. Where
+ * it lies in the frame already, frames follow each other without a gap, and what piles up for a
+ * receiver is one piece; else there must be room for it behind the frame. */
 void batch_aim(struct batch *batch, struct batch_target target, struct slice name);
 
 /* Whether anything in it is for everybody, or for all that speak tidegate.v1. */
@@ -187,8 +189,8 @@ static inline bool batch_is_for_worker(const struct batch *batch, uint32_t worke
 
 static inline struct slice batch_target_name(const struct batch *batch, uint32_t message)
 {
-	return (struct slice){(const char *)batch->buf.data + batch->messages[message].end,
-		batch->targets[message].name_len};
+	const struct batch_target *target = &batch->targets[message];
+	return (struct slice){(const char *)batch->buf.data + target->name_at, target->name_len};
 }
 
 static inline struct batch_user batch_sender(const struct batch *batch, uint32_t message)

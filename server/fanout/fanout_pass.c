@@ -177,6 +177,17 @@ static bool visit_all(struct fanout *fanout, uint32_t receivers_max)
 	return fanout->cursor == 0;
 }
 
+/* Goes on with the next message. A speaker's texts come in a row, of which the first one's walk was
+ * for all. */
+static void walk_on(struct fanout *fanout, const struct batch *batch)
+{
+	do {
+		fanout->walked_message++;
+	} while (fanout->walked_message < batch->count &&
+		 recipients_are_as_before(batch, fanout->walked_message));
+	recipients_begin(&fanout->walk);
+}
+
 /* The same for those that the messages of this pass may be for, one message after the other. Who
  * has had all that there is costs no more than a look. When that has begun anew too often all are
  * visited instead. */
@@ -198,8 +209,7 @@ static bool visit_recipients(struct fanout *fanout, uint32_t receivers_max)
 		if (conn && conn->state == CONN_LIVE && conn->receiver_pos != CONN_NONE) {
 			hand_out_to(fanout, conn);
 		} else if (!conn && fanout->walked_message < batch->count) {
-			fanout->walked_message++;
-			recipients_begin(&fanout->walk);
+			walk_on(fanout, batch);
 		} else if (!conn) {
 			fanout->walked = batch_after(batch, fanout->worker);
 			fanout->walked_number++;

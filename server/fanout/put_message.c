@@ -12,7 +12,8 @@ struct batch *put_message(struct posting *posting, const struct batch_user *send
 	uint8_t *at = batch_put_packet(
 		batch, PACKET_MESSAGE, message_packet_len(message), sender, PUT_MESSAGE_FROM_AT);
 	message_packet_write(at, message);
+	const size_t audience_at = PUT_MESSAGE_FROM_AT + message->from.len + 1;
 	batch_aim(batch, target,
-		(struct slice){message->audience.data + 1, message->audience.len - 1});
+		(struct slice){(const char *)at + audience_at + 1, message->audience.len - 1});
 	return batch;
 }

@@ -22,10 +22,10 @@ static inline struct slice put_message_audience(
 	return (struct slice){ret_audience, 1 + name.len};
 }
 
-/* Bytes of it in a batch. */
+/* Bytes of it in a batch: the audience's name is in the packet. */
 static inline size_t put_message_len(const struct message_packet *message)
 {
-	return batch_aimed_frame_len(message_packet_len(message), message->audience.len - 1);
+	return batch_aimed_frame_len(message_packet_len(message), 0);
 }
 
 /* Something is said in a room now: whom it is for. The sender's device is left to the caller.

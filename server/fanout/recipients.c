@@ -98,6 +98,22 @@ struct conn *recipients_next(struct recipients *walk, const struct fanout_node *
 	}
 }
 
+static bool is_for_room(const struct batch_target *target)
+{
+	return target->aim == BATCH_TO_ROOM || target->aim == BATCH_TO_TOLD;
+}
+
+bool recipients_are_as_before(const struct batch *batch, uint32_t message)
+{
+	if (message == 0) {
+		return false;
+	}
+	const struct batch_target *its = &batch->targets[message];
+	const struct batch_target *before = &batch->targets[message - 1];
+	return is_for_room(its) && is_for_room(before) && its->hash == before->hash &&
+	       its->serial == before->serial;
+}
+
 struct batch_set recipients_candidates(const struct batch *batch, struct conn *conn)
 {
 	uint16_t count;

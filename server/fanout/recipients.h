@@ -26,6 +26,10 @@ struct recipients {
 /* Goes on with another message. */
 void recipients_begin(struct recipients *walk);
 
+/* Whether message `message` is for the same room as the one before it: whoever has been visited for
+ * that has got both. */
+bool recipients_are_as_before(const struct batch *batch, uint32_t message);
+
 /* The next connection of this worker's that message `message` may be for, or NULL. Some come twice.
  * Thread: the worker, registered. */
 struct conn *recipients_next(struct recipients *walk, const struct fanout_node *node,
