@@ -40,23 +40,46 @@ static uint32_t append_message(struct fanout *fanout, struct conn *conn,
 	return 1;
 }
 
+/* Of some messages those that are for that connection. Returns how many that were. */
+static uint32_t append_few(struct fanout *fanout, struct conn *conn, const struct batch_user *user,
+	struct batch *batch)
+{
+	const uint64_t marks = recipients_marks(conn);
+	uint32_t delivered = 0;
+	for (uint32_t i = 0; i < batch->count; i++) {
+		if (recipients_may_have(batch, i, marks)) {
+			delivered += append_message(fanout, conn, user, batch, i);
+		}
+	}
+	return delivered;
+}
+
+/* The same of a batch with chains. */
+static uint32_t append_many(struct fanout *fanout, struct conn *conn, const struct batch_user *user,
+	struct batch *batch)
+{
+	const struct batch_set set = recipients_candidates(batch, conn);
+	uint32_t delivered = 0;
+	for (uint32_t i = 0; i < BATCH_LARGE_MESSAGES; i += 64) {
+		for (uint64_t bits = set.bits[i / 64]; bits; bits &= bits - 1) {
+			delivered += append_message(
+				fanout, conn, user, batch, i + (uint32_t)__builtin_ctzll(bits));
+		}
+	}
+	return delivered;
+}
+
 /* Each message for itself, as not all are for everybody. */
 static void append_aimed(struct fanout *fanout, struct conn *conn, struct batch *batch)
 {
 	const struct batch_user user = fanout_user(conn);
-	uint32_t delivered = 0;
-	if (!batch_has_chains(batch)) {
-		for (uint32_t i = 0; i < batch->count; i++) {
-			delivered += append_message(fanout, conn, &user, batch, i);
-		}
+	uint32_t delivered;
+	if (batch->count == 1) {
+		delivered = append_message(fanout, conn, &user, batch, 0);
+	} else if (batch_has_chains(batch)) {
+		delivered = append_many(fanout, conn, &user, batch);
 	} else {
-		struct batch_set set = recipients_candidates(batch, conn);
-		for (uint32_t i = 0; i < BATCH_LARGE_MESSAGES; i += 64) {
-			for (uint64_t bits = set.bits[i / 64]; bits; bits &= bits - 1) {
-				delivered += append_message(fanout, conn, &user, batch,
-					i + (uint32_t)__builtin_ctzll(bits));
-			}
-		}
+		delivered = append_few(fanout, conn, &user, batch);
 	}
 	stats_add(&fanout->conns->stats->deliveries, delivered);
 }

@@ -114,6 +114,17 @@ bool recipients_are_as_before(const struct batch *batch, uint32_t message)
 	       its->serial == before->serial;
 }
 
+uint64_t recipients_marks(struct conn *conn)
+{
+	uint16_t count;
+	const membership_t *all = memberships_all(conn, &count);
+	uint64_t marks = UINT64_C(1) << (conn->user_hash & 63);
+	for (uint16_t i = 0; i < count; i++) {
+		marks |= UINT64_C(1) << (room_hash(membership_room(all[i])) & 63);
+	}
+	return marks;
+}
+
 struct batch_set recipients_candidates(const struct batch *batch, struct conn *conn)
 {
 	uint16_t count;

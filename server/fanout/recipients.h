@@ -35,6 +35,16 @@ bool recipients_are_as_before(const struct batch *batch, uint32_t message);
 struct conn *recipients_next(struct recipients *walk, const struct fanout_node *node,
 	const struct conns *conns, uint8_t worker, const struct batch *batch, uint32_t message);
 
+/* Bits for the user and the rooms of a connection, by their hashes: where a batch has no chains. */
+uint64_t recipients_marks(struct conn *conn);
+
+/* Whether message `message` may be for a connection with those marks. */
+static inline bool recipients_may_have(const struct batch *batch, uint32_t message, uint64_t marks)
+{
+	const struct batch_target *target = &batch->targets[message];
+	return marks >> (target->hash & 63) & 1 || target->is_shown || target->aim == BATCH_TO_ALL;
+}
+
 /* Those messages of a shared batch with chains that may be for a connection. */
 struct batch_set recipients_candidates(const struct batch *batch, struct conn *conn);
 
