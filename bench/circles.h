@@ -42,6 +42,12 @@ static inline uint32_t circle_partner(const struct options *options, uint32_t nu
 	return (number + options->circles) % (2 * options->circles);
 }
 
+/* Whether whatever is heard is known by where it is: nobody hears two. */
+static inline bool circles_have_one_sender(const struct options *options)
+{
+	return options->senders <= options->circles;
+}
+
 /* Senders of one circle at most; the n-th of them is number n x circles + circle. */
 static inline uint32_t circle_senders_max(const struct options *options)
 {

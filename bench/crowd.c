@@ -152,7 +152,8 @@ void crowd_begin(struct generator *generator)
 	}
 }
 
-static void say(struct generator *generator, struct crowd *crowd, struct client *client,
+/* Makes crowd->speech.frame of the next text of a sender, which is under way from here on. */
+static void make_text(struct generator *generator, struct crowd *crowd, const struct client *client,
 	uint64_t intended_ns)
 {
 	const struct options *options = generator->options;
@@ -171,7 +172,38 @@ static void say(struct generator *generator, struct crowd *crowd, struct client 
 	}
 	atomic_store(&sender->sent, number + 1);
 	count_add(&generator->counts.sent, 1);
+}
+
+static void say(struct generator *generator, struct crowd *crowd, struct client *client,
+	uint64_t intended_ns)
+{
+	make_text(generator, crowd, client, intended_ns);
 	wire_send(&client->wire, crowd->speech.frame, crowd->speech.frame_len);
+}
+
+/* So many at once, in as few pieces as there can be: sent one by one, a server that looks meanwhile
+ * would find the first one alone. */
+static void say_all(
+	struct generator *generator, struct crowd *crowd, struct client *client, uint32_t count)
+{
+	const size_t frame_len = crowd->speech.frame_len;
+	size_t len = 0;
+	for (; count > 0; count--) {
+		if (frame_len > GENERATOR_BUFFER) {
+			say(generator, crowd, client, clock_ns());
+			continue;
+		}
+		if (len + frame_len > GENERATOR_BUFFER) {
+			wire_send(&client->wire, generator->out, len);
+			len = 0;
+		}
+		make_text(generator, crowd, client, clock_ns());
+		memcpy(generator->out + len, crowd->speech.frame, frame_len);
+		len += frame_len;
+	}
+	if (len > 0) {
+		wire_send(&client->wire, generator->out, len);
+	}
 }
 
 /* How many more texts this sender may have under way. */
@@ -183,7 +215,7 @@ static uint32_t may_send(
 	struct crowd_sender *sender = &shared->senders[client->number];
 	const uint32_t sent = atomic_load_explicit(&sender->sent, memory_order_relaxed);
 	uint32_t completed = atomic_load(&sender->completed);
-	if (options->is_blind) {
+	if (options->is_blind && !circles_have_one_sender(options)) {
 		/* Whose deliveries they were is not known: all senders are taken to advance alike.
 		 */
 		uint64_t texts = atomic_load(&shared->delivered) / circle_hearers(options);
@@ -198,12 +230,13 @@ static void turn_closed(struct generator *generator, struct crowd *crowd)
 {
 	for (uint32_t i = 0; i < crowd->own_count; i++) {
 		struct client *client = &generator->clients[i];
-		uint32_t left =
+		uint32_t count =
 			client->state == CLIENT_OPEN ? may_send(generator, crowd, client) : 0;
-		for (; left > 0 && crowd->issued < crowd->allowed; left--) {
-			crowd->issued++;
-			say(generator, crowd, client, clock_ns());
+		if (count > crowd->allowed - crowd->issued) {
+			count = (uint32_t)(crowd->allowed - crowd->issued);
 		}
+		crowd->issued += count;
+		say_all(generator, crowd, client, count);
 	}
 }
 
@@ -351,12 +384,28 @@ void crowd_hear(struct generator *generator, struct client *client, const struct
 	}
 }
 
-size_t crowd_take_blind(struct generator *generator, size_t len, uint64_t now_ns)
+/* So many more texts of the one who speaks there, in the order in which they were said. */
+static void complete_in_order(struct generator *generator, struct client *client, size_t count)
+{
+	const uint32_t sender = circle_of(generator->options, client->number);
+	for (; count > 0 && sender < generator->options->senders; count--) {
+		const struct text_mark mark = {.sender = sender, .number = client->answered++};
+		if (is_last_receiver(generator, &mark)) {
+			complete(generator, &mark, 0);
+		}
+	}
+}
+
+size_t crowd_take_blind(
+	struct generator *generator, struct client *client, size_t len, uint64_t now_ns)
 {
 	struct crowd *crowd = crowd_of(generator);
 	const size_t count = len / crowd->speech.answer_len;
 	count_add(&generator->counts.answered, count);
 	count_add(&shared_of(generator)->delivered, count);
+	if (circles_have_one_sender(generator->options)) {
+		complete_in_order(generator, client, count);
+	}
 	/* With one under way, it is the one said last. */
 	if (generator->options->senders == 1 && generator->options->depth == 1 && count > 0) {
 		generator_record(generator, speech_last(&crowd->speech).intended_ns, now_ns, count);

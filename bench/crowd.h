@@ -78,7 +78,8 @@ void crowd_hear(struct generator *generator, struct client *client, const struct
 	uint64_t now_ns);
 
 /* Bytes of a server that says constant ones. Returns how many were used. */
-size_t crowd_take_blind(struct generator *generator, size_t len, uint64_t now_ns);
+size_t crowd_take_blind(
+	struct generator *generator, struct client *client, size_t len, uint64_t now_ns);
 
 /* Whether all that was said has reached all of this generator's connections that it is for. */
 bool crowd_is_settled(struct generator *generator);

@@ -13,7 +13,7 @@ static size_t take(struct generator *generator, struct client *client, const uin
 	size_t len, uint64_t now_ns)
 {
 	if (generator->options->is_blind) {
-		return crowd_take_blind(generator, len, now_ns);
+		return crowd_take_blind(generator, client, len, now_ns);
 	}
 	return text_frames_take(generator, client, data, len, now_ns);
 }

@@ -16,7 +16,7 @@ static size_t take(struct generator *generator, struct client *client, const uin
 	size_t len, uint64_t now_ns)
 {
 	return generator->options->is_blind
-		       ? crowd_take_blind(generator, len, now_ns)
+		       ? crowd_take_blind(generator, client, len, now_ns)
 		       : talk_frames_take(generator, client, data, len, now_ns);
 }
 

@@ -184,6 +184,7 @@ def test_floor_is_blind_ground(tmp_path):
 
 @pytest.mark.parametrize("load, rooms, members, deliveries", [
     ("rooms -c 60 --rooms 8 --members 7 --senders 20 -d 4", 8, 7, 1000 * 6),
+    ("rooms -c 60 --rooms 8 --members 7 --senders 8 -d 4", 8, 7, 1000 * 6),
     ("direct -c 40 --senders 20", 20, 2, 1000),
 ])
 def test_floor_has_rooms(tmp_path, load, rooms, members, deliveries):
