@@ -18,7 +18,7 @@ enum {
 	SUPERSEDED_RETRY_MS = 1000,
 	BRAKE_SPREAD_BITS = 11, /* of ms */
 	JUDGING_US = 300,       /* that tokens may take of a turn's reading, about */
-	JUDGED_SOON_US = 10,    /* of a token: letting it wait would cost about as much */
+	JUDGED_SOON_US = 10,    /* of a token: less than the rest of its login takes */
 };
 
 /* --- login -------------------------------------------------------------------------------------
@@ -170,8 +170,8 @@ static int take_token(
 				: 0;
 }
 
-/* What a token costs is known afterwards only. One of HS256 costs less than the rest of its login:
- * such a login is counted like one without a token. */
+/* What a token costs is known afterwards only. One that is judged soon, as those of HS256 are,
+ * makes a login like any other. */
 static enum close_reason judge(struct sessions *sessions, const struct handshake_request *request,
 	uint64_t now_s, struct identity_login *ret_login)
 {
