@@ -35,14 +35,13 @@ def arguments_of(process):
 
 
 def takers_of(gateway):
-    """The ids of those that are there: they have its parent and its arguments."""
-    own = pathlib.Path(f"/proc/{gateway.pid}")
-    arguments, found = arguments_of(own), []
-    for process in own.parent.glob("[0-9]*"):
+    """The ids of those that are there: children of ours, as it is, with its arguments. It may have ended by now."""
+    arguments, found = [os.fsencode(word) for word in gateway.popen.args[1:]], []
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has gone meanwhile
             # A script's arguments begin with its path.
-            is_alike = parent_of(process) == parent_of(own) and arguments_of(process)[-len(arguments) :] == arguments
-            if is_alike and process != own:
+            is_alike = parent_of(process) == os.getpid() and arguments_of(process)[-len(arguments) :] == arguments
+            if is_alike and int(process.name) != gateway.pid:
                 found.append(int(process.name))
     return found
 
@@ -50,8 +49,8 @@ def takers_of(gateway):
 class Taker:
     """A child of ours that another one has started: in the place of a Popen."""
 
-    def __init__(self, pid):
-        self.pid, self.returncode = pid, None
+    def __init__(self, pid, giver):
+        self.pid, self.args, self.returncode = pid, giver.args, None
 
     def poll(self):
         if self.returncode is None:
@@ -88,7 +87,7 @@ def follow(gateway, giver, count):
     `count` hand-overs were logged by then. Returns how many lines it was, and in how many seconds."""
     given = gateway.wait_for_line(GIVEN, count)
     gateway.wait_for_line(TAKEN, count)
-    gateway.popen = Taker(int(given[3]))
+    gateway.popen = Taker(int(given[3]), giver)
     assert giver.wait(TIMEOUT) == 0, "\n".join(gateway.lines[-40:])
     return int(given[1]), float(given[2])
 

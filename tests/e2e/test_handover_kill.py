@@ -81,7 +81,7 @@ class Place:
 
     def follow_the_taker(self):
         """It is the gateway now."""
-        self.gateway.popen = Taker(self.taker)
+        self.gateway.popen = Taker(self.taker, self.giver)
         self.admin.connection.close()
 
     def ended(self):
@@ -165,7 +165,7 @@ def test_the_giver_when_all_has_gone_over(start, tmp_path, step):
     here.check()
     figures = here.admin.metrics()
     assert figures['tidegate_handovers_total{result="lost"}'] == 0
-    assert here.admin.status()["totals"]["users"] == len(here.clients) + 2
+    wait_until(lambda: here.admin.status()["totals"]["users"] == len(here.clients) + 2, "who came late has gone")
 
 
 @pytest.mark.parametrize("step", ["end", "have-all"])
