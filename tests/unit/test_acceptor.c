@@ -220,6 +220,7 @@ static void test_stopped_and_started_again(void **state)
 	uint64_t refused = 0;
 	rig->node.places.openings = 1;
 	int first = come(rig);
+	wait_for_load(rig, 1); /* before another acceptor has taken who comes next */
 	while (refused == 0) {
 		close(come(rig));
 		refused = acceptor_refused(rig->acceptors[0]) + acceptor_refused(rig->acceptors[1]);
@@ -231,12 +232,12 @@ static void test_stopped_and_started_again(void **state)
 		}
 		refused = acceptor_refused(rig->acceptors[0]) + acceptor_refused(rig->acceptors[1]);
 		rig->node.places.openings = 0;
-		const uint32_t load = load_of(rig, 0) + load_of(rig, 1);
+		wait_for_load(rig, 1); /* who was refused, or has left, has gone */
 		for (int i = 0; i < 10; i++) {
 			fds[i] = come(rig);
 			ask(fds[i]);
 		}
-		assert_int_equal(load_of(rig, 0) + load_of(rig, 1), load);
+		assert_int_equal(load_of(rig, 0) + load_of(rig, 1), 1);
 		for (int i = 0; i < ACCEPTORS; i++) {
 			assert_int_equal(acceptor_start(rig->acceptors[i]), 0);
 		}
