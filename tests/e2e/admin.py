@@ -87,6 +87,9 @@ def check(method, target, reply):
     if reply.is_problem and reply.problem == "no-memory":
         assert reply.status == 503 and "retry-after" in reply.headers, reply
         return None  # of every operation, says the description's head
+    if reply.is_problem and reply.problem == "moved":
+        assert reply.status == 503, reply
+        return None  # likewise
     if (
         reply.is_problem
         and reply.problem == "not-found"
