@@ -184,6 +184,31 @@ def test_full_queues_that_share_texts(start):
         raise faults[0]
 
 
+@pytest.mark.slow
+@pytest.mark.release  # a sanitizer's memory is none to judge
+def test_five_thousand_that_share_a_text(start):
+    """Whose queues would be 5 GB if each had a copy: they move within a limit of 64 MiB."""
+    limit, count = 64 * MIB, 5000
+    options = ["--memory-limit", limit, "--tx-queue-limit", 2 * MIB, "--max-message", MIB, "--max-connections", count + 100]
+    gateway = start("--workers", 2, "--admin", "127.0.0.1:0", *options)
+    admin, speaker = Admin(gateway), gateway.login("speaker")
+    deaf = [gateway.login(f"deaf{number}", receive_buffer=4 * KIB) for number in range(count)]
+    text = os.urandom(MIB // 2).hex()
+    begun = gateway.rss()
+    speaker.text(text)
+    wait_until(lambda: admin.metrics()["tidegate_fanout_deliveries_total"] == count, "it is on its way to all")
+    before = held(admin)
+    assert MIB <= before < limit
+    lines, _ = hand_over(gateway, admin)
+    assert lines == count + 1
+    assert held(admin) <= before + MIB
+    assert gateway.rss() < begun + limit
+    for client in deaf[:: count // 50]:
+        client.expect_text(f"{text} -- FROM speaker")
+        client.round_trip()
+    assert admin.status()["totals"]["users"] == count + 1
+
+
 def test_a_queue_in_the_middle_of_a_message(start):
     """What the kernel had taken of it is not sent again."""
     gateway = start("--admin", "127.0.0.1:0", "--tx-queue-limit", 16 * MIB, "--max-message", 4 * MIB)
