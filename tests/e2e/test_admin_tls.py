@@ -250,7 +250,7 @@ def test_a_hello_where_no_tls_is_spoken(serve, pair):
             sock.sendall(Handshake(pair.context()).hello[:cut])
             answer = read_all(sock)
         assert answer.startswith(b"HTTP/1.1 400 ") and b"ask for it under http://" in answer
-    gateway.wait_for_line(r"INFO .*TLS with 127\.0\.0\.1:\d+ at the admin port, where none is spoken: .*--admin-tls$")
+    gateway.wait_for_line(r"INFO .*TLS with 127\.0\.0\.1:\d+ at the admin port, where none is spoken: .*--admin-tls$", 3)
     with plain_socket(admin) as sock:
         sock.sendall(b"\x16 is no hello")
         assert b"this is not HTTP" in read_all(sock)

@@ -42,12 +42,15 @@ class Cluster:
         self.backend.close()
 
     def wait(self, count):
-        """Until all see each other."""
+        """Until all have their line, and see each other."""
+
+        def is_up(admin):
+            seen = admin.get("/v1/nodes").json
+            states = [node["state"] for node in seen["nodes"]]
+            return seen["link"]["up"] and states == ["self"] + ["up"] * (count - 1)
+
         for admin in self.admins:
-            wait_until(
-                lambda a=admin: [node["state"] for node in a.get("/v1/nodes").json["nodes"]]
-                == ["self"] + ["up"] * (count - 1)
-            )
+            wait_until(lambda a=admin: is_up(a))
 
     def login(self, node, user, device=None):
         return Talker(self.nodes[node].raw(), user, device)
