@@ -28,6 +28,15 @@ done
 ln -s pts/ptmx "$root/dev/ptmx"
 exec chroot "$root" "$@"
 """
+# The same on an empty folder, which only the probe sees.
+PROBE = """
+set -e
+mount -t tmpfs tmpfs /mnt
+for name in proc sysfs cgroup2; do
+    mkdir "/mnt/$name"
+    mount -t "$name" "$name" "/mnt/$name"
+done
+"""
 ALONE = ["unshare", "--pid", "--fork", "--kill-child", "--mount", "--uts", "--ipc", "--cgroup"]
 
 
@@ -108,4 +117,5 @@ def why_not():
         group.rmdir()
     except (OSError, ValueError) as error:
         return f"no control group can be made here: {error}"
-    return None
+    probe = subprocess.run([*ALONE, "sh", "-c", PROBE], capture_output=True, text=True, timeout=BOOT_S, check=False)
+    return None if probe.returncode == 0 else f"no system can be booted here: {probe.stderr.strip()}"
