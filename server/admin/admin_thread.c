@@ -9,7 +9,6 @@
 
 enum {
 	MAIL_MAX = 8,       /* items of a turn: a request may go on by mail to itself */
-	LATER_MS = 1,       /* until a mailbox is looked at again whose producer was preempted */
 	FAREWELL_MS = 1000, /* at the end, for answers that are under way */
 	LEAVE_TURNS = 16,   /* for requests that lie there when another process takes over */
 	LOOK_MS = 50,       /* between looks whether the gate is still to be come to */
@@ -31,8 +30,9 @@ static void on_reload(struct admin *admin, struct admin_reload *reload)
 	admin_reload_drop(reload);
 }
 
-static void on_mail(struct admin *admin, struct mail *mail)
+static void on_mail(void *context, struct mail *mail)
 {
+	struct admin *admin = context;
 	switch ((enum admin_mail)mail->kind) {
 	case ADMIN_MAIL_RELOAD:
 		on_reload(admin, (struct admin_reload *)mail);
@@ -52,22 +52,10 @@ static void on_mail(struct admin *admin, struct mail *mail)
 	}
 }
 
-/* Returns in how many ms to come back: -1 when the bell will tell. */
+/* As mailbox_take_some. */
 static int take_mail(struct admin *admin)
 {
-	for (int taken = 0; taken < MAIL_MAX; taken++) {
-		struct mail *mail;
-		switch (mailbox_take(admin->mailbox, &mail)) {
-		case MAILBOX_MAIL:
-			on_mail(admin, mail);
-			break;
-		case MAILBOX_EMPTY:
-			return -1;
-		case MAILBOX_LATER:
-			return LATER_MS;
-		}
-	}
-	return 0;
+	return mailbox_take_some(admin->mailbox, MAIL_MAX, on_mail, admin);
 }
 
 /* --- the thread --------------------------------------------------------------------------------

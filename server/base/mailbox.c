@@ -147,6 +147,24 @@ enum mailbox_status mailbox_take(struct mailbox *mailbox, struct mail **ret_mail
 	return MAILBOX_MAIL;
 }
 
+int mailbox_take_some(struct mailbox *mailbox, int most,
+	void (*on_mail)(void *context, struct mail *mail), void *context)
+{
+	for (int taken = 0; taken < most; taken++) {
+		struct mail *mail;
+		switch (mailbox_take(mailbox, &mail)) {
+		case MAILBOX_MAIL:
+			on_mail(context, mail);
+			break;
+		case MAILBOX_EMPTY:
+			return -1;
+		case MAILBOX_LATER:
+			return MAILBOX_LATER_MS;
+		}
+	}
+	return 0;
+}
+
 int mailbox_bell_fd(const struct mailbox *mailbox)
 {
 	return mailbox->bell_fd;

@@ -25,6 +25,10 @@ enum mailbox_status {
 	MAILBOX_LATER, /* a producer was preempted half-way: come back without sleeping */
 };
 
+enum {
+	MAILBOX_LATER_MS = 1, /* until to come back after MAILBOX_LATER */
+};
+
 struct mailbox;
 
 /* Errors: -ENOMEM, -EMFILE or -ENFILE. */
@@ -39,6 +43,11 @@ void mailbox_post(struct mailbox *mailbox, struct mail *mail);
 /* Takes the oldest item. Items of one producer come in the order posted.
  * Thread: the owner. Never waits. */
 enum mailbox_status mailbox_take(struct mailbox *mailbox, struct mail **ret_mail);
+
+/* Takes at most `most` items and gives each to `on_mail`. Returns in how many ms to come back: 0,
+ * as there may be more; -1, as the bell will ring. Thread: the owner. Never waits. */
+int mailbox_take_some(struct mailbox *mailbox, int most,
+	void (*on_mail)(void *context, struct mail *mail), void *context);
 
 /* Readable when the bell has rung; for the owner's epoll (edge-triggered: never needs to be read).
  * Thread: any. */

@@ -17,10 +17,9 @@
 #include "registrar_state.h"
 
 enum {
-	EVENTS = 4,       /* of epoll: there is the bell alone */
-	MAIL_MAX = 64,    /* items of a turn */
-	GATHER_US = 2000, /* that what has come may lie, for more to come */
-	LATER_MS = 1,     /* until a mailbox is looked at again whose producer was preempted */
+	EVENTS = 4,              /* of epoll: there is the bell alone */
+	MAIL_MAX = 64,           /* items of a turn */
+	GATHER_US = 2000,        /* that what has come may lie, for more to come */
 	RESYNC_EVERY_MS = 1000,  /* where much is missed it is told once in a while */
 	EGRESS_LIMIT = 16 << 20, /* bytes on the way to it, for other nodes */
 };
@@ -87,8 +86,9 @@ static void on_reload(struct registrar *registrar, struct reload *reload)
 	free(reload);
 }
 
-static void on_mail(struct registrar *registrar, struct mail *mail)
+static void on_mail(void *context, struct mail *mail)
 {
+	struct registrar *registrar = context;
 	switch ((enum registrar_mail)mail->kind) {
 	case REGISTRAR_MAIL_PRESENCE:
 		on_presence(registrar, presence_of(mail));
@@ -106,24 +106,6 @@ static void on_mail(struct registrar *registrar, struct mail *mail)
 		ASSERT(registrar->member);
 		member_on_mail(registrar->member, mail);
 	}
-}
-
-/* Returns in how many ms to come back: -1 when the bell will tell. */
-static int take_mail(struct registrar *registrar)
-{
-	for (int taken = 0; taken < MAIL_MAX; taken++) {
-		struct mail *mail;
-		switch (mailbox_take(registrar->mailbox, &mail)) {
-		case MAILBOX_MAIL:
-			on_mail(registrar, mail);
-			break;
-		case MAILBOX_EMPTY:
-			return -1;
-		case MAILBOX_LATER:
-			return LATER_MS;
-		}
-	}
-	return 0;
 }
 
 /* --- a cluster ---------------------------------------------------------------------------------
@@ -216,7 +198,7 @@ int registrar_work(struct registrar *registrar)
 	}
 	/* Before the mail, where who waits again comes from. */
 	registrar->waits.is_over = is_resting || is_set(&registrar->waits_are_over);
-	int next_ms = take_mail(registrar);
+	int next_ms = mailbox_take_some(registrar->mailbox, MAIL_MAX, on_mail, registrar);
 	registrar->has_mail = next_ms >= 0;
 	next_ms = loop_sooner(next_ms, look_for_lost(registrar));
 	next_ms = loop_sooner(next_ms, event_rules_turn(&registrar->rules, loop->now_ms));

@@ -9,10 +9,6 @@
 #include "../conn/transport_pack.h"
 #include "serving.h"
 
-enum {
-	LATER_MS = 1, /* until a mailbox is looked at again whose producer was preempted */
-};
-
 /* Owner:  the gateway.
  * Shared: as `serving` says. */
 struct worker {
@@ -26,7 +22,7 @@ struct worker {
 /* --- the thread --------------------------------------------------------------------------------
  */
 
-/* Returns in how many ms to come back: -1 when the bell will tell. */
+/* As mailbox_take_some, of items that weigh more or less. */
 static int take_mail(struct serving *serving)
 {
 	for (int taken = 0; !serving_mail_is_over(serving, taken);) {
@@ -38,7 +34,7 @@ static int take_mail(struct serving *serving)
 		case MAILBOX_EMPTY:
 			return -1;
 		case MAILBOX_LATER:
-			return LATER_MS;
+			return MAILBOX_LATER_MS;
 		}
 	}
 	return 0;

@@ -75,6 +75,34 @@ static void test_first_in_first_out(void **state)
 	mailbox_destroy(&mailbox);
 }
 
+static void note_kind(void *context, struct mail *mail)
+{
+	uint32_t *next = context;
+	assert_int_equal(mail->kind, *next);
+	++*next;
+}
+
+/* No more at once than is asked for, and whoever has had all may sleep. */
+static void test_some_at_once(void **state)
+{
+	struct mailbox *mailbox;
+	struct mail mails[5];
+	uint32_t next = 0;
+
+	assert_int_equal(mailbox_create(&mailbox), 0);
+	for (uint32_t i = 0; i < 5; i++) {
+		mails[i].kind = i;
+		mailbox_post(mailbox, &mails[i]);
+	}
+	assert_int_equal(mailbox_take_some(mailbox, 2, note_kind, &next), 0);
+	assert_int_equal(next, 2);
+	assert_int_equal(mailbox_take_some(mailbox, 3, note_kind, &next), 0);
+	assert_int_equal(next, 5);
+	assert_int_equal(mailbox_take_some(mailbox, 3, note_kind, &next), -1);
+	assert_int_equal(next, 5);
+	mailbox_destroy(&mailbox);
+}
+
 static void test_rings_once_for_a_burst_and_again_after_empty(void **state)
 {
 	struct mailbox *mailbox;
@@ -231,6 +259,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_first_in_first_out),
+		cmocka_unit_test(test_some_at_once),
 		cmocka_unit_test(test_rings_once_for_a_burst_and_again_after_empty),
 		cmocka_unit_test(test_ring_without_mail),
 		cmocka_unit_test(test_flood_keeps_each_order),
