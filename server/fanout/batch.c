@@ -267,20 +267,7 @@ uint8_t *batch_put_packet(struct batch *batch, uint16_t command, size_t payload_
 	return at;
 }
 
-/* Where a name of the last message lies: the one in its frame, or a copy behind that. */
-static uint32_t place_name(struct batch *batch, struct slice name)
-{
-	const uintptr_t at = (uintptr_t)name.data - (uintptr_t)batch->buf.data;
-	if (at < batch->buf.len) {
-		return (uint32_t)at;
-	}
-	const uint32_t behind = batch->buf.len;
-	memcpy(batch->buf.data + behind, name.data, name.len);
-	batch->buf.len += (uint32_t)name.len;
-	return behind;
-}
-
-void batch_aim(struct batch *batch, struct batch_target target, struct slice name)
+void batch_aim_by_frame(struct batch *batch, struct batch_target target, struct slice name)
 {
 	if (batch->aimed == 0) {
 		memset(batch->workers, 0, sizeof(batch->workers));
@@ -292,8 +279,16 @@ void batch_aim(struct batch *batch, struct batch_target target, struct slice nam
 	batch->to_v1 += target.is_for_v1;
 	batch->senders = UINT64_MAX;
 	target.name_len = (uint8_t)name.len;
-	target.name_at = place_name(batch, name);
+	target.name_at = (uint32_t)((const uint8_t *)name.data - batch->buf.data);
 	batch->targets[batch->count - 1] = target;
+}
+
+void batch_aim(struct batch *batch, struct batch_target target, struct slice name)
+{
+	uint8_t *behind = batch->buf.data + batch->buf.len;
+	memcpy(behind, name.data, name.len);
+	batch->buf.len += (uint32_t)name.len;
+	batch_aim_by_frame(batch, target, (struct slice){(const char *)behind, name.len});
 }
 
 /* --- finding what is for whom ------------------------------------------------------------------

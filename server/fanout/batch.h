@@ -164,10 +164,13 @@ size_t batch_aimed_frame_len(size_t payload_len, size_t name_len);
 uint8_t *batch_put_packet(struct batch *batch, uint16_t command, size_t payload_len,
 	const struct batch_user *sender, size_t sender_at);
 
-/* The message that was appended last is for those alone: `name` is that of the user or room. Where
- * it lies in the frame already, frames follow each other without a gap, and what piles up for a
- * receiver is one piece; else there must be room for it behind the frame. */
+/* The message that was appended last is for those alone: `name` is that of the user or room. There
+ * must be room for it behind the frame. */
 void batch_aim(struct batch *batch, struct batch_target target, struct slice name);
+
+/* The same with a name that lies in the frame: frames follow each other without a gap, and what
+ * piles up for a receiver is one piece. */
+void batch_aim_by_frame(struct batch *batch, struct batch_target target, struct slice name);
 
 /* Whether anything in it is for everybody, or for all that speak tidegate.v1. */
 static inline bool batch_is_for_all(const struct batch *batch)

@@ -13,7 +13,7 @@ struct batch *put_message(struct posting *posting, const struct batch_user *send
 		batch, PACKET_MESSAGE, message_packet_len(message), sender, PUT_MESSAGE_FROM_AT);
 	message_packet_write(at, message);
 	const size_t audience_at = PUT_MESSAGE_FROM_AT + message->from.len + 1;
-	batch_aim(batch, target,
+	batch_aim_by_frame(batch, target,
 		(struct slice){(const char *)at + audience_at + 1, message->audience.len - 1});
 	return batch;
 }
