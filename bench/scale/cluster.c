@@ -6,27 +6,11 @@
 #include <string.h>
 
 #include "../../server/user/user_table.h"
+#include "../arguments.h"
 #include "../measure.h"
-#include "build_config.h"
+#include "allocator.h"
 #include "many_nodes.h"
 #include "result.h"
-
-#if HAVE_JEMALLOC
-#include <jemalloc/jemalloc.h>
-
-/* As in main.c, so that memory is that of the gateway. */
-extern const char *malloc_conf;
-const char *malloc_conf = "metadata_thp:auto,dirty_decay_ms:5000,muzzy_decay_ms:0";
-
-static void purge(void)
-{
-	mallctl("arena.4096.purge", NULL, NULL, NULL, 0); /* MALLCTL_ARENAS_ALL */
-}
-#else
-static void purge(void)
-{
-}
-#endif
 
 enum {
 	COALESCED_MAX = 1024,
@@ -45,31 +29,21 @@ struct options {
 /* --- options -----------------------------------------------------------------------------------
  */
 
-static uint32_t parse_number(const char *text, uint32_t min, uint32_t max, struct argp_state *state)
-{
-	char *end;
-	unsigned long long number = strtoull(text, &end, 10);
-	if (end == text || *end || number < min || number > max) {
-		argp_error(state, "'%s' is not a number from %u to %u", text, min, max);
-	}
-	return (uint32_t)number;
-}
-
 static error_t parse_option(int key, char *text, struct argp_state *state)
 {
 	struct options *options = state->input;
 	switch (key) {
 	case 'n':
-		options->nodes = parse_number(text, 2, MANY_NODES_MAX, state);
+		options->nodes = arguments_count(state, "nodes", text, 2, MANY_NODES_MAX);
 		return 0;
 	case 'o':
-		options->observers = parse_number(text, 1, MANY_NODES_MAX, state);
+		options->observers = arguments_count(state, "observers", text, 1, MANY_NODES_MAX);
 		return 0;
 	case 'u':
-		options->users = parse_number(text, 1000, MANY_USERS_MAX, state);
+		options->users = arguments_count(state, "users", text, 1000, MANY_USERS_MAX);
 		return 0;
 	case 'c':
-		options->coalesced = parse_number(text, 1, COALESCED_MAX, state);
+		options->coalesced = arguments_count(state, "coalesced", text, 1, COALESCED_MAX);
 		return 0;
 	case ARGP_KEY_END:
 		if (options->observers == 0 || options->observers > options->nodes) {
@@ -161,7 +135,7 @@ static void phase_come(struct many_nodes *nodes, uint64_t *seed)
 	}
 	const uint64_t entries = (uint64_t)nodes->user_count * nodes->observer_count;
 	progress(NULL, 0, 0);
-	purge();
+	allocator_purge();
 	printf("memory     %.1f bytes an entry (%.1f resident), %.0f MB for each directory\n",
 		each(bytes, entries), each(measure_resident() - before, entries),
 		(double)bytes / 1e6 / nodes->observer_count);

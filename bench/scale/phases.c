@@ -9,6 +9,7 @@
 #include "../../proto/say_packets.h"
 #include "../../server/base/clock.h"
 #include "../measure.h"
+#include "allocator.h"
 
 enum {
 	HEARTBEAT_S = 50,
@@ -431,10 +432,10 @@ void phase_rooms(struct scale *scale)
 	result->members = scale->members;
 	result->rooms = scale->count / scale->members;
 	const uint64_t members = (uint64_t)result->rooms * result->members;
-	scale->purge();
+	allocator_purge();
 	const size_t before = measure_resident();
 	all_come_or_go(scale, "join", join_frame);
-	scale->purge();
+	allocator_purge();
 	result->bytes_per_room = ((double)measure_resident() - (double)before) / result->rooms;
 	CHECK(rooms_count(rooms) == result->rooms);
 	CHECK(simulation_memberships(&scale->simulation) == members);

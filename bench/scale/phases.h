@@ -19,8 +19,7 @@ struct session {
 struct scale {
 	struct simulation simulation;
 	uint32_t count;
-	uint32_t members;    /* of a room */
-	void (*purge)(void); /* the allocator gives back what is free, which takes it 5 s else */
+	uint32_t members;         /* of a room */
 	struct session *sessions; /* `count`, touched before memory is measured */
 	struct result result;
 };

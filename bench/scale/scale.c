@@ -5,26 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../arguments.h"
 #include "../measure.h"
-#include "build_config.h"
+#include "allocator.h"
 #include "phases.h"
-
-#if HAVE_JEMALLOC
-#include <jemalloc/jemalloc.h>
-
-/* As in main.c, so that memory is that of the gateway. */
-extern const char *malloc_conf;
-const char *malloc_conf = "metadata_thp:auto,dirty_decay_ms:5000,muzzy_decay_ms:0";
-
-static void purge(void)
-{
-	mallctl("arena.4096.purge", NULL, NULL, NULL, 0); /* MALLCTL_ARENAS_ALL */
-}
-#else
-static void purge(void)
-{
-}
-#endif
 
 enum {
 	SESSIONS_MIN = 1000,
@@ -40,28 +24,20 @@ struct options {
 	const char *json;
 };
 
-static uint32_t parse_number(const char *text, uint32_t min, uint32_t max, struct argp_state *state)
-{
-	char *end;
-	unsigned long long number = strtoull(text, &end, 10);
-	if (end == text || *end || number < min || number > max) {
-		argp_error(state, "'%s' is not a number from %u to %u", text, min, max);
-	}
-	return (uint32_t)number;
-}
-
 static error_t parse_option(int key, char *text, struct argp_state *state)
 {
 	struct options *options = state->input;
 	switch (key) {
 	case 's':
-		options->sessions = parse_number(text, SESSIONS_MIN, SESSIONS_MAX, state);
+		options->sessions =
+			arguments_count(state, "sessions", text, SESSIONS_MIN, SESSIONS_MAX);
 		return 0;
 	case 'w':
-		options->workers = parse_number(text, 1, SIMULATION_WORKERS_MAX, state);
+		options->workers =
+			arguments_count(state, "workers", text, 1, SIMULATION_WORKERS_MAX);
 		return 0;
 	case 'm':
-		options->members = parse_number(text, 2, SESSIONS_MIN, state);
+		options->members = arguments_count(state, "members", text, 2, SESSIONS_MIN);
 		return 0;
 	case 'j':
 		options->json = text;
@@ -106,7 +82,6 @@ int main(int argc, char **argv)
 	scale.result.sessions = options.sessions;
 	scale.result.workers = options.workers;
 	scale.members = options.members;
-	scale.purge = purge;
 	scale.sessions = malloc(scale.count * sizeof(*scale.sessions));
 	CHECK(scale.sessions);
 	memset(scale.sessions, 1, scale.count * sizeof(*scale.sessions));
@@ -119,7 +94,7 @@ int main(int argc, char **argv)
 	phase_kicks(&scale);
 	phase_drain(&scale);
 	simulation_finish(&scale.simulation);
-	purge();
+	allocator_purge();
 	scale.result.resident_after = measure_resident() - scale.count * sizeof(*scale.sessions);
 	free(scale.sessions);
 	progress(NULL, 0, 0);
