@@ -105,6 +105,18 @@ def serve(start):
 
 
 @pytest.fixture
+def config(tmp_path):
+    """Writes the config file: config("workers = 2") -> its path."""
+    path = tmp_path / "tidegate.conf"
+
+    def write(*lines):
+        path.write_text("".join(line + "\n" for line in ("drain = 0", "log_sessions = yes", *lines)), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
 def token_file(tmp_path):
     """A file for --admin-token, with admin.TOKEN."""
     path = tmp_path / "token"

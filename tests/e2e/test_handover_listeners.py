@@ -18,18 +18,6 @@ from test_start import passed_sockets
 from waiting import TIMEOUT, wait_until
 
 
-@pytest.fixture
-def config(tmp_path):
-    """Writes the config file: config("workers = 2") -> its path."""
-    path = tmp_path / "tidegate.conf"
-
-    def write(*lines):
-        path.write_text("".join(line + "\n" for line in ("drain = 0", "log_sessions = yes", *lines)), encoding="utf-8")
-        return path
-
-    return write
-
-
 def start_with(start, config, *lines, **more):
     """A gateway that knows where to listen from its file."""
     return start("--config", config(*lines), say_where=False, **more)

@@ -14,18 +14,6 @@ pytestmark = pytest.mark.threads
 CROWD = 205  # users of a room, of which only the number is told
 
 
-@pytest.fixture
-def config(tmp_path):
-    """Writes the config file: config("workers = 2") -> its path."""
-    path = tmp_path / "tidegate.conf"
-
-    def write(*lines):
-        path.write_text("".join(line + "\n" for line in ("drain = 0", "log_sessions = yes", *lines)), encoding="utf-8")
-        return path
-
-    return write
-
-
 def test_fewer_devices(start, config):
     """The oldest sessions beyond the new number end as a kick does, and that is all that anybody hears of."""
     listen, admin_port = f"listen = 127.0.0.1:{free_port()}", free_port()
