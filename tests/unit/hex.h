@@ -27,6 +27,13 @@ static inline size_t hex_read(const char *text, uint8_t *ret_bytes)
 	return len;
 }
 
+/* The same where there is room for so many bytes. */
+static inline size_t hex_read_at_most(const char *text, uint8_t *ret_bytes, size_t most)
+{
+	assert_true(strlen(text) / 2 <= most);
+	return hex_read(text, ret_bytes);
+}
+
 #define assert_hex(bytes, text)                                                                    \
 	do {                                                                                       \
 		uint8_t expected_bytes[sizeof(text)];                                              \

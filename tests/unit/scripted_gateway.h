@@ -307,6 +307,22 @@ static inline void gateway_start_unix(
 	gateway_start_thread(gateway);
 }
 
+/* A script: three lines that are lost, each in a way of its own, and one that is left. */
+static inline void gateway_be_unsteady(struct gateway *gateway)
+{
+	GATEWAY_STEP(gateway, gateway_open(gateway));
+	gateway_reset(gateway);
+	GATEWAY_STEP(gateway, gateway_open(gateway));
+	gateway_drop(gateway);
+	GATEWAY_STEP(gateway, gateway_accept(gateway));
+	gateway_reset(gateway);
+	GATEWAY_STEP(gateway, gateway_open(gateway));
+	GATEWAY_STEP(gateway, gateway_close(gateway, 1012, "retry_ms=1"));
+	GATEWAY_STEP(gateway, gateway_reads_close(gateway, 1012));
+	GATEWAY_STEP(gateway, gateway_open(gateway));
+	GATEWAY_STEP(gateway, gateway_is_left(gateway));
+}
+
 /* Waits for the end of the script, and asserts that every step of it was done. */
 static inline void gateway_stop(struct gateway *gateway)
 {

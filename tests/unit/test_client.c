@@ -81,27 +81,12 @@ static void a_client_can_log_in_again(void **state)
 	tg_client_destroy(client);
 }
 
-static void be_unsteady(struct gateway *gateway)
-{
-	GATEWAY_STEP(gateway, gateway_open(gateway));
-	gateway_reset(gateway);
-	GATEWAY_STEP(gateway, gateway_open(gateway));
-	gateway_drop(gateway);
-	GATEWAY_STEP(gateway, gateway_accept(gateway));
-	gateway_reset(gateway);
-	GATEWAY_STEP(gateway, gateway_open(gateway));
-	GATEWAY_STEP(gateway, gateway_close(gateway, 1012, "retry_ms=1"));
-	GATEWAY_STEP(gateway, gateway_reads_close(gateway, 1012));
-	GATEWAY_STEP(gateway, gateway_open(gateway));
-	GATEWAY_STEP(gateway, gateway_is_left(gateway));
-}
-
 static void the_line_comes_back_however_it_was_lost(void **state)
 {
 	struct seen seen = {.greeting = "x", .logout_at_line = 4};
 	struct gateway gateway;
 
-	gateway_start(&gateway, be_unsteady, NULL);
+	gateway_start(&gateway, gateway_be_unsteady, NULL);
 	struct tg_client *client = make_client(gateway.url, &seen);
 	assert_int_equal(tg_client_run(client), TG_OK);
 	assert_int_equal(seen.states[TG_STATE_CONNECTED], 4);

@@ -100,21 +100,6 @@ static void a_session_over_tls(void **state)
 	a_session(TLS1_2_VERSION);
 }
 
-static void be_unsteady(struct gateway *gateway)
-{
-	GATEWAY_STEP(gateway, gateway_open(gateway));
-	gateway_reset(gateway);
-	GATEWAY_STEP(gateway, gateway_open(gateway));
-	gateway_drop(gateway);
-	GATEWAY_STEP(gateway, gateway_accept(gateway));
-	gateway_reset(gateway);
-	GATEWAY_STEP(gateway, gateway_open(gateway));
-	GATEWAY_STEP(gateway, gateway_close(gateway, 1012, "retry_ms=1"));
-	GATEWAY_STEP(gateway, gateway_reads_close(gateway, 1012));
-	GATEWAY_STEP(gateway, gateway_open(gateway));
-	GATEWAY_STEP(gateway, gateway_is_left(gateway));
-}
-
 static void the_line_comes_back_however_it_was_lost(void **state)
 {
 	struct seen seen = {.logout_at_line = 4};
@@ -122,7 +107,7 @@ static void the_line_comes_back_however_it_was_lost(void **state)
 	struct gateway gateway;
 
 	tls_side_init(&side, &leaf, NULL, 0);
-	gateway_start_tls(&gateway, be_unsteady, NULL, &side, "127.0.0.1");
+	gateway_start_tls(&gateway, gateway_be_unsteady, NULL, &side, "127.0.0.1");
 	struct tg_client *client = make_tls_client(gateway.url, &seen);
 	assert_int_equal(tg_client_run(client), TG_OK);
 	assert_int_equal(seen.states[TG_STATE_CONNECTED], 4);

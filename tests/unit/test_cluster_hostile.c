@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "cluster_rig.h"
+#include "hex.h"
 
 enum {
 	MESSAGE_MAX = 65536,
@@ -369,18 +370,6 @@ static void test_a_version_that_is_too_new_is_refused_politely(void **state)
 	rig_destroy(rig);
 }
 
-static size_t bytes_of(const char *hex, uint8_t *ret_bytes, size_t most)
-{
-	const size_t len = strlen(hex) / 2;
-	assert_true(len <= most);
-	for (size_t i = 0; i < len; i++) {
-		unsigned byte;
-		assert_int_equal(sscanf(hex + 2 * i, "%2x", &byte), 1);
-		ret_bytes[i] = (uint8_t)byte;
-	}
-	return len;
-}
-
 /* tests/cluster_stream.json: what version 1 says, recorded, and what a version 2 may say. */
 static void test_a_recorded_stream_is_taken(void **state)
 {
@@ -397,7 +386,8 @@ static void test_a_recorded_stream_is_taken(void **state)
 	struct rig *rig = rig_create(80, 1);
 	struct rig_node *node = &rig->nodes[0];
 	rig_kill(node);
-	bytes_of(json_string_value(json_object_get(stream, "secret")), secret, sizeof(secret));
+	hex_read_at_most(
+		json_string_value(json_object_get(stream, "secret")), secret, sizeof(secret));
 	cluster_key_derive(secret, &rig->key);
 	snprintf(
 		node->id, sizeof(node->id), "%s", json_string_value(json_object_get(reader, "id")));
@@ -411,7 +401,7 @@ static void test_a_recorded_stream_is_taken(void **state)
 	{
 		const char *verdict = json_string_value(json_object_get(row, "verdict"));
 		const char *to = json_string_value(json_object_get(row, "to"));
-		const size_t len = bytes_of(
+		const size_t len = hex_read_at_most(
 			json_string_value(json_object_get(row, "hex")), message, sizeof(message));
 		struct peer *source = peers_find(&node->cluster->peers, SLICE("gw-1"));
 		if (source) {

@@ -14,6 +14,7 @@
 #include <jansson.h>
 
 #include "codec_again.h"
+#include "hex.h"
 #include "split.h"
 
 enum {
@@ -34,18 +35,6 @@ static const char *text_of(json_t *row, const char *name)
 	return text;
 }
 
-static size_t bytes_of(const char *hex, uint8_t *ret_bytes, size_t most)
-{
-	const size_t len = strlen(hex) / 2;
-	assert_true(len <= most);
-	for (size_t i = 0; i < len; i++) {
-		unsigned byte;
-		assert_int_equal(sscanf(hex + 2 * i, "%2x", &byte), 1);
-		ret_bytes[i] = (uint8_t)byte;
-	}
-	return len;
-}
-
 static uint64_t random_of(json_t *node)
 {
 	return strtoull(text_of(node, "random"), NULL, 16);
@@ -61,8 +50,8 @@ static int load_stream(void **state)
 	snprintf(path, sizeof(path), "%s/tests/cluster_stream.json", root);
 	stream = json_load_file(path, JSON_ALLOW_NUL, NULL);
 	assert_non_null(stream);
-	assert_int_equal(
-		bytes_of(text_of(stream, "secret"), secret, sizeof(secret)), sizeof(secret));
+	assert_int_equal(hex_read_at_most(text_of(stream, "secret"), secret, sizeof(secret)),
+		sizeof(secret));
 	cluster_key_derive(secret, &key);
 	json_t *its_reader = json_object_get(stream, "reader");
 	json_t *its_source = json_object_get(stream, "source");
@@ -324,7 +313,7 @@ static void expect_row(json_t *row)
 {
 	uint8_t bytes[MESSAGE_MAX];
 	struct codec_message message;
-	const size_t len = bytes_of(text_of(row, "hex"), bytes, sizeof(bytes));
+	const size_t len = hex_read_at_most(text_of(row, "hex"), bytes, sizeof(bytes));
 	const char *to = text_of(row, "to");
 	uint8_t *copy = split_copy(bytes, len);
 	const enum codec_verdict verdict =
@@ -359,7 +348,7 @@ static void expect_key(const char *name, const uint8_t *derived, size_t len)
 {
 	uint8_t recorded[CLUSTER_KEY_LEN];
 	json_t *keys = json_object_get(stream, "keys");
-	assert_int_equal(bytes_of(text_of(keys, name), recorded, sizeof(recorded)), len);
+	assert_int_equal(hex_read_at_most(text_of(keys, name), recorded, sizeof(recorded)), len);
 	assert_memory_equal(derived, recorded, len);
 }
 

@@ -11,22 +11,13 @@
 #include <cmocka.h>
 
 #include "../../server/node/event_rules.h"
+#include "no_memory.h"
 #include "payloads.h"
 
 enum {
 	GRACE_MS = 5000,
 	USERS_MANY = 1000,
 };
-
-static bool has_no_memory;
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-	return has_no_memory ? NULL : __real_malloc(size);
-}
 
 struct rig {
 	struct budget budget;

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "../../server/node/event_waits.h"
+#include "no_memory.h"
 
 enum {
 	MAIL_BACK = 77,
@@ -20,23 +21,13 @@ static const struct event_source source = {
 
 #define INCARNATION "abc-0000000000000001"
 
-static bool has_no_memory;
-
+/* What compilers make of a realloc of nothing is malloc. */
 void *__real_realloc(void *data, size_t size);
 void *__wrap_realloc(void *data, size_t size);
 
 void *__wrap_realloc(void *data, size_t size)
 {
 	return has_no_memory ? NULL : __real_realloc(data, size);
-}
-
-/* What compilers make of a realloc of nothing. */
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-	return has_no_memory ? NULL : __real_malloc(size);
 }
 
 struct rig {

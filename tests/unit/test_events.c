@@ -9,17 +9,8 @@
 #include <cmocka.h>
 
 #include "../../server/node/events.h"
+#include "no_memory.h"
 #include "payloads.h"
-
-static bool has_no_memory;
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-	return has_no_memory ? NULL : __real_malloc(size);
-}
 
 struct rig {
 	struct budget budget;

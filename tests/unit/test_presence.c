@@ -1,4 +1,5 @@
 #include "../../server/session/presence.h"
+#include "no_memory.h"
 #include "talk_rig.h"
 
 enum {
@@ -9,16 +10,6 @@ enum {
 
 /* The registrar's place. */
 static struct mailbox *mailbox;
-static bool has_no_memory;
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-	return has_no_memory ? NULL : __real_malloc(size);
-}
-
 static int setup(void **state)
 {
 	rig_setup(state);

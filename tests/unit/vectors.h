@@ -9,6 +9,8 @@
 
 #include <jansson.h>
 
+#include "hex.h"
+
 static json_t *vectors;
 
 /* Setup and teardown of a group of tests. The environment variable TIDEGATE_ROOT names the tree. */
@@ -54,14 +56,7 @@ static inline int64_t vectors_number(json_t *row, const char *key)
 /* Reads hex digits into bytes, whose room must do. Returns their count. */
 static inline size_t vectors_bytes(json_t *row, const char *key, uint8_t *ret_bytes)
 {
-	const char *hex = vectors_text(row, key);
-	const size_t len = strlen(hex) / 2;
-	for (size_t i = 0; i < len; i++) {
-		unsigned byte;
-		assert_int_equal(sscanf(hex + 2 * i, "%2x", &byte), 1);
-		ret_bytes[i] = (uint8_t)byte;
-	}
-	return len;
+	return hex_read(vectors_text(row, key), ret_bytes);
 }
 
 #endif
