@@ -35,8 +35,12 @@ def arguments_of(process):
 
 
 def takers_of(gateway):
-    """The ids of those that are there: children of ours, as it is, with its arguments. It may have ended by now."""
-    arguments, found = [os.fsencode(word) for word in gateway.popen.args[1:]], []
+    """The ids of those that are there: children of ours, as it is, with its arguments."""
+    arguments, found = [], []
+    with contextlib.suppress(OSError):
+        arguments = arguments_of(pathlib.Path(f"/proc/{gateway.pid}"))
+    if not arguments:  # it has ended by now
+        arguments = [os.fsencode(word) for word in gateway.popen.args[1:]]
     for process in pathlib.Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has gone meanwhile
             # A script's arguments begin with its path.
