@@ -74,17 +74,23 @@ static inline uint64_t clock_boot_ms(void)
 	return (ns - atomic_load_explicit(&clock_skipped_ns, memory_order_relaxed)) / 1000000;
 }
 
-/* Milliseconds since 1970, by a clock that may be set back. Thread: any. */
-static inline uint64_t clock_wall_ms(void)
+/* Microseconds since 1970, by a clock that may be set back. Thread: any. */
+static inline uint64_t clock_wall_us(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
-	const uint64_t wall_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	const uint64_t wall_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 #if HAVE_TESTS
-	return wall_ms + (uint64_t)clock_test_offset_ms;
+	return wall_us + (uint64_t)clock_test_offset_ms * 1000;
 #else
-	return wall_ms;
+	return wall_us;
 #endif
+}
+
+/* Thread: any. */
+static inline uint64_t clock_wall_ms(void)
+{
+	return clock_wall_us() / 1000;
 }
 
 #endif

@@ -125,7 +125,7 @@ static void hand_over(
 	socket->is_beyond = is_beyond;
 	socket->is_proxied = acceptor->is_proxied;
 	socket->is_tls = acceptor->is_tls;
-	socket->epoch = epoch_next(&node->epochs, clock_wall_ms());
+	socket->epoch = epoch_next(&node->epochs, clock_wall_us());
 	remote_from_sockaddr(&socket->remote, address);
 	atomic_fetch_add_explicit(worker_load(node->workers[worker]), 1, memory_order_relaxed);
 	acceptor->handed++;

@@ -628,7 +628,8 @@ static inline struct rig_session *rig_login_at(
 static inline struct rig_session *rig_login(
 	struct rig_node *node, const char *user, const char *device)
 {
-	return rig_login_at(node, user, device, epoch_next(&node->epochs, rig_wall_ms(node)));
+	return rig_login_at(
+		node, user, device, epoch_next(&node->epochs, rig_wall_ms(node) * 1000));
 }
 
 static inline void rig_logout(struct rig_session *session)

@@ -245,7 +245,7 @@ static inline struct client *rig_add_from(struct rig *rig, uint32_t worker, int 
 	}
 	struct conn *conn;
 	assert_int_equal(admission_open(&w->conns, ours, remote,
-				 epoch_next(&rig->node.epochs, clock_wall_ms()), is_beyond,
+				 epoch_next(&rig->node.epochs, clock_wall_us()), is_beyond,
 				 is_proxied, &conn),
 		0);
 	client->handle = conn_table_handle(w->conns.table, conn);

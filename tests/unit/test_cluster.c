@@ -173,7 +173,8 @@ static void test_an_older_login_that_is_told_later_loses(void **state)
 {
 	struct rig *rig = rig_create(6, 2);
 	rig_meet(rig);
-	const uint64_t older = epoch_next(&rig->nodes[0].epochs, rig_wall_ms(&rig->nodes[0]));
+	const uint64_t older =
+		epoch_next(&rig->nodes[0].epochs, rig_wall_ms(&rig->nodes[0]) * 1000);
 	rig_run(rig, 100);
 	struct rig_session *newer = rig_login(&rig->nodes[1], "alice", "");
 	rig_run(rig, 100);

@@ -17,46 +17,59 @@ enum {
 static void test_numbers_rise_whatever_the_clock_does(void **state)
 {
 	struct epoch_source source = {0};
-	static const uint64_t clock_ms[] = {5, 5, 5, 3, 0, 6, 6, 1000000};
+	static const uint64_t clock_us[] = {5000, 5000, 5001, 3000, 0, 6999, 6999, 1000000000};
 	uint64_t last = 0;
-	for (size_t i = 0; i < sizeof(clock_ms) / sizeof(clock_ms[0]); i++) {
-		uint64_t next = epoch_next(&source, clock_ms[i]);
+	for (size_t i = 0; i < sizeof(clock_us) / sizeof(clock_us[0]); i++) {
+		uint64_t next = epoch_next(&source, clock_us[i]);
 		assert_true(next > last);
-		assert_true(next >= clock_ms[i] << EPOCH_PER_MS_BITS);
+		assert_true(next >= epoch_at(clock_us[i]));
 		last = next;
 	}
 	/* As near to the clock as that allows: others' numbers are made in the same way. */
 	assert_int_equal(last, (uint64_t)1000000 << EPOCH_PER_MS_BITS);
-	assert_int_equal(epoch_next(&source, 1000000), last + 1);
+	assert_int_equal(epoch_next(&source, 1000000000), last + 1);
+}
+
+static void test_numbers_are_moments(void **state)
+{
+	struct epoch_source one = {0}, other = {0};
+	/* Of two nodes that have not heard of each other: each microsecond is told from the next.
+	 */
+	for (uint64_t us = 7000000; us < 7002000; us++) {
+		assert_true(epoch_next(&one, us) < epoch_next(&other, us + 1));
+	}
+	assert_int_equal(epoch_at(7000000), (uint64_t)7000 << EPOCH_PER_MS_BITS);
+	assert_int_equal(epoch_at(7000999) >> EPOCH_PER_MS_BITS, 7000);
+	assert_int_equal(epoch_at(7001000), (uint64_t)7001 << EPOCH_PER_MS_BITS);
 }
 
 static void test_numbers_follow_a_clock_that_was_far_off(void **state)
 {
 	struct epoch_source source = {0};
 	const uint64_t year_ms = UINT64_C(365) * 86400 * 1000;
-	const uint64_t ahead = epoch_next(&source, 1000 + year_ms);
-	const uint64_t back = epoch_next(&source, 1000);
+	const uint64_t ahead = epoch_next(&source, (1000 + year_ms) * 1000);
+	const uint64_t back = epoch_next(&source, 1000000);
 	assert_int_equal(back, (uint64_t)1000 << EPOCH_PER_MS_BITS);
 	assert_true(epoch_is_after(back + 1, back));
 	assert_false(epoch_is_after(back, back));
 	assert_false(epoch_is_after(ahead, back)); /* its connection makes room for newcomers */
 	source.last = UINT64_MAX;
-	assert_int_equal(epoch_next(&source, 1000), (uint64_t)1000 << EPOCH_PER_MS_BITS);
+	assert_int_equal(epoch_next(&source, 1000000), (uint64_t)1000 << EPOCH_PER_MS_BITS);
 	/* Up to a minute the numbers go on upwards. */
 	source.last = (uint64_t)61000 << EPOCH_PER_MS_BITS;
-	assert_int_equal(epoch_next(&source, 1000), ((uint64_t)61000 << EPOCH_PER_MS_BITS) + 1);
+	assert_int_equal(epoch_next(&source, 1000000), ((uint64_t)61000 << EPOCH_PER_MS_BITS) + 1);
 	source.last = (uint64_t)61001 << EPOCH_PER_MS_BITS;
-	assert_int_equal(epoch_next(&source, 1000), (uint64_t)1000 << EPOCH_PER_MS_BITS);
+	assert_int_equal(epoch_next(&source, 1000000), (uint64_t)1000 << EPOCH_PER_MS_BITS);
 }
 
 static void test_numbers_are_higher_than_what_others_gave(void **state)
 {
 	struct epoch_source source = {0};
-	uint64_t mine = epoch_next(&source, 1000);
+	uint64_t mine = epoch_next(&source, 1000000);
 	epoch_advance(&source, mine + 500);
-	assert_int_equal(epoch_next(&source, 1000), mine + 501);
+	assert_int_equal(epoch_next(&source, 1000000), mine + 501);
 	epoch_advance(&source, mine);
-	assert_int_equal(epoch_next(&source, 1000), mine + 502);
+	assert_int_equal(epoch_next(&source, 1000000), mine + 502);
 }
 
 struct taker {
@@ -69,7 +82,7 @@ static void *take(void *context)
 {
 	struct taker *taker = context;
 	for (uint64_t i = 0; i < EACH; i++) {
-		taker->taken[i] = epoch_next(taker->source, i / 1000);
+		taker->taken[i] = epoch_next(taker->source, i);
 		epoch_advance(taker->source, taker->taken[i]);
 	}
 	return NULL;
@@ -106,6 +119,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_numbers_rise_whatever_the_clock_does),
+		cmocka_unit_test(test_numbers_are_moments),
 		cmocka_unit_test(test_numbers_follow_a_clock_that_was_far_off),
 		cmocka_unit_test(test_numbers_are_higher_than_what_others_gave),
 		cmocka_unit_test(test_no_number_is_given_twice),

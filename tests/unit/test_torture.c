@@ -518,7 +518,7 @@ static void come(struct crowd *crowd, struct client *client)
 	struct places *places = &crowd->node->places;
 	atomic_fetch_add(is_beyond ? &places->refusals : &places->taken, 1);
 	batch->sockets[0] = (struct accepted_socket){.fd = fds[0],
-		.epoch = epoch_next(&crowd->node->epochs, clock_wall_ms()),
+		.epoch = epoch_next(&crowd->node->epochs, clock_wall_us()),
 		.is_beyond = is_beyond};
 	struct worker *worker = crowd->node->workers[roll(crowd, WORKERS)];
 	atomic_fetch_add(worker_load(worker), 1);
