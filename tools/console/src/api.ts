@@ -1,6 +1,7 @@
 // The admin side's HTTP API. Errors arrive as problem details (RFC 9457) and leave as ApiError.
 
 import type { Ended, EndedAnswer, HistoryAnswer, NodesAnswer, RoomKey, RoomPage, RoomShown, Status, UserKey, UserPage } from './api_types.js';
+import { patience } from './patience.js';
 import type { Order } from './sorting.js';
 import { keptToken } from './token.js';
 
@@ -51,7 +52,7 @@ async function request(method: string, path: string, body?: object, isAgain = fa
   if (method !== 'GET') {
     headers.set('X-Tidegate-Caller', 'console'); // for the log
   }
-  const init: RequestInit = { method, headers, cache: 'no-store', signal: AbortSignal.timeout(TIMEOUT_MS) };
+  const init: RequestInit = { method, headers, cache: 'no-store', signal: patience(TIMEOUT_MS) };
   if (body !== undefined) {
     headers.set('Content-Type', 'application/json');
     init.body = JSON.stringify(body);
