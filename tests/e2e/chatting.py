@@ -10,12 +10,11 @@ import signal
 import subprocess
 import termios
 import threading
-import time
 
 import pyte
 
 from gateway import BINARY
-from waiting import TIMEOUT, Timeout, wait_until
+from waiting import TIMEOUT, Patience, Timeout, wait_until
 
 CHAT = BINARY.parent.parent / "tools/client/tidegate-chat"
 
@@ -65,10 +64,10 @@ class Stream:
     def expect(self, pattern, timeout=TIMEOUT):
         """Waits for `pattern`, a regular expression; returns the match."""
         pattern = re.compile(pattern, re.MULTILINE)
-        deadline = time.monotonic() + timeout
+        patience = Patience(timeout)
         with self._news:
             while not (found := pattern.search(self.text, self.at)):
-                if self.is_ended or not self._news.wait(deadline - time.monotonic()):
+                if self.is_ended or not self._news.wait(patience.left) and patience.is_over:
                     raise Timeout(f"{self.name}: no {pattern.pattern!r} in {self.text[self.at :]!r}")
             self.at = found.end()
             return found

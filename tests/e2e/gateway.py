@@ -12,12 +12,11 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 import tty
 
 from raw import Raw
 from tls import secure
-from waiting import TIMEOUT, Timeout, wait_until
+from waiting import TIMEOUT, Patience, Timeout, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("TIDEGATE") or ROOT / "build/release/server/tidegate").resolve()
@@ -110,7 +109,7 @@ class Process:
 
     def wait_for_line(self, pattern, count=1, timeout=TIMEOUT):
         """Waits until `pattern` has been logged `count` times; returns the match of the count-th."""
-        deadline = time.monotonic() + timeout
+        patience = Patience(timeout)
         seen = 0
         found = []
         with self._news:
@@ -119,7 +118,7 @@ class Process:
                 seen = len(self.lines)
                 if len(found) >= count:
                     return found[count - 1]
-                if self._ended or not self._news.wait(deadline - time.monotonic()):
+                if self._ended or not self._news.wait(patience.left) and patience.is_over:
                     log = "\n".join(self.lines[-40:])
                     raise Timeout(f"{pattern!r} was logged {len(found)} times, not {count}; the log:\n{log}")
 

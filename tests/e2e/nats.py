@@ -16,10 +16,9 @@ import shutil
 import signal
 import socket
 import ssl
-import time
 
 from gateway import Process, free_port
-from waiting import TIMEOUT, Timeout
+from waiting import TIMEOUT, Patience, Timeout
 
 SERVER = shutil.which("nats-server", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 CRLF = b"\r\n"
@@ -179,9 +178,9 @@ class NatsClient:
         """Returns when the server has seen all that was sent. Raises NatsError for what it has refused."""
         awaited = self.pongs + 1
         self._send(b"PING")
-        deadline = time.monotonic() + TIMEOUT
+        patience = Patience(TIMEOUT)
         while self.pongs < awaited:
-            self._take(deadline)
+            self._take(patience)
         if self.errors:
             errors, self.errors = self.errors, []
             raise NatsError("; ".join(errors))
@@ -191,15 +190,14 @@ class NatsClient:
 
     # --- what is received -----------------------------------------------------------------------
 
-    def _receive(self, deadline):
-        remaining = deadline - time.monotonic()
-        if remaining <= 0:
+    def _receive(self, patience):
+        if patience.is_over:
             raise Timeout("nothing more came from NATS")
-        self.sock.settimeout(remaining)
+        self.sock.settimeout(patience.left)
         try:
             data = self.sock.recv(1 << 16)
         except (socket.timeout, ssl.SSLWantReadError):
-            raise Timeout("nothing more came from NATS") from None
+            return
         except OSError as error:
             raise NatsError("; ".join(self.errors) or f"closed by the server: {error}") from error
         finally:
@@ -208,23 +206,23 @@ class NatsClient:
             raise NatsError("; ".join(self.errors) or "closed by the server")
         self.buffer += data
 
-    def _line(self, deadline=None):
-        deadline = deadline or time.monotonic() + TIMEOUT
+    def _line(self, patience=None):
+        patience = patience or Patience(TIMEOUT)
         while (end := self.buffer.find(CRLF)) < 0:
-            self._receive(deadline)
+            self._receive(patience)
         line = bytes(self.buffer[:end])
         del self.buffer[: end + 2]
         return line
 
-    def _take(self, deadline):
+    def _take(self, patience):
         """Reads one operation of the server and acts on it; nothing is lost where it has not come whole."""
         while (end := self.buffer.find(CRLF)) < 0:
-            self._receive(deadline)
+            self._receive(patience)
         operation, *words = bytes(self.buffer[:end]).decode().split(" ", 1)
         if operation in ("MSG", "HMSG"):
             size = int(words[0].rsplit(" ", 1)[1])
             while len(self.buffer) < end + 2 + size + 2:
-                self._receive(deadline)
+                self._receive(patience)
             body = bytes(self.buffer[end + 2 : end + 2 + size])
             del self.buffer[: end + 2 + size + 2]
             self.messages.append(parse(operation, words[0].split(), body))
@@ -239,14 +237,14 @@ class NatsClient:
 
     def next(self, timeout=TIMEOUT, where=lambda message: True):
         """Takes the oldest message for which `where` is true, waiting for it; the others stay."""
-        deadline = time.monotonic() + timeout
+        patience = Patience(timeout)
         seen = 0
         while True:
             for i in range(seen, len(self.messages)):
                 if where(self.messages[i]):
                     return self.messages.pop(i)
             seen = len(self.messages)
-            self._take(deadline)
+            self._take(patience)
 
     def next_on(self, subject, timeout=TIMEOUT):
         """Takes the oldest message on a subject, or on one that begins with it where it ends in `>`."""

@@ -12,6 +12,8 @@ import socket
 import struct
 import time
 
+from waiting import Patience
+
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -128,17 +130,23 @@ class Raw:
                 raise Gone(str(error)) from error
 
     def _receive(self):
-        try:
-            data = self.sock.recv(1 << 18)
-        except ConnectionResetError as error:
-            raise Gone("reset") from error
-        except socket.timeout:
-            raise AssertionError(
-                f"nothing came for {self.sock.gettimeout()} s; so far: {bytes(self.buffer)!r}"
-            ) from None
+        data = self._receive_some()
         if not data:
             raise Gone("end of file")
         self.buffer += data
+
+    def _receive_some(self):
+        patience = Patience(self.sock.gettimeout() or 0)
+        while True:
+            try:
+                return self.sock.recv(1 << 18)
+            except ConnectionResetError as error:
+                raise Gone("reset") from error
+            except socket.timeout:
+                if patience.is_over:
+                    raise AssertionError(
+                        f"nothing came for {self.sock.gettimeout()} s; so far: {bytes(self.buffer)!r}"
+                    ) from None
 
     def take(self, count):
         while len(self.buffer) < count:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import select
+import threading
 import time
 
 # Sanitizers slow the gateway down; two busy cores slow everything down.
@@ -14,14 +15,55 @@ class Timeout(AssertionError):
     pass
 
 
+class Awake(threading.Thread):
+    """Counts the seconds in which this machine let us run. One that stands still, as a virtual one does while it is
+    moved, gives the gateway no chance to answer either: that time is nobody's fault."""
+
+    TICK = 0.1  # seconds
+    MOST = 5 * TICK  # that a tick may take before it is known that all stood still
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.seconds = 0.0
+        self.start()
+
+    def run(self):
+        last = time.monotonic()
+        while True:
+            time.sleep(self.TICK)
+            now = time.monotonic()
+            self.seconds += min(now - last, self.MOST)
+            last = now
+
+
+AWAKE = Awake()
+
+
+class Patience:
+    """With what does not come: so many seconds, of those in which we could have seen it."""
+
+    def __init__(self, timeout):
+        self._end = AWAKE.seconds + timeout
+
+    @property
+    def left(self):
+        """Seconds, at least a tick: what came while all stood still is to be seen first."""
+        return max(Awake.TICK, self._end - AWAKE.seconds)
+
+    @property
+    def is_over(self):
+        return AWAKE.seconds > self._end
+
+
 def wait_until(condition, what="condition", timeout=TIMEOUT):
     """Polls until `condition()` is true and returns what it returned."""
-    deadline = time.monotonic() + timeout
+    patience = Patience(timeout)
     while True:
+        was_over = patience.is_over  # before the last look, not after it
         result = condition()
         if result:
             return result
-        if time.monotonic() > deadline:
+        if was_over:
             raise Timeout(f"{what}: not within {timeout} s")
         time.sleep(0.01)
 
@@ -39,5 +81,7 @@ def wait_until_readable(*files, timeout=TIMEOUT):
     poll = select.poll()
     for file in files:
         poll.register(file, select.POLLIN)
-    if not poll.poll(timeout * 1000):
-        raise Timeout(f"nothing to be read within {timeout} s")
+    patience = Patience(timeout)
+    while not poll.poll(patience.left * 1000):
+        if patience.is_over:
+            raise Timeout(f"nothing to be read within {timeout} s")
