@@ -10,6 +10,9 @@ enum {
 	LOOP_TICK_MS = 250, /* the grain of all deadlines */
 };
 
+/* What is watched of a line: each news once. */
+#define LOOP_STREAM_EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+
 /* Owner:  one thread.
  * Shared: never. */
 struct loop {

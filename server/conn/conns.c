@@ -396,7 +396,7 @@ static int watch(struct conns *conns, struct conn *conn, int fd)
 {
 	int err = timer_wheel_reserve(conns->wheel, conn->index + 1);
 	return err ? err
-		   : loop_watch(conns->loop, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		   : loop_watch(conns->loop, fd, LOOP_STREAM_EVENTS,
 			     conn_table_handle(conns->table, conn));
 }
 

@@ -138,6 +138,7 @@ static void door_pack(const struct conn *conn, struct pack *pack)
 static void door_let_go(struct conn *conn)
 {
 	struct tls_newcomer *newcomer = newcomer_of(conn);
+	tls_porch_forget(&newcomer->worker->porch, conn->fd);
 	tls_opening_drop(newcomer);
 	free(newcomer);
 }
@@ -174,9 +175,20 @@ static int lay(struct conns *conns, struct conn *conn)
 	return 0;
 }
 
+/* Where it fails it is as it was, but that nobody may watch it. */
+static int let_in(struct conns *conns, struct conn *conn)
+{
+	int err = tls_worker_enter(conns->tls, conn);
+	if (!err && lay(conns, conn) < 0) {
+		tls_porch_forget(&conns->tls->porch, conn->fd);
+		err = -ENOMEM;
+	}
+	return err;
+}
+
 void tls_door_open(struct conns *conns, struct conn *conn)
 {
-	if (conn->state != CONN_DEAD && lay(conns, conn) < 0) {
+	if (conn->state != CONN_DEAD && let_in(conns, conn) < 0) {
 		conn_vanish(conns, conn, CLOSE_REASON_INTERNAL_ERROR);
 	}
 }
@@ -184,7 +196,7 @@ void tls_door_open(struct conns *conns, struct conn *conn)
 int tls_door_adopt(struct conns *conns, struct conn *conn)
 {
 	if (conns->tls && conns->tls->means.quota) {
-		return lay(conns, conn);
+		return let_in(conns, conn);
 	}
 	conn_vanish(conns, conn, CLOSE_REASON_TLS_REFUSED);
 	return 0;

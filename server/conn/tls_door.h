@@ -11,7 +11,8 @@
 void tls_door_open(struct conns *conns, struct conn *conn);
 
 /* The same over one that another process had, of whose hello nothing was taken. Where there are no
- * certificates it vanishes. Errors: -ENOMEM, the connection as it was. */
+ * certificates it vanishes. Errors: -ENOMEM, -errno of epoll_ctl: no layer lies over it, and it may
+ * not be watched. */
 int tls_door_adopt(struct conns *conns, struct conn *conn);
 
 #endif

@@ -131,9 +131,14 @@ static void refuse_plain(struct tls_newcomer *newcomer, enum hello_kind kind, st
 	struct conns *conns = conns_of(newcomer);
 	struct conn *conn = newcomer->conn;
 	if (kind == HELLO_HTTP) {
+		const int err = tls_worker_leave(newcomer->worker, conn);
 		transport_strip(conn);
 		tls_opening_drop(newcomer);
 		free(newcomer);
+		if (err) {
+			conn_vanish(conns, conn, CLOSE_REASON_INTERNAL_ERROR);
+			return;
+		}
 		opening_refuse_plain(conns, conn);
 		reader_go_on(conns, conn); /* what it still sends is thrown away */
 		return;
@@ -198,7 +203,10 @@ static bool open_line(struct tls_newcomer *newcomer)
 	struct conn *conn = newcomer->conn;
 	struct tls_secrets secrets;
 	tls_handshake_secrets(newcomer->handshake, &secrets);
-	const int err = transport_tls_open(conns, conn, &secrets);
+	int err = tls_worker_leave(newcomer->worker, conn);
+	if (!err) {
+		err = transport_tls_open(conns, conn, &secrets);
+	}
 	tls_secrets_wipe(&secrets);
 	if (err) {
 		end(newcomer, CLOSE_REASON_INTERNAL_ERROR);

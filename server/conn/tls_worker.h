@@ -9,6 +9,7 @@
 #include "../tls/tls_slab.h"
 #include "tls_desk.h"
 #include "tls_keys.h"
+#include "tls_porch.h"
 #include "transport.h"
 
 struct conns;
@@ -40,6 +41,7 @@ struct tls_worker {
 	struct conns *conns;
 	struct tls_means means;
 	struct tls_desk desk;        /* lines that are not open yet */
+	struct tls_porch porch;      /* where those are watched */
 	struct tls_slab short_lines; /* of TLS_LINE_SIZE_SHORT bytes */
 	struct tls_slab long_lines;  /* of TLS_LINE_SIZE_LONG bytes */
 	struct tls_keys keys;
@@ -50,7 +52,7 @@ struct tls_worker {
 
 /* `line_ops` are copied: transport_tls_ops. Without a quota in `means` its lines come
  * with their handshakes done.
- * Errors: -ENOMEM. */
+ * Errors: -ENOMEM, -errno of epoll_create1 and epoll_ctl. */
 int tls_worker_create(struct conns *conns, const struct tls_means *means,
 	const struct transport_ops *line_ops, struct tls_worker **ret_worker);
 
@@ -59,6 +61,11 @@ void tls_worker_destroy(struct tls_worker **worker);
 
 /* What is due with each turn: four times a second memory is given back that nobody needs now. */
 void tls_worker_turn(struct tls_worker *worker);
+
+/* Watches a line among those that are not open, or among those that are again. Errors: -errno: it
+ * is watched nowhere. */
+int tls_worker_enter(struct tls_worker *worker, const struct conn *conn);
+int tls_worker_leave(struct tls_worker *worker, const struct conn *conn);
 
 /* Of an open line. */
 static inline struct tls_line *tls_line_of(const struct conn *conn)

@@ -32,6 +32,7 @@ enum {
 	DEADLINES_US = 200,
 	LOGINS_US = 200,
 	HANDSHAKES_US = 200,
+	PORCH_US = 200,      /* what has come for lines that are not open */
 	MEMORY_US = 400,     /* no less than reading may: what comes in is paid for */
 	MAIL_STEP = 8,       /* items, as they are weighed */
 	RECEIVERS_STEP = 16, /* connections of a fan-out */
@@ -269,6 +270,8 @@ void serving_on_events(struct serving *serving, int count)
 		const struct epoll_event *event = &serving->loop->events[serving->event_at++];
 		if (handle_worker(event->data.u64) != HANDLE_WORKER_RESERVED) {
 			reader_on_events(&serving->conns, event->data.u64, event->events);
+		} else if (event->data.u64 == TLS_PORCH_BELL) {
+			tls_porch_ring(&serving->conns.tls->porch);
 		}
 		if ((visits % READER_VISITS == 0 || reader_has_worked(&serving->conns)) &&
 			part_is_over(serving)) {
@@ -418,6 +421,19 @@ __attribute__((noinline)) static bool step_logins(struct serving *serving)
 	return more;
 }
 
+/* What has come for lines that are not open. */
+__attribute__((noinline)) static bool step_porch(struct serving *serving)
+{
+	struct tls_porch *porch = &serving->conns.tls->porch;
+	const struct epoll_event *event = tls_porch_next(porch);
+	begin_part(serving, PORCH_US);
+	while (event) {
+		reader_on_events(&serving->conns, event->data.u64, event->events);
+		event = part_is_over(serving) ? NULL : tls_porch_next(porch);
+	}
+	return tls_porch_has_events(porch);
+}
+
 /* Likewise one handshake a turn while events are left. */
 __attribute__((noinline)) static bool step_handshakes(struct serving *serving)
 {
@@ -492,6 +508,9 @@ int serving_after_mail(struct serving *serving)
 		more |= step_logins(serving);
 	}
 	if (conns->tls) {
+		if (tls_porch_has_events(&conns->tls->porch)) {
+			more |= step_porch(serving);
+		}
 		more |= step_handshakes(serving);
 		tls_worker_turn(conns->tls);
 	}

@@ -7,6 +7,7 @@
 enum {
 	BIG = 40000, /* bytes of a text that fills the small buffers used here */
 	SMALL_BUFFER = 4096,
+	MALLOC_SPARE = 16, /* bytes */
 };
 
 static void say(struct pair *pair, struct client *from, const char *text)
@@ -52,6 +53,13 @@ static void test_talk_goes_on(void **state)
 	assert_int_equal(here(pair)->node.places.taken, 2);
 }
 
+/* As much as there: an allocator may give a few bytes more, by what lies beside them. */
+static void assert_held(struct rig *rig, enum budget_kind kind, size_t held)
+{
+	const size_t now = rig_held_as(rig, kind);
+	assert_true(held > 0 ? now + MALLOC_SPARE >= held && now <= held + MALLOC_SPARE : now == 0);
+}
+
 /* Three frames of a message and a Ping between them, moved behind each byte of them. */
 static void test_half_a_message_at_every_byte(void **state)
 {
@@ -72,7 +80,7 @@ static void test_half_a_message_at_every_byte(void **state)
 		const size_t held = rig_held_as(here(pair), BUDGET_MESSAGES);
 		pair_move(pair);
 		assert_int_equal(rig_held_as(there(pair), BUDGET_MESSAGES), 0);
-		assert_int_equal(rig_held_as(here(pair), BUDGET_MESSAGES), held);
+		assert_held(here(pair), BUDGET_MESSAGES, held);
 		assert_true((held > 0) == (cut > 0 && cut < len));
 		a = follow(pair, a);
 		b = follow(pair, b);
@@ -97,7 +105,7 @@ static void test_half_a_request_at_every_byte(void **state)
 		pair_move(pair);
 		a = follow(pair, a);
 		assert_int_equal(rig_held_as(there(pair), BUDGET_HEADS), 0);
-		assert_int_equal(rig_held_as(here(pair), BUDGET_HEADS), held);
+		assert_held(here(pair), BUDGET_HEADS, held);
 		client_write(a, request + cut, len - cut);
 		pair_run(pair);
 		assert_int_equal(client_status(a), 101);

@@ -6,6 +6,7 @@
 
 enum {
 	SEATS = 8,
+	CROWD = 100,
 	TICKS_PER_S = 1000 / LOOP_TICK_MS,
 };
 
@@ -174,9 +175,9 @@ static void the_newest_goes_first_in_a_crowd(void **state)
 	rig->node.tls_quota.halves_max = 0;
 	for (char name = 'a'; name <= 'e'; name++) {
 		client_say(scripted_connect(rig, 0), SAY_ANSWER, name);
-		rig_events(rig, 0);
+		rig_turn(rig, 0);
 	}
-	assert_int_equal(scripted.made, 0); /* none between events */
+	assert_int_equal(scripted.made, 0); /* no seats, no handshakes */
 	rig_pass(rig, 2);
 	rig->node.tls_quota.halves_max = SEATS;
 	rig_run(rig);
@@ -208,6 +209,28 @@ static void a_turn_has_few_of_them(void **state)
 	rig->loops[0].look_us = 0;
 	rig_run(rig);
 	assert_int_equal(scripted.names_len, 5);
+}
+
+/* Whatever has come for lines that are not open: who is in is heard in the same turn, and his turn
+ * does not end with them. */
+static void those_who_are_in_go_first(void **state)
+{
+	struct rig *rig = *state;
+	struct client *alice = rig_login(rig, 0, "alice");
+	rig->node.tls_quota.halves_max = CROWD;
+	for (int i = 0; i < CROWD; i++) {
+		client_say(scripted_connect(rig, 0), SAY_ANSWER, 'a');
+	}
+	client_send(alice, FRAME_PING, "here?", 5);
+	rig->loops[0].look_us = 150;
+	rig_turn(rig, 0);
+	expect_frame(alice, FRAME_PONG, "here?", 5);
+	assert_true(tls_porch_has_events(&rig_conns(rig, 0)->tls->porch));
+	rig->loops[0].look_us = 0;
+	rig_run(rig);
+	assert_int_equal(scripted.names_len, CROWD);
+	/* Once they are open they are among those who are in. */
+	assert_false(tls_porch_has_events(&rig_conns(rig, 0)->tls->porch));
 }
 
 /* Those beyond the seats wait unread, for nothing but a seat. */
@@ -936,6 +959,7 @@ int main(void)
 		CASE(a_proxy_may_break_off),
 		CASE(the_newest_goes_first_in_a_crowd),
 		CASE(a_turn_has_few_of_them),
+		CASE(those_who_are_in_go_first),
 		CASE(no_more_begin_than_may),
 		CASE(a_hello_of_three_seconds_is_dropped),
 		CASE(many_are_dropped_a_few_at_a_time),
