@@ -1,5 +1,6 @@
 #include "tls_fault.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -32,12 +33,22 @@ static enum tls_failure failure_of(int reason)
 	return TLS_FAILURE_PROTOCOL;
 }
 
+/* From 3.2 on the record layer says what is wrong, and behind that only that it has. */
+static bool is_empty_word(unsigned long error)
+{
+#ifdef SSL_R_RECORD_LAYER_FAILURE
+	return ERR_GET_REASON(error) == SSL_R_RECORD_LAYER_FAILURE;
+#else
+	return false;
+#endif
+}
+
 /* The last that its TLS has said: what lies before it comes from deeper down. */
 static unsigned long take_error(void)
 {
 	unsigned long last = 0;
 	for (unsigned long error; (error = ERR_get_error()) != 0;) {
-		if (ERR_GET_LIB(error) == ERR_LIB_SSL || last == 0) {
+		if (last == 0 || (ERR_GET_LIB(error) == ERR_LIB_SSL && !is_empty_word(error))) {
 			last = error;
 		}
 	}

@@ -321,7 +321,7 @@ static void test_a_hello_in_many_records(void **state)
 	assert_int_equal(SSL_set_alpn_protos(client->ssl, names, sizeof(names)), 0);
 	SSL_set_max_send_fragment(client->ssl, 512);
 	assert_false(rig_client_step(client));
-	assert_in_range(client->sent.len, 6000, 7000);
+	assert_in_range(client->sent.len, 6000, 8000); /* a share of ML-KEM takes 1,216 of them */
 	struct tls_handshake *handshake = create();
 	assert_int_equal(rig_feed(handshake, client), TLS_HANDSHAKE_MORE);
 	assert_true(tls_handshake_has_answered(handshake));
