@@ -166,10 +166,13 @@ def make_certificates(folder):
         subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=folder)
 
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    openssl("req", "-x509", *key, "-days", "2", "-subj", "/CN=authority", "-keyout", "ca.key", "-out", "ca.pem")
+    openssl("req", "-x509", *key, "-days", "2", "-subj", "/CN=authority", "-keyout", "ca.key", "-out", "ca.pem",
+            "-addext", "keyUsage=critical,keyCertSign,cRLSign")
     openssl("req", "-new", *key, "-subj", "/CN=nats", "-keyout", "server.key", "-out", "server.csr")
     (folder / "ext").write_text(
-        "subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n", encoding="ascii"
+        "subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n"
+        "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n",
+        encoding="ascii",
     )
     openssl(
         *"x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2".split(),
