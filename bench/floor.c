@@ -1,6 +1,6 @@
-/* The floor: what a server on this machine cannot do without. A bare epoll loop on one thread that
- * accepts, answers the opening with constant bytes, and from then on only receives and sends: it
- * parses nothing, knows nothing and says constant bytes. What a gateway costs above this is its
+/* The floor: what a server on this machine cannot do without. A bare epoll loop, on one thread,
+ * that accepts, answers the opening with constant bytes, and from then on only receives and sends:
+ * it parses nothing, knows nothing and says constant bytes. What a gateway costs above this is its
  * own.
  *
  * For tidegate-bench --blind, whose requests have a known size and whose key is always the same. */
@@ -8,6 +8,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -51,7 +52,7 @@ struct room {
 static struct floor_options options;
 static SSL_CTX *tls; /* NULL: plain */
 
-static uint8_t received[BUFFER];
+static __thread uint8_t received[BUFFER];
 static uint8_t answers[BUFFER];
 static struct remote *remotes; /* by descriptor */
 static int remotes_end;        /* the highest descriptor so far, and one */
@@ -296,7 +297,7 @@ static void accept_all(int listener, int epoll_fd)
 
 static void serve(int listener)
 {
-	static struct epoll_event events[EVENTS];
+	static __thread struct epoll_event events[EVENTS];
 	int epoll_fd = epoll_create1(0);
 	struct epoll_event on_listener = {.events = EPOLLIN, .data.fd = listener};
 	if (epoll_fd < 0 || epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listener, &on_listener) < 0) {
@@ -346,6 +347,8 @@ static int open_listener(void)
 	}
 	int fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0 ||
+		(options.threads > 1 &&
+			setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof(yes)) < 0) ||
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)) < 0 ||
 		bind(fd, found->ai_addr, found->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0) {
 		die(options.listen_at);
@@ -378,12 +381,31 @@ static void make_table(void)
 	}
 }
 
+static void *serve_too(void *context)
+{
+	serve(open_listener());
+	return NULL;
+}
+
+/* The kernel deals connections to them. Only the answers are theirs together, which nobody
+ * changes. */
+static void begin_others(void)
+{
+	for (uint32_t i = 1; i < options.threads; i++) {
+		pthread_t thread;
+		if (pthread_create(&thread, NULL, serve_too, NULL) != 0) {
+			die("a thread");
+		}
+	}
+}
+
 int main(int argc, char **argv)
 {
 	floor_options_parse(argc, argv, &options);
 	make_tls();
 	make_table();
 	make_rooms();
+	begin_others();
 	serve(open_listener());
 	return EXIT_SUCCESS;
 }

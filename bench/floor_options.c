@@ -13,6 +13,7 @@ enum {
 	KEY_COLLECT,
 	KEY_ROOMS,
 	KEY_MEMBERS,
+	KEY_THREADS,
 	KEY_CERTIFICATE,
 	KEY_KEY,
 };
@@ -32,6 +33,8 @@ static const struct argp_option table[] = {
 		"(direct: half of the users), and a request is for its room",
 		0},
 	{"members", KEY_MEMBERS, "N", 0, "of each room (direct: 2)", 0},
+	{"threads", KEY_THREADS, "N", 0, "to echo on, each with connections of its own (default 1)",
+		0},
 	{"tls-cert", KEY_CERTIFICATE, "FILE", 0,
 		"speak TLS 1.3, on OpenSSL as it is, with this certificate (PEM); sizes are those inside "
 		"of it",
@@ -59,6 +62,9 @@ static void check(struct argp_state *state, const struct floor_options *options)
 	if (has_rooms != (options->member_most > 0) ||
 		(has_rooms && (!options->collects || options->mode != FLOOR_FANOUT))) {
 		argp_error(state, "rooms need --mode fanout, --collect, --rooms and --members");
+	}
+	if (options->threads > 1 && options->mode != FLOOR_ECHO) {
+		argp_error(state, "--threads needs --mode echo");
 	}
 	if (!options->certificate != !options->key) {
 		argp_error(state, "--tls-cert and --tls-key go together");
@@ -95,6 +101,9 @@ static error_t parse_key(int key, char *argument, struct argp_state *state)
 	case KEY_MEMBERS:
 		options->member_most = arguments_count(state, "members", argument, 1, UINT32_MAX);
 		return 0;
+	case KEY_THREADS:
+		options->threads = arguments_count(state, "threads", argument, 1, 64);
+		return 0;
 	case KEY_CERTIFICATE:
 		options->certificate = argument;
 		return 0;
@@ -122,6 +131,7 @@ void floor_options_parse(int argc, char **argv, struct floor_options *ret_option
 		.request_bytes = 12,
 		.answer_bytes = 8,
 		.gathers = true,
+		.threads = 1,
 		.listen_at = "127.0.0.1:8000",
 	};
 	argp_err_exit_status = 2;

@@ -21,6 +21,7 @@ struct floor_options {
 	bool collects;        /* of a fan-out: one send for each receiver and turn */
 	uint32_t room_count;  /* 0: all are in one */
 	uint32_t member_most; /* of one room */
+	uint32_t threads;     /* each with an epoll of its own; to echo */
 	const char *listen_at;
 	const char *certificate; /* file; NULL: plain */
 	const char *key;

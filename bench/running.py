@@ -31,7 +31,8 @@ PORTS = range(10000, 32768)  # below the ephemeral ports, so that no client take
 GATEWAYS = ("gateway", "one", "old", *(name for row in loads.ROWS for name in row.beside))
 
 
-PACKETS = (*GATEWAYS, "floor", "nginx")  # who answers packets, or is asked by one who does
+FLOORS = ("floor", "floor-1", "floor-2")  # the latter: on so many threads
+PACKETS = (*GATEWAYS, *FLOORS, "nginx")  # who answers packets, or is asked by one who does
 
 
 class PeerFailed(Exception):
@@ -103,6 +104,7 @@ class Servers:
         self.args = args
         self.build = args.build
         self.known = {"gateway": self.gateway, "floor": self.floor, "lws": self.lws, "ws": self.ws}
+        self.known |= {name: self.floor_on(threads) for threads, name in enumerate(FLOORS[1:], 1)}
         self.known["one"] = lambda row, port: self.gateway(row, port, workers=1)
         self.known |= {name: self.gateway for row in loads.ROWS for name in row.beside}
         self.known |= {"open": self.open, "plain": self.plain, "nginx": self.nginx}
@@ -142,6 +144,9 @@ class Servers:
     def floor(self, row, port):
         return [programs.find(self.build, "bench/tidegate-floor"), "--listen", f"127.0.0.1:{port}", *row.floor,
                 *(tls_pair.showing() if row.suite else [])]
+
+    def floor_on(self, threads):
+        return lambda row, port: [*self.floor(row, port), "--threads", str(threads)]
 
     def lws(self, row, port):
         return [programs.find(self.build, "bench/lws_peer"), str(port)]
@@ -267,7 +272,7 @@ class Bench:
 
     def run(self, row, name, words, url, pid):
         """Runs the generator once and returns its result."""
-        blind = name == "floor" and words[0] in ("echo", "fanout", "rooms", "direct")
+        blind = name in FLOORS and words[0] in ("echo", "fanout", "rooms", "direct")
         with tempfile.NamedTemporaryFile(suffix=".json") as result:
             command = self.command(row, words, url, pid, blind, result.name)
             done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_S)

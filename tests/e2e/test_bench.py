@@ -168,6 +168,11 @@ def test_memory_is_shared_by_a_thousand(gateway, tmp_path):
     assert " more per connection" not in run("login", "-c", 999, "-t", 0, *words)
 
 
+def test_floor_on_threads_echoes_only():
+    done = subprocess.run([FLOOR, "--threads", "2", "--mode", "fanout"], capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    assert done.returncode == 2 and "--threads needs --mode echo" in done.stderr
+
+
 def test_floor_is_blind_ground(tmp_path):
     port = free_port()
     floor = subprocess.Popen([FLOOR, "--listen", f"127.0.0.1:{port}", "--request-bytes", "12", "--answer-bytes", "8"])

@@ -143,13 +143,29 @@ def test_a_room_is_measured_by_direct_messages(tmp_path):
                     beside={"direct": loads.direct_words(100, 3, 1)})
     assert compare.others_of(row, ["floor"]) == ["direct"] and compare.others_of(row, ["old"]) == ["old"]
     rounds = [{"gateway": {"cost": cost}, "direct": {"cost": 100}} for cost in (90, 100, 105)]
-    [line] = compare.judge(row, "direct", rounds)
+    [line] = compare.judge(row, "gateway", "direct", rounds)
     assert (line["low"], line["ratio"], line["high"], line["verdict"]) == (0.9, 1.0, 1.05, "pass")
-    assert next(compare.judge(row, "direct", [{"gateway": {"cost": 120}, "direct": {"cost": 100}}]))["verdict"] == "miss"
+    assert next(compare.judge(row, "gateway", "direct", [{"gateway": {"cost": 120}, "direct": {"cost": 100}}]))["verdict"] == "miss"
     said, measured = run_judged("compare", "--rows", "direct", "--rounds", 1, "--seconds", 0.3, "--warmup", 0.1,
                                 "--json", tmp_path / "json")
     [line] = measured["lines"]
     assert line["peer"] == "floor" and line["gateway"] > 0 and line["other"] > 0, said
+
+
+@needs_two_cores
+@pytest.mark.slow
+def test_two_workers_are_measured_by_one_and_the_floor_likewise(tmp_path):
+    """What the bare floor loses on two threads is the machine's."""
+    compare, loads = load_script("compare"), load_script("loads.py")
+    by_name = {row.name: row for row in loads.ROWS}
+    assert compare.pairs_of(by_name["workers-16"], ["floor"]) == [("gateway", "one"), ("floor-2", "floor-1")]
+    assert compare.pairs_of(by_name["workers-8x8"], ["floor"]) == [("gateway", "one")]
+    assert compare.pairs_of(by_name["workers-16"], ["old"]) == [("gateway", "old")]
+    _, measured = run_judged("compare", "--rows", "workers-16", "--rounds", 1, "--seconds", 0.3, "--warmup", 0.1,
+                             "--json", tmp_path / "json")
+    lines = {(line["peer"], line["figure"]): line for line in measured["lines"]}
+    assert set(lines) == {(peer, figure) for peer in ("one", "floor-1") for figure in ("per_cpu_s", "rate")}
+    assert lines["floor-1", "rate"]["gateway"] > 0 and lines["floor-1", "rate"]["verdict"] == ""
 
 
 def test_tokens_are_measured_by_open_logins():
