@@ -424,9 +424,9 @@ static void read_all_in_order(struct gateway *gateway)
 	for (unsigned i = 0; i < FLOOD_COUNT && !gateway->failed; i++) {
 		char number[16];
 		snprintf(number, sizeof(number), "%08u", i);
-		GATEWAY_STEP(gateway, gateway_read(gateway, &message) == MESSAGE_TEXT);
-		GATEWAY_STEP(gateway, message.len == FLOOD_LEN);
-		GATEWAY_STEP(gateway, memcmp(message.data, number, 8) == 0);
+		GATEWAY_STEP(gateway, gateway_read(gateway, &message) == MESSAGE_TEXT &&
+					      message.len == FLOOD_LEN &&
+					      memcmp(message.data, number, 8) == 0);
 	}
 	GATEWAY_STEP(gateway, gateway_is_left(gateway));
 }
