@@ -24,16 +24,18 @@ class Awake(threading.Thread):
 
     def __init__(self):
         super().__init__(daemon=True)
-        self.seconds = 0.0
+        self._at_tick = time.monotonic(), 0.0  # the clock's time of the last one, and the count
         self.start()
 
     def run(self):
-        last = time.monotonic()
         while True:
             time.sleep(self.TICK)
-            now = time.monotonic()
-            self.seconds += min(now - last, self.MOST)
-            last = now
+            self._at_tick = time.monotonic(), self.seconds
+
+    @property
+    def seconds(self):
+        since, count = self._at_tick
+        return count + min(time.monotonic() - since, self.MOST)
 
 
 AWAKE = Awake()
@@ -47,8 +49,8 @@ class Patience:
 
     @property
     def left(self):
-        """Seconds, at least a tick: what came while all stood still is to be seen first."""
-        return max(Awake.TICK, self._end - AWAKE.seconds)
+        """Seconds; a moment even when it is over, so that what came meanwhile is seen first."""
+        return max(0.01, self._end - AWAKE.seconds)
 
     @property
     def is_over(self):
