@@ -1,67 +1,29 @@
-/* SHA256_Init and its like are deprecated since OpenSSL 3.0, but they allocate nothing and look
- * nothing up under locks that all workers of a login storm would share: no KeyUpdate fails. */
-#define OPENSSL_API_COMPAT 10100
-
 #include "tls_schedule.h"
 
 #include <string.h>
 
 #include <openssl/crypto.h>
-#include <openssl/sha.h>
 
 #include "assert.h"
 #include "bytes.h"
+#include "hmac.h"
 
 enum {
-	HMAC_INNER = 0x36, /* RFC 2104 section 2 */
-	HMAC_OUTER = 0x5c,
 	LABEL_MAX = 17, /* bytes */
 	/* Two bytes of length, a label with its own, no context, the number of the block. */
 	INFO_MAX = 2 + 1 + LABEL_MAX + 1 + 1,
 };
 
-static size_t block_len(enum tls_suite suite)
+/* HMAC with the suite's hash, of a key that is as long as its digest. */
+static void make_code(enum tls_suite suite, const uint8_t *key, const uint8_t *text, size_t len,
+	uint8_t ret_code[HMAC_CODE_MAX])
 {
-	return suite == TLS_SUITE_AES_256_GCM ? SHA512_CBLOCK : SHA256_CBLOCK;
-}
-
-/* The suite's hash of a block and of the text behind it. */
-static void hash(enum tls_suite suite, const uint8_t *block, const uint8_t *text, size_t len,
-	uint8_t *ret_digest)
-{
-	union {
-		SHA256_CTX sha256;
-		SHA512_CTX sha384;
-	} context;
-	if (suite == TLS_SUITE_AES_256_GCM) {
-		SHA384_Init(&context.sha384);
-		SHA384_Update(&context.sha384, block, SHA512_CBLOCK);
-		SHA384_Update(&context.sha384, text, len);
-		SHA384_Final(ret_digest, &context.sha384);
-	} else {
-		SHA256_Init(&context.sha256);
-		SHA256_Update(&context.sha256, block, SHA256_CBLOCK);
-		SHA256_Update(&context.sha256, text, len);
-		SHA256_Final(ret_digest, &context.sha256);
-	}
-	OPENSSL_cleanse(&context, sizeof(context));
-}
-
-/* RFC 2104 section 2, of a key that is as long as a digest. */
-static void hmac(enum tls_suite suite, const uint8_t *key, const uint8_t *text, size_t len,
-	uint8_t ret_code[TLS_SECRET_MAX])
-{
-	const size_t key_len = tls_suite_facts(suite)->secret_len;
-	uint8_t block[SHA512_CBLOCK];
-	for (size_t i = 0; i < block_len(suite); i++) {
-		block[i] = (i < key_len ? key[i] : 0) ^ HMAC_INNER;
-	}
-	hash(suite, block, text, len, ret_code);
-	for (size_t i = 0; i < block_len(suite); i++) {
-		block[i] ^= HMAC_INNER ^ HMAC_OUTER;
-	}
-	hash(suite, block, ret_code, key_len, ret_code);
-	OPENSSL_cleanse(block, sizeof(block));
+	const bool is_long = suite == TLS_SUITE_AES_256_GCM;
+	struct hmac hmac;
+	hmac_init(&hmac, is_long ? HMAC_SHA384 : HMAC_SHA256, key,
+		tls_suite_facts(suite)->secret_len);
+	hmac_code(&hmac, text, len, ret_code);
+	hmac_finish(&hmac);
 }
 
 /* HKDF-Expand-Label of at most a digest's bytes, so that one block of HKDF-Expand is enough.
@@ -71,14 +33,14 @@ static void expand_label(
 {
 	const size_t label_len = strlen(label);
 	uint8_t info[INFO_MAX];
-	uint8_t code[TLS_SECRET_MAX];
+	uint8_t code[HMAC_CODE_MAX];
 	ASSERT(label_len <= LABEL_MAX);
 	store_be16(info, (uint16_t)len);
 	info[2] = (uint8_t)label_len;
 	memcpy(info + 3, label, label_len);
 	info[3 + label_len] = 0;
 	info[4 + label_len] = 1;
-	hmac(suite, secret, info, 5 + label_len, code);
+	make_code(suite, secret, info, 5 + label_len, code);
 	memcpy(ret, code, len);
 	OPENSSL_cleanse(code, sizeof(code));
 }

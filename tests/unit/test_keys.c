@@ -341,6 +341,54 @@ static void test_so_many_are_tried(void **state)
 	keys_unref(&keys);
 }
 
+/* --- what it costs -----------------------------------------------------------------------------
+ */
+
+static size_t allocations; /* by OpenSSL */
+
+static void *count_malloc(size_t size, const char *file, int line)
+{
+	allocations++;
+	return malloc(size);
+}
+
+static void *count_realloc(void *block, size_t size, const char *file, int line)
+{
+	allocations++;
+	return realloc(block, size);
+}
+
+static void just_free(void *block, const char *file, int line)
+{
+	free(block);
+}
+
+/* A storm of logins has a code made for each. */
+static void test_a_code_allocates_nothing(void **state)
+{
+	for (int i = ALGORITHM_HS256; i <= ALGORITHM_HS512; i++) {
+		const enum algorithm algorithm = (enum algorithm)i;
+		struct key *pair = rig_key(ALGORITHM_ES256, "");
+		struct key *key = rig_key(algorithm, "");
+		struct keys *keys = rig_keys(key);
+		uint8_t code[KEY_SIGNATURE_MAX];
+		size_t len;
+		assert_int_not_equal(allocations, 0); /* they are counted */
+		assert_int_equal(key_sign(key, algorithm, SLICE("text"), code, &len), 0);
+		allocations = 0;
+		assert_true(keys_verify(keys, algorithm, kid_of(NULL), SLICE("text"), code, len));
+		code[0] ^= 1;
+		assert_false(keys_verify(keys, algorithm, kid_of(NULL), SLICE("text"), code, len));
+		assert_int_equal(allocations, 0);
+		key_destroy(&pair);
+		key_destroy(&key);
+		keys_unref(&keys);
+	}
+}
+
+/* --- what is the same --------------------------------------------------------------------------
+ */
+
 static void test_what_keys_have_in_common(void **state)
 {
 	struct key *all[] = {rig_key(ALGORITHM_HS256, "a"), rig_key(ALGORITHM_ES256, "b"),
@@ -560,6 +608,7 @@ int main(void)
 		cmocka_unit_test(test_pem),
 		cmocka_unit_test(test_ids_choose),
 		cmocka_unit_test(test_so_many_are_tried),
+		cmocka_unit_test(test_a_code_allocates_nothing),
 		cmocka_unit_test(test_what_keys_have_in_common),
 		cmocka_unit_test(test_a_secret_is_long_enough),
 		cmocka_unit_test(test_faults),
@@ -568,5 +617,8 @@ int main(void)
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_a_secret_for_everybody),
 	};
+	if (CRYPTO_set_mem_functions(count_malloc, count_realloc, just_free) != 1) {
+		return EXIT_FAILURE; /* it has allocated before */
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

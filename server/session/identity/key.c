@@ -5,15 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
-#include <openssl/hmac.h>
 #include <openssl/rsa.h>
 
+#include "../../../proto/assert.h"
+
 enum {
-	CODE_MAX = 64, /* bytes of a digest */
 	DER_MAX = 160, /* bytes of an ECDSA signature as OpenSSL takes it: two numbers of 66 */
 };
 
@@ -107,45 +106,36 @@ static int check_pair(const EVP_PKEY *pair, enum key_kind kind, char ret_fault[K
 /* --- making it ready ---------------------------------------------------------------------------
  */
 
-static EVP_MAC_CTX *begin_code(const struct key *key, const char *digest)
+static enum hmac_hash hash_of(enum algorithm algorithm)
 {
-	EVP_MAC *mac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
-	EVP_MAC_CTX *code = mac ? EVP_MAC_CTX_new(mac) : NULL;
-	const OSSL_PARAM parameters[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)digest, 0),
-		OSSL_PARAM_construct_end(),
-	};
-	EVP_MAC_free(mac);
-	if (code && EVP_MAC_init(code, key->secret, key->secret_len, parameters) != 1) {
-		EVP_MAC_CTX_free(code);
-		return NULL;
+	switch (algorithm) {
+	case ALGORITHM_HS384:
+		return HMAC_SHA384;
+	case ALGORITHM_HS512:
+		return HMAC_SHA512;
+	default:
+		ASSERT(algorithm == ALGORITHM_HS256);
+		return HMAC_SHA256;
+	}
+}
+
+static struct hmac *create_code(const struct key *key, enum algorithm algorithm)
+{
+	struct hmac *code = malloc(sizeof(*code));
+	if (code) {
+		hmac_init(code, hash_of(algorithm), key->secret, key->secret_len);
 	}
 	return code;
 }
 
-static void destroy_code(struct key_code **code)
+static void destroy_code(struct hmac **code)
 {
-	struct key_code *given = *code;
-	if (!given) {
-		return;
-	}
+	struct hmac *given = *code;
 	*code = NULL;
-	EVP_MAC_CTX_free(given->begun);
-	EVP_MAC_CTX_free(atomic_load_explicit(&given->spare, memory_order_relaxed));
+	if (given) {
+		hmac_finish(given);
+	}
 	free(given);
-}
-
-static struct key_code *create_code(const struct key *key, const char *digest)
-{
-	struct key_code *code = calloc(1, sizeof(*code));
-	if (!code) {
-		return NULL;
-	}
-	code->begun = begin_code(key, digest);
-	if (!code->begun) {
-		destroy_code(&code);
-	}
-	return code;
 }
 
 static bool set_pss(EVP_PKEY_CTX *options)
@@ -182,7 +172,7 @@ static int make_ready(struct key *key)
 			continue;
 		}
 		if (key->kind == KEY_SECRET) {
-			key->codes[i] = create_code(key, row->digest);
+			key->codes[i] = create_code(key, (enum algorithm)i);
 		} else {
 			key->verifiers[i] = begin_digest(key, row, false);
 		}
@@ -302,41 +292,13 @@ bool key_equals(const struct key *key, const struct key *other)
 /* --- codes of a secret -------------------------------------------------------------------------
  */
 
-/* A copy is made of several allocations, which cost as much as a short text's code: so one is kept.
- */
-static EVP_MAC_CTX *take_code(struct key_code *code)
-{
-	EVP_MAC_CTX *spare = atomic_exchange_explicit(&code->spare, NULL, memory_order_acquire);
-	return spare ? spare : EVP_MAC_CTX_dup(code->begun);
-}
-
-/* Begins it again with its secret, for the next text. */
-static void put_back_code(struct key_code *code, EVP_MAC_CTX *used)
-{
-	if (used && EVP_MAC_init(used, NULL, 0, NULL) == 1) {
-		used = atomic_exchange_explicit(&code->spare, used, memory_order_acq_rel);
-	}
-	EVP_MAC_CTX_free(used);
-}
-
-static bool make_code(const struct key *key, enum algorithm algorithm, struct slice text,
-	uint8_t ret_code[CODE_MAX], size_t *ret_len)
-{
-	EVP_MAC_CTX *code = take_code(key->codes[algorithm]);
-	const bool is_made = code &&
-			     EVP_MAC_update(code, (const uint8_t *)text.data, text.len) == 1 &&
-			     EVP_MAC_final(code, ret_code, ret_len, CODE_MAX) == 1;
-	put_back_code(key->codes[algorithm], code);
-	return is_made;
-}
-
 static bool verify_code(const struct key *key, enum algorithm algorithm, struct slice text,
 	const uint8_t *signature, size_t len)
 {
-	uint8_t code[CODE_MAX];
-	size_t code_len;
-	return make_code(key, algorithm, text, code, &code_len) && len == code_len &&
-	       CRYPTO_memcmp(code, signature, len) == 0;
+	uint8_t code[HMAC_CODE_MAX];
+	const size_t code_len =
+		hmac_code(key->codes[algorithm], (const uint8_t *)text.data, text.len, code);
+	return len == code_len && CRYPTO_memcmp(code, signature, len) == 0;
 }
 
 /* --- ECDSA: R and S side by side, for OpenSSL in DER (RFC 7518 section 3.4) ---------------------
@@ -405,7 +367,7 @@ bool key_verify(const struct key *key, enum algorithm algorithm, struct slice te
 	const bool is_good = key->kind == KEY_SECRET
 				     ? verify_code(key, algorithm, text, signature, len)
 				     : verify_signature(key, algorithm, text, signature, len);
-	if (!is_good) {
+	if (!is_good && key->kind != KEY_SECRET) {
 		ERR_clear_error(); /* else the next who asks OpenSSL finds it */
 	}
 	return is_good;
@@ -442,10 +404,12 @@ int key_sign(const struct key *key, enum algorithm algorithm, struct slice text,
 	if (!is_for(key, algorithm)) {
 		return -EINVAL;
 	}
-	const bool is_made = key->kind == KEY_SECRET
-				     ? make_code(key, algorithm, text, ret_signature, ret_len)
-				     : make_signature(key, algorithm, text, ret_signature, ret_len);
-	if (!is_made) {
+	if (key->kind == KEY_SECRET) {
+		*ret_len = hmac_code(
+			key->codes[algorithm], (const uint8_t *)text.data, text.len, ret_signature);
+		return 0;
+	}
+	if (!make_signature(key, algorithm, text, ret_signature, ret_len)) {
 		ERR_clear_error();
 		return -EIO;
 	}

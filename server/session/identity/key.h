@@ -3,13 +3,13 @@
 #ifndef TIDEGATE_KEY_H
 #define TIDEGATE_KEY_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <openssl/evp.h>
 
+#include "../../../proto/hmac.h"
 #include "../../../proto/slice.h"
 #include "algorithm.h"
 
@@ -18,14 +18,6 @@ enum {
 	KEY_RSA_BITS_MIN = 2048,  /* RFC 7518 section 3.3 */
 	KEY_RSA_BITS_MAX = 8192,
 	KEY_FAULT_MAX = 256, /* bytes of what is wrong with one, NUL included */
-};
-
-/* A code of a secret, begun with it: only the text is missing.
- * Owner:  its key.
- * Shared: as said there. `spare` is taken out by who uses it, and put back. */
-struct key_code {
-	EVP_MAC_CTX *begun;           /* for copies; never used itself */
-	_Atomic(EVP_MAC_CTX *) spare; /* a copy that may be used again; NULL: it is in use */
 };
 
 /* Owner:  whoever made it.
@@ -39,7 +31,7 @@ struct key {
 	uint32_t algorithms; /* a bit for each that it may be used with */
 	/* Begun with the key, for copies of which only the text is missing. */
 	EVP_MD_CTX *verifiers[ALGORITHM_COUNT];
-	struct key_code *codes[ALGORITHM_COUNT]; /* of a secret */
+	struct hmac *codes[ALGORITHM_COUNT]; /* of a secret */
 };
 
 /* Makes a key of a secret, which is copied, or of a pair, whose reference is taken over whatever
