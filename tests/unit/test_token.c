@@ -607,6 +607,12 @@ static void test_what_is_no_set_of_claims(void **state)
 		/* Names are to the letter. */
 		{"{\"Sub\":\"bob\",\"exp\":1700003600}", TOKEN_BAD},
 		{"{\"sub\":\"bob\",\"EXP\":1700003600}", TOKEN_BAD},
+		{"{\"subject\":\"bob\",\"exp\":1700003600}", TOKEN_BAD},
+		{"{\"su\":\"bob\",\"exp\":1700003600}", TOKEN_BAD},
+		{"{\"sub\":\"bob\",\"exq\":1700003600}", TOKEN_BAD},
+		{"{\"sub\":\"bob\",\"exp\":1700003600,\"nbff\":true,\"nb\":true}", TOKEN_GOOD},
+		{"{\"\":1,\"exp\":1700003600,\"s\":2,\"e\":3,\"sub\":\"bob\"}", TOKEN_GOOD},
+		{"{\"\\u0065xp\":1700003600,\"s\\u0075b\":\"bob\"}", TOKEN_GOOD},
 	};
 	EXPECT_CLAIMS(rows);
 }
@@ -827,6 +833,51 @@ static void test_what_is_remembered(void **state)
 	assert_memory_equal(&own, &before, sizeof(own));
 }
 
+/* What is remembered is a header's meaning, never that a key was right. */
+static void test_what_is_remembered_is_of_no_key(void **state)
+{
+	struct key *others_key = rig_key(ALGORITHM_HS256, "other");
+	struct keys *others = rig_keys(others_key);
+	struct token_memo own = {.header_len = 0};
+	const struct token_rules with = {.rights = table, .memo = &own};
+	const struct {
+		const struct keys *keys;
+		const struct key *key;
+		enum algorithm algorithm;
+		const char *header;
+		enum token_verdict verdict;
+	} rows[] = {
+		{keys, key, ALGORITHM_HS256, "{\"alg\":\"HS256\"}", TOKEN_GOOD},
+		/* The keys have changed: by the old one, and by one of them. */
+		{others, key, ALGORITHM_HS256, "{\"alg\":\"HS256\"}", TOKEN_BAD},
+		{others, others_key, ALGORITHM_HS256, "{\"alg\":\"HS256\"}", TOKEN_GOOD},
+		{keys, others_key, ALGORITHM_HS256, "{\"alg\":\"HS256\"}", TOKEN_BAD},
+		{keys, key, ALGORITHM_HS256, "{\"alg\":\"HS256\"}", TOKEN_GOOD},
+		/* A byte is another. */
+		{keys, key, ALGORITHM_HS256, "{\"alg\":\"HS257\"}", TOKEN_BAD},
+		{keys, key, ALGORITHM_HS256, "{\"alg\":\"HS384\"}", TOKEN_BAD},
+		{keys, key, ALGORITHM_HS256, "{\"alg\":\"none\" }", TOKEN_BAD},
+		{keys, key, ALGORITHM_HS256, "{\"alh\":\"HS256\"}", TOKEN_BAD},
+		{keys, key, ALGORITHM_HS256, "{\"alg\":\"HS256\"}", TOKEN_GOOD},
+		{keys, pairs[ALGORITHM_ES256], ALGORITHM_ES256, "{\"alg\":\"HS256\"}", TOKEN_BAD},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *token =
+			rig_sign(rows[i].key, rows[i].algorithm, rows[i].header, GOOD_CLAIMS);
+		struct token_claims its;
+		const enum token_verdict verdict =
+			token_judge(rows[i].keys, &with, token, strlen(token), NOW, &its);
+		if (verdict != rows[i].verdict) {
+			fail_msg("row %zu: %d", i, verdict);
+		}
+		if (verdict == TOKEN_GOOD) {
+			rights_unref(&its.rights);
+		}
+	}
+	keys_unref(&others);
+	key_destroy(&others_key);
+}
+
 /* --- much of it --------------------------------------------------------------------------------
  */
 
@@ -975,6 +1026,7 @@ int main(void)
 		cmocka_unit_test(test_audiences_and_issuers),
 		cmocka_unit_test(test_rights),
 		cmocka_unit_test(test_what_is_remembered),
+		cmocka_unit_test(test_what_is_remembered_is_of_no_key),
 		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_width),
 		cmocka_unit_test(test_bounds),

@@ -25,6 +25,26 @@ struct parts {
 	struct slice is_signed; /* header and claims, with the dot between them */
 };
 
+/* Claims that are looked at. A token has a few members: to go through them once costs less than to
+ * ask for each of these by its name. */
+enum claim {
+	CLAIM_EXP,
+	CLAIM_NBF,
+	CLAIM_AUD,
+	CLAIM_ISS,
+	CLAIM_SUB,
+	CLAIM_DEVICE,
+	CLAIM_TG,
+	CLAIM_OTHER, /* the last of those that nobody looks at */
+	CLAIM_COUNT,
+};
+
+/* Borrowed from the object that they stand in.
+ * Owner: the call of token_judge. */
+struct members {
+	const json_t *at[CLAIM_COUNT]; /* NULL: it has none */
+};
+
 /* When it holds, as it says. */
 struct term {
 	uint64_t begins_s;
@@ -154,12 +174,34 @@ static bool read_time(const json_t *time, bool rounds_up, uint64_t *ret_s)
 	return true;
 }
 
-/* A fraction of a second never makes it longer. */
-static bool read_term(const json_t *claims, struct term *ret_term)
+static enum claim claim_of(struct slice name)
 {
-	const json_t *begins = json_object_get(claims, "nbf");
+	return slice_equals(name, SLICE("exp"))      ? CLAIM_EXP
+	       : slice_equals(name, SLICE("nbf"))    ? CLAIM_NBF
+	       : slice_equals(name, SLICE("aud"))    ? CLAIM_AUD
+	       : slice_equals(name, SLICE("iss"))    ? CLAIM_ISS
+	       : slice_equals(name, SLICE("sub"))    ? CLAIM_SUB
+	       : slice_equals(name, SLICE("device")) ? CLAIM_DEVICE
+	       : slice_equals(name, SLICE("tg"))     ? CLAIM_TG
+						     : CLAIM_OTHER;
+}
+
+static void find_members(json_t *claims, struct members *ret_members)
+{
+	*ret_members = (struct members){.at = {NULL}};
+	for (void *each = json_object_iter(claims); each;
+		each = json_object_iter_next(claims, each)) {
+		const enum claim claim = claim_of(slice_of(json_object_iter_key(each)));
+		ret_members->at[claim] = json_object_iter_value(each);
+	}
+}
+
+/* A fraction of a second never makes it longer. */
+static bool read_term(const struct members *members, struct term *ret_term)
+{
+	const json_t *begins = members->at[CLAIM_NBF];
 	ret_term->begins_s = 0;
-	return read_time(json_object_get(claims, "exp"), false, &ret_term->ends_s) &&
+	return read_time(members->at[CLAIM_EXP], false, &ret_term->ends_s) &&
 	       (!begins || read_time(begins, true, &ret_term->begins_s));
 }
 
@@ -181,9 +223,8 @@ static bool list_names(const json_t *list, const char *name)
 }
 
 /* RFC 7519 section 4.1.3. */
-static bool is_for_audience(const json_t *claims, const char *audience)
+static bool is_for_audience(const json_t *named, const char *audience)
 {
-	const json_t *named = json_object_get(claims, "aud");
 	if (!named) {
 		return !audience;
 	}
@@ -194,9 +235,8 @@ static bool is_for_audience(const json_t *claims, const char *audience)
 	return text.data && (!audience || slice_equals(text, slice_of(audience)));
 }
 
-static bool is_by_issuer(const json_t *claims, const char *issuer)
+static bool is_by_issuer(const json_t *named, const char *issuer)
 {
-	const json_t *named = json_object_get(claims, "iss");
 	const struct slice text = text_of(named);
 	if (!named) {
 		return !issuer;
@@ -204,9 +244,9 @@ static bool is_by_issuer(const json_t *claims, const char *issuer)
 	return text.data && (!issuer || slice_equals(text, slice_of(issuer)));
 }
 
-static bool read_user(const json_t *claims, struct token_claims *claimed)
+static bool read_user(const json_t *named, struct token_claims *claimed)
 {
-	const struct slice user = text_of(json_object_get(claims, "sub"));
+	const struct slice user = text_of(named);
 	if (!user.data || !user_name_is_valid(user.data, user.len)) {
 		return false;
 	}
@@ -216,9 +256,8 @@ static bool read_user(const json_t *claims, struct token_claims *claimed)
 }
 
 /* A device may be without a name. */
-static bool read_device(const json_t *claims, struct token_claims *claimed)
+static bool read_device(const json_t *named, struct token_claims *claimed)
 {
-	const json_t *named = json_object_get(claims, "device");
 	const struct slice device = text_of(named);
 	if (!named) {
 		return true;
@@ -233,10 +272,8 @@ static bool read_device(const json_t *claims, struct token_claims *claimed)
 	return true;
 }
 
-static bool read_rights(
-	const json_t *claims, struct rights_table *table, struct token_claims *claimed)
+static bool read_rights(const json_t *tg, struct rights_table *table, struct token_claims *claimed)
 {
-	const json_t *tg = json_object_get(claims, "tg");
 	if (!tg) {
 		claimed->rights = rights_default();
 		return true;
@@ -253,18 +290,22 @@ static enum token_verdict judge_term(const struct term *term, uint64_t now_s)
 }
 
 /* The rights last: of a token that is not good nobody has a reference. */
-static enum token_verdict judge_claims(const json_t *claims, const struct token_rules *rules,
+static enum token_verdict judge_claims(json_t *claims, const struct token_rules *rules,
 	uint64_t now_s, struct token_claims *ret_claims)
 {
 	struct token_claims claimed = {.user_len = 0};
+	struct members members;
 	struct term term;
-	if (!read_term(claims, &term) || !is_for_audience(claims, rules->audience) ||
-		!is_by_issuer(claims, rules->issuer) || !read_user(claims, &claimed) ||
-		!read_device(claims, &claimed)) {
+	find_members(claims, &members);
+	if (!read_term(&members, &term) ||
+		!is_for_audience(members.at[CLAIM_AUD], rules->audience) ||
+		!is_by_issuer(members.at[CLAIM_ISS], rules->issuer) ||
+		!read_user(members.at[CLAIM_SUB], &claimed) ||
+		!read_device(members.at[CLAIM_DEVICE], &claimed)) {
 		return TOKEN_BAD;
 	}
 	const enum token_verdict verdict = judge_term(&term, now_s);
-	if (verdict == TOKEN_GOOD && !read_rights(claims, rules->rights, &claimed)) {
+	if (verdict == TOKEN_GOOD && !read_rights(members.at[CLAIM_TG], rules->rights, &claimed)) {
 		return TOKEN_BAD;
 	}
 	if (verdict == TOKEN_GOOD) {
