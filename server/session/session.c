@@ -170,13 +170,14 @@ static int take_token(
 				: 0;
 }
 
-/* What a token costs is known afterwards only. One that is judged soon, as those of HS256 are,
- * makes a login like any other. */
+/* Where pairs of keys are known, what a token costs is known afterwards only: one of HS256 makes a
+ * login like any other. By secrets alone all do, and nothing is timed: to look at the clock twice
+ * is a part of what such a token costs, and whoever is interrupted meanwhile would seem slow. */
 static enum close_reason judge(struct sessions *sessions, const struct handshake_request *request,
 	uint64_t now_s, struct identity_login *ret_login)
 {
 	struct loop *loop = sessions->conns->loop;
-	if (!sessions->identity.is_asked) {
+	if (!identity_takes_long(&sessions->identity)) {
 		return identity_judge(&sessions->identity, request, now_s, ret_login);
 	}
 	loop_look(loop);
@@ -188,7 +189,6 @@ static enum close_reason judge(struct sessions *sessions, const struct handshake
 		sessions->judging_us += took_us;
 		reader_note_work(sessions->conns);
 	}
-	count_verdict(sessions->conns->stats, ret_login);
 	return refused;
 }
 
@@ -198,6 +198,7 @@ static bool let_in(struct sessions *sessions, struct conn *conn,
 {
 	const uint64_t now_ms = sessions->identity.is_asked ? clock_wall_ms() : 0;
 	enum close_reason refused = judge(sessions, request, now_ms / 1000, ret_login);
+	count_verdict(sessions->conns->stats, ret_login);
 	if (refused == CLOSE_REASON_NONE && take_token(sessions, conn, ret_login, now_ms) < 0) {
 		refused = CLOSE_REASON_INTERNAL_ERROR;
 	}

@@ -20,12 +20,11 @@ static struct key *theirs;
 /* --- set-up ------------------------------------------------------------------------------------
  */
 
-static void know(struct rig *rig, const struct key *key)
+/* The keys of a file with this text. */
+static void know_text(struct rig *rig, const char *jwk)
 {
 	char text[KEY_NEWS_MAX];
-	char *jwk = rig_public(key);
 	const char *path = rig_write(jwk);
-	free(jwk);
 	kept_findings_init(&rig_findings);
 	if (rig->node.keys) {
 		key_store_reload(rig->node.keys, path, &rig_findings.findings, text);
@@ -33,6 +32,27 @@ static void know(struct rig *rig, const struct key *key)
 		assert_int_equal(
 			key_store_create(path, &rig_findings.findings, &rig->node.keys), 0);
 	}
+}
+
+static void know(struct rig *rig, const struct key *key)
+{
+	char *jwk = rig_public(key);
+	know_text(rig, jwk);
+	free(jwk);
+}
+
+/* The first and another one of this algorithm. */
+static void know_another(struct rig *rig, enum algorithm algorithm)
+{
+	struct key *another = rig_key(algorithm, "another");
+	char set[4096];
+	char *first = rig_public(ours);
+	char *second = rig_public(another);
+	snprintf(set, sizeof(set), "{\"keys\":[%s,%s]}", first, second);
+	know_text(rig, set);
+	free(first);
+	free(second);
+	key_destroy(&another);
 }
 
 static void configure(struct rig *rig)
@@ -752,6 +772,7 @@ static void test_logins_that_wait(void **state)
 	};
 	struct client *clients[MANY];
 	struct client *in = ask_bearer(rig, 0, "/", token_of("in"));
+	know_another(rig, ALGORITHM_ES256);
 	rig->loops[0].look_us = 60;
 	ask_many(rig, clients, MANY);
 	client_packet(in, PACKET_PING, NULL, 0);
@@ -775,21 +796,36 @@ static void test_logins_that_wait(void **state)
 	}
 }
 
-/* Of HS256 tokens are judged as they come, however many. */
-static void test_logins_that_need_not_wait(void **state)
+static void expect_none_waits(struct rig *rig)
 {
-	struct rig *rig = *state;
 	enum {
 		MANY = 200,
 	};
 	struct client *clients[MANY];
-	rig->loops[0].look_us = 5;
 	ask_many(rig, clients, MANY);
 	for (int i = 0; i < 10 * MANY && user_table_count(rig->node.users) < MANY; i++) {
 		rig_turn(rig, 0);
 		assert_int_equal(rig->workers[0].sessions.waiting.count, 0);
 	}
 	assert_int_equal(user_table_count(rig->node.users), MANY);
+}
+
+/* Of HS256 tokens are judged as they come, however many. */
+static void test_logins_that_need_not_wait(void **state)
+{
+	struct rig *rig = *state;
+	know_another(rig, ALGORITHM_ES256);
+	rig->loops[0].look_us = 5;
+	expect_none_waits(rig);
+}
+
+/* Where that is known before, however long the worker was interrupted. */
+static void test_logins_by_secrets_never_wait(void **state)
+{
+	struct rig *rig = *state;
+	know_another(rig, ALGORITHM_HS512);
+	rig->loops[0].look_us = 60;
+	expect_none_waits(rig);
 }
 
 /* On a machine that was started a moment ago. */
@@ -874,6 +910,7 @@ int main(void)
 		RIG_CASE_WITH(test_what_a_backend_is_shown, setup, teardown, 1),
 		RIG_CASE_WITH(test_logins_that_wait, setup, teardown, 1),
 		RIG_CASE_WITH(test_logins_that_need_not_wait, setup, teardown, 1),
+		RIG_CASE_WITH(test_logins_by_secrets_never_wait, setup, teardown, 1),
 		cmocka_unit_test(test_what_is_left_of_the_leeway),
 		cmocka_unit_test(test_who_waits_in_a_ring),
 		cmocka_unit_test(test_an_extra_takes_the_rooms_along),

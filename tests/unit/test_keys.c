@@ -386,6 +386,33 @@ static void test_a_code_allocates_nothing(void **state)
 	}
 }
 
+static bool verify_soon(const enum algorithm *algorithms, size_t count)
+{
+	static const char *const ids[] = {"a", "b", "c"};
+	struct key *all[3];
+	for (size_t i = 0; i < count; i++) {
+		all[i] = rig_key(algorithms[i], ids[i]);
+	}
+	struct keys *keys = rig_keys_of(all, count);
+	const bool is_soon = keys_verify_soon(keys);
+	for (size_t i = 0; i < count; i++) {
+		key_destroy(&all[i]);
+	}
+	keys_unref(&keys);
+	return is_soon;
+}
+
+static void test_which_verify_soon(void **state)
+{
+	static const enum algorithm secrets[] = {ALGORITHM_HS256, ALGORITHM_HS512, ALGORITHM_HS384};
+	static const enum algorithm mixed[] = {ALGORITHM_HS256, ALGORITHM_ES256};
+	assert_true(verify_soon(secrets, 1));
+	assert_true(verify_soon(secrets, 2));
+	assert_false(verify_soon(secrets, 3));
+	assert_false(verify_soon(mixed, 2));
+	assert_false(verify_soon(mixed + 1, 1));
+}
+
 /* --- what is the same --------------------------------------------------------------------------
  */
 
@@ -609,6 +636,7 @@ int main(void)
 		cmocka_unit_test(test_ids_choose),
 		cmocka_unit_test(test_so_many_are_tried),
 		cmocka_unit_test(test_a_code_allocates_nothing),
+		cmocka_unit_test(test_which_verify_soon),
 		cmocka_unit_test(test_what_keys_have_in_common),
 		cmocka_unit_test(test_a_secret_is_long_enough),
 		cmocka_unit_test(test_faults),

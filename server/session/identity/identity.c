@@ -219,6 +219,11 @@ static __attribute__((noinline)) enum close_reason judge_with_token(struct ident
 	return refused;
 }
 
+bool identity_takes_long(struct identity *identity)
+{
+	return identity->is_asked && !keys_verify_soon(key_reader_keys(&identity->keys));
+}
+
 enum close_reason identity_judge(struct identity *identity, const struct handshake_request *request,
 	uint64_t now_s, struct identity_login *ret_login)
 {

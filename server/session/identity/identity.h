@@ -48,6 +48,10 @@ struct identity_login {
 	struct token_claims claims;
 };
 
+/* Whether to judge a request may take a while, as pairs of keys do: some 100 us. Thread: the owner.
+ */
+bool identity_takes_long(struct identity *identity);
+
 /* Judges a request, at the wall clock's `now_s`. Where tokens are asked for they come first:
  * whoever has none, or a bad one, learns nothing of what else is wrong. Returns CLOSE_REASON_NONE,
  * or why it is refused: NO_TOKEN, BAD_TOKEN, TOKEN_EXPIRED, TOKEN_NOT_YET or BAD_LOGIN; then there

@@ -256,6 +256,15 @@ bool keys_has(const struct keys *other, const struct keys *keys, size_t index)
 	return false;
 }
 
+bool keys_verify_soon(const struct keys *keys)
+{
+	bool is_soon = keys->count <= KEYS_SOON_MAX;
+	for (size_t i = 0; i < keys->count && is_soon; i++) {
+		is_soon = keys->keys[i]->kind == KEY_SECRET;
+	}
+	return is_soon;
+}
+
 /* Whether the token may be meant for it. */
 static bool fits(const struct key *key, enum algorithm algorithm, struct slice kid)
 {

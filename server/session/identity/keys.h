@@ -14,6 +14,7 @@
 enum {
 	KEYS_MAX = 256,     /* in one file */
 	KEYS_TRIES_MAX = 8, /* keys that one token is tried with */
+	KEYS_SOON_MAX = 2,  /* secrets, as there are while one takes the place of another */
 };
 
 /* Owner:  whoever loaded them.
@@ -47,6 +48,10 @@ struct slice keys_id(const struct keys *keys, size_t index);
 /* Whether a key of `other` is the same as the one at `index`: its material, its id and what it may
  * be used for. Thread: any. */
 bool keys_has(const struct keys *other, const struct keys *keys, size_t index);
+
+/* Whether they tell soon who has signed: at most KEYS_SOON_MAX secrets, and no pair. Thread: any.
+ */
+bool keys_verify_soon(const struct keys *keys);
 
 /* Whether the signature of `text` is by one of the keys that fit: of this algorithm, and where the
  * token and the key both have an id (`kid`; without one its data is NULL) of the same. At most
