@@ -113,9 +113,15 @@ struct conn *conn_table_find(struct conn_table *table, handle_t handle)
 		return NULL;
 	}
 	struct conn *conn = conn_table_at(table, index);
-	bool is_it = conn->generation == handle_generation(handle) && conn->state != CONN_FREE &&
-		     conn->state != CONN_DEAD;
-	return is_it ? conn : NULL;
+	return conn_is_of(conn, handle) ? conn : NULL;
+}
+
+void conn_table_expect(const struct conn_table *table, handle_t handle)
+{
+	const uint32_t index = handle_index(handle);
+	if (index < table->size) {
+		conn_expect(&table->chunks[index >> CHUNK_BITS][index & (CHUNK_CONNS - 1)]);
+	}
 }
 
 uint32_t conn_table_size(const struct conn_table *table)

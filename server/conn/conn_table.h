@@ -6,10 +6,15 @@
 #ifndef TIDEGATE_CONN_TABLE_H
 #define TIDEGATE_CONN_TABLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../base/handle.h"
 #include "conn.h"
+
+enum {
+	CONN_CACHE_LINE = 64, /* bytes: where they are more, one fetch is in vain */
+};
 
 /* Owner:  one worker.
  * Shared: never. */
@@ -33,6 +38,26 @@ struct conn *conn_table_find(struct conn_table *table, handle_t handle);
 
 /* The record of an index below conn_table_size(), whatever its state. */
 struct conn *conn_table_at(struct conn_table *table, uint32_t index);
+
+/* Whether the record is still that of a handle, and not dead: for one that conn_table_at has given
+ * for it. */
+static inline bool conn_is_of(const struct conn *conn, handle_t handle)
+{
+	return conn->generation == handle_generation(handle) && conn->state != CONN_FREE &&
+	       conn->state != CONN_DEAD;
+}
+
+/* A record is looked at soon: has it fetched into a near cache meanwhile. That is no access, so
+ * that there need not be one. */
+static inline void conn_expect(const struct conn *conn)
+{
+	const uintptr_t record = (uintptr_t)conn;
+	__builtin_prefetch((const void *)record, 1);
+	__builtin_prefetch((const void *)(record + CONN_CACHE_LINE), 1);
+}
+
+/* The same of a handle, stale or not, of this worker or another. */
+void conn_table_expect(const struct conn_table *table, handle_t handle);
 
 /* One more than the largest index ever taken. */
 uint32_t conn_table_size(const struct conn_table *table);

@@ -257,6 +257,14 @@ static void read_visited(struct conns *conns, struct conn *conn)
 	}
 }
 
+void reader_expect(const struct conns *conns, handle_t handle)
+{
+	const struct conn *conn = conn_table_find(conns->table, handle);
+	if (conn) {
+		__builtin_prefetch(conn->user);
+	}
+}
+
 void reader_on_events(struct conns *conns, handle_t handle, uint32_t events)
 {
 	const uint32_t hung_up = EPOLLRDHUP | EPOLLHUP | EPOLLERR;

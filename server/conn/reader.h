@@ -22,6 +22,10 @@ enum {
 /* What epoll has said of a handle; stale ones are dropped. Thread: the owner. */
 void reader_on_events(struct conns *conns, handle_t handle, uint32_t events);
 
+/* The next visit is to be to that handle, whose record is near already: has fetched what it points
+ * at. Stale ones are fine. Thread: the owner. */
+void reader_expect(const struct conns *conns, handle_t handle);
+
 /* Whether so much has been read since the last answer of true that it is time to look at the clock.
  * Thread: the owner. */
 bool reader_has_worked(struct conns *conns);

@@ -14,7 +14,7 @@ enum {
 	CHAINS = 64,
 };
 
-/* In front of the messages of a batch of many: which of them may be for whom. */
+/* In front of the targets of a batch of many: which of its messages may be for whom. */
 struct batch_chains {
 	struct batch_set for_all;
 	/* The last link of each chain of messages whose hash has the same end: link 2 x n + 1 is
@@ -43,16 +43,17 @@ static int make_batch(struct batch_pool *pool, enum budget_kind kind, uint32_t b
 	const size_t mails_end = sizeof(struct batch) + mails * sizeof(struct mail);
 	const bool has_chains = can_aim && messages > BATCH_SMALL_MESSAGES;
 	size_t chains_end = mails_end + (has_chains ? sizeof(struct batch_chains) : 0);
-	size_t messages_end = chains_end + messages * sizeof(struct batch_message);
-	size_t targets_end = messages_end + (can_aim ? messages * sizeof(struct batch_target) : 0);
+	/* In front of the messages, whose alignment is less. */
+	size_t targets_end = chains_end + (can_aim ? messages * sizeof(struct batch_target) : 0);
+	size_t messages_end = targets_end + messages * sizeof(struct batch_message);
 	struct buf *buf;
-	int err = buf_create(pool->node->budget, kind, targets_end, bytes, &buf);
+	int err = buf_create(pool->node->budget, kind, messages_end, bytes, &buf);
 	if (err) {
 		return err;
 	}
 	struct batch *batch = (struct batch *)buf;
-	batch->messages = (struct batch_message *)((uint8_t *)batch + chains_end);
-	batch->targets = can_aim ? (struct batch_target *)((uint8_t *)batch + messages_end) : NULL;
+	batch->targets = can_aim ? (struct batch_target *)((uint8_t *)batch + chains_end) : NULL;
+	batch->messages = (struct batch_message *)((uint8_t *)batch + targets_end);
 	batch->messages_max = messages;
 	clear(batch);
 	*ret_batch = batch;
@@ -297,7 +298,7 @@ void batch_aim(struct batch *batch, struct batch_target target, struct slice nam
 /* Of one that batch_has_chains() and that something is aimed in. */
 static struct batch_chains *chains_of(const struct batch *batch)
 {
-	return (struct batch_chains *)batch->messages - 1;
+	return (struct batch_chains *)batch->targets - 1;
 }
 
 static void set_add(struct batch_set *set, uint32_t message)

@@ -15,6 +15,7 @@
 
 #include "../../proto/slice.h"
 #include "../base/buf.h"
+#include "../base/handle.h"
 #include "../base/mailbox.h"
 #include "fanout_node.h"
 
@@ -48,11 +49,17 @@ struct batch_target {
 	bool is_shown;      /* the sender has other sessions that get it too */
 	bool is_only_shown; /* and nobody else does: a user is meant who is on another node */
 	bool is_for_v1;     /* of everybody those are meant that speak tidegate.v1 */
-	uint32_t hash;      /* user_entry_hash or room_hash */
-	uint32_t serial;    /* room_serial */
-	uint32_t number;    /* of what is said in a room */
-	uint32_t device;    /* user_entry_device_hash of the sender */
-	uint32_t name_at;   /* where the name lies: in the frame, or behind it */
+	bool is_to_one;     /* the user had one session when it was said, which is `session` */
+	union {
+		struct {
+			uint32_t serial; /* room_serial */
+			uint32_t number; /* of what is said in a room */
+		};
+		handle_t session;
+	};
+	uint32_t hash;    /* user_entry_hash or room_hash */
+	uint32_t device;  /* user_entry_device_hash of the sender */
+	uint32_t name_at; /* where the name lies: in the frame, or behind it */
 	/* Of the chain of `hash` and, if it is shown, of that of the sender's: the link before. */
 	uint16_t before[2];
 };
@@ -83,8 +90,8 @@ struct batch {
 	bool for_elsewhere;  /* of the aimed, some are for other nodes too; once shared: it is for
 			      * the registrar as well */
 	uint64_t workers[4]; /* a bit for each worker it is for: `aimed`, and once shared all */
-	struct batch_message *messages; /* behind the mails; then come the targets and the frames */
-	struct batch_target *targets;   /* with `aimed`: one for each message */
+	struct batch_target *targets;   /* with `aimed`: one for each message; behind the mails */
+	struct batch_message *messages; /* behind those; then come the frames */
 	/* One for each worker; in its log, the link to the next batch. In a cluster one more, the
 	 * registrar's. */
 	struct mail mails[];

@@ -209,6 +209,7 @@ static void walk_on(struct fanout *fanout, const struct batch *batch)
 	} while (fanout->walked_message < batch->count &&
 		 recipients_are_as_before(batch, fanout->walked_message));
 	recipients_begin(&fanout->walk);
+	recipients_expect(fanout->conns, batch, fanout->walked_message + 1);
 }
 
 /* The same for those that the messages of this pass may be for, one message after the other. Who
@@ -231,6 +232,9 @@ static bool visit_recipients(struct fanout *fanout, uint32_t receivers_max)
 		receivers_max--;
 		if (conn && conn->state == CONN_LIVE && conn->receiver_pos != CONN_NONE) {
 			hand_out_to(fanout, conn);
+			if (recipients_are_over(&fanout->walk)) {
+				walk_on(fanout, batch);
+			}
 		} else if (!conn && fanout->walked_message < batch->count) {
 			walk_on(fanout, batch);
 		} else if (!conn) {

@@ -19,8 +19,16 @@ void recipients_begin(struct recipients *walk)
 	walk->place = 0;
 }
 
-static void look_at_room(struct recipients *walk, const struct fanout_node *node, uint8_t worker,
-	struct slice name, uint32_t hash)
+static void add(struct recipients *walk, const struct conns *conns, handle_t handle)
+{
+	walk->sessions[walk->session_count++] = (struct recipient){
+		.handle = handle,
+		.conn = conn_table_at(conns->table, handle_index(handle)),
+	};
+}
+
+static void look_at_room(struct recipients *walk, const struct fanout_node *node,
+	const struct conns *conns, uint8_t worker, struct slice name, uint32_t hash)
 {
 	const struct room_part *part = rooms_part_of(node->rooms, name, hash, worker);
 	if (!part) {
@@ -34,46 +42,75 @@ static void look_at_room(struct recipients *walk, const struct fanout_node *node
 	while (walk->place < room_part_places(part) && walk->session_count < PIECE) {
 		const struct user_entry *entry = part->places[walk->place++];
 		if (entry) {
-			walk->sessions[walk->session_count++] = user_entry_handle(entry);
+			add(walk, conns, user_entry_handle(entry));
 		}
 	}
 }
 
-static void look_at_user(struct recipients *walk, const struct fanout_node *node, uint8_t worker,
-	const char *name, size_t name_len)
+static void look_at_user(struct recipients *walk, const struct fanout_node *node,
+	const struct conns *conns, uint8_t worker, const struct batch_user *user)
 {
 	struct user_session found[USER_SESSIONS_MAX];
-	uint32_t count = user_table_find(node->users, name, name_len, found);
+	uint32_t count =
+		user_table_find_hashed(node->users, user->name, user->name_len, user->hash, found);
 	for (uint32_t i = 0; i < count; i++) {
 		if (handle_worker(found[i].handle) == worker) {
-			walk->sessions[walk->session_count++] = found[i].handle;
+			add(walk, conns, found[i].handle);
 		}
+	}
+}
+
+/* The one session that a user had when it was said to him, where it is still the only one. Returns
+ * false where he has to be looked up. */
+static bool look_at_one(
+	struct recipients *walk, const struct conns *conns, uint8_t worker, handle_t session)
+{
+	if (handle_worker(session) != worker) {
+		return true; /* Its worker looks. */
+	}
+	const struct conn *conn = conn_table_find(conns->table, session);
+	if (!conn || !conn->user || !user_entry_is_alone(conn->user)) {
+		return false;
+	}
+	add(walk, conns, session);
+	return true;
+}
+
+/* Who logs in later is owed nothing. */
+static void look_at_users(struct recipients *walk, const struct fanout_node *node,
+	const struct conns *conns, uint8_t worker, const struct batch *batch, uint32_t message)
+{
+	const struct batch_target *target = &batch->targets[message];
+	const struct slice name = batch_target_name(batch, message);
+	if (target->is_to_one && look_at_one(walk, conns, worker, target->session)) {
+		return;
+	}
+	const struct batch_user user = {name.data, (uint8_t)name.len, target->hash};
+	look_at_user(walk, node, conns, worker, &user);
+	if (target->is_shown) {
+		const struct batch_user sender = batch_sender(batch, message);
+		look_at_user(walk, node, conns, worker, &sender);
 	}
 }
 
 /* Takes the next piece; an empty one is the end. */
-static void look(struct recipients *walk, const struct fanout_node *node, uint8_t worker,
-	const struct batch *batch, uint32_t message)
+static void look(struct recipients *walk, const struct fanout_node *node, const struct conns *conns,
+	uint8_t worker, const struct batch *batch, uint32_t message)
 {
 	const struct batch_target *target = &batch->targets[message];
-	const struct batch_user sender = batch_sender(batch, message);
-	const struct slice name = batch_target_name(batch, message);
 	walk->session_count = 0;
 	walk->session_at = 0;
 	switch ((enum batch_aim)target->aim) {
 	case BATCH_TO_USER:
-		/* Who logs in later is owed nothing. */
 		if (!walk->has_looked) {
-			look_at_user(walk, node, worker, name.data, name.len);
-			if (target->is_shown) {
-				look_at_user(walk, node, worker, sender.name, sender.name_len);
-			}
 			walk->has_looked = true;
+			look_at_users(walk, node, conns, worker, batch, message);
 		}
 		break;
 	case BATCH_TO_ROOM:
 	case BATCH_TO_TOLD:
-		look_at_room(walk, node, worker, name, target->hash);
+		look_at_room(
+			walk, node, conns, worker, batch_target_name(batch, message), target->hash);
 		break;
 	case BATCH_TO_ALL:
 		break;
@@ -85,13 +122,13 @@ struct conn *recipients_next(struct recipients *walk, const struct fanout_node *
 {
 	for (;;) {
 		while (walk->session_at < walk->session_count) {
-			const handle_t handle = walk->sessions[walk->session_at++];
-			struct conn *conn = conn_table_find(conns->table, handle);
-			if (conn) {
-				return conn;
+			const struct recipient *its = &walk->sessions[walk->session_at++];
+			conn_expect(its[1].conn);
+			if (conn_is_of(its->conn, its->handle)) {
+				return its->conn;
 			}
 		}
-		look(walk, node, worker, batch, message);
+		look(walk, node, conns, worker, batch, message);
 		if (walk->session_count == 0) {
 			return NULL;
 		}
@@ -101,6 +138,13 @@ struct conn *recipients_next(struct recipients *walk, const struct fanout_node *
 static bool is_for_room(const struct batch_target *target)
 {
 	return target->aim == BATCH_TO_ROOM || target->aim == BATCH_TO_TOLD;
+}
+
+void recipients_expect(const struct conns *conns, const struct batch *batch, uint32_t message)
+{
+	if (message < batch->count && batch->targets[message].is_to_one) {
+		conn_table_expect(conns->table, batch->targets[message].session);
+	}
 }
 
 bool recipients_are_as_before(const struct batch *batch, uint32_t message)

@@ -10,11 +10,18 @@
 #include "batch.h"
 #include "fanout_node.h"
 
+/* One of them: the record is that of the handle for as long as conn_is_of says so. */
+struct recipient {
+	handle_t handle;
+	struct conn *conn;
+};
+
 /* A walk over those of one worker that a message is for, or may be: slice by slice, whoever comes
  * and goes in between. All zero at first. */
 struct recipients {
-	/* A piece of them, by their handles, as places and orders change meanwhile. */
-	handle_t sessions[2 * USER_SESSIONS_MAX];
+	/* A piece of them; places and orders change meanwhile. Behind it there is whatever there
+	 * is, which is expected as well. */
+	struct recipient sessions[2 * USER_SESSIONS_MAX + 1];
 	uint8_t session_count;
 	uint8_t session_at; /* the next one */
 	bool has_looked;    /* of a user and a sender that piece is all */
@@ -34,6 +41,17 @@ bool recipients_are_as_before(const struct batch *batch, uint32_t message);
  * Thread: the worker, registered. */
 struct conn *recipients_next(struct recipients *walk, const struct fanout_node *node,
 	const struct conns *conns, uint8_t worker, const struct batch *batch, uint32_t message);
+
+/* Whether recipients_next would have nobody more, as far as that is known without a look: of users
+ * it is. */
+static inline bool recipients_are_over(const struct recipients *walk)
+{
+	return walk->has_looked && walk->session_at == walk->session_count;
+}
+
+/* Message `message`, if there is one, comes soon: has the record of the connection fetched that it
+ * is for, where that is known. */
+void recipients_expect(const struct conns *conns, const struct batch *batch, uint32_t message);
 
 /* Bits for the user and the rooms of a connection, by their hashes: where a batch has no chains. */
 uint64_t recipients_marks(struct conn *conn);

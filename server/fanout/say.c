@@ -72,6 +72,7 @@ int say_to_user(struct say *say, struct conn *sender, struct slice user, struct 
 		.sent_ms = clock_wall_ms(),
 		.name = user,
 		.text = text,
+		.is_alone = user_entry_is_alone(sender->user),
 	};
 	struct to_user_reach reach;
 	struct elsewhere_say *ask = NULL;

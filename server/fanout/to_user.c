@@ -5,16 +5,17 @@
 #include "put_message.h"
 
 /* Filled in place: it is large. */
-static void find(const struct fanout_node *node, handle_t but, struct slice name,
+static void find(const struct fanout_node *node, handle_t but, struct slice name, uint32_t hash,
 	struct to_user_sessions *ret_sessions)
 {
-	struct user_session found[USER_SESSIONS_MAX];
-	const uint32_t count = user_table_find(node->users, name.data, name.len, found);
+	struct user_session *found = ret_sessions->found;
+	const uint32_t count =
+		user_table_find_hashed(node->users, name.data, name.len, hash, found);
 	ret_sessions->count = 0;
 	ret_sessions->classic = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		if (found[i].handle != but) {
-			ret_sessions->found[ret_sessions->count++] = found[i];
+			found[ret_sessions->count++] = found[i];
 			ret_sessions->classic += !found[i].speaks_v1;
 		}
 	}
@@ -25,8 +26,13 @@ void to_user_look(
 {
 	const struct slice from = {said->from.name, said->from.name_len};
 	ret_reach->hash = user_table_hash(node->users, said->name.data, said->name.len);
-	find(node, said->sender, said->name, &ret_reach->theirs);
-	find(node, said->sender, from, &ret_reach->own);
+	find(node, said->sender, said->name, ret_reach->hash, &ret_reach->theirs);
+	if (said->is_alone) {
+		ret_reach->own.count = 0;
+		ret_reach->own.classic = 0;
+	} else {
+		find(node, said->sender, from, said->from.hash, &ret_reach->own);
+	}
 }
 
 static void mark(struct batch *batch, const struct to_user_sessions *sessions, bool is_classic)
@@ -85,13 +91,17 @@ static int put_text(struct posting *posting, const struct to_user *said,
 int to_user_put(struct posting *posting, const struct to_user *said,
 	const struct to_user_reach *reach, bool is_shown, size_t *ret_bytes)
 {
-	const struct batch_target target = {
+	struct batch_target target = {
 		.aim = BATCH_TO_USER,
 		.hash = reach->hash,
 		.device = said->device,
 		.is_only_shown = said->is_only_shown,
 		.is_shown = is_shown && reach->own.count > reach->own.classic,
 	};
+	if (reach->theirs.count == 1 && !target.is_shown) {
+		target.is_to_one = true;
+		target.session = reach->theirs.found[0].handle;
+	}
 	size_t bytes = 0;
 	int err = 0;
 	if (reach->theirs.count > reach->theirs.classic || target.is_shown) {

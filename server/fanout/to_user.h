@@ -22,6 +22,7 @@ struct to_user {
 	struct slice name; /* of the other */
 	struct slice text;
 	bool is_only_shown; /* to the sender's other sessions: the user is on another node */
+	bool is_alone;      /* the sender has no other session on this node, for certain */
 };
 
 #define TO_USER_NO_SENDER handle_make(HANDLE_WORKER_RESERVED, 0, 0)

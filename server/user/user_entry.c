@@ -99,6 +99,12 @@ bool user_entry_is_same_device(const struct user_entry *a, const struct user_ent
 		       a->in_table.device_len) == 0;
 }
 
+/* Who takes its place marks it as gone; and it never comes back. */
+bool user_entry_is_alone(const struct user_entry *entry)
+{
+	return entry->in_table.came_alone && !cds_lfht_is_node_deleted(&entry->in_table.node);
+}
+
 bool user_entry_speaks_v1(const struct user_entry *entry)
 {
 	return entry->in_table.speaks_v1;

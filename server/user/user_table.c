@@ -42,6 +42,7 @@ int user_table_create(size_t expected, uint32_t devices_max, const uint8_t *hash
 		return -ENOMEM;
 	}
 	rcu_table_set_key(table->key, hash_key);
+	table->unnamed_device = rcu_table_hash(table->key, "", 0);
 	*ret_table = table;
 	return 0;
 }
@@ -97,7 +98,7 @@ uint64_t user_table_hash64(const struct user_table *table, const char *name, siz
 
 uint32_t user_table_device_hash(const struct user_table *table, const char *device, size_t len)
 {
-	return rcu_table_hash(table->key, device, len);
+	return len > 0 ? rcu_table_hash(table->key, device, len) : table->unnamed_device;
 }
 
 /* --- who is there ------------------------------------------------------------------------------
@@ -106,12 +107,18 @@ uint32_t user_table_device_hash(const struct user_table *table, const char *devi
 uint32_t user_table_find(struct user_table *table, const char *name, size_t name_len,
 	struct user_session ret_sessions[USER_SESSIONS_MAX])
 {
+	return user_table_find_hashed(
+		table, name, name_len, user_table_hash(table, name, name_len), ret_sessions);
+}
+
+uint32_t user_table_find_hashed(struct user_table *table, const char *name, size_t name_len,
+	uint32_t hash, struct user_session ret_sessions[USER_SESSIONS_MAX])
+{
 	const struct user_key key = {name, name_len, table};
 	struct cds_lfht_iter iter;
 	uint32_t count = 0;
 	user_table_read_begin();
-	struct user_node *node =
-		user_table_look_up(table, &key, user_table_hash(table, name, name_len), &iter);
+	struct user_node *node = user_table_look_up(table, &key, hash, &iter);
 	if (node) {
 		count = user_node_count(node);
 		for (uint32_t i = 0; i < count; i++) {

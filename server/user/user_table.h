@@ -107,6 +107,10 @@ bool user_table_logout(struct user_table *table, struct user_entry **entry);
 uint32_t user_table_find(struct user_table *table, const char *name, size_t name_len,
 	struct user_session ret_sessions[USER_SESSIONS_MAX]);
 
+/* The same, where user_table_hash of the name is known. */
+uint32_t user_table_find_hashed(struct user_table *table, const char *name, size_t name_len,
+	uint32_t hash, struct user_session ret_sessions[USER_SESSIONS_MAX]);
+
 /* The same, with the names of his devices: for those who tell them apart. */
 uint32_t user_table_devices(struct user_table *table, const char *name, size_t name_len,
 	struct user_device ret_devices[USER_SESSIONS_MAX]);
@@ -114,6 +118,11 @@ uint32_t user_table_devices(struct user_table *table, const char *name, size_t n
 /* Whether an entry is still in the table, not replaced. Thread: registered, the owner of the entry.
  */
 bool user_table_has(struct user_table *table, const struct user_entry *entry);
+
+/* Whether it stands in the table by itself, so that user_table_find would find this session and no
+ * other: without a look into the table. False does not mean that there are others. Thread: the
+ * owner of the entry. */
+bool user_entry_is_alone(const struct user_entry *entry);
 
 /* Users in the table, whatever their sessions, counted by logins and logouts. Thread: any. */
 size_t user_table_count(const struct user_table *table);

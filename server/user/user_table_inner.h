@@ -18,6 +18,7 @@ struct user_table {
 	_Atomic uint32_t kick_limit; /* of a user in one of struct duel's windows; 0: none */
 	size_t buckets;              /* housekeeper's own: the size last asked for */
 	uint32_t devices_max;        /* sessions of a user */
+	uint32_t unnamed_device;     /* the hash of the device without a name, which most have */
 	unsigned char key[RCU_TABLE_KEY_BYTES];
 };
 

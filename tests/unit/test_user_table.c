@@ -136,6 +136,10 @@ static void test_names_of_every_length_and_byte(void **state)
 		struct user_session found[USER_SESSIONS_MAX];
 		assert_int_equal(user_table_find(table, name, len, found), 1);
 		assert_int_equal(found[0].handle, len);
+		found[0].handle = 0;
+		const uint32_t hash = user_table_hash(table, name, len);
+		assert_int_equal(user_table_find_hashed(table, name, len, hash, found), 1);
+		assert_int_equal(found[0].handle, len);
 	}
 	for (size_t len = 1; len <= 64; len++) {
 		assert_true(user_table_logout(table, &entries[len - 1]));
@@ -313,6 +317,39 @@ static struct user_entry *log_in_device(
 	struct user_entry *entry = make_device(table, "a", device, handle, handle);
 	assert_ptr_equal(log_in(table, entry), expected);
 	return entry;
+}
+
+/* Who is by himself is known without a look into the table, but for the last one of several. */
+static void test_who_is_alone(void **state)
+{
+	struct user_table *table = *state;
+	struct user_entry *first = make_device(table, "a", "", 1, 1);
+	assert_false(user_entry_is_alone(first));
+	assert_null(log_in(table, first));
+	assert_true(user_entry_is_alone(first));
+	struct user_entry *successor = log_in_device(table, "", 2, first);
+	assert_false(user_entry_is_alone(first));
+	assert_true(user_entry_is_alone(successor));
+	struct user_entry *other = log_in_device(table, "phone", 3, NULL);
+	assert_false(user_entry_is_alone(successor));
+	assert_false(user_entry_is_alone(other));
+	assert_true(user_table_logout(table, &other));
+	assert_sessions(table, "2");
+	assert_false(user_entry_is_alone(successor));
+	user_entry_retire(table, &first);
+	assert_true(user_table_logout(table, &successor));
+}
+
+/* It is not made anew each time. */
+static void test_the_hash_of_the_device_without_a_name(void **state)
+{
+	struct user_table *table = *state;
+	struct user_entry *entry = make_device(table, "a", "", 1, 1);
+	assert_int_equal(
+		user_entry_device_hash(table, entry), user_table_device_hash(table, "", 0));
+	/* Devices and users have one key. */
+	assert_int_equal(user_entry_device_hash(table, entry), user_table_hash(table, "", 0));
+	user_entry_discard(&entry);
 }
 
 static void test_each_device_has_a_session(void **state)
@@ -929,6 +966,8 @@ int main(void)
 		CASE(test_the_count_is_never_less_than_nothing),
 		CASE(test_housekeeping_keeps_everybody),
 		CASE(test_torture),
+		DEVICES_CASE(test_who_is_alone),
+		DEVICES_CASE(test_the_hash_of_the_device_without_a_name),
 		DEVICES_CASE(test_each_device_has_a_session),
 		DEVICES_CASE(test_the_newest_of_a_device_wins),
 		DEVICES_CASE(test_beyond_the_number_the_oldest_goes),
