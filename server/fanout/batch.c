@@ -268,6 +268,24 @@ uint8_t *batch_put_packet(struct batch *batch, uint16_t command, size_t payload_
 	return at;
 }
 
+/* Whether the message appended last, aimed so, goes on with the one before: what is said in a room
+ * in one go, which is heard by all who hear its beginning. */
+static bool goes_on(const struct batch *batch, const struct batch_target *target)
+{
+	if (batch->count < 2 || target->aim != BATCH_TO_ROOM) {
+		return false;
+	}
+	const uint32_t at = batch->count - 1;
+	const struct batch_message *its = &batch->messages[at];
+	const struct batch_target *before = &batch->targets[at - 1];
+	const struct batch_user sender = batch_sender(batch, at);
+	return before->aim == BATCH_TO_ROOM && before->hash == target->hash &&
+	       before->serial == target->serial && before->device == target->device &&
+	       its->begin == its[-1].end && its[-1].sender_hash == its->sender_hash &&
+	       its[-1].sender_len == its->sender_len &&
+	       memcmp(batch->buf.data + its[-1].sender_at, sender.name, sender.name_len) == 0;
+}
+
 void batch_aim_by_frame(struct batch *batch, struct batch_target target, struct slice name)
 {
 	if (batch->aimed == 0) {
@@ -281,6 +299,7 @@ void batch_aim_by_frame(struct batch *batch, struct batch_target target, struct 
 	batch->senders = UINT64_MAX;
 	target.name_len = (uint8_t)name.len;
 	target.name_at = (uint32_t)((const uint8_t *)name.data - batch->buf.data);
+	target.goes_on = goes_on(batch, &target);
 	batch->targets[batch->count - 1] = target;
 }
 

@@ -50,6 +50,7 @@ struct batch_target {
 	bool is_only_shown; /* and nobody else does: a user is meant who is on another node */
 	bool is_for_v1;     /* of everybody those are meant that speak tidegate.v1 */
 	bool is_to_one;     /* the user had one session when it was said, which is `session` */
+	bool goes_on;       /* the message before it lies next to it, of its sender in its room */
 	union {
 		struct {
 			uint32_t serial; /* room_serial */

@@ -27,17 +27,22 @@ static void append_from_others(struct fanout *fanout, struct conn *conn, struct 
 	stats_add(&fanout->conns->stats->deliveries, delivered);
 }
 
-/* Appends one message if it is for that connection. Returns how many that were. */
-static uint32_t append_message(struct fanout *fanout, struct conn *conn,
+/* Appends a message if it is for that connection, and with it those that go on with it: who hears
+ * the first of them hears them all. Returns how many that were. */
+static __attribute__((noinline)) uint32_t append_message(struct fanout *fanout, struct conn *conn,
 	const struct batch_user *user, struct batch *batch, uint32_t at)
 {
-	const struct batch_message *message = &batch->messages[at];
 	if (conn->state != CONN_LIVE || !recipients_has(fanout->node, batch, at, conn, user)) {
 		return 0;
 	}
-	conn_share(fanout->conns, conn, &batch->buf, batch->buf.data + message->begin,
-		message->end - message->begin);
-	return 1;
+	const struct batch_message *first = &batch->messages[at];
+	const struct batch_message *last = first;
+	while (++at < batch->count && batch->targets[at].goes_on) {
+		last++;
+	}
+	conn_share(fanout->conns, conn, &batch->buf, batch->buf.data + first->begin,
+		last->end - first->begin);
+	return (uint32_t)(last - first) + 1;
 }
 
 /* Of some messages those that are for that connection. Returns how many that were. */
@@ -46,10 +51,12 @@ static uint32_t append_few(struct fanout *fanout, struct conn *conn, const struc
 {
 	const uint64_t marks = recipients_marks(conn);
 	uint32_t delivered = 0;
-	for (uint32_t i = 0; i < batch->count; i++) {
-		if (recipients_may_have(batch, i, marks)) {
-			delivered += append_message(fanout, conn, user, batch, i);
-		}
+	for (uint32_t at = 0; at < batch->count;) {
+		const uint32_t its = recipients_may_have(batch, at, marks)
+					     ? append_message(fanout, conn, user, batch, at)
+					     : 0;
+		delivered += its;
+		at += its > 0 ? its : 1;
 	}
 	return delivered;
 }
@@ -60,10 +67,15 @@ static uint32_t append_many(struct fanout *fanout, struct conn *conn, const stru
 {
 	const struct batch_set set = recipients_candidates(batch, conn);
 	uint32_t delivered = 0;
+	uint32_t next = 0; /* what is ahead of it came with one before */
 	for (uint32_t i = 0; i < BATCH_LARGE_MESSAGES; i += 64) {
 		for (uint64_t bits = set.bits[i / 64]; bits; bits &= bits - 1) {
-			delivered += append_message(
-				fanout, conn, user, batch, i + (uint32_t)__builtin_ctzll(bits));
+			const uint32_t at = i + (uint32_t)__builtin_ctzll(bits);
+			if (at >= next) {
+				const uint32_t its = append_message(fanout, conn, user, batch, at);
+				delivered += its;
+				next = at + its;
+			}
 		}
 	}
 	return delivered;

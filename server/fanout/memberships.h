@@ -74,7 +74,8 @@ uint16_t memberships_find(struct conn *conn, struct slice name, uint32_t hash);
 
 /* Whether what was said by that number is for this session, in the room of that hash and serial
  * number; with `is_telling`, whether it has asked to be told who comes and goes. To be asked for
- * all that is said there, since numbers go round: what is heard now is heard a round later too. */
+ * all that is said there, or the first of what goes on with it in a batch, since numbers go round:
+ * what is heard now is heard a round later too. */
 bool memberships_hears(
 	struct conn *conn, uint32_t hash, uint32_t serial, uint32_t number, bool is_telling);
 
