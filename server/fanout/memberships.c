@@ -51,10 +51,18 @@ void memberships_set_told(struct conn *conn, uint16_t at, bool is_told)
 	*membership = (*membership & ~IS_TOLD) | (is_told ? IS_TOLD : 0);
 }
 
-uint16_t memberships_find(struct conn *conn, struct slice name, uint32_t hash)
+uint16_t memberships_find(const struct rooms *rooms, struct conn *conn, struct slice name)
 {
 	uint16_t count;
 	const membership_t *all = memberships_all(conn, &count);
+	if (count <= 1) {
+		/* As most are in one room, and speak there: the hash would cost more than the look.
+		 */
+		return count == 1 && slice_equals(room_name(membership_room(all[0])), name)
+			       ? 0
+			       : MEMBERSHIPS_NONE;
+	}
+	const uint32_t hash = rooms_hash(rooms, name);
 	for (uint16_t i = 0; i < count; i++) {
 		const struct room *room = membership_room(all[i]);
 		if (room_hash(room) == hash && slice_equals(room_name(room), name)) {

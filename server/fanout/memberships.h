@@ -69,8 +69,8 @@ static inline struct room *memberships_room(struct conn *conn, uint16_t at)
 bool memberships_is_told(struct conn *conn, uint16_t at);
 void memberships_set_told(struct conn *conn, uint16_t at, bool is_told);
 
-/* Where a room stands in the list, by its name and hash, or MEMBERSHIPS_NONE. */
-uint16_t memberships_find(struct conn *conn, struct slice name, uint32_t hash);
+/* Where a room stands in the list, by its name, or MEMBERSHIPS_NONE. */
+uint16_t memberships_find(const struct rooms *rooms, struct conn *conn, struct slice name);
 
 /* Whether what was said by that number is for this session, in the room of that hash and serial
  * number; with `is_telling`, whether it has asked to be told who comes and goes. To be asked for

@@ -84,7 +84,7 @@ uint32_t telling_users(const struct fanout_node *node, const struct room *room)
 
 static size_t len_of(const struct members_packet *members)
 {
-	return batch_aimed_frame_len(members_packet_len(members), members->room.len);
+	return batch_aimed_frame_len(members_packet_len(members), 0);
 }
 
 /* Returns the batch, for those it is for to be marked, or NULL without memory. */
@@ -101,7 +101,8 @@ static struct batch *put(struct telling *telling, const struct telling_of *its,
 	members_packet_write(at, members);
 	target.aim = BATCH_TO_TOLD;
 	target.device = its->device;
-	batch_aim(batch, target, members->room);
+	/* The room's name stands first in it, behind its length. */
+	batch_aim_by_frame(batch, target, (struct slice){(const char *)at + 1, members->room.len});
 	return batch;
 }
 

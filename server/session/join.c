@@ -13,7 +13,7 @@ enum {
 
 uint16_t join_membership(const struct sessions *sessions, struct conn *conn, struct slice room)
 {
-	return memberships_find(conn, room, rooms_hash(sessions_rooms(sessions), room));
+	return memberships_find(sessions_rooms(sessions), conn, room);
 }
 
 static uint8_t worker_of(const struct sessions *sessions, const struct conn *conn)
