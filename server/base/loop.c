@@ -24,6 +24,15 @@ void loop_look(struct loop *loop)
 	set_time(loop, loop->is_scripted ? loop->now_us + loop->look_us : clock_us());
 }
 
+uint64_t loop_wall_ms(struct loop *loop)
+{
+	if (loop->wall_of_us != loop->now_us) {
+		loop->wall_of_us = loop->now_us;
+		loop->wall_ms = clock_wall_ms();
+	}
+	return loop->wall_ms;
+}
+
 int loop_init(struct loop *loop, int capacity)
 {
 	*loop = LOOP_EMPTY;

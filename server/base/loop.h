@@ -24,6 +24,8 @@ struct loop {
 	uint32_t now_tick;          /* now_ms in ticks, from 1 */
 	uint32_t wait_us;           /* of the next wait, at most; 0: as it is told */
 	uint64_t woke_us;           /* when the last wait ended */
+	uint64_t wall_ms;           /* see loop_wall_ms */
+	uint64_t wall_of_us;        /* the now_us that it belongs to */
 	bool is_scripted;           /* the time is what loop_script says */
 	uint32_t look_us;           /* of a scripted loop: how far each look moves it on */
 };
@@ -55,6 +57,10 @@ int loop_ms_to_next_tick(const struct loop *loop);
 
 /* Reads the clock again within a turn. */
 void loop_look(struct loop *loop);
+
+/* Milliseconds since 1970, as they were when this was asked first since the last look at the clock:
+ * for what is said, of which there may be many between two looks. */
+uint64_t loop_wall_ms(struct loop *loop);
 
 /* For tests and simulations: the time is `now_us` from now on, and stands still but for what looks
  * take. */

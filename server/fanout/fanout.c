@@ -54,6 +54,11 @@ uint32_t fanout_now_tick(const struct fanout *fanout)
 	return fanout->conns->loop->now_tick;
 }
 
+uint64_t fanout_wall_ms(const struct fanout *fanout)
+{
+	return loop_wall_ms(fanout->conns->loop);
+}
+
 uint8_t fanout_worker(const struct fanout *fanout)
 {
 	return fanout->worker;

@@ -85,6 +85,7 @@ struct stats *fanout_stats(const struct fanout *fanout);
 const struct fanout_node *fanout_node(const struct fanout *fanout);
 handle_t fanout_handle(const struct fanout *fanout, const struct conn *conn);
 uint32_t fanout_now_tick(const struct fanout *fanout);
+uint64_t fanout_wall_ms(const struct fanout *fanout);
 uint8_t fanout_worker(const struct fanout *fanout);
 
 /* --- */

@@ -4,7 +4,6 @@
 
 #include "../../proto/room_packets.h"
 #include "../../proto/say_packets.h"
-#include "../base/clock.h"
 #include "pressure.h"
 #include "put_message.h"
 #include "to_user.h"
@@ -69,7 +68,7 @@ int say_to_user(struct say *say, struct conn *sender, struct slice user, struct 
 		.from = fanout_user(sender),
 		.device = device_of(node, sender),
 		.sender = fanout_handle(fanout, sender),
-		.sent_ms = clock_wall_ms(),
+		.sent_ms = fanout_wall_ms(fanout),
 		.name = user,
 		.text = text,
 		.is_alone = user_entry_is_alone(sender->user),
@@ -112,7 +111,7 @@ int say_to_room(struct say *say, struct conn *sender, struct room *room, struct 
 	struct batch_target target = put_message_to_room(room);
 	char audience[AUDIENCE_MAX];
 	const struct message_packet message = {
-		.sent_ms = clock_wall_ms(),
+		.sent_ms = fanout_wall_ms(fanout),
 		.from = {from.name, from.name_len},
 		.audience = put_message_audience('#', room_name(room), audience),
 		.text = text,
@@ -139,7 +138,7 @@ static int announce(struct fanout *fanout, struct room *room, struct slice from,
 	const struct batch_user nobody = {.name = ""};
 	char audience[AUDIENCE_MAX];
 	const struct message_packet message = {
-		.sent_ms = clock_wall_ms(),
+		.sent_ms = fanout_wall_ms(fanout),
 		.from = from,
 		.audience = put_message_audience('#', room_name(room), audience),
 		.text = text,

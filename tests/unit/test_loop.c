@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "../../server/base/clock.h"
 #include "../../server/base/loop.h"
 
 static void test_empty_and_half_built(void **state)
@@ -117,6 +118,23 @@ static void test_the_clock(void **state)
 	loop_finish(&loop);
 }
 
+/* What is said between two looks has one time: that of the first of it. */
+static void test_the_walls_clock_is_read_once_a_look(void **state)
+{
+	struct loop loop;
+	assert_int_equal(loop_init(&loop, 1), 0);
+	loop_script(&loop, 1000000);
+	const uint64_t before_ms = clock_wall_ms();
+	const uint64_t wall_ms = loop_wall_ms(&loop);
+	assert_true(wall_ms >= before_ms && wall_ms <= clock_wall_ms());
+	while (clock_wall_ms() <= wall_ms) {
+	}
+	assert_true(loop_wall_ms(&loop) == wall_ms);
+	loop_script(&loop, 1000001);
+	assert_true(loop_wall_ms(&loop) > wall_ms);
+	loop_finish(&loop);
+}
+
 static void test_the_sooner_of_two_waits(void **state)
 {
 	(void)state;
@@ -135,6 +153,7 @@ int main(void)
 		cmocka_unit_test(test_a_signal_is_no_event),
 		cmocka_unit_test(test_a_wait_may_be_told_to_be_shorter),
 		cmocka_unit_test(test_the_clock),
+		cmocka_unit_test(test_the_walls_clock_is_read_once_a_look),
 		cmocka_unit_test(test_the_sooner_of_two_waits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
