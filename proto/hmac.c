@@ -60,28 +60,28 @@ static size_t finish(union hmac_state *state, enum hmac_hash hash, uint8_t *ret_
 /* --- codes -------------------------------------------------------------------------------------
  */
 
-/* Fills a block with the key; one that is longer is replaced by its digest. */
-static void lay_key(
-	enum hmac_hash hash, const uint8_t *key, size_t len, uint8_t ret_block[SHA512_CBLOCK])
+/* A key that is longer than a block is replaced by its digest. Returns the length that it has. */
+static size_t shorten(enum hmac_hash hash, const uint8_t **key, size_t len,
+	uint8_t ret_digest[SHA512_DIGEST_LENGTH])
 {
-	memset(ret_block, 0, SHA512_CBLOCK);
-	if (len > block_len(hash)) {
-		union hmac_state state;
-		begin(&state, hash);
-		update(&state, hash, key, len);
-		finish(&state, hash, ret_block);
-		OPENSSL_cleanse(&state, sizeof(state));
-	} else if (len > 0) {
-		memcpy(ret_block, key, len);
+	if (len <= block_len(hash)) {
+		return len;
 	}
+	union hmac_state state;
+	begin(&state, hash);
+	update(&state, hash, *key, len);
+	len = finish(&state, hash, ret_digest);
+	OPENSSL_cleanse(&state, sizeof(state));
+	*key = ret_digest;
+	return len;
 }
 
-static void begin_with(union hmac_state *state, enum hmac_hash hash,
-	const uint8_t block[SHA512_CBLOCK], uint8_t mask)
+static void begin_with(
+	union hmac_state *state, enum hmac_hash hash, const uint8_t *key, size_t len, uint8_t mask)
 {
 	uint8_t masked[SHA512_CBLOCK];
-	for (size_t i = 0; i < SHA512_CBLOCK; i++) {
-		masked[i] = block[i] ^ mask;
+	for (size_t i = 0; i < block_len(hash); i++) {
+		masked[i] = (i < len ? key[i] : 0) ^ mask;
 	}
 	begin(state, hash);
 	update(state, hash, masked, block_len(hash));
@@ -90,12 +90,12 @@ static void begin_with(union hmac_state *state, enum hmac_hash hash,
 
 void hmac_init(struct hmac *hmac, enum hmac_hash hash, const uint8_t *key, size_t len)
 {
-	uint8_t block[SHA512_CBLOCK];
-	lay_key(hash, key, len, block);
+	uint8_t digest[SHA512_DIGEST_LENGTH];
+	len = shorten(hash, &key, len, digest);
 	hmac->hash = hash;
-	begin_with(&hmac->inner, hash, block, INNER);
-	begin_with(&hmac->outer, hash, block, OUTER);
-	OPENSSL_cleanse(block, sizeof(block));
+	begin_with(&hmac->inner, hash, key, len, INNER);
+	begin_with(&hmac->outer, hash, key, len, OUTER);
+	OPENSSL_cleanse(digest, sizeof(digest));
 }
 
 void hmac_finish(struct hmac *hmac)
