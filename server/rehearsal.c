@@ -22,6 +22,7 @@
 enum {
 	FILES_OF_START = 3, /* signals, the bells of a drain and of a hand-over */
 	FILES_OF_WORKER = 2,
+	FILES_OF_PORCH = 1,    /* of each worker, where a listener speaks TLS */
 	FILES_OF_ACCEPTOR = 3, /* and one for each address */
 	FILES_OF_ADMIN = 4,
 	FILES_OF_REGISTRAR = 2, /* which an admin port has beside it, and a cluster */
@@ -99,11 +100,22 @@ static bool has_inet(const struct config *config)
 	return false;
 }
 
+static bool has_tls(const struct config *config)
+{
+	for (size_t i = 0; i < config->listen_count; i++) {
+		if (address_is_tls(config->listen[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Descriptors that a start takes beside those that there are now, names with several addresses left
  * aside. */
 static uint64_t files_of_start(const struct config *config, uint32_t workers)
 {
-	return FILES_OF_START + (uint64_t)workers * FILES_OF_WORKER +
+	const uint64_t of_worker = FILES_OF_WORKER + (has_tls(config) ? FILES_OF_PORCH : 0);
+	return FILES_OF_START + workers * of_worker +
 	       config->acceptors * (FILES_OF_ACCEPTOR + config->listen_count) +
 	       (config->admin[0] ? FILES_OF_ADMIN : 0) +
 	       (config->admin[0] || config->cluster[0] ? FILES_OF_REGISTRAR : 0) +

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from gateway import BINARY, ROOT, Process, free_port, limit_files
+from tls import Pair
 from waiting import TIMEOUT
 
 TOKEN = "correct-horse-battery-staple"
@@ -156,11 +157,14 @@ def test_connections_beyond_the_machine(config):
         ("--workers", 3, "--acceptors", 2),
         ("--listen", "127.0.0.2:0", "--acceptors", 2),
         ("--admin", "127.0.0.1:0"),
+        ("--workers", 3, "--listen", "wss://127.0.0.1:0"),
     ],
 )
-def test_the_least_file_limit(start, options):
+def test_the_least_file_limit(start, tmp_path, options):
     """Is told to be enough, and is; one less is not."""
     arguments = ("--workers", 1, "--listen", "127.0.0.1:0", *options)
+    if "wss://127.0.0.1:0" in options:
+        arguments = (*arguments, *Pair(tmp_path).options)
 
     def suffices(files):
         code, _, err = ask("--test", *arguments, preexec_fn=limit_files(files))
