@@ -89,7 +89,7 @@ static struct slice seen_device(const struct user_seen *session)
 /* --- ending own sessions -----------------------------------------------------------------------
  */
 
-/* The low bits of an epoch are mostly 0. */
+/* All bits of an epoch tell something. */
 static uint32_t spread(uint64_t epoch, uint16_t node)
 {
 	return (uint32_t)((epoch >> EPOCH_PER_MS_BITS ^ epoch ^ (uint64_t)node << 32) *

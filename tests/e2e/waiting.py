@@ -30,12 +30,16 @@ class Awake(threading.Thread):
     def run(self):
         while True:
             time.sleep(self.TICK)
-            self._at_tick = time.monotonic(), self.seconds
+            now = time.monotonic()
+            self._at_tick = now, self._seconds_at(now)
+
+    def _seconds_at(self, now):
+        since, count = self._at_tick
+        return count + max(0, min(now - since, self.MOST))
 
     @property
     def seconds(self):
-        since, count = self._at_tick
-        return count + min(time.monotonic() - since, self.MOST)
+        return self._seconds_at(time.monotonic())
 
 
 AWAKE = Awake()
