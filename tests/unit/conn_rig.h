@@ -40,6 +40,9 @@ enum {
 	RIG_WORKERS = 4,
 	RIG_DEVICES = 4, /* of a user */
 	RIG_CLIENTS = 1200,
+	/* Bytes that an allocator may give more of some blocks than was asked for, by what lies
+	 * beside them: 16 each. */
+	RIG_MALLOC_SPARE = 64,
 	RIG_START_TICK = 100000,
 	RIG_ROUNDS_MAX = 100000, /* a run that is not quiet by then never will be */
 };

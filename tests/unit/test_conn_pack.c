@@ -7,7 +7,6 @@
 enum {
 	BIG = 40000, /* bytes of a text that fills the small buffers used here */
 	SMALL_BUFFER = 4096,
-	MALLOC_SPARE = 16, /* bytes */
 };
 
 static void say(struct pair *pair, struct client *from, const char *text)
@@ -53,11 +52,12 @@ static void test_talk_goes_on(void **state)
 	assert_int_equal(here(pair)->node.places.taken, 2);
 }
 
-/* As much as there: an allocator may give a few bytes more, by what lies beside them. */
+/* As much as there. */
 static void assert_held(struct rig *rig, enum budget_kind kind, size_t held)
 {
 	const size_t now = rig_held_as(rig, kind);
-	assert_true(held > 0 ? now + MALLOC_SPARE >= held && now <= held + MALLOC_SPARE : now == 0);
+	assert_true(held > 0 ? now + RIG_MALLOC_SPARE >= held && now <= held + RIG_MALLOC_SPARE
+			     : now == 0);
 }
 
 /* Three frames of a message and a Ping between them, moved behind each byte of them. */
