@@ -12,6 +12,8 @@ import type { Away } from './reach.js';
 import { onFrame } from './ticker.js';
 import { TOKEN_S, explained } from './timing.js';
 
+const MEETING_MS = 5000; // that the two wait for news of each other
+
 function clientUrl(port: number, isTls: boolean): string {
   const scheme = isTls || location.protocol === 'https:' ? 'wss' : 'ws';
   return `${scheme}://${location.hostname}:${String(port)}/`;
@@ -139,6 +141,12 @@ export class TryView {
   }
 }
 
+function passed(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}
+
 // Where there are several nodes the two talk across them.
 async function placeOfTheSecond(): Promise<Place | null> {
   const answer = await getNodes().catch(() => null);
@@ -150,7 +158,8 @@ async function greet(alice: Card, bob: Card): Promise<void> {
   const [first, second] = [alice.participant.user, bob.participant.user];
   const to = alice.participant.isIn && bob.participant.isIn ? 'room' : 'other';
   if (to === 'room') {
-    await alice.meets();
+    // Each one's node has to know of the other, or what is said there is for nobody yet.
+    await Promise.race([Promise.all([alice.meets(), bob.meets()]), passed(MEETING_MS)]);
   }
   const heard = bob.hears();
   if (await alice.say(`Hello ${second}, can you hear me?`, to)) {
