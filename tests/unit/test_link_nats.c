@@ -792,8 +792,17 @@ static void check_restarts_under_load(void)
 		pthread_join(threads[i], NULL);
 		pthread_join(threads[2 + i], NULL);
 	}
-	assert_int_equal(rig_send(&a, LINK_TO_ALL, NULL, "fresh", 5), 0);
-	talkers[0].tried++;
+	/* What they have said last may still fill the line. */
+	uint64_t until = rig_now_ms() + RIG_GIVE_UP_MS;
+	for (int err = -ENOBUFS; err;) {
+		err = rig_send(&a, LINK_TO_ALL, NULL, "fresh", 5);
+		talkers[0].tried++;
+		talkers[0].failed += err ? 1 : 0;
+		assert_true(err == 0 || (err == -ENOBUFS && rig_now_ms() < until));
+		if (err) {
+			rig_nap();
+		}
+	}
 	struct link_message *message;
 	bool is_fresh;
 	do {
