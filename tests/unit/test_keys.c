@@ -8,6 +8,7 @@
 
 #include <openssl/pem.h>
 
+#include "openssl_count.h"
 #include "token_rig.h"
 
 /* --- vectors of others -------------------------------------------------------------------------
@@ -344,25 +345,6 @@ static void test_so_many_are_tried(void **state)
 /* --- what it costs -----------------------------------------------------------------------------
  */
 
-static size_t allocations; /* by OpenSSL */
-
-static void *count_malloc(size_t size, const char *file, int line)
-{
-	allocations++;
-	return malloc(size);
-}
-
-static void *count_realloc(void *block, size_t size, const char *file, int line)
-{
-	allocations++;
-	return realloc(block, size);
-}
-
-static void just_free(void *block, const char *file, int line)
-{
-	free(block);
-}
-
 /* A storm of logins has a code made for each. */
 static void test_a_code_allocates_nothing(void **state)
 {
@@ -373,13 +355,13 @@ static void test_a_code_allocates_nothing(void **state)
 		struct keys *keys = rig_keys(key);
 		uint8_t code[KEY_SIGNATURE_MAX];
 		size_t len;
-		assert_int_not_equal(allocations, 0); /* they are counted */
+		assert_int_not_equal(openssl_allocations, 0); /* they are counted */
 		assert_int_equal(key_sign(key, algorithm, SLICE("text"), code, &len), 0);
-		allocations = 0;
+		openssl_allocations = 0;
 		assert_true(keys_verify(keys, algorithm, kid_of(NULL), SLICE("text"), code, len));
 		code[0] ^= 1;
 		assert_false(keys_verify(keys, algorithm, kid_of(NULL), SLICE("text"), code, len));
-		assert_int_equal(allocations, 0);
+		assert_int_equal(openssl_allocations, 0);
 		key_destroy(&pair);
 		key_destroy(&key);
 		keys_unref(&keys);
@@ -645,8 +627,8 @@ int main(void)
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_a_secret_for_everybody),
 	};
-	if (CRYPTO_set_mem_functions(count_malloc, count_realloc, just_free) != 1) {
-		return EXIT_FAILURE; /* it has allocated before */
+	if (!openssl_count_begin()) {
+		return EXIT_FAILURE;
 	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,27 +1,9 @@
 /* What a line seals, and contexts that are lent to one line after the other. */
 #include "tls_line_rig.h"
 
-#include <openssl/crypto.h>
+#include "openssl_count.h"
 
 static uint8_t data[TLS_PLAIN_MAX];
-static size_t allocations; /* of OpenSSL's, since the start */
-
-static void *count_malloc(size_t size, const char *file, int line)
-{
-	allocations++;
-	return malloc(size);
-}
-
-static void *count_realloc(void *old, size_t size, const char *file, int line)
-{
-	allocations++;
-	return realloc(old, size);
-}
-
-static void plain_free(void *old, const char *file, int line)
-{
-	free(old);
-}
 
 static void test_lengths(void **state)
 {
@@ -142,7 +124,7 @@ static void test_nothing_is_allocated(void **state)
 		rig_end_update(&rig.theirs);
 		lens[2] = rig_seal_content(&rig.theirs, 23, "hello", 5, records[2]);
 		lens[3] = rig_seal_content(&rig.theirs, 21, "\1\0", 2, records[3]);
-		const size_t before = allocations;
+		const size_t before = openssl_allocations;
 		for (int i = 0; i < 4; i++) {
 			assert_int_not_equal(tls_line_open(rig.line, &rig.read, records[i], lens[i],
 						     &len, &alert),
@@ -153,10 +135,10 @@ static void test_nothing_is_allocated(void **state)
 		tls_line_seal_alert(rig.line, &rig.write, TLS_ALERT_CLOSE_NOTIFY, ours);
 		assert_int_equal(tls_line_lend_read(rig.line, &rig.read), 0);
 		assert_int_equal(tls_line_lend_write(rig.line, &rig.write), 0);
-		assert_int_equal(allocations, before);
+		assert_int_equal(openssl_allocations, before);
 		rig_finish(&rig);
 	}
-	assert_int_not_equal(allocations, 0);
+	assert_int_not_equal(openssl_allocations, 0);
 }
 
 int main(void)
@@ -169,7 +151,7 @@ int main(void)
 		cmocka_unit_test(test_lent_contexts),
 		cmocka_unit_test(test_nothing_is_allocated),
 	};
-	rig_check(CRYPTO_set_mem_functions(count_malloc, count_realloc, plain_free) == 1);
+	rig_check(openssl_count_begin());
 	for (size_t i = 0; i < sizeof(data); i++) {
 		data[i] = (uint8_t)(i * 7);
 	}
