@@ -90,31 +90,18 @@ static void check_cluster(const struct config *config, struct findings *findings
 	}
 }
 
-static bool has_inet(const struct config *config)
+static bool is_inet(const char *address)
 {
-	for (size_t i = 0; i < config->listen_count; i++) {
-		if (!address_is_unix(config->listen[i])) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool has_tls(const struct config *config)
-{
-	for (size_t i = 0; i < config->listen_count; i++) {
-		if (address_is_tls(config->listen[i])) {
-			return true;
-		}
-	}
-	return false;
+	return !address_is_unix(address);
 }
 
 /* Descriptors that a start takes beside those that there are now, names with several addresses left
  * aside. */
 static uint64_t files_of_start(const struct config *config, uint32_t workers)
 {
-	const uint64_t of_worker = FILES_OF_WORKER + (has_tls(config) ? FILES_OF_PORCH : 0);
+	const uint64_t of_worker =
+		FILES_OF_WORKER +
+		(config_has_listener(config, address_is_tls) ? FILES_OF_PORCH : 0);
 	return FILES_OF_START + workers * of_worker +
 	       config->acceptors * (FILES_OF_ACCEPTOR + config->listen_count) +
 	       (config->admin[0] ? FILES_OF_ADMIN : 0) +
@@ -147,7 +134,8 @@ static void check_limits(const struct config *config, struct findings *findings)
 		findings_add(findings, FINDING_FAULT, "%s", text);
 	} else if (config->max_connections > 0) {
 		findings->warnings += limits_advise(config, &supply, &limits,
-			workers + (uint32_t)config->acceptors, has_inet(config), say_shortfall);
+			workers + (uint32_t)config->acceptors, config_has_listener(config, is_inet),
+			say_shortfall);
 	}
 }
 

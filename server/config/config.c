@@ -21,6 +21,15 @@ bool config_is_name(const char *text)
 	return len > 0 && len < CONFIG_NAME_MAX && text[len] == '\0';
 }
 
+size_t config_find_listener(const struct config *config, bool (*is_so)(const char *address))
+{
+	size_t nth = 0;
+	while (nth < config->listen_count && !is_so(config->listen[nth])) {
+		nth++;
+	}
+	return nth;
+}
+
 bool config_admin_has_tls(const struct config *config)
 {
 	return config->admin_tls && config->admin[0] != '\0' && !address_is_unix(config->admin);

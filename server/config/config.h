@@ -98,6 +98,15 @@ void config_init(struct config *ret_config);
  * Thread: any. */
 bool config_is_name(const char *text);
 
+/* The place of the first listener whose address is so; listen_count: there is none. Thread: any. */
+size_t config_find_listener(const struct config *config, bool (*is_so)(const char *address));
+
+static inline bool config_has_listener(
+	const struct config *config, bool (*is_so)(const char *address))
+{
+	return config_find_listener(config, is_so) < config->listen_count;
+}
+
 /* Whether the admin port, where there is one, speaks TLS: a Unix socket never does. Thread: any. */
 bool config_admin_has_tls(const struct config *config);
 

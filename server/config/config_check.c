@@ -44,16 +44,6 @@ static void warn(const struct check *check, const char *name, const char *what)
 	find(check, FINDING_WARNING, name, what);
 }
 
-static bool has_unix_listener(const struct config *config)
-{
-	for (size_t i = 0; i < config->listen_count; i++) {
-		if (address_is_unix(config->listen[i])) {
-			return true;
-		}
-	}
-	return false;
-}
-
 /* The last line of several wins. An old file that the gateway has always read so must not keep it
  * from starting, so this is no fault. */
 static void check_repetitions(const struct check *check)
@@ -147,16 +137,6 @@ static void check_proxies(const struct check *check)
 	}
 }
 
-/* The first listener that speaks TLS; listen_count for none. */
-static size_t find_tls_listener(const struct config *config)
-{
-	size_t nth = 0;
-	while (nth < config->listen_count && !address_is_tls(config->listen[nth])) {
-		nth++;
-	}
-	return nth;
-}
-
 static const char NEEDS_PAIR[] =
 	"TLS needs a certificate and its key: tls_cert = FILE and tls_key = FILE";
 
@@ -164,7 +144,7 @@ static const char NEEDS_PAIR[] =
 static void check_tls(const struct check *check)
 {
 	const struct config *config = check->config;
-	const size_t listener = find_tls_listener(config);
+	const size_t listener = config_find_listener(config, address_is_tls);
 	const bool is_listener = listener < config->listen_count;
 	const bool is_admin = config_admin_has_tls(config);
 
@@ -206,7 +186,7 @@ static void check_meaning(const struct check *check)
 {
 	const struct config *config = check->config;
 
-	if (config->unix_mode > 0 && !has_unix_listener(config)) {
+	if (config->unix_mode > 0 && !config_has_listener(config, address_is_unix)) {
 		warn(check, "unix_mode", "means nothing without a unix: in listen");
 	}
 }
