@@ -67,7 +67,7 @@ class Stream:
         patience = Patience(timeout)
         with self._news:
             while not (found := pattern.search(self.text, self.at)):
-                if self.is_ended or not self._news.wait(patience.left) and patience.is_over:
+                if self.is_ended or not patience.awaits(self._news):
                     raise Timeout(f"{self.name}: no {pattern.pattern!r} in {self.text[self.at :]!r}")
             self.at = found.end()
             return found

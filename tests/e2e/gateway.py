@@ -118,7 +118,7 @@ class Process:
                 seen = len(self.lines)
                 if len(found) >= count:
                     return found[count - 1]
-                if self._ended or not self._news.wait(patience.left) and patience.is_over:
+                if self._ended or not patience.awaits(self._news):
                     log = "\n".join(self.lines[-40:])
                     raise Timeout(f"{pattern!r} was logged {len(found)} times, not {count}; the log:\n{log}")
 

@@ -60,6 +60,10 @@ class Patience:
     def is_over(self):
         return AWAKE.seconds > self._end
 
+    def awaits(self, news):
+        """Waits on a condition variable for news. Returns whether to look again: there may be some, or time is left."""
+        return news.wait(self.left) or not self.is_over
+
 
 def wait_until(condition, what="condition", timeout=TIMEOUT):
     """Polls until `condition()` is true and returns what it returned."""
