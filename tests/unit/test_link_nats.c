@@ -701,6 +701,19 @@ struct talker {
 	uint64_t tried, failed;
 };
 
+/* One more. Returns what came of it, having waited a moment where it could not be sent. */
+static int try_to_say(
+	struct talker *talker, enum link_to to, const char *node, const void *data, size_t len)
+{
+	int err = rig_send(talker->from, to, node, data, len);
+	talker->tried++;
+	talker->failed += err ? 1 : 0;
+	if (err) {
+		rig_nap();
+	}
+	return err;
+}
+
 static void *talk(void *context)
 {
 	static char data[20000];
@@ -708,13 +721,9 @@ static void *talk(void *context)
 
 	for (uint64_t i = 0; !atomic_load(&talker->is_over); i++) {
 		size_t len = i % 7 == 0 ? sizeof(data) : 100;
-		int err = i % 2 == 0 ? rig_send(talker->from, LINK_TO_ALL, NULL, data, len)
-				     : rig_send(talker->from, LINK_TO_NODE, talker->to, data, len);
-		talker->tried++;
-		talker->failed += err ? 1 : 0;
-		if (err) {
-			rig_nap();
-		}
+		const bool is_to_all = i % 2 == 0;
+		try_to_say(talker, is_to_all ? LINK_TO_ALL : LINK_TO_NODE,
+			is_to_all ? NULL : talker->to, data, len);
 	}
 	return NULL;
 }
@@ -794,14 +803,10 @@ static void check_restarts_under_load(void)
 	}
 	/* What they have said last may still fill the line. */
 	uint64_t until = rig_now_ms() + RIG_GIVE_UP_MS;
-	for (int err = -ENOBUFS; err;) {
-		err = rig_send(&a, LINK_TO_ALL, NULL, "fresh", 5);
-		talkers[0].tried++;
-		talkers[0].failed += err ? 1 : 0;
-		assert_true(err == 0 || (err == -ENOBUFS && rig_now_ms() < until));
-		if (err) {
-			rig_nap();
-		}
+	int err;
+	while ((err = try_to_say(&talkers[0], LINK_TO_ALL, NULL, "fresh", 5)) != 0) {
+		assert_int_equal(err, -ENOBUFS);
+		assert_true(rig_now_ms() < until);
 	}
 	struct link_message *message;
 	bool is_fresh;
