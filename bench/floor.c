@@ -1,7 +1,7 @@
-/* The floor: what a server on this machine cannot do without. A bare epoll loop, on one thread,
- * that accepts, answers the opening with constant bytes, and from then on only receives and sends:
- * it parses nothing, knows nothing and says constant bytes. What a gateway costs above this is its
- * own.
+/* The floor: what a server on this machine cannot do without. A bare epoll loop, on one thread or,
+ * to echo, on several, that accepts, answers the opening with constant bytes, and from then on only
+ * receives and sends: it parses nothing, knows nothing and says constant bytes. What a gateway
+ * costs above this is its own.
  *
  * For tidegate-bench --blind, whose requests have a known size and whose key is always the same. */
 #include <errno.h>
