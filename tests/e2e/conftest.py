@@ -6,6 +6,7 @@ pytest.register_assert_rewrite(
     "admin",
     "chatting",
     "cluster",
+    "console_pages",
     "crowd",
     "dials",
     "following",
@@ -25,6 +26,8 @@ import foreign  # noqa: E402
 import nats as nats_parts  # noqa: E402
 import scripted  # noqa: E402
 from admin import TOKEN, Admin  # noqa: E402
+from browser import Browser  # noqa: E402
+from console_pages import Console  # noqa: E402
 from gateway import BINARY, SANITIZED, Gateway  # noqa: E402
 
 
@@ -142,6 +145,40 @@ def chat():
         for started in chats:
             if started.is_running:
                 started.kill()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    opened = Browser()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def open_console(browser, start):
+    """Starts a gateway with a console: open_console("--demo"). Its pages are looked at when they end."""
+    consoles = []
+
+    def make(*options):
+        consoles.append(Console(browser, start, *options))
+        return consoles[-1]
+
+    yield make
+    for console in consoles:
+        console.close()
+
+
+@pytest.fixture
+def console(open_console):
+    """One with clients to try."""
+    return open_console("--demo")
+
+
+@pytest.fixture
+def mortal(console):
+    """A console whose gateway may go: the browser itself complains of that."""
+    console.expected = ["ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "Failed to load resource", "WebSocket connection to"]
+    return console
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import urllib.request
 
 import pytest
 
-from browser import Browser
 from gateway import PORTS, ROOT, Gateway, Process, free_port
 from typed import check_that_they_talk, two_tabs
 from waiting import TIMEOUT, wait_until
@@ -18,13 +17,6 @@ from waiting import TIMEOUT, wait_until
 pytestmark = pytest.mark.release
 
 START = ROOT / "tools/start"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    opened = Browser()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from browser import Browser
 from gateway import ROOT, free_port
 from raw import request
 from typed import check_that_they_talk, listen_to_the_console, two_tabs
@@ -15,13 +14,6 @@ pytestmark = pytest.mark.release
 PICTURES = ROOT / "build/console-pictures"
 BROWSER = ["Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"]
 NO_UPGRADE = ("Upgrade", "Connection", "Sec-WebSocket-Version", "Sec-WebSocket-Key")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    opened = Browser()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(scope="module")
