@@ -53,9 +53,5 @@ def verdict_of_builds(low, median, high):
     return "miss" if high < BUILDS_MEDIAN else "open"
 
 
-def verdict_of_instructions(ratio):
-    return "pass" if ratio <= INSTRUCTIONS else "miss"
-
-
 def shown(value):
     return f"{value:,.0f}" if value >= 100 or value <= -100 else f"{value:.1f}"
