@@ -258,6 +258,7 @@ def test_ctrl_c_while_it_installs(tree, run):
     tree.write(tree.fakes / "apt-get", "#!/bin/sh\ntrap 'exit 100' INT\n: >\"$FAKES/fetches\"\nread word <\"$FAKES/go\"\n")
     tree.write(tree.fakes / "sudo", '#!/bin/sh\nexec "$@"\n')
     begun = run(*FREE, on_terminal=True)
+    begun.wait_for("installing")  # or Ctrl-C throws it away unread
     wait_until((tree.fakes / "fetches").exists, "packages are fetched")
     os.write(begun.master, CTRL_C)
     assert begun.end() == 130
