@@ -87,4 +87,10 @@ bool crowd_is_settled(struct generator *generator);
 /* Counts what has not. */
 void crowd_account(struct generator *generator);
 
+/* What scenarios whose generators have a crowd and nothing else have in common. */
+#define CROWD_SCENARIO                                                                             \
+	.unit = "deliveries", .says_texts = true, .share = crowd_share, .unshare = crowd_unshare,  \
+	.prepare = crowd_prepare, .dispose = crowd_dispose, .begin = crowd_begin,                  \
+	.turn = crowd_turn, .is_settled = crowd_is_settled, .account = crowd_account
+
 #endif

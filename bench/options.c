@@ -386,7 +386,6 @@ static double default_rate(const struct scenario *scenario)
 static void complete(struct argp_state *state, struct options *options)
 {
 	const struct scenario *scenario = options->scenario;
-	char error[ADDRESS_ERROR_MAX];
 	if (options->payload == 0) {
 		options->payload = scenario->says_texts ? TEXT_MARK_LEN : 6;
 	}
@@ -422,8 +421,9 @@ static void complete(struct argp_state *state, struct options *options)
 	if (!options->address.is_secure && (options->ca || options->suite)) {
 		argp_error(state, "--ca and --suite are for wss://HOST:PORT/");
 	}
-	if (scenario->check && scenario->check(options, error, sizeof(error)) < 0) {
-		argp_error(state, "%s", error);
+	const char *why = scenario->check ? scenario->check(options) : NULL;
+	if (why) {
+		argp_error(state, "%s", why);
 	}
 	address_spread(&options->address, options_connections(options));
 }

@@ -29,8 +29,8 @@ struct scenario {
 	 * and not with its 101. */
 	enum subprotocol subprotocol;
 
-	/* Checks and completes the options, before any thread. Errors: -EINVAL and a line. */
-	int (*check)(struct options *options, char *ret_error, size_t error_size);
+	/* Completes the options, before any thread. Returns what is wrong with them, or NULL. */
+	const char *(*check)(struct options *options);
 
 	/* What the generators share. Errors: -ENOMEM. */
 	int (*share)(const struct options *options, void **ret_shared);

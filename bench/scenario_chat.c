@@ -1,7 +1,6 @@
 /* A realistic mix: users who all hear each other, some of whom speak at --rate, all of whom send
  * heartbeats, while others come and go at --churn. Who speaks stays. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "../proto/frame.h"
@@ -164,7 +163,7 @@ static void dispose(struct generator *generator)
 	generator->state = NULL;
 }
 
-static int check(struct options *options, char *ret_error, size_t error_size)
+static const char *check(struct options *options)
 {
 	const char *why = NULL;
 	if (options->payload < TEXT_MARK_LEN) {
@@ -176,11 +175,7 @@ static int check(struct options *options, char *ret_error, size_t error_size)
 	}
 	options->circles = 1;
 	options->circle_size = options->connections;
-	if (why) {
-		snprintf(ret_error, error_size, "%s", why);
-		return -EINVAL;
-	}
-	return 0;
+	return why;
 }
 
 const struct scenario scenario_chat = {

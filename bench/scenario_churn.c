@@ -1,7 +1,6 @@
 /* Logins at a rate, each ended by a Close handshake as soon as it has its 101. A cycle is complete
  * when the server has closed the connection; its latency is that until the 101. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "../proto/frame.h"
@@ -150,14 +149,9 @@ static void dispose(struct generator *generator)
 	generator->state = NULL;
 }
 
-static int check(struct options *options, char *ret_error, size_t error_size)
+static const char *check(struct options *options)
 {
-	if (options->is_blind) {
-		snprintf(ret_error, error_size,
-			"a churn is never blind: it needs the server's Close");
-		return -EINVAL;
-	}
-	return 0;
+	return options->is_blind ? "a churn is never blind: it needs the server's Close" : NULL;
 }
 
 const struct scenario scenario_churn = {

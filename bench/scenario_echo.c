@@ -5,7 +5,6 @@
  * request: when that was due follows from the schedule (open loop), or is noted once for each batch
  * that left together (closed loop). */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -392,7 +391,7 @@ static int prepare(struct generator *generator)
 	return exchange_init(&echo->exchange, generator->options, generator->mask);
 }
 
-static int check(struct options *options, char *ret_error, size_t error_size)
+static const char *check(struct options *options)
 {
 	const uint32_t payload = options->payload;
 	const char *why = NULL;
@@ -407,11 +406,7 @@ static int check(struct options *options, char *ret_error, size_t error_size)
 		   payload < PACKET_HEADER_LEN + PAYLOAD_MARK) {
 		why = "a packet has 6 bytes, which are counted only, or 12 and more, which are numbered";
 	}
-	if (why) {
-		snprintf(ret_error, error_size, "%s", why);
-		return -EINVAL;
-	}
-	return 0;
+	return why;
 }
 
 const struct scenario scenario_echo = {
@@ -429,15 +424,13 @@ const struct scenario scenario_echo = {
 	.account = account,
 };
 
-static int check_heartbeat(struct options *options, char *ret_error, size_t error_size)
+static const char *check_heartbeat(struct options *options)
 {
 	if (options->is_closed || options->every_s <= 0) {
-		snprintf(ret_error, error_size,
-			"heartbeats come every S > 0 seconds, in an open loop");
-		return -EINVAL;
+		return "heartbeats come every S > 0 seconds, in an open loop";
 	}
 	options->rate = options->connections / options->every_s;
-	return check(options, ret_error, error_size);
+	return check(options);
 }
 
 const struct scenario scenario_heartbeat = {

@@ -1,7 +1,5 @@
 /* -c receivers, and --senders beside them whose texts reach everybody but themselves. With --closed
  * a sender has -d texts under way, each of which ends when the last one has got it. */
-#include <errno.h>
-#include <stdio.h>
 
 #include "client.h"
 #include "crowd.h"
@@ -24,7 +22,7 @@ static void cut(struct generator *generator, struct client *client)
 	crowd_leave(generator);
 }
 
-static int check(struct options *options, char *ret_error, size_t error_size)
+static const char *check(struct options *options)
 {
 	const char *why = NULL;
 	if (options->payload < TEXT_MARK_LEN) {
@@ -39,27 +37,14 @@ static int check(struct options *options, char *ret_error, size_t error_size)
 	}
 	options->circles = 1;
 	options->circle_size = options_connections(options);
-	if (why) {
-		snprintf(ret_error, error_size, "%s", why);
-		return -EINVAL;
-	}
-	return 0;
+	return why;
 }
 
 const struct scenario scenario_fanout = {
 	.name = "fanout",
 	.help = "--senders whose texts reach -c receivers, and each other",
-	.unit = "deliveries",
-	.says_texts = true,
+	CROWD_SCENARIO,
 	.check = check,
-	.share = crowd_share,
-	.unshare = crowd_unshare,
-	.prepare = crowd_prepare,
-	.dispose = crowd_dispose,
-	.begin = crowd_begin,
-	.turn = crowd_turn,
 	.take = take,
 	.cut = cut,
-	.is_settled = crowd_is_settled,
-	.account = crowd_account,
 };

@@ -1,8 +1,6 @@
 /* Texts for some and not for all, in tidegate.v1: `rooms`, whose senders each speak in the room
  * that they are in, and `direct`, whose senders each speak to one user. Everybody knows who may be
  * heard where he is; what comes from elsewhere is misdelivered. */
-#include <errno.h>
-#include <stdio.h>
 
 #include "crowd.h"
 #include "generator.h"
@@ -35,23 +33,17 @@ static const char *what_is_wrong(const struct options *options)
 	return NULL;
 }
 
-static int refuse(const char *why, char *ret_error, size_t error_size)
-{
-	snprintf(ret_error, error_size, "%s", why);
-	return -EINVAL;
-}
-
 static uint32_t default_rooms(const struct options *options)
 {
 	const uint32_t members = options->circle_size ? options->circle_size : MEMBERS_DEFAULT;
 	return options->connections < members ? 1 : options->connections / members;
 }
 
-static int check_rooms(struct options *options, char *ret_error, size_t error_size)
+static const char *check_rooms(struct options *options)
 {
 	const char *why = what_is_wrong(options);
 	if (why) {
-		return refuse(why, ret_error, error_size);
+		return why;
 	}
 	options->circles = options->circles ? options->circles : default_rooms(options);
 	if (options->circle_size == 0) {
@@ -59,75 +51,48 @@ static int check_rooms(struct options *options, char *ret_error, size_t error_si
 	}
 	const uint64_t seats = (uint64_t)options->circles * options->circle_size;
 	if (options->circle_size < 2) {
-		return refuse("a room has two members or more: fewer --rooms, or more -c",
-			ret_error, error_size);
+		return "a room has two members or more: fewer --rooms, or more -c";
 	}
 	if (seats > options->connections) {
-		snprintf(ret_error, error_size,
-			"%u rooms of %u members need -c %llu, and all are to be numbered up to %d",
-			options->circles, options->circle_size, (unsigned long long)seats,
-			OPTIONS_USER_MAX);
-		return -EINVAL;
+		return "each member of a room is a user of its own: -c is at least --rooms by --members";
 	}
 	options->senders = options->senders ? options->senders : options->circles;
-	return options->senders > seats
-		       ? refuse("more speak than are in rooms", ret_error, error_size)
-		       : 0;
+	return options->senders > seats ? "more speak than are in rooms" : NULL;
 }
 
-static int check_direct(struct options *options, char *ret_error, size_t error_size)
+static const char *check_direct(struct options *options)
 {
 	const char *why = what_is_wrong(options);
 	if (why) {
-		return refuse(why, ret_error, error_size);
+		return why;
 	}
 	if (options->connections % 2 != 0) {
-		return refuse("users talk in pairs: -c is even", ret_error, error_size);
+		return "users talk in pairs: -c is even";
 	}
 	if (options->circles > 0 || options->circle_size > 0) {
-		return refuse("--rooms and --members are for rooms", ret_error, error_size);
+		return "--rooms and --members are for rooms";
 	}
 	options->circles = options->connections / 2;
 	options->circle_size = 2;
 	options->senders = options->senders ? options->senders : options->circles;
-	return options->senders > options->connections
-		       ? refuse("more speak than there are", ret_error, error_size)
-		       : 0;
+	return options->senders > options->connections ? "more speak than there are" : NULL;
 }
 
 const struct scenario scenario_rooms = {
 	.name = "rooms",
 	.help = "--senders whose texts reach the other --members of their room",
-	.unit = "deliveries",
-	.says_texts = true,
+	CROWD_SCENARIO,
 	.subprotocol = SUBPROTOCOL_V1,
 	.check = check_rooms,
-	.share = crowd_share,
-	.unshare = crowd_unshare,
-	.prepare = crowd_prepare,
-	.dispose = crowd_dispose,
-	.begin = crowd_begin,
-	.turn = crowd_turn,
 	.take = take,
-	.is_settled = crowd_is_settled,
-	.account = crowd_account,
 };
 
 const struct scenario scenario_direct = {
 	.name = "direct",
 	.help = "-c users in pairs, --senders of whom speak to the other one",
-	.unit = "deliveries",
-	.says_texts = true,
+	CROWD_SCENARIO,
 	.is_private = true,
 	.subprotocol = SUBPROTOCOL_V1,
 	.check = check_direct,
-	.share = crowd_share,
-	.unshare = crowd_unshare,
-	.prepare = crowd_prepare,
-	.dispose = crowd_dispose,
-	.begin = crowd_begin,
-	.turn = crowd_turn,
 	.take = take,
-	.is_settled = crowd_is_settled,
-	.account = crowd_account,
 };
