@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../../server/session/identity/base64url.h"
+#include "../../server/session/identity/claims.h"
 #include "../../server/session/identity/jwk.h"
 #include "../../server/session/identity/mint.h"
 #include "../../server/session/identity/token.h"
@@ -66,6 +67,26 @@ static void judge(const char *token, size_t len)
 	}
 }
 
+/* What is read where it lies is what jansson reads: a blank in front leaves it to that. */
+static void read_twice(const uint8_t *data, size_t len)
+{
+	static char spaced[TEXT_MAX + 1] = " ";
+	struct claims claims;
+	struct claims other;
+	memcpy(spaced + 1, data, len);
+	const int err = claims_read((struct slice){(const char *)data, len}, &claims);
+	assert(claims_read((struct slice){spaced, len + 1}, &other) == err);
+	for (int i = 0; i < CLAIM_COUNT && !err; i++) {
+		assert(claims.at[i].kind == other.at[i].kind);
+		assert(claims.at[i].number == other.at[i].number);
+		assert(slice_equals(claims.at[i].text, other.at[i].text));
+	}
+	if (!err) {
+		claims_finish(&claims);
+		claims_finish(&other);
+	}
+}
+
 /* A header, a line's end, claims: signed. */
 static void judge_signed(const uint8_t *data, size_t len)
 {
@@ -80,6 +101,7 @@ static void judge_signed(const uint8_t *data, size_t len)
 	size_t at = base64url_encode(data, header_len, token, BASE64URL_ENCODED(header_len));
 	token[at++] = '.';
 	const size_t claims_len = len - header_len - 1;
+	read_twice(end + 1, claims_len);
 	at += base64url_encode(end + 1, claims_len, token + at, BASE64URL_ENCODED(claims_len));
 	assert(key_sign(key, ALGORITHM_HS256, (struct slice){token, at}, signature,
 		       &signature_len) == 0);

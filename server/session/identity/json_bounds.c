@@ -32,3 +32,16 @@ bool json_bounds_hold(const struct json_bounds *bounds, const char *text, size_t
 	}
 	return true;
 }
+
+json_t *json_bounds_read(const struct json_bounds *bounds, struct slice text)
+{
+	if (!json_bounds_hold(bounds, text.data, text.len)) {
+		return NULL;
+	}
+	json_t *json = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
+	if (json && !json_is_object(json)) {
+		json_decref(json);
+		return NULL;
+	}
+	return json;
+}

@@ -6,6 +6,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <jansson.h>
+
+#include "../../../proto/slice.h"
+
 /* Owner: static tables; plain data. */
 struct json_bounds {
 	size_t depth;  /* lists and objects in one another, the outermost included */
@@ -14,5 +18,9 @@ struct json_bounds {
 
 /* Whether it keeps within them. A text that is no JSON may do so, too. Thread: any. */
 bool json_bounds_hold(const struct json_bounds *bounds, const char *text, size_t len);
+
+/* The object that the text is, which keeps within them and has no member said twice; NULL for
+ * anything else, and without memory. Thread: any. */
+json_t *json_bounds_read(const struct json_bounds *bounds, struct slice text);
 
 #endif

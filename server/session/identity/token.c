@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base64url.h"
+#include "claims.h"
 #include "json_bounds.h"
 
 enum {
@@ -12,10 +13,8 @@ enum {
 /* The last second of the year 9999. */
 #define TIME_MAX INT64_C(253402300799)
 
-/* A header has some three members, one with a chain of certificates some more. Claims list groups
- * and roles. */
+/* A header has some three members, one with a chain of certificates some more. */
 static const struct json_bounds header_bounds = {.depth = 3, .values = 32};
-static const struct json_bounds claims_bounds = {.depth = 8, .values = 512};
 
 /* A token in its parts, still encoded. RFC 7515 section 7.1. */
 struct parts {
@@ -23,26 +22,6 @@ struct parts {
 	struct slice claims;
 	struct slice signature;
 	struct slice is_signed; /* header and claims, with the dot between them */
-};
-
-/* Claims that are looked at. A token has a few members: to go through them once costs less than to
- * ask for each of these by its name. */
-enum claim {
-	CLAIM_EXP,
-	CLAIM_NBF,
-	CLAIM_AUD,
-	CLAIM_ISS,
-	CLAIM_SUB,
-	CLAIM_DEVICE,
-	CLAIM_TG,
-	CLAIM_OTHER, /* the last of those that nobody looks at */
-	CLAIM_COUNT,
-};
-
-/* Borrowed from the object that they stand in.
- * Owner: the call of token_judge. */
-struct members {
-	const json_t *at[CLAIM_COUNT]; /* NULL: it has none */
 };
 
 /* When it holds, as it says. */
@@ -66,21 +45,14 @@ static bool take_apart(struct slice token, struct parts *ret_parts)
 	       ret_parts->signature.len > 0;
 }
 
-/* An object, without a member said twice; NULL for anything else. */
-static json_t *parse(struct slice part, const struct json_bounds *bounds)
+/* Returns the text of a part, which lies in `bytes`; its data is NULL for one that has none. */
+static struct slice decode(struct slice part, uint8_t bytes[PART_MAX])
 {
-	uint8_t text[PART_MAX];
 	size_t len;
-	if (base64url_decode(part, text, sizeof(text), &len) < 0 ||
-		!json_bounds_hold(bounds, (const char *)text, len)) {
-		return NULL;
+	if (base64url_decode(part, bytes, PART_MAX, &len) < 0) {
+		return (struct slice){NULL, 0};
 	}
-	json_t *json = json_loadb((const char *)text, len, JSON_REJECT_DUPLICATES, NULL);
-	if (json && !json_is_object(json)) {
-		json_decref(json);
-		return NULL;
-	}
-	return json;
+	return (struct slice){(const char *)bytes, len};
 }
 
 /* A string's text, or nothing: its data is NULL. */
@@ -144,7 +116,9 @@ static bool verify(const struct keys *keys, struct token_memo *memo, const struc
 		kid = (struct slice){memo->has_kid ? memo->kid : NULL, memo->kid_len};
 		return verify_by(keys, parts, memo->algorithm, kid);
 	}
-	json_t *header = parse(parts->header, &header_bounds);
+	uint8_t bytes[PART_MAX];
+	const struct slice text = decode(parts->header, bytes);
+	json_t *header = text.data ? json_bounds_read(&header_bounds, text) : NULL;
 	const bool is_good = header && read_header(header, &algorithm, &kid) &&
 			     verify_by(keys, parts, algorithm, kid);
 	if (is_good) {
@@ -158,15 +132,14 @@ static bool verify(const struct keys *keys, struct token_memo *memo, const struc
  */
 
 /* Seconds since 1970, without the fraction that they may have. RFC 7519 section 2. */
-static bool read_time(const json_t *time, bool rounds_up, uint64_t *ret_s)
+static bool read_time(const struct claim *time, bool rounds_up, uint64_t *ret_s)
 {
-	if (json_is_integer(time)) {
-		const json_int_t seconds = json_integer_value(time);
-		*ret_s = (uint64_t)seconds;
-		return seconds >= 0 && seconds <= TIME_MAX;
+	if (time->kind == CLAIM_IS_NUMBER) {
+		*ret_s = (uint64_t)time->number;
+		return time->number >= 0 && time->number <= TIME_MAX;
 	}
-	const double seconds = json_real_value(time);
-	if (!json_is_real(time) || !(seconds >= 0 && seconds <= (double)TIME_MAX)) {
+	const double seconds = json_real_value(time->json);
+	if (!json_is_real(time->json) || !(seconds >= 0 && seconds <= (double)TIME_MAX)) {
 		return false;
 	}
 	*ret_s = (uint64_t)seconds;
@@ -174,35 +147,13 @@ static bool read_time(const json_t *time, bool rounds_up, uint64_t *ret_s)
 	return true;
 }
 
-static enum claim claim_of(struct slice name)
-{
-	return slice_equals(name, SLICE("exp"))      ? CLAIM_EXP
-	       : slice_equals(name, SLICE("nbf"))    ? CLAIM_NBF
-	       : slice_equals(name, SLICE("aud"))    ? CLAIM_AUD
-	       : slice_equals(name, SLICE("iss"))    ? CLAIM_ISS
-	       : slice_equals(name, SLICE("sub"))    ? CLAIM_SUB
-	       : slice_equals(name, SLICE("device")) ? CLAIM_DEVICE
-	       : slice_equals(name, SLICE("tg"))     ? CLAIM_TG
-						     : CLAIM_OTHER;
-}
-
-static void find_members(json_t *claims, struct members *ret_members)
-{
-	*ret_members = (struct members){.at = {NULL}};
-	for (void *each = json_object_iter(claims); each;
-		each = json_object_iter_next(claims, each)) {
-		const enum claim claim = claim_of(slice_of(json_object_iter_key(each)));
-		ret_members->at[claim] = json_object_iter_value(each);
-	}
-}
-
 /* A fraction of a second never makes it longer. */
-static bool read_term(const struct members *members, struct term *ret_term)
+static bool read_term(const struct claims *claims, struct term *ret_term)
 {
-	const json_t *begins = members->at[CLAIM_NBF];
+	const struct claim *begins = &claims->at[CLAIM_NBF];
 	ret_term->begins_s = 0;
-	return read_time(members->at[CLAIM_EXP], false, &ret_term->ends_s) &&
-	       (!begins || read_time(begins, true, &ret_term->begins_s));
+	return read_time(&claims->at[CLAIM_EXP], false, &ret_term->ends_s) &&
+	       (begins->kind == CLAIM_IS_MISSING || read_time(begins, true, &ret_term->begins_s));
 }
 
 /* Whether all of a list are strings, and the name, where it is not NULL, is one of them. */
@@ -223,30 +174,27 @@ static bool list_names(const json_t *list, const char *name)
 }
 
 /* RFC 7519 section 4.1.3. */
-static bool is_for_audience(const json_t *named, const char *audience)
+static bool is_for_audience(const struct claim *named, const char *audience)
 {
-	if (!named) {
+	if (named->kind == CLAIM_IS_MISSING) {
 		return !audience;
 	}
-	if (json_is_array(named)) {
-		return list_names(named, audience);
+	if (json_is_array(named->json)) {
+		return list_names(named->json, audience);
 	}
-	const struct slice text = text_of(named);
-	return text.data && (!audience || slice_equals(text, slice_of(audience)));
+	return named->text.data && (!audience || slice_equals(named->text, slice_of(audience)));
 }
 
-static bool is_by_issuer(const json_t *named, const char *issuer)
+static bool is_by_issuer(const struct claim *named, const char *issuer)
 {
-	const struct slice text = text_of(named);
-	if (!named) {
+	if (named->kind == CLAIM_IS_MISSING) {
 		return !issuer;
 	}
-	return text.data && (!issuer || slice_equals(text, slice_of(issuer)));
+	return named->text.data && (!issuer || slice_equals(named->text, slice_of(issuer)));
 }
 
-static bool read_user(const json_t *named, struct token_claims *claimed)
+static bool read_user(struct slice user, struct token_claims *claimed)
 {
-	const struct slice user = text_of(named);
 	if (!user.data || !user_name_is_valid(user.data, user.len)) {
 		return false;
 	}
@@ -256,10 +204,10 @@ static bool read_user(const json_t *named, struct token_claims *claimed)
 }
 
 /* A device may be without a name. */
-static bool read_device(const json_t *named, struct token_claims *claimed)
+static bool read_device(const struct claim *named, struct token_claims *claimed)
 {
-	const struct slice device = text_of(named);
-	if (!named) {
+	const struct slice device = named->text;
+	if (named->kind == CLAIM_IS_MISSING) {
 		return true;
 	}
 	if (!device.data || device.len > DEVICE_NAME_MAX ||
@@ -272,13 +220,14 @@ static bool read_device(const json_t *named, struct token_claims *claimed)
 	return true;
 }
 
-static bool read_rights(const json_t *tg, struct rights_table *table, struct token_claims *claimed)
+static bool read_rights(
+	const struct claim *tg, struct rights_table *table, struct token_claims *claimed)
 {
-	if (!tg) {
+	if (tg->kind == CLAIM_IS_MISSING) {
 		claimed->rights = rights_default();
 		return true;
 	}
-	return rights_read(table, tg, &claimed->rights) == 0;
+	return rights_read(table, tg->json, &claimed->rights) == 0;
 }
 
 static enum token_verdict judge_term(const struct term *term, uint64_t now_s)
@@ -290,28 +239,40 @@ static enum token_verdict judge_term(const struct term *term, uint64_t now_s)
 }
 
 /* The rights last: of a token that is not good nobody has a reference. */
-static enum token_verdict judge_claims(json_t *claims, const struct token_rules *rules,
+static enum token_verdict judge_claims(const struct claims *claims, const struct token_rules *rules,
 	uint64_t now_s, struct token_claims *ret_claims)
 {
 	struct token_claims claimed = {.user_len = 0};
-	struct members members;
 	struct term term;
-	find_members(claims, &members);
-	if (!read_term(&members, &term) ||
-		!is_for_audience(members.at[CLAIM_AUD], rules->audience) ||
-		!is_by_issuer(members.at[CLAIM_ISS], rules->issuer) ||
-		!read_user(members.at[CLAIM_SUB], &claimed) ||
-		!read_device(members.at[CLAIM_DEVICE], &claimed)) {
+	if (!read_term(claims, &term) ||
+		!is_for_audience(&claims->at[CLAIM_AUD], rules->audience) ||
+		!is_by_issuer(&claims->at[CLAIM_ISS], rules->issuer) ||
+		!read_user(claims->at[CLAIM_SUB].text, &claimed) ||
+		!read_device(&claims->at[CLAIM_DEVICE], &claimed)) {
 		return TOKEN_BAD;
 	}
 	const enum token_verdict verdict = judge_term(&term, now_s);
-	if (verdict == TOKEN_GOOD && !read_rights(members.at[CLAIM_TG], rules->rights, &claimed)) {
+	if (verdict == TOKEN_GOOD && !read_rights(&claims->at[CLAIM_TG], rules->rights, &claimed)) {
 		return TOKEN_BAD;
 	}
 	if (verdict == TOKEN_GOOD) {
 		claimed.ends_s = term.ends_s;
 		*ret_claims = claimed;
 	}
+	return verdict;
+}
+
+static enum token_verdict judge_part(struct slice part, const struct token_rules *rules,
+	uint64_t now_s, struct token_claims *ret_claims)
+{
+	uint8_t bytes[PART_MAX];
+	struct claims claims;
+	const struct slice text = decode(part, bytes);
+	if (!text.data || claims_read(text, &claims) < 0) {
+		return TOKEN_BAD;
+	}
+	const enum token_verdict verdict = judge_claims(&claims, rules, now_s, ret_claims);
+	claims_finish(&claims);
 	return verdict;
 }
 
@@ -326,9 +287,5 @@ enum token_verdict token_judge(const struct keys *keys, const struct token_rules
 		!verify(keys, rules->memo, &parts)) {
 		return TOKEN_BAD;
 	}
-	json_t *claims = parse(parts.claims, &claims_bounds);
-	const enum token_verdict verdict =
-		claims ? judge_claims(claims, rules, now_s, ret_claims) : TOKEN_BAD;
-	json_decref(claims);
-	return verdict;
+	return judge_part(parts.claims, rules, now_s, ret_claims);
 }
