@@ -2,6 +2,7 @@
 #include <openssl/rsa.h>
 
 #include "../../server/conn/conn_extra.h"
+#include "../../server/conn/reader.h"
 #include "../../server/session/identity/key_store.h"
 #include "../../server/session/join.h"
 #include "../../server/session/session_token.h"
@@ -742,21 +743,27 @@ static void test_what_a_backend_is_shown(void **state)
 	assert_true(session_token_left_ms(&without, now) == UINT64_MAX);
 }
 
-/* As many users with a token each, whose requests lie there when the worker's turn comes. */
+/* Comes with a token; its request lies there when the worker's turn comes. */
+static struct client *put_request(struct rig *rig, const char *token)
+{
+	char request[8192];
+	struct client *client = rig_connect(rig, 0, 0, false);
+	client_write(client, request,
+		(size_t)snprintf(request, sizeof(request),
+			"GET / HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\n"
+			"Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+			"Sec-WebSocket-Version: 13\r\nAuthorization: Bearer %s\r\n\r\n",
+			token));
+	return client;
+}
+
+/* As many users with a token each. */
 static void ask_many(struct rig *rig, struct client **ret_clients, int count)
 {
-	char request[1024];
 	char user[16];
 	for (int i = 0; i < count; i++) {
 		snprintf(user, sizeof(user), "user%d", i);
-		ret_clients[i] = rig_connect(rig, 0, 0, false);
-		client_write(ret_clients[i], request,
-			(size_t)snprintf(request, sizeof(request),
-				"GET / HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\n"
-				"Connection: Upgrade\r\n"
-				"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-				"Sec-WebSocket-Version: 13\r\nAuthorization: Bearer %s\r\n\r\n",
-				token_of(user)));
+		ret_clients[i] = put_request(rig, token_of(user));
 		/* What lies behind a request waits with it. */
 		client_packet(ret_clients[i], PACKET_PING, NULL, 0);
 	}
@@ -826,6 +833,44 @@ static void test_logins_by_secrets_never_wait(void **state)
 	know_another(rig, ALGORITHM_HS512);
 	rig->loops[0].look_us = 60;
 	expect_none_waits(rig);
+}
+
+/* Whose header is as long as that, and whose signature is nobody's. */
+static const char *strange(size_t header_len)
+{
+	static char token[8192];
+	char header[4096];
+	const int at = snprintf(header, sizeof(header), "{\"alg\":\"HS256\",\"x\":\"");
+	memset(header + at, 'x', header_len - (size_t)at - 2);
+	strcpy(header + header_len - 2, "\"}");
+	strcpy(token, rig_sign(theirs, ALGORITHM_HS256, header, "{}"));
+	return token;
+}
+
+/* How many strangers are told no before the time of a turn's events is over, which it is at the
+ * second look at the clock. */
+static uint64_t strangers_of_a_turn(struct rig *rig, size_t header_len)
+{
+	const uint64_t before = COUNTED(rig, tokens_bad);
+	for (int i = 0; i < 40; i++) {
+		put_request(rig, strange(header_len));
+	}
+	rig->loops[0].look_us = 150;
+	rig_events(rig, 0);
+	const uint64_t refused = COUNTED(rig, tokens_bad) - before;
+	rig->loops[0].look_us = 0;
+	rig_run(rig);
+	assert_int_equal(COUNTED(rig, tokens_bad) - before, 40);
+	return refused;
+}
+
+/* What strangers bring is looked at for so long only, though secrets alone are known. */
+static void test_long_tokens_of_strangers(void **state)
+{
+	struct rig *rig = *state;
+	assert_int_equal(strangers_of_a_turn(rig, 300), 2 * READER_VISITS);
+	assert_int_equal(strangers_of_a_turn(rig, 900), 2);
+	assert_int_equal(strangers_of_a_turn(rig, 2900), 2);
 }
 
 /* On a machine that was started a moment ago. */
@@ -911,6 +956,7 @@ int main(void)
 		RIG_CASE_WITH(test_logins_that_wait, setup, teardown, 1),
 		RIG_CASE_WITH(test_logins_that_need_not_wait, setup, teardown, 1),
 		RIG_CASE_WITH(test_logins_by_secrets_never_wait, setup, teardown, 1),
+		RIG_CASE_WITH(test_long_tokens_of_strangers, setup, teardown, 1),
 		cmocka_unit_test(test_what_is_left_of_the_leeway),
 		cmocka_unit_test(test_who_waits_in_a_ring),
 		cmocka_unit_test(test_an_extra_takes_the_rooms_along),

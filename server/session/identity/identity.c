@@ -203,6 +203,7 @@ static __attribute__((noinline)) enum close_reason judge_with_token(struct ident
 	struct found found;
 	login->has_judged = true;
 	if (find_token(identity, request, &found, login)) {
+		login->token_len = found.token.len;
 		login->verdict = identity_judge_token(identity, found.token, now_s, &login->claims);
 	}
 	if (login->verdict != TOKEN_GOOD) {
@@ -230,6 +231,7 @@ enum close_reason identity_judge(struct identity *identity, const struct handsha
 	ret_login->has_token = false;
 	ret_login->has_judged = false;
 	ret_login->has_one_in_url = false;
+	ret_login->token_len = 0;
 	ret_login->verdict = TOKEN_GOOD;
 	return identity->is_asked ? judge_with_token(identity, request, now_s, ret_login)
 				  : take_request(request, ret_login);

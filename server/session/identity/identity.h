@@ -44,6 +44,7 @@ struct identity_login {
 	bool has_token;             /* then `claims` are its, with their reference to rights */
 	bool has_judged;            /* a token, or that there is none */
 	bool has_one_in_url;        /* which is not read there */
+	size_t token_len;           /* bytes of the one that was judged; 0: none */
 	enum token_verdict verdict; /* what came of that */
 	struct token_claims claims;
 };
