@@ -39,7 +39,9 @@ def test_both_commands(unpacked):
     start, check = (["sh", "-c", f"cd {TREE} && exec {command}"] for command in readme.two_commands())
     check_that_it_serves(root.command(*start), root.environment())
     done = root.run(*check, check=False, timeout=CHECK_S)
-    assert done.returncode == 0, done.stdout[-8000:] + done.stderr
+    # What failed stands last: of a long log only the end is shown.
+    failures = "\n".join(line for line in done.stdout.splitlines() if " failed: " in line)
+    assert done.returncode == 0, f"{done.stdout[-20000:]}{done.stderr}\n{failures}"
     assert re.fullmatch(r"\d+ passed, 0 failed", done.stdout.splitlines()[-1])
     # What the tests run themselves does not start with the machine.
     assert (root / "usr/bin/promtool").exists()
