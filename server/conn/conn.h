@@ -95,37 +95,35 @@ _Static_assert(sizeof(struct conn_extra) <= 48, "what a session with a token may
  * Shared: never; others hold a handle.
  * Freed:  its slot in the reap step of the owner's turn, its memory with the table. */
 struct conn {
+	/* What every visit looks at comes first, that of one who is only written to: of records
+	 * that are not in a near cache the second line of it need not be fetched, or the third. */
 	int fd; /* the transport's; -1 once closed */
 	uint32_t index;
 	uint32_t generation;
-	uint16_t flags;          /* enum conn_flag */
-	uint8_t state;           /* enum conn_state */
-	uint8_t reason;          /* enum close_reason: the first one given wins */
-	uint32_t last_read_tick; /* the last complete frame; while opening, the accept */
-	uint32_t last_ping_tick; /* the gateway's own last Ping */
-	uint32_t state_tick;     /* when it came into its state: accept, login, Close queued */
-	uint32_t wheel_tick;     /* where the wheel looks at it next */
-	uint32_t ready_next;     /* link of the ready or of the paused list, by index */
-	uint32_t dead_next;      /* link of the reap list */
-	/* They exclude each other: a head is complete before frames are read. */
-	union {
-		struct message_reader *rx; /* lent while a frame or message is in flight */
-		struct opening *opening; /* with CONN_HEAD_KEPT: a request, in part or postponed */
-	};
-	union {
-		struct conn_extra *extra; /* with CONN_EXTRA */
-		uint64_t rooms;           /* without; see conn_rooms. 0 for most */
-	};
-	struct tx_queue *tx;   /* what the peer has not taken; NULL while it keeps up */
-	uint32_t holder;       /* its slot among the worker's holders of memory */
-	uint32_t receiver_pos; /* fan-out: its place in the array of receivers */
+	uint16_t flags;      /* enum conn_flag */
+	uint8_t state;       /* enum conn_state */
+	uint8_t reason;      /* enum close_reason: the first one given wins */
+	struct tx_queue *tx; /* what the peer has not taken; NULL while it keeps up */
 	/* The one gives way to the other at the login. */
 	union {
 		uint64_t epoch;    /* its place in the order of acceptance */
 		uint64_t log_next; /* fan-out: the next batch it needs */
 	};
-	struct user_entry *user; /* session: NULL before the login and after the end */
+	uint32_t receiver_pos;   /* fan-out: its place in the array of receivers */
 	uint32_t user_hash;      /* session: of the user's name */
+	struct user_entry *user; /* session: NULL before the login and after the end */
+	union {
+		struct conn_extra *extra; /* with CONN_EXTRA */
+		uint64_t rooms;           /* without; see conn_rooms. 0 for most */
+	};
+	/* Of one who is read from. */
+	/* They exclude each other: a head is complete before frames are read. */
+	union {
+		struct message_reader *rx; /* lent while a frame or message is in flight */
+		struct opening *opening; /* with CONN_HEAD_KEPT: a request, in part or postponed */
+	};
+	uint32_t last_read_tick; /* the last complete frame; while opening, the accept */
+	uint32_t holder;         /* its slot among the worker's holders of memory */
 	uint32_t fed_bytes; /* fan-out: what it said to each of the others, halved each second */
 	uint16_t fed_tick;  /* fan-out: since when the present second counts; the low bits */
 	uint8_t read_shift : 4;   /* reader: 4 KiB << this is the most of one read */
@@ -133,6 +131,12 @@ struct conn {
 	bool feeds_lag : 1;       /* fan-out: a flood, whose last read was for some who may lag */
 	bool feeds_elsewhere : 1; /* likewise, for other nodes */
 	uint8_t address;          /* admission: enum conn_address, of `remote` */
+	/* Of what is rare. */
+	uint32_t last_ping_tick; /* the gateway's own last Ping */
+	uint32_t state_tick;     /* when it came into its state: accept, login, Close queued */
+	uint32_t wheel_tick;     /* where the wheel looks at it next */
+	uint32_t ready_next;     /* link of the ready or of the paused list, by index */
+	uint32_t dead_next;      /* link of the reap list */
 	struct remote remote;
 };
 
