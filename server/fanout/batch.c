@@ -11,7 +11,7 @@
 enum {
 	SMALL_BYTES = 1024,  /* of frames: less than a queue would share, so that none is pinned */
 	LARGE_BYTES = 16384, /* a larger message gets a batch of its own */
-	CHAINS = 64,
+	CHAINS = 256,
 };
 
 /* In front of the targets of a batch of many: which of its messages may be for whom. */
@@ -286,6 +286,15 @@ static bool goes_on(const struct batch *batch, const struct batch_target *target
 	       memcmp(batch->buf.data + its[-1].sender_at, sender.name, sender.name_len) == 0;
 }
 
+/* The message appended last goes on with the one before. Returns how many of its row are ahead of
+ * it. */
+static uint16_t lengthen_row(struct batch *batch)
+{
+	struct batch_target *before = &batch->targets[batch->count - 2];
+	struct batch_target *first = before->goes_on ? before - before->row : before;
+	return ++first->row;
+}
+
 void batch_aim_by_frame(struct batch *batch, struct batch_target target, struct slice name)
 {
 	if (batch->aimed == 0) {
@@ -300,6 +309,7 @@ void batch_aim_by_frame(struct batch *batch, struct batch_target target, struct 
 	target.name_len = (uint8_t)name.len;
 	target.name_at = (uint32_t)((const uint8_t *)name.data - batch->buf.data);
 	target.goes_on = goes_on(batch, &target);
+	target.row = target.goes_on ? lengthen_row(batch) : 0;
 	batch->targets[batch->count - 1] = target;
 }
 
@@ -341,6 +351,9 @@ static void make_chains(struct batch *batch)
 		if (target->aim == BATCH_TO_ALL) {
 			set_add(&chains->for_all, i);
 			continue;
+		}
+		if (target->goes_on) {
+			continue; /* The first of its row is a link. */
 		}
 		link_by(batch, i, 0, target->hash);
 		if (target->is_shown) {

@@ -43,14 +43,18 @@ enum batch_aim {
 
 /* Whom a message is for, beside its sender's name. */
 struct batch_target {
-	uint8_t aim;        /* enum batch_aim */
-	uint8_t name_len;   /* of the user or room: bytes */
-	bool is_classic;    /* of a user's sessions those are meant that do not speak tidegate.v1 */
-	bool is_shown;      /* the sender has other sessions that get it too */
-	bool is_only_shown; /* and nobody else does: a user is meant who is on another node */
-	bool is_for_v1;     /* of everybody those are meant that speak tidegate.v1 */
-	bool is_to_one;     /* the user had one session when it was said, which is `session` */
-	bool goes_on;       /* the message before it lies next to it, of its sender in its room */
+	uint8_t aim;         /* enum batch_aim */
+	uint8_t name_len;    /* of the user or room: bytes */
+	bool is_classic : 1; /* of a user's sessions those are meant that do not speak tidegate.v1
+			      */
+	bool is_shown : 1;   /* the sender has other sessions that get it too */
+	bool is_only_shown : 1; /* and nobody else does: a user is meant who is on another node */
+	bool is_for_v1 : 1;     /* of everybody those are meant that speak tidegate.v1 */
+	bool is_to_one : 1;     /* the user had one session when it was said, which is `session` */
+	bool goes_on : 1; /* the message before it lies next to it, of its sender in its room */
+	/* Of those that go on with each other, which are a row: the first one's is how many follow
+	 * it, another's how many are ahead of it. */
+	uint16_t row;
 	union {
 		struct {
 			uint32_t serial; /* room_serial */
@@ -211,6 +215,13 @@ static inline struct batch_user batch_sender(const struct batch *batch, uint32_t
 		(const char *)batch->buf.data + its->sender_at, its->sender_len, its->sender_hash};
 }
 
+/* Behind the last message of the row that `first` begins, of a batch that something is aimed in: of
+ * most that is the next message. */
+static inline uint32_t batch_row_end(const struct batch *batch, uint32_t first)
+{
+	return first + batch->targets[first].row + 1;
+}
+
 /* Whether `user` has sent that message. */
 bool batch_is_from(const struct batch *batch, uint32_t message, const struct batch_user *user);
 
@@ -233,7 +244,7 @@ static inline bool batch_has_chains(const struct batch *batch)
 struct batch_set batch_for_all(const struct batch *batch);
 
 /* Adds to a set what may be for the users and rooms of that hash, of such a batch: who is in few
- * rooms need not look at each message. */
+ * rooms need not look at each message. Of a row it is the first one that stands for all. */
 void batch_collect(const struct batch *batch, uint32_t hash, struct batch_set *set);
 
 /* Whether `user` may have sent some of it: else all of it is one span for him. */

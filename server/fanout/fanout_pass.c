@@ -27,71 +27,70 @@ static void append_from_others(struct fanout *fanout, struct conn *conn, struct 
 	stats_add(&fanout->conns->stats->deliveries, delivered);
 }
 
-/* Appends a message if it is for that connection, and with it those that go on with it: who hears
- * the first of them hears them all. Returns how many that were. */
-static __attribute__((noinline)) uint32_t append_message(struct fanout *fanout, struct conn *conn,
-	const struct batch_user *user, struct batch *batch, uint32_t at)
+/* Appends what is for that connection of a row, which begins at `at` and ends ahead of `end`: who
+ * hears one of its messages hears those that go on with it. Returns how many that were. */
+static __attribute__((noinline)) uint32_t append_row(
+	struct fanout *fanout, struct conn *conn, struct batch *batch, uint32_t at, uint32_t end)
 {
-	if (conn->state != CONN_LIVE || !recipients_has(fanout->node, batch, at, conn, user)) {
+	const struct fanout_node *node = fanout->node;
+	if (conn->state != CONN_LIVE) {
 		return 0;
 	}
-	const struct batch_message *first = &batch->messages[at];
-	const struct batch_message *last = first;
-	while (++at < batch->count && batch->targets[at].goes_on) {
-		last++;
+	if (!recipients_has(node, batch, at, conn)) {
+		const uint32_t last = end - 1;
+		if (at == last || !recipients_has(node, batch, last, conn)) {
+			return 0;
+		}
+		/* It came to the room in the middle of the row. */
+		do {
+			at++;
+		} while (at < last && !recipients_has(node, batch, at, conn));
 	}
+	const struct batch_message *first = &batch->messages[at];
 	conn_share(fanout->conns, conn, &batch->buf, batch->buf.data + first->begin,
-		last->end - first->begin);
-	return (uint32_t)(last - first) + 1;
+		batch->messages[end - 1].end - first->begin);
+	return end - at;
 }
 
 /* Of some messages those that are for that connection. Returns how many that were. */
-static uint32_t append_few(struct fanout *fanout, struct conn *conn, const struct batch_user *user,
-	struct batch *batch)
+static uint32_t append_few(struct fanout *fanout, struct conn *conn, struct batch *batch)
 {
 	const uint64_t marks = recipients_marks(conn);
 	uint32_t delivered = 0;
-	for (uint32_t at = 0; at < batch->count;) {
-		const uint32_t its = recipients_may_have(batch, at, marks)
-					     ? append_message(fanout, conn, user, batch, at)
-					     : 0;
-		delivered += its;
-		at += its > 0 ? its : 1;
-	}
-	return delivered;
-}
-
-/* The same of a batch with chains. */
-static uint32_t append_many(struct fanout *fanout, struct conn *conn, const struct batch_user *user,
-	struct batch *batch)
-{
-	const struct batch_set set = recipients_candidates(batch, conn);
-	uint32_t delivered = 0;
-	uint32_t next = 0; /* what is ahead of it came with one before */
-	for (uint32_t i = 0; i < BATCH_LARGE_MESSAGES; i += 64) {
-		for (uint64_t bits = set.bits[i / 64]; bits; bits &= bits - 1) {
-			const uint32_t at = i + (uint32_t)__builtin_ctzll(bits);
-			if (at >= next) {
-				const uint32_t its = append_message(fanout, conn, user, batch, at);
-				delivered += its;
-				next = at + its;
-			}
+	uint32_t end;
+	for (uint32_t at = 0; at < batch->count; at = end) {
+		end = batch_row_end(batch, at);
+		if (recipients_may_have(batch, at, marks)) {
+			delivered += append_row(fanout, conn, batch, at, end);
 		}
 	}
 	return delivered;
 }
 
-/* Each message for itself, as not all are for everybody. */
+/* The same of a batch with chains. */
+static uint32_t append_many(struct fanout *fanout, struct conn *conn, struct batch *batch)
+{
+	const struct batch_set set = recipients_candidates(batch, conn);
+	uint32_t delivered = 0;
+	for (uint32_t i = 0; i < batch->count; i += 64) {
+		for (uint64_t bits = set.bits[i / 64]; bits; bits &= bits - 1) {
+			const uint32_t at = i + (uint32_t)__builtin_ctzll(bits);
+			delivered += append_row(fanout, conn, batch, at, batch_row_end(batch, at));
+		}
+	}
+	return delivered;
+}
+
+/* Row by row, as not all are for everybody. */
 static void append_aimed(struct fanout *fanout, struct conn *conn, struct batch *batch)
 {
-	const struct batch_user user = fanout_user(conn);
 	uint32_t delivered;
 	if (batch->count == 1) {
-		delivered = append_message(fanout, conn, &user, batch, 0);
+		delivered = append_row(fanout, conn, batch, 0, 1);
 	} else if (batch_has_chains(batch)) {
-		delivered = append_many(fanout, conn, &user, batch);
+		delivered = append_many(fanout, conn, batch);
 	} else {
-		delivered = append_few(fanout, conn, &user, batch);
+		delivered = append_few(fanout, conn, batch);
 	}
 	stats_add(&fanout->conns->stats->deliveries, delivered);
 }

@@ -191,30 +191,48 @@ static bool is_senders(
 	return user_entry_device_hash(node->users, conn->user) == target->device;
 }
 
+/* Names are looked at where hashes are the same, which they are not for most. */
+static bool is_from(const struct batch *batch, uint32_t message, const struct conn *conn)
+{
+	if (batch->messages[message].sender_hash != conn->user_hash) {
+		return false;
+	}
+	size_t len;
+	const char *name = user_entry_name(conn->user, &len);
+	const struct batch_user user = {name, (uint8_t)len, conn->user_hash};
+	return batch_is_from(batch, message, &user);
+}
+
+static bool is_to(const struct batch *batch, uint32_t message, const struct conn *conn)
+{
+	if (batch->targets[message].hash != conn->user_hash) {
+		return false;
+	}
+	struct slice name;
+	name.data = user_entry_name(conn->user, &name.len);
+	return slice_equals(batch_target_name(batch, message), name);
+}
+
 bool recipients_has(const struct fanout_node *node, const struct batch *batch, uint32_t message,
-	struct conn *conn, const struct batch_user *user)
+	struct conn *conn)
 {
 	const struct batch_target *target = &batch->targets[message];
-	const struct slice name = batch_target_name(batch, message);
-	const bool is_from = batch_is_from(batch, message, user);
+	const bool is_own = is_from(batch, message, conn);
 	const bool speaks_v1 = conn->flags & CONN_V1;
 	switch ((enum batch_aim)target->aim) {
 	case BATCH_TO_ALL:
-		return !is_from && (speaks_v1 || !target->is_for_v1);
+		return !is_own && (speaks_v1 || !target->is_for_v1);
 	case BATCH_TO_USER:
-		if (target->is_classic == speaks_v1 ||
-			(is_from && is_senders(node, target, conn))) {
+		if (target->is_classic == speaks_v1 || (is_own && is_senders(node, target, conn))) {
 			return false;
 		}
-		return (is_from && speaks_v1 && target->is_shown) ||
-		       (!target->is_only_shown && target->hash == user->hash &&
-			       name.len == user->name_len &&
-			       memcmp(name.data, user->name, name.len) == 0);
+		return (is_own && speaks_v1 && target->is_shown) ||
+		       (!target->is_only_shown && is_to(batch, message, conn));
 	case BATCH_TO_ROOM:
 	case BATCH_TO_TOLD:
 		return memberships_hears(conn, target->hash, target->serial, target->number,
 			       target->aim == BATCH_TO_TOLD) &&
-		       !(is_from && is_senders(node, target, conn));
+		       !(is_own && is_senders(node, target, conn));
 	}
 	return false;
 }

@@ -63,11 +63,12 @@ static inline bool recipients_may_have(const struct batch *batch, uint32_t messa
 	return marks >> (target->hash & 63) & 1 || target->is_shown || target->aim == BATCH_TO_ALL;
 }
 
-/* Those messages of a shared batch with chains that may be for a connection. */
+/* Those messages of a shared batch with chains that may be for a connection, or the first ones of
+ * their rows. */
 struct batch_set recipients_candidates(const struct batch *batch, struct conn *conn);
 
-/* Whether message `message` is for a connection, whose user is `user`. */
+/* Whether message `message` is for a connection. */
 bool recipients_has(const struct fanout_node *node, const struct batch *batch, uint32_t message,
-	struct conn *conn, const struct batch_user *user);
+	struct conn *conn);
 
 #endif

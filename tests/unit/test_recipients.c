@@ -6,7 +6,7 @@
 
 enum {
 	ROOMS = 4,
-	SAID_MAX = 300,
+	SAID_MAX = 320,
 };
 
 /* Who speaks is on worker 0, so that all is in one order. */
@@ -161,6 +161,7 @@ static int next_text(struct client *client)
 	struct seen_frame frame = {0};
 	struct message_packet message;
 	struct packet packet;
+	char text[8];
 	while (client_frame(client, &frame)) {
 		if (frame.opcode == FRAME_TEXT) {
 			return atoi((const char *)frame.data);
@@ -170,7 +171,10 @@ static int next_text(struct client *client)
 			assert_int_equal(
 				message_packet_decode(packet.payload, packet.payload_len, &message),
 				0);
-			return atoi(message.text.data);
+			/* Behind it there is whatever the client has read before. */
+			snprintf(text, sizeof(text), "%.*s", (int)message.text.len,
+				message.text.data);
+			return atoi(text);
 		}
 		assert_true(packet.command == PACKET_PONG || packet.command == PACKET_ANSWER);
 	}
@@ -225,23 +229,39 @@ static void test_in_a_row(void **state)
 }
 
 /* Of a row who comes to the room in the middle of it gets the rest. */
-static void test_a_member_comes_in_the_middle_of_a_row(void **state)
+static void come_in_the_middle(struct rig *rig, uint32_t before, uint32_t behind)
 {
-	struct crowd *crowd = crowd_in(*state, 2);
+	struct crowd *crowd = crowd_in(rig, 2);
 	join(crowd, 0, 0);
 	join(crowd, 1, 0);
 	for (uint32_t p = 2; p < PEOPLE; p++) {
-		for (uint32_t before = 0; before < 5; before++) {
+		for (uint32_t i = 0; i < before; i++) {
 			speak_in_room(crowd, 0, 0);
 		}
 		join(crowd, p, 0);
-		for (uint32_t behind = 0; behind < 3; behind++) {
+		for (uint32_t i = 0; i < behind; i++) {
 			speak_in_room(crowd, 0, 0);
 		}
 		hand_out(crowd, 3);
 		check(crowd);
 	}
 	free(crowd);
+}
+
+static void test_a_member_comes_in_the_middle_of_a_row(void **state)
+{
+	come_in_the_middle(*state, 5, 3);
+}
+
+/* Of so many that their batch has chains. */
+static void test_a_member_comes_in_the_middle_of_a_long_row(void **state)
+{
+	come_in_the_middle(*state, 30, 10);
+}
+
+static void test_a_member_comes_ahead_of_the_last_of_a_long_row(void **state)
+{
+	come_in_the_middle(*state, 30, 1);
 }
 
 /* A row of more than a batch without chains has room for, between other talk. */
@@ -421,6 +441,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_in_a_row),
 		CASE(test_a_member_comes_in_the_middle_of_a_row),
+		CASE(test_a_member_comes_in_the_middle_of_a_long_row),
+		CASE(test_a_member_comes_ahead_of_the_last_of_a_long_row),
 		CASE(test_long_rows),
 		CASE(test_the_one_session_has_been_replaced),
 		CASE(test_the_one_session_is_one_of_two),
