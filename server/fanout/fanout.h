@@ -114,6 +114,9 @@ void fanout_catch_up(struct fanout *fanout, struct conn *conn);
 /* Hands out: visits at most `receivers_max` connections. Returns whether there is more to do. */
 bool fanout_step(struct fanout *fanout, uint32_t receivers_max);
 
+/* Whether the pass that is under way visits only those whom something may be for. */
+bool fanout_is_for_some(const struct fanout *fanout);
+
 /* A live receiver begins to lag, or does so no more: from now on those who feed it are slowed down.
  */
 void fanout_note_lag(struct fanout *fanout, struct conn *conn, bool lags);

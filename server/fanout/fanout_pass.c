@@ -257,6 +257,11 @@ static bool visit_recipients(struct fanout *fanout, uint32_t receivers_max)
 	return !fanout->walked || fanout->walked_number >= fanout->pass_end;
 }
 
+bool fanout_is_for_some(const struct fanout *fanout)
+{
+	return fanout->in_pass && fanout->is_walking;
+}
+
 bool fanout_step(struct fanout *fanout, uint32_t receivers_max)
 {
 	if (!fanout->log.oldest) {

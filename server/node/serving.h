@@ -28,9 +28,13 @@
 #include "node.h"
 
 enum {
-	SERVING_MAIL_MAX = 256,     /* items of a turn, as serving_on_mail weighs them */
-	SERVING_RECEIVERS_MAX = 64, /* of a turn's slice of the fan-out: a third of a
-				       millisecond of sends */
+	SERVING_MAIL_MAX = 256, /* items of a turn, as serving_on_mail weighs them */
+	/* Connections of a turn's slice of the fan-out. Of a pass over all it is a third of a
+	 * millisecond of sends: what is read ahead of the next slice leaves with what is left. What
+	 * is for some is seldom for those whom the next is for, and each slice would make a batch
+	 * more that they look into: there it is the time that ends a slice. */
+	SERVING_RECEIVERS_MAX = 64,
+	SERVING_RECIPIENTS_MAX = 256,
 };
 
 enum serving_mail {

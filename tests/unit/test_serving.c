@@ -1,4 +1,4 @@
-#include "conn_rig.h"
+#include "talk_rig.h"
 
 #include "../../server/conn/reader.h"
 #include "../../server/node/newcomers.h"
@@ -91,6 +91,25 @@ static void test_a_turn_hands_out_one_slice(void **state)
 	rig_turn(rig, 1);
 	assert_true(rig_turn(rig, 0));
 	assert_int_equal(stats_read(deliveries), SERVING_RECEIVERS_MAX);
+	rig_turn(rig, 0);
+	assert_int_equal(stats_read(deliveries), SERVING_RECEIVERS_MAX + 10);
+}
+
+/* Who talks to some does so apart from who talks to others: nothing would be gathered for those
+ * that are left. */
+static void test_a_turn_hands_out_to_all_of_a_room(void **state)
+{
+	struct rig *rig = *state;
+	const _Atomic uint64_t *deliveries = &rig->workers[0].stats.deliveries;
+	char name[8];
+	for (uint32_t i = 0; i < SERVING_RECEIVERS_MAX + 10; i++) {
+		snprintf(name, sizeof(name), "u%u", i);
+		v1_join_as(rig, v1_login(rig, 0, name), 0, "r", i + 1);
+	}
+	struct client *speaker = v1_login(rig, 1, "s");
+	v1_join_as(rig, speaker, 0, "r", SERVING_RECEIVERS_MAX + 11);
+	v1_say(speaker, 0, "#r", "hello");
+	rig_turn(rig, 1);
 	rig_turn(rig, 0);
 	assert_int_equal(stats_read(deliveries), SERVING_RECEIVERS_MAX + 10);
 }
@@ -296,6 +315,7 @@ int main(void)
 		CASE(test_a_reload_reaches_those_who_are_there),
 		CASE(test_a_drain_sends_everybody_away),
 		CASE(test_a_turn_hands_out_one_slice),
+		CASE(test_a_turn_hands_out_to_all_of_a_room),
 		CASE(test_events_are_taken_in_slices),
 		CASE(test_a_text_passes_a_flood),
 		CASE(test_no_deadline_comes_early),
