@@ -59,7 +59,7 @@ static int put_in_room(struct ingress *ingress, const struct codec_said *said, s
 	struct batch_target target = put_message_to_room(room);
 	target.device = said->sender_device;
 	batch_put_copy(batch, said->frame, &from, said->sender_at);
-	batch_aim(batch, target, said->room);
+	batch_aim(batch, &target, said->room);
 	room_mark_workers(room, batch->workers);
 	return 0;
 }
@@ -283,12 +283,13 @@ static void tell_gap(struct ingress *ingress)
 {
 	const struct gap_packet gap = {.batches = ingress->gap};
 	const struct batch_user nobody = {.name = ""};
+	const struct batch_target target = {.aim = BATCH_TO_ALL, .is_for_v1 = true};
 	struct batch *batch;
 	if (posting_take(&ingress->posting, batch_aimed_frame_len(GAP_PACKET_LEN, 0), &batch) < 0) {
 		return;
 	}
 	gap_packet_write(batch_put_packet(batch, PACKET_GAP, GAP_PACKET_LEN, &nobody, 0), &gap);
-	batch_aim(batch, (struct batch_target){.aim = BATCH_TO_ALL, .is_for_v1 = true}, SLICE(""));
+	batch_aim(batch, &target, SLICE(""));
 	ingress->gap = 0;
 }
 

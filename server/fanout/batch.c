@@ -295,7 +295,7 @@ static uint16_t lengthen_row(struct batch *batch)
 	return ++first->row;
 }
 
-void batch_aim_by_frame(struct batch *batch, struct batch_target target, struct slice name)
+void batch_aim_by_frame(struct batch *batch, const struct batch_target *target, struct slice name)
 {
 	if (batch->aimed == 0) {
 		memset(batch->workers, 0, sizeof(batch->workers));
@@ -304,16 +304,17 @@ void batch_aim_by_frame(struct batch *batch, struct batch_target target, struct 
 		}
 	}
 	batch->aimed++;
-	batch->to_v1 += target.is_for_v1;
+	batch->to_v1 += target->is_for_v1;
 	batch->senders = UINT64_MAX;
-	target.name_len = (uint8_t)name.len;
-	target.name_at = (uint32_t)((const uint8_t *)name.data - batch->buf.data);
-	target.goes_on = goes_on(batch, &target);
-	target.row = target.goes_on ? lengthen_row(batch) : 0;
-	batch->targets[batch->count - 1] = target;
+	struct batch_target *its = &batch->targets[batch->count - 1];
+	*its = *target;
+	its->name_len = (uint8_t)name.len;
+	its->name_at = (uint32_t)((const uint8_t *)name.data - batch->buf.data);
+	its->goes_on = goes_on(batch, its);
+	its->row = its->goes_on ? lengthen_row(batch) : 0;
 }
 
-void batch_aim(struct batch *batch, struct batch_target target, struct slice name)
+void batch_aim(struct batch *batch, const struct batch_target *target, struct slice name)
 {
 	uint8_t *behind = batch->buf.data + batch->buf.len;
 	memcpy(behind, name.data, name.len);
@@ -367,8 +368,9 @@ struct batch_set batch_for_all(const struct batch *batch)
 	return chains_of(batch)->for_all;
 }
 
-void batch_collect(const struct batch *batch, uint32_t hash, struct batch_set *set)
+bool batch_collect(const struct batch *batch, uint32_t hash, struct batch_set *set)
 {
+	bool is_any = false;
 	uint16_t link = chains_of(batch)->last[hash % CHAINS];
 	while (link > 0) {
 		const uint32_t message = (link - 1U) / 2;
@@ -376,9 +378,11 @@ void batch_collect(const struct batch *batch, uint32_t hash, struct batch_set *s
 		const struct batch_target *target = &batch->targets[message];
 		if (hash == (which == 0 ? target->hash : batch->messages[message].sender_hash)) {
 			set_add(set, message);
+			is_any = true;
 		}
 		link = target->before[which];
 	}
+	return is_any;
 }
 
 /* --- on its way --------------------------------------------------------------------------------

@@ -178,11 +178,11 @@ uint8_t *batch_put_packet(struct batch *batch, uint16_t command, size_t payload_
 
 /* The message that was appended last is for those alone: `name` is that of the user or room. There
  * must be room for it behind the frame. */
-void batch_aim(struct batch *batch, struct batch_target target, struct slice name);
+void batch_aim(struct batch *batch, const struct batch_target *target, struct slice name);
 
 /* The same with a name that lies in the frame: frames follow each other without a gap, and what
  * piles up for a receiver is one piece. */
-void batch_aim_by_frame(struct batch *batch, struct batch_target target, struct slice name);
+void batch_aim_by_frame(struct batch *batch, const struct batch_target *target, struct slice name);
 
 /* Whether anything in it is for everybody, or for all that speak tidegate.v1. */
 static inline bool batch_is_for_all(const struct batch *batch)
@@ -244,8 +244,9 @@ static inline bool batch_has_chains(const struct batch *batch)
 struct batch_set batch_for_all(const struct batch *batch);
 
 /* Adds to a set what may be for the users and rooms of that hash, of such a batch: who is in few
- * rooms need not look at each message. Of a row it is the first one that stands for all. */
-void batch_collect(const struct batch *batch, uint32_t hash, struct batch_set *set);
+ * rooms need not look at each message. Of a row it is the first one that stands for all. Returns
+ * whether there was any. */
+bool batch_collect(const struct batch *batch, uint32_t hash, struct batch_set *set);
 
 /* Whether `user` may have sent some of it: else all of it is one span for him. */
 static inline bool batch_may_be_from(const struct batch *batch, uint32_t user_hash)

@@ -36,15 +36,15 @@ static __attribute__((noinline)) uint32_t append_row(
 	if (conn->state != CONN_LIVE) {
 		return 0;
 	}
-	if (!recipients_has(node, batch, at, conn)) {
+	if (!recipients_has(node, fanout->worker, batch, at, conn)) {
 		const uint32_t last = end - 1;
-		if (at == last || !recipients_has(node, batch, last, conn)) {
+		if (at == last || !recipients_has(node, fanout->worker, batch, last, conn)) {
 			return 0;
 		}
 		/* It came to the room in the middle of the row. */
 		do {
 			at++;
-		} while (at < last && !recipients_has(node, batch, at, conn));
+		} while (at < last && !recipients_has(node, fanout->worker, batch, at, conn));
 	}
 	const struct batch_message *first = &batch->messages[at];
 	conn_share(fanout->conns, conn, &batch->buf, batch->buf.data + first->begin,
@@ -70,8 +70,11 @@ static uint32_t append_few(struct fanout *fanout, struct conn *conn, struct batc
 /* The same of a batch with chains. */
 static uint32_t append_many(struct fanout *fanout, struct conn *conn, struct batch *batch)
 {
-	const struct batch_set set = recipients_candidates(batch, conn);
+	struct batch_set set;
 	uint32_t delivered = 0;
+	if (!recipients_candidates(batch, conn, &set)) {
+		return 0;
+	}
 	for (uint32_t i = 0; i < batch->count; i += 64) {
 		for (uint64_t bits = set.bits[i / 64]; bits; bits &= bits - 1) {
 			const uint32_t at = i + (uint32_t)__builtin_ctzll(bits);

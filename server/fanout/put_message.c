@@ -3,7 +3,7 @@
 #include "../../proto/packet.h"
 
 struct batch *put_message(struct posting *posting, const struct batch_user *sender,
-	struct batch_target target, const struct message_packet *message)
+	const struct batch_target *target, const struct message_packet *message)
 {
 	struct batch *batch;
 	if (posting_take(posting, put_message_len(message), &batch) < 0) {

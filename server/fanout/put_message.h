@@ -43,6 +43,6 @@ static inline struct batch_target put_message_to_room(struct room *room)
 /* Appends one for `target`, whose name is that of the audience. `sender` without a name: it is no
  * user's. Returns the batch, for its workers to be marked, or NULL without memory. */
 struct batch *put_message(struct posting *posting, const struct batch_user *sender,
-	struct batch_target target, const struct message_packet *message);
+	const struct batch_target *target, const struct message_packet *message);
 
 #endif

@@ -169,16 +169,17 @@ uint64_t recipients_marks(struct conn *conn)
 	return marks;
 }
 
-struct batch_set recipients_candidates(const struct batch *batch, struct conn *conn)
+bool recipients_candidates(const struct batch *batch, struct conn *conn, struct batch_set *ret_set)
 {
 	uint16_t count;
 	const membership_t *all = memberships_all(conn, &count);
-	struct batch_set set = batch_for_all(batch);
-	batch_collect(batch, conn->user_hash, &set);
+	bool is_any = batch_is_for_all(batch);
+	*ret_set = is_any ? batch_for_all(batch) : (struct batch_set){{0}};
+	is_any |= batch_collect(batch, conn->user_hash, ret_set);
 	for (uint16_t i = 0; i < count; i++) {
-		batch_collect(batch, room_hash(membership_room(all[i])), &set);
+		is_any |= batch_collect(batch, room_hash(membership_room(all[i])), ret_set);
 	}
-	return set;
+	return is_any;
 }
 
 /* --- whom it is for ----------------------------------------------------------------------------
@@ -203,18 +204,24 @@ static bool is_from(const struct batch *batch, uint32_t message, const struct co
 	return batch_is_from(batch, message, &user);
 }
 
-static bool is_to(const struct batch *batch, uint32_t message, const struct conn *conn)
+static bool is_to(
+	uint8_t worker, const struct batch *batch, uint32_t message, const struct conn *conn)
 {
-	if (batch->targets[message].hash != conn->user_hash) {
+	const struct batch_target *target = &batch->targets[message];
+	if (target->hash != conn->user_hash) {
 		return false;
+	}
+	if (target->is_to_one &&
+		target->session == handle_make(worker, conn->index, conn->generation)) {
+		return true; /* It was found by his name. */
 	}
 	struct slice name;
 	name.data = user_entry_name(conn->user, &name.len);
 	return slice_equals(batch_target_name(batch, message), name);
 }
 
-bool recipients_has(const struct fanout_node *node, const struct batch *batch, uint32_t message,
-	struct conn *conn)
+bool recipients_has(const struct fanout_node *node, uint8_t worker, const struct batch *batch,
+	uint32_t message, struct conn *conn)
 {
 	const struct batch_target *target = &batch->targets[message];
 	const bool is_own = is_from(batch, message, conn);
@@ -227,7 +234,7 @@ bool recipients_has(const struct fanout_node *node, const struct batch *batch, u
 			return false;
 		}
 		return (is_own && speaks_v1 && target->is_shown) ||
-		       (!target->is_only_shown && is_to(batch, message, conn));
+		       (!target->is_only_shown && is_to(worker, batch, message, conn));
 	case BATCH_TO_ROOM:
 	case BATCH_TO_TOLD:
 		return memberships_hears(conn, target->hash, target->serial, target->number,

@@ -64,11 +64,11 @@ static inline bool recipients_may_have(const struct batch *batch, uint32_t messa
 }
 
 /* Those messages of a shared batch with chains that may be for a connection, or the first ones of
- * their rows. */
-struct batch_set recipients_candidates(const struct batch *batch, struct conn *conn);
+ * their rows. Returns whether there are any. */
+bool recipients_candidates(const struct batch *batch, struct conn *conn, struct batch_set *ret_set);
 
-/* Whether message `message` is for a connection. */
-bool recipients_has(const struct fanout_node *node, const struct batch *batch, uint32_t message,
-	struct conn *conn);
+/* Whether message `message` is for a connection of this worker. */
+bool recipients_has(const struct fanout_node *node, uint8_t worker, const struct batch *batch,
+	uint32_t message, struct conn *conn);
 
 #endif

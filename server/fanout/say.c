@@ -117,7 +117,7 @@ int say_to_room(struct say *say, struct conn *sender, struct room *room, struct 
 		.text = text,
 	};
 	target.device = device_of(node, sender);
-	struct batch *batch = put_message(fanout_posting(fanout), &from, target, &message);
+	struct batch *batch = put_message(fanout_posting(fanout), &from, &target, &message);
 	if (!batch) {
 		return -ENOMEM;
 	}
@@ -149,8 +149,8 @@ static int announce(struct fanout *fanout, struct room *room, struct slice from,
 	if (!fanout_may_announce(fanout, put_message_len(&message)) || room_most_lag(room)) {
 		return -ENOBUFS;
 	}
-	struct batch *batch =
-		put_message(fanout_posting(fanout), &nobody, put_message_to_room(room), &message);
+	const struct batch_target target = put_message_to_room(room);
+	struct batch *batch = put_message(fanout_posting(fanout), &nobody, &target, &message);
 	if (!batch) {
 		return -ENOMEM;
 	}

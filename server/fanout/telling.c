@@ -102,7 +102,7 @@ static struct batch *put(struct telling *telling, const struct telling_of *its,
 	target.aim = BATCH_TO_TOLD;
 	target.device = its->device;
 	/* The room's name stands first in it, behind its length. */
-	batch_aim_by_frame(batch, target, (struct slice){(const char *)at + 1, members->room.len});
+	batch_aim_by_frame(batch, &target, (struct slice){(const char *)at + 1, members->room.len});
 	return batch;
 }
 

@@ -47,7 +47,7 @@ static void mark(struct batch *batch, const struct to_user_sessions *sessions, b
 
 /* To those that speak v1. */
 static int put_packet(struct posting *posting, const struct to_user *said,
-	const struct to_user_reach *reach, struct batch_target target, size_t *bytes)
+	const struct to_user_reach *reach, const struct batch_target *target, size_t *bytes)
 {
 	char audience[AUDIENCE_MAX];
 	const struct message_packet message = {
@@ -61,7 +61,7 @@ static int put_packet(struct posting *posting, const struct to_user *said,
 		return -ENOMEM;
 	}
 	mark(batch, &reach->theirs, false);
-	if (target.is_shown) {
+	if (target->is_shown) {
 		mark(batch, &reach->own, false);
 	}
 	*bytes += put_message_len(&message);
@@ -82,7 +82,7 @@ static int put_text(struct posting *posting, const struct to_user *said,
 	target.is_classic = true;
 	target.is_shown = false;
 	batch_put_text(batch, 0, &said->from, (const uint8_t *)said->text.data, said->text.len);
-	batch_aim(batch, target, said->name);
+	batch_aim(batch, &target, said->name);
 	mark(batch, &reach->theirs, true);
 	*bytes += frame_len;
 	return 0;
@@ -105,7 +105,7 @@ int to_user_put(struct posting *posting, const struct to_user *said,
 	size_t bytes = 0;
 	int err = 0;
 	if (reach->theirs.count > reach->theirs.classic || target.is_shown) {
-		err = put_packet(posting, said, reach, target, &bytes);
+		err = put_packet(posting, said, reach, &target, &bytes);
 	}
 	if (!err && reach->theirs.classic > 0) {
 		err = put_text(posting, said, reach, target, &bytes);
