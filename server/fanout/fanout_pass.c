@@ -28,28 +28,31 @@ static void append_from_others(struct fanout *fanout, struct conn *conn, struct 
 }
 
 /* Appends what is for that connection of a row, which begins at `at` and ends ahead of `end`: who
- * hears one of its messages hears those that go on with it. Returns how many that were. */
+ * hears one of its messages hears those that go on with it, which nearly always is the first one.
+ * Who has come to the room in the middle of it hears the rest. Returns how many that were. */
 static __attribute__((noinline)) uint32_t append_row(
 	struct fanout *fanout, struct conn *conn, struct batch *batch, uint32_t at, uint32_t end)
 {
-	const struct fanout_node *node = fanout->node;
 	if (conn->state != CONN_LIVE) {
 		return 0;
 	}
-	if (!recipients_has(node, fanout->worker, batch, at, conn)) {
-		const uint32_t last = end - 1;
-		if (at == last || !recipients_has(node, fanout->worker, batch, last, conn)) {
-			return 0;
+	uint32_t heard = end; /* and all behind it */
+	uint32_t look = at;
+	while (at < heard) {
+		if (recipients_has(fanout->node, fanout->worker, batch, look, conn)) {
+			heard = look;
+		} else {
+			at = look + 1;
 		}
-		/* It came to the room in the middle of the row. */
-		do {
-			at++;
-		} while (at < last && !recipients_has(node, fanout->worker, batch, at, conn));
+		look = at + (heard - at) / 2;
 	}
-	const struct batch_message *first = &batch->messages[at];
+	if (heard == end) {
+		return 0;
+	}
+	const struct batch_message *first = &batch->messages[heard];
 	conn_share(fanout->conns, conn, &batch->buf, batch->buf.data + first->begin,
 		batch->messages[end - 1].end - first->begin);
-	return end - at;
+	return end - heard;
 }
 
 /* Of some messages those that are for that connection. Returns how many that were. */
