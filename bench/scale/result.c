@@ -32,8 +32,8 @@ void result_print(const struct result *result)
 		(result->bytes_per_room - RESULT_ROOM_BYTES) / result->members, RESULT_ROOM_BYTES);
 	printf("heartbeats %.2f %% of one core for all at one in 50 s, the kernel's share left out\n",
 		result->heartbeat_cores * 100);
-	printf("fan-out    %.1f us for a slice of %d receivers: what it delays a heartbeat by\n",
-		result->slice_ns / 1e3, SERVING_RECEIVERS_MAX);
+	printf("fan-out    %.1f us for a slice of %d receivers of all: what it delays a heartbeat by\n",
+		result->slice_ns / 1e3, SERVING_OF_ALL_MAX);
 	printf("user table %.2f s to grow, by the main thread, beside the logins\n\n",
 		(double)result->housekeep_ns / 1e9);
 	printf("%-22s %12s %9s %9s %8s %6s %6s %6s\n", "", "operations", "CPU s", "ns each",

@@ -95,8 +95,9 @@ _Static_assert(sizeof(struct conn_extra) <= 48, "what a session with a token may
  * Shared: never; others hold a handle.
  * Freed:  its slot in the reap step of the owner's turn, its memory with the table. */
 struct conn {
-	/* What every visit looks at comes first, that of one who is only written to: of records
-	 * that are not in a near cache the second line of it need not be fetched, or the third. */
+	/* --- what every visit looks at, of one who is only written to ---
+	 * A record that is not in a near cache lies over two or three of its lines: so the first
+	 * one or two are enough. */
 	int fd; /* the transport's; -1 once closed */
 	uint32_t index;
 	uint32_t generation;
@@ -116,7 +117,7 @@ struct conn {
 		struct conn_extra *extra; /* with CONN_EXTRA */
 		uint64_t rooms;           /* without; see conn_rooms. 0 for most */
 	};
-	/* Of one who is read from. */
+	/* --- of one who is read from --- */
 	/* They exclude each other: a head is complete before frames are read. */
 	union {
 		struct message_reader *rx; /* lent while a frame or message is in flight */
@@ -131,7 +132,7 @@ struct conn {
 	bool feeds_lag : 1;       /* fan-out: a flood, whose last read was for some who may lag */
 	bool feeds_elsewhere : 1; /* likewise, for other nodes */
 	uint8_t address;          /* admission: enum conn_address, of `remote` */
-	/* Of what is rare. */
+	/* --- what is rare --- */
 	uint32_t last_ping_tick; /* the gateway's own last Ping */
 	uint32_t state_tick;     /* when it came into its state: accept, login, Close queued */
 	uint32_t wheel_tick;     /* where the wheel looks at it next */
@@ -153,6 +154,7 @@ static inline uint64_t *conn_rooms(struct conn *conn)
 }
 
 _Static_assert(sizeof(struct conn) <= 128, "what an idle connection may cost");
+_Static_assert(offsetof(struct conn, rx) <= 56, "what a visit may look at");
 
 #define CONN_NONE UINT32_MAX /* the end of an index-linked list */
 

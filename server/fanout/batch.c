@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "../../proto/assert.h"
 #include "../../proto/frame.h"
 #include "../../proto/packet.h"
 #include "../../proto/suffix.h"
@@ -247,7 +246,8 @@ void batch_put_frame(
 	uint8_t *at = batch->buf.data + batch->buf.len;
 	at += frame_header_write(at, opcode, payload_len, NULL);
 	memcpy(at, payload, payload_len);
-	note_message(batch, at + payload_len)->sender_len = 0;
+	note_sender(
+		batch, note_message(batch, at + payload_len), &(struct batch_user){.name = ""}, at);
 	batch->announced++;
 }
 
@@ -286,13 +286,11 @@ static bool goes_on(const struct batch *batch, const struct batch_target *target
 	       memcmp(batch->buf.data + its[-1].sender_at, sender.name, sender.name_len) == 0;
 }
 
-/* The message appended last goes on with the one before. Returns how many of its row are ahead of
- * it. */
-static uint16_t lengthen_row(struct batch *batch)
+/* By `its`, which goes on with the message before. */
+static void lengthen_row(struct batch_target *its)
 {
-	struct batch_target *before = &batch->targets[batch->count - 2];
-	struct batch_target *first = before->goes_on ? before - before->row : before;
-	return ++first->row;
+	its->ahead = its[-1].goes_on ? its[-1].ahead + 1 : 1;
+	its[-its->ahead].behind++;
 }
 
 void batch_aim_by_frame(struct batch *batch, const struct batch_target *target, struct slice name)
@@ -310,8 +308,11 @@ void batch_aim_by_frame(struct batch *batch, const struct batch_target *target, 
 	*its = *target;
 	its->name_len = (uint8_t)name.len;
 	its->name_at = (uint32_t)((const uint8_t *)name.data - batch->buf.data);
+	its->behind = 0;
 	its->goes_on = goes_on(batch, its);
-	its->row = its->goes_on ? lengthen_row(batch) : 0;
+	if (its->goes_on) {
+		lengthen_row(its);
+	}
 }
 
 void batch_aim(struct batch *batch, const struct batch_target *target, struct slice name)

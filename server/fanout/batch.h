@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../../proto/assert.h"
 #include "../../proto/slice.h"
 #include "../base/buf.h"
 #include "../base/handle.h"
@@ -45,16 +46,18 @@ enum batch_aim {
 struct batch_target {
 	uint8_t aim;         /* enum batch_aim */
 	uint8_t name_len;    /* of the user or room: bytes */
-	bool is_classic : 1; /* of a user's sessions those are meant that do not speak tidegate.v1
+	bool is_classic : 1; /* of a user's sessions those that do not speak tidegate.v1 are meant
 			      */
 	bool is_shown : 1;   /* the sender has other sessions that get it too */
 	bool is_only_shown : 1; /* and nobody else does: a user is meant who is on another node */
 	bool is_for_v1 : 1;     /* of everybody those are meant that speak tidegate.v1 */
 	bool is_to_one : 1;     /* the user had one session when it was said, which is `session` */
 	bool goes_on : 1; /* the message before it lies next to it, of its sender in its room */
-	/* Of those that go on with each other, which are a row: the first one's is how many follow
-	 * it, another's how many are ahead of it. */
-	uint16_t row;
+	/* Messages that go on with each other are a row. */
+	union {
+		uint16_t behind; /* of the first one: how many go on with it */
+		uint16_t ahead;  /* with goes_on: how many of its row it has ahead of it */
+	};
 	union {
 		struct {
 			uint32_t serial; /* room_serial */
@@ -219,7 +222,8 @@ static inline struct batch_user batch_sender(const struct batch *batch, uint32_t
  * most that is the next message. */
 static inline uint32_t batch_row_end(const struct batch *batch, uint32_t first)
 {
-	return first + batch->targets[first].row + 1;
+	ASSERT(!batch->targets[first].goes_on);
+	return first + batch->targets[first].behind + 1;
 }
 
 /* Whether `user` has sent that message. */

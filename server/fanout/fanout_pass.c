@@ -27,17 +27,18 @@ static void append_from_others(struct fanout *fanout, struct conn *conn, struct 
 	stats_add(&fanout->conns->stats->deliveries, delivered);
 }
 
-/* Appends what is for that connection of a row, which begins at `at` and ends ahead of `end`: who
- * hears one of its messages hears those that go on with it, which nearly always is the first one.
- * Who has come to the room in the middle of it hears the rest. Returns how many that were. */
+/* Appends what is for that connection of a row, which begins at `at` and ends ahead of `end`. Who
+ * hears a message of it hears all behind it: they have one sender, room and device, and numbers
+ * that rise. Nearly everybody hears the first one or none; for who has come to the room meanwhile
+ * the first that he hears is looked for by halves. Returns how many were appended. */
 static __attribute__((noinline)) uint32_t append_row(
 	struct fanout *fanout, struct conn *conn, struct batch *batch, uint32_t at, uint32_t end)
 {
 	if (conn->state != CONN_LIVE) {
 		return 0;
 	}
-	uint32_t heard = end; /* and all behind it */
-	uint32_t look = at;
+	uint32_t heard = end; /* the first one, as far as is known; `end`: none */
+	uint32_t look = at;   /* the row's first to begin with, as memberships_hears demands */
 	while (at < heard) {
 		if (recipients_has(fanout->node, fanout->worker, batch, look, conn)) {
 			heard = look;

@@ -1,7 +1,6 @@
 #include "recipients.h"
 
-#include <string.h>
-
+#include "fanout.h"
 #include "memberships.h"
 
 enum {
@@ -193,14 +192,12 @@ static bool is_senders(
 }
 
 /* Names are looked at where hashes are the same, which they are not for most. */
-static bool is_from(const struct batch *batch, uint32_t message, const struct conn *conn)
+static bool has_sent(const struct conn *conn, const struct batch *batch, uint32_t message)
 {
 	if (batch->messages[message].sender_hash != conn->user_hash) {
 		return false;
 	}
-	size_t len;
-	const char *name = user_entry_name(conn->user, &len);
-	const struct batch_user user = {name, (uint8_t)len, conn->user_hash};
+	const struct batch_user user = fanout_user(conn);
 	return batch_is_from(batch, message, &user);
 }
 
@@ -224,7 +221,7 @@ bool recipients_has(const struct fanout_node *node, uint8_t worker, const struct
 	uint32_t message, struct conn *conn)
 {
 	const struct batch_target *target = &batch->targets[message];
-	const bool is_own = is_from(batch, message, conn);
+	const bool is_own = has_sent(conn, batch, message);
 	const bool speaks_v1 = conn->flags & CONN_V1;
 	switch ((enum batch_aim)target->aim) {
 	case BATCH_TO_ALL:

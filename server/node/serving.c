@@ -394,8 +394,8 @@ static bool step_fanout(struct serving *serving)
 		return false;
 	}
 	bool more = true;
-	const uint32_t most = fanout_is_for_some(serving->fanout) ? SERVING_RECIPIENTS_MAX
-								  : SERVING_RECEIVERS_MAX;
+	const uint32_t most =
+		fanout_is_for_some(serving->fanout) ? SERVING_OF_SOME_MAX : SERVING_OF_ALL_MAX;
 	begin_part(serving, FANOUT_US);
 	for (uint32_t given = RECEIVERS_STEP; more && given < most; given += RECEIVERS_STEP) {
 		if (part_is_over(serving)) {

@@ -29,12 +29,13 @@
 
 enum {
 	SERVING_MAIL_MAX = 256, /* items of a turn, as serving_on_mail weighs them */
-	/* Connections of a turn's slice of the fan-out. Of a pass over all it is a third of a
-	 * millisecond of sends: what is read ahead of the next slice leaves with what is left. What
-	 * is for some is seldom for those whom the next is for, and each slice would make a batch
-	 * more that they look into: there it is the time that ends a slice. */
-	SERVING_RECEIVERS_MAX = 64,
-	SERVING_RECIPIENTS_MAX = 256,
+	/* Connections of a turn's slice of the fan-out. Of a pass over all so many take a third of
+	 * a millisecond, and what is read between two slices leaves together with what is still to
+	 * be handed out. In a pass over some it would be for others, seldom for those: each slice
+	 * would only make one more batch for them to look into, so that it is the time that ends
+	 * one. */
+	SERVING_OF_ALL_MAX = 64,
+	SERVING_OF_SOME_MAX = 256,
 };
 
 enum serving_mail {

@@ -19,7 +19,7 @@ enum {
 	BRAKE_SPREAD_BITS = 11, /* of ms */
 	JUDGING_US = 300,       /* that tokens may take of a turn's reading, about */
 	JUDGED_SOON_US = 10,    /* of a token: less than the rest of its login takes */
-	JUDGED_SOON_MAX = 512,  /* bytes of a token that by a secret takes no longer than that */
+	JUDGED_SOON_MAX = 512,  /* bytes: so long a token takes no longer, by a secret */
 };
 
 /* --- login -------------------------------------------------------------------------------------
@@ -172,7 +172,7 @@ static int take_token(
 }
 
 /* By secrets alone. A stranger's header is parsed before it is known that nobody has signed it, at
- * 10 ns a byte: of eight long ones that would be as long as a turn is to take. */
+ * 10 ns a byte: eight long ones would take all the time that a turn has for events. */
 static enum close_reason judge_soon(struct sessions *sessions,
 	const struct handshake_request *request, uint64_t now_s, struct identity_login *ret_login)
 {

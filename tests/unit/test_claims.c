@@ -116,15 +116,15 @@ static void test_what_they_say(void **state)
 	struct claims claims;
 	assert_int_equal(claims_read(slice_of(plain[1]), &claims), 0);
 	assert_null(claims.json);
-	assert_int_equal(claims.at[CLAIM_EXP].kind, CLAIM_IS_NUMBER);
+	assert_int_equal(claims.at[CLAIM_EXP].kind, CLAIM_KIND_NUMBER);
 	assert_int_equal(claims.at[CLAIM_EXP].number, INT64_C(999999999999999));
 	assert_int_equal(claims.at[CLAIM_NBF].number, 10);
-	assert_int_equal(claims.at[CLAIM_SUB].kind, CLAIM_IS_TEXT);
+	assert_int_equal(claims.at[CLAIM_SUB].kind, CLAIM_KIND_TEXT);
 	assert_true(slice_equals(claims.at[CLAIM_SUB].text, SLICE("u1")));
 	assert_true(slice_equals(claims.at[CLAIM_ISS].text, SLICE("https://idp.example.org/")));
-	assert_int_equal(claims.at[CLAIM_DEVICE].kind, CLAIM_IS_TEXT);
+	assert_int_equal(claims.at[CLAIM_DEVICE].kind, CLAIM_KIND_TEXT);
 	assert_int_equal(claims.at[CLAIM_DEVICE].text.len, 0);
-	assert_int_equal(claims.at[CLAIM_TG].kind, CLAIM_IS_MISSING);
+	assert_int_equal(claims.at[CLAIM_TG].kind, CLAIM_KIND_MISSING);
 	claims_finish(&claims);
 }
 

@@ -229,39 +229,58 @@ static void test_in_a_row(void **state)
 }
 
 /* Of a row who comes to the room in the middle of it gets the rest. */
-static void come_in_the_middle(struct rig *rig, uint32_t before, uint32_t behind)
+static void come_in_the_middle(struct crowd *crowd, uint32_t p, uint32_t before, uint32_t behind)
+{
+	for (uint32_t i = 0; i < before; i++) {
+		speak_in_room(crowd, 0, 0);
+	}
+	join(crowd, p, 0);
+	for (uint32_t i = 0; i < behind; i++) {
+		speak_in_room(crowd, 0, 0);
+	}
+	hand_out(crowd, 3);
+	check(crowd);
+}
+
+static void all_come_in_the_middle(struct rig *rig, uint32_t before, uint32_t behind)
 {
 	struct crowd *crowd = crowd_in(rig, 2);
 	join(crowd, 0, 0);
 	join(crowd, 1, 0);
 	for (uint32_t p = 2; p < PEOPLE; p++) {
-		for (uint32_t i = 0; i < before; i++) {
-			speak_in_room(crowd, 0, 0);
-		}
-		join(crowd, p, 0);
-		for (uint32_t i = 0; i < behind; i++) {
-			speak_in_room(crowd, 0, 0);
-		}
-		hand_out(crowd, 3);
-		check(crowd);
+		come_in_the_middle(crowd, p, before, behind);
 	}
 	free(crowd);
 }
 
 static void test_a_member_comes_in_the_middle_of_a_row(void **state)
 {
-	come_in_the_middle(*state, 5, 3);
+	all_come_in_the_middle(*state, 5, 3);
 }
 
 /* Of so many that their batch has chains. */
 static void test_a_member_comes_in_the_middle_of_a_long_row(void **state)
 {
-	come_in_the_middle(*state, 30, 10);
+	all_come_in_the_middle(*state, 30, 10);
 }
 
 static void test_a_member_comes_ahead_of_the_last_of_a_long_row(void **state)
 {
-	come_in_the_middle(*state, 30, 1);
+	all_come_in_the_middle(*state, 30, 1);
+}
+
+/* Around the words of a batch's set, and around as many as a batch has. */
+static void test_a_member_comes_anywhere_in_a_row_as_long_as_a_batch(void **state)
+{
+	static const uint32_t rows[PEOPLE - 2][2] = {
+		{63, 1}, {64, 1}, {65, 63}, {191, 3}, {254, 1}, {255, 1}, {255, 2}};
+	struct crowd *crowd = crowd_in(*state, 4);
+	join(crowd, 0, 0);
+	join(crowd, 1, 0);
+	for (uint32_t p = 2; p < PEOPLE; p++) {
+		come_in_the_middle(crowd, p, rows[p - 2][0], rows[p - 2][1]);
+	}
+	free(crowd);
 }
 
 /* A row of more than a batch without chains has room for, between other talk. */
@@ -443,6 +462,7 @@ int main(void)
 		CASE(test_a_member_comes_in_the_middle_of_a_row),
 		CASE(test_a_member_comes_in_the_middle_of_a_long_row),
 		CASE(test_a_member_comes_ahead_of_the_last_of_a_long_row),
+		CASE(test_a_member_comes_anywhere_in_a_row_as_long_as_a_batch),
 		CASE(test_long_rows),
 		CASE(test_the_one_session_has_been_replaced),
 		CASE(test_the_one_session_is_one_of_two),

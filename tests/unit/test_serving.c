@@ -83,16 +83,16 @@ static void test_a_turn_hands_out_one_slice(void **state)
 	struct rig *rig = *state;
 	const _Atomic uint64_t *deliveries = &rig->workers[0].stats.deliveries;
 	char name[8];
-	for (uint32_t i = 0; i < SERVING_RECEIVERS_MAX + 10; i++) {
+	for (uint32_t i = 0; i < SERVING_OF_ALL_MAX + 10; i++) {
 		snprintf(name, sizeof(name), "u%u", i);
 		rig_login(rig, 0, name);
 	}
 	client_text(rig_login(rig, 1, "s"), "hello");
 	rig_turn(rig, 1);
 	assert_true(rig_turn(rig, 0));
-	assert_int_equal(stats_read(deliveries), SERVING_RECEIVERS_MAX);
+	assert_int_equal(stats_read(deliveries), SERVING_OF_ALL_MAX);
 	rig_turn(rig, 0);
-	assert_int_equal(stats_read(deliveries), SERVING_RECEIVERS_MAX + 10);
+	assert_int_equal(stats_read(deliveries), SERVING_OF_ALL_MAX + 10);
 }
 
 /* Who talks to some does so apart from who talks to others: nothing would be gathered for those
@@ -102,16 +102,16 @@ static void test_a_turn_hands_out_to_all_of_a_room(void **state)
 	struct rig *rig = *state;
 	const _Atomic uint64_t *deliveries = &rig->workers[0].stats.deliveries;
 	char name[8];
-	for (uint32_t i = 0; i < SERVING_RECEIVERS_MAX + 10; i++) {
+	for (uint32_t i = 0; i < SERVING_OF_ALL_MAX + 10; i++) {
 		snprintf(name, sizeof(name), "u%u", i);
 		v1_join_as(rig, v1_login(rig, 0, name), 0, "r", i + 1);
 	}
 	struct client *speaker = v1_login(rig, 1, "s");
-	v1_join_as(rig, speaker, 0, "r", SERVING_RECEIVERS_MAX + 11);
+	v1_join_as(rig, speaker, 0, "r", SERVING_OF_ALL_MAX + 11);
 	v1_say(speaker, 0, "#r", "hello");
 	rig_turn(rig, 1);
 	rig_turn(rig, 0);
-	assert_int_equal(stats_read(deliveries), SERVING_RECEIVERS_MAX + 10);
+	assert_int_equal(stats_read(deliveries), SERVING_OF_ALL_MAX + 10);
 }
 
 /* Each look at the clock takes 150 us, so that a part of a turn is over at the second one. */

@@ -32,7 +32,7 @@ static enum claim_name name_of(struct slice name)
 static bool take(struct slice *rest, char wanted)
 {
 	const bool is_there = rest->len > 0 && rest->data[0] == wanted;
-	slice_drop(rest, is_there);
+	slice_drop(rest, is_there ? 1 : 0);
 	return is_there;
 }
 
@@ -81,16 +81,16 @@ static bool take_number(struct slice *rest, int64_t *ret_number)
 
 static bool take_claim(struct slice *rest, struct claim *ret_claim)
 {
-	*ret_claim = (struct claim){.kind = CLAIM_IS_MISSING};
+	*ret_claim = (struct claim){.kind = CLAIM_KIND_MISSING};
 	if (take_text(rest, &ret_claim->text)) {
-		ret_claim->kind = CLAIM_IS_TEXT;
+		ret_claim->kind = CLAIM_KIND_TEXT;
 	} else if (take_number(rest, &ret_claim->number)) {
-		ret_claim->kind = CLAIM_IS_NUMBER;
+		ret_claim->kind = CLAIM_KIND_NUMBER;
 	} else if (take_word(rest, SLICE("true")) || take_word(rest, SLICE("false")) ||
 		   take_word(rest, SLICE("null"))) {
-		ret_claim->kind = CLAIM_IS_ELSE;
+		ret_claim->kind = CLAIM_KIND_ELSE;
 	}
-	return ret_claim->kind != CLAIM_IS_MISSING;
+	return ret_claim->kind != CLAIM_KIND_MISSING;
 }
 
 static bool is_among(const struct slice *names, size_t count, struct slice name)
@@ -130,13 +130,14 @@ static bool read_plain(struct slice text, struct claim ret_claims[CLAIM_COUNT])
 static struct claim claim_of(const json_t *json)
 {
 	if (json_is_string(json)) {
-		return (struct claim){.kind = CLAIM_IS_TEXT,
+		return (struct claim){.kind = CLAIM_KIND_TEXT,
 			.text = {json_string_value(json), json_string_length(json)}};
 	}
 	if (json_is_integer(json)) {
-		return (struct claim){.kind = CLAIM_IS_NUMBER, .number = json_integer_value(json)};
+		return (struct claim){
+			.kind = CLAIM_KIND_NUMBER, .number = json_integer_value(json)};
 	}
-	return (struct claim){.kind = CLAIM_IS_ELSE, .json = json};
+	return (struct claim){.kind = CLAIM_KIND_ELSE, .json = json};
 }
 
 static int read_other(struct slice text, struct claims *claims)

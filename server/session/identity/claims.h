@@ -21,21 +21,21 @@ enum claim_name {
 };
 
 enum claim_kind {
-	CLAIM_IS_MISSING,
-	CLAIM_IS_TEXT,
-	CLAIM_IS_NUMBER, /* a whole one */
-	CLAIM_IS_ELSE,
+	CLAIM_KIND_MISSING,
+	CLAIM_KIND_TEXT,
+	CLAIM_KIND_NUMBER, /* a whole one */
+	CLAIM_KIND_ELSE,
 };
 
 struct claim {
 	enum claim_kind kind;
-	struct slice text;  /* of CLAIM_IS_TEXT; else its data is NULL */
-	int64_t number;     /* of CLAIM_IS_NUMBER */
-	const json_t *json; /* of CLAIM_IS_ELSE; NULL: `true`, `false` or `null` */
+	struct slice text;  /* of CLAIM_KIND_TEXT; else its data is NULL */
+	int64_t number;     /* of CLAIM_KIND_NUMBER */
+	const json_t *json; /* of CLAIM_KIND_ELSE; NULL: `true`, `false` or `null` */
 };
 
 /* Owner:  the call that judges a token.
- * Shared: never. It points into the text that it was read from. */
+ * Shared: never. It points into the text that it was read from, or into `json`. */
 struct claims {
 	struct claim at[CLAIM_COUNT];
 	json_t *json; /* NULL: the text was plain */

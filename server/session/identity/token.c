@@ -134,7 +134,7 @@ static bool verify(const struct keys *keys, struct token_memo *memo, const struc
 /* Seconds since 1970, without the fraction that they may have. RFC 7519 section 2. */
 static bool read_time(const struct claim *time, bool rounds_up, uint64_t *ret_s)
 {
-	if (time->kind == CLAIM_IS_NUMBER) {
+	if (time->kind == CLAIM_KIND_NUMBER) {
 		*ret_s = (uint64_t)time->number;
 		return time->number >= 0 && time->number <= TIME_MAX;
 	}
@@ -153,7 +153,7 @@ static bool read_term(const struct claims *claims, struct term *ret_term)
 	const struct claim *begins = &claims->at[CLAIM_NBF];
 	ret_term->begins_s = 0;
 	return read_time(&claims->at[CLAIM_EXP], false, &ret_term->ends_s) &&
-	       (begins->kind == CLAIM_IS_MISSING || read_time(begins, true, &ret_term->begins_s));
+	       (begins->kind == CLAIM_KIND_MISSING || read_time(begins, true, &ret_term->begins_s));
 }
 
 /* Whether all of a list are strings, and the name, where it is not NULL, is one of them. */
@@ -176,7 +176,7 @@ static bool list_names(const json_t *list, const char *name)
 /* RFC 7519 section 4.1.3. */
 static bool is_for_audience(const struct claim *named, const char *audience)
 {
-	if (named->kind == CLAIM_IS_MISSING) {
+	if (named->kind == CLAIM_KIND_MISSING) {
 		return !audience;
 	}
 	if (json_is_array(named->json)) {
@@ -187,7 +187,7 @@ static bool is_for_audience(const struct claim *named, const char *audience)
 
 static bool is_by_issuer(const struct claim *named, const char *issuer)
 {
-	if (named->kind == CLAIM_IS_MISSING) {
+	if (named->kind == CLAIM_KIND_MISSING) {
 		return !issuer;
 	}
 	return named->text.data && (!issuer || slice_equals(named->text, slice_of(issuer)));
@@ -207,7 +207,7 @@ static bool read_user(struct slice user, struct token_claims *claimed)
 static bool read_device(const struct claim *named, struct token_claims *claimed)
 {
 	const struct slice device = named->text;
-	if (named->kind == CLAIM_IS_MISSING) {
+	if (named->kind == CLAIM_KIND_MISSING) {
 		return true;
 	}
 	if (!device.data || device.len > DEVICE_NAME_MAX ||
@@ -223,7 +223,7 @@ static bool read_device(const struct claim *named, struct token_claims *claimed)
 static bool read_rights(
 	const struct claim *tg, struct rights_table *table, struct token_claims *claimed)
 {
-	if (tg->kind == CLAIM_IS_MISSING) {
+	if (tg->kind == CLAIM_KIND_MISSING) {
 		claimed->rights = rights_default();
 		return true;
 	}

@@ -26,7 +26,7 @@ enum token_verdict {
 };
 
 /* The header of the last token whose signature was right: those of one issuer are all the same, and
- * reading one is a quarter of what a token of HS256 costs.
+ * reading one costs as much as the rest of a token of HS256.
  * Owner:  a thread that judges. Zero-initialised: there was none.
  * Shared: never. */
 struct token_memo {
