@@ -83,7 +83,7 @@ static uint8_t whom_all(const struct fanout_node *node)
 int fanout_post(struct fanout *fanout, uint16_t command, struct conn *sender, const uint8_t *text,
 	size_t text_len)
 {
-	struct batch_user user = fanout_user(sender);
+	struct batch_user user = recipients_user(sender);
 	size_t frame_len = batch_text_frame_len(command, text_len, user.name_len);
 	struct batch *batch;
 	int err = posting_take(&fanout->posting, frame_len, &batch);

@@ -63,14 +63,6 @@ int fanout_announce(struct fanout *fanout, uint8_t opcode, const uint8_t *payloa
 
 /* --- for say.c --- */
 
-/* A connection's user, as batches know users. */
-static inline struct batch_user fanout_user(const struct conn *conn)
-{
-	size_t name_len;
-	const char *name = user_entry_name(conn->user, &name_len);
-	return (struct batch_user){name, (uint8_t)name_len, conn->user_hash};
-}
-
 /* Where what is said is put. */
 struct posting *fanout_posting(struct fanout *fanout);
 

@@ -15,7 +15,7 @@ enum {
  * session would come back to its successor. */
 static void append_from_others(struct fanout *fanout, struct conn *conn, struct batch *batch)
 {
-	struct batch_user user = fanout_user(conn);
+	struct batch_user user = recipients_user(conn);
 	struct batch_span span;
 	uint32_t at = 0;
 	uint64_t delivered = 0;

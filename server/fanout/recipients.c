@@ -1,6 +1,5 @@
 #include "recipients.h"
 
-#include "fanout.h"
 #include "memberships.h"
 
 enum {
@@ -197,7 +196,7 @@ static bool has_sent(const struct conn *conn, const struct batch *batch, uint32_
 	if (batch->messages[message].sender_hash != conn->user_hash) {
 		return false;
 	}
-	const struct batch_user user = fanout_user(conn);
+	const struct batch_user user = recipients_user(conn);
 	return batch_is_from(batch, message, &user);
 }
 

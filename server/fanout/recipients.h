@@ -63,6 +63,14 @@ static inline bool recipients_may_have(const struct batch *batch, uint32_t messa
 	return marks >> (target->hash & 63) & 1 || target->is_shown || target->aim == BATCH_TO_ALL;
 }
 
+/* A connection's user, as batches know users. */
+static inline struct batch_user recipients_user(const struct conn *conn)
+{
+	size_t name_len;
+	const char *name = user_entry_name(conn->user, &name_len);
+	return (struct batch_user){name, (uint8_t)name_len, conn->user_hash};
+}
+
 /* Those messages of a shared batch with chains that may be for a connection, or the first ones of
  * their rows. Returns whether there are any. */
 bool recipients_candidates(const struct batch *batch, struct conn *conn, struct batch_set *ret_set);

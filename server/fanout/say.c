@@ -6,6 +6,7 @@
 #include "../../proto/say_packets.h"
 #include "pressure.h"
 #include "put_message.h"
+#include "recipients.h"
 #include "to_user.h"
 
 static uint32_t device_of(const struct fanout_node *node, const struct conn *conn)
@@ -65,7 +66,7 @@ int say_to_user(struct say *say, struct conn *sender, struct slice user, struct 
 	struct fanout *fanout = say->fanout;
 	const struct fanout_node *node = fanout_node(fanout);
 	const struct to_user said = {
-		.from = fanout_user(sender),
+		.from = recipients_user(sender),
 		.device = device_of(node, sender),
 		.sender = fanout_handle(fanout, sender),
 		.sent_ms = fanout_wall_ms(fanout),
@@ -106,7 +107,7 @@ int say_to_room(struct say *say, struct conn *sender, struct room *room, struct 
 {
 	struct fanout *fanout = say->fanout;
 	const struct fanout_node *node = fanout_node(fanout);
-	const struct batch_user from = fanout_user(sender);
+	const struct batch_user from = recipients_user(sender);
 	const uint32_t elsewhere = elsewhere_room_users(node->elsewhere, room_hash(room));
 	struct batch_target target = put_message_to_room(room);
 	char audience[AUDIENCE_MAX];
@@ -180,7 +181,7 @@ static struct telling_of telling_of(
 	const struct fanout_node *node, const struct conn *who, uint8_t change)
 {
 	return (struct telling_of){
-		.user = fanout_user(who), .device = device_of(node, who), .change = change};
+		.user = recipients_user(who), .device = device_of(node, who), .change = change};
 }
 
 void say_who_came(struct say *say, struct conn *sender, struct room *room, uint8_t change)
