@@ -60,7 +60,7 @@ handle_t simulation_open(struct simulation *simulation, uint32_t worker)
 	int fd = STAND_IN_FIRST + (int)(number & 0x3fffffff);
 	struct conn *conn;
 	CHECK(admission_open(&simulated->conns, fd, &remote,
-		      epoch_next(&simulation->node.epochs, 0), false, false, &conn) == 0);
+		      epoch_next(&simulation->node.epochs, 0), false, false, false, &conn) == 0);
 	return stand_in.registered;
 }
 

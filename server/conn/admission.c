@@ -104,10 +104,10 @@ static void begin(struct conns *conns, struct conn *conn, bool is_proxied)
 }
 
 int admission_open(struct conns *conns, int fd, const struct remote *remote, uint64_t epoch,
-	bool is_beyond, bool is_proxied, struct conn **ret_conn)
+	bool is_beyond, bool is_proxied, bool is_tls, struct conn **ret_conn)
 {
 	struct conn *conn;
-	int err = conn_open(conns, fd, remote, epoch, is_beyond, &conn);
+	int err = conn_open(conns, fd, remote, epoch, is_beyond, !is_tls, &conn);
 	if (!err) {
 		begin(conns, conn, is_proxied);
 		*ret_conn = conn;

@@ -16,9 +16,10 @@
 #include "conns.h"
 
 /* Opens a connection, as conn_open does; `is_proxied`: at a listener for the PROXY protocol, so
- * that it begins with a PROXY header. It may have ended by then. */
+ * that it begins with a PROXY header; `is_tls`: at one for TLS, so that nobody watches it before
+ * tls_door_open, which is to follow. It may have ended by then. */
 int admission_open(struct conns *conns, int fd, const struct remote *remote, uint64_t epoch,
-	bool is_beyond, bool is_proxied, struct conn **ret_conn);
+	bool is_beyond, bool is_proxied, bool is_tls, struct conn **ret_conn);
 
 /* Whether it would be refused whatever it said: no place, draining, or the limits of its address,
  * which the log has by then. */

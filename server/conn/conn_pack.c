@@ -285,7 +285,7 @@ int conn_unpack(struct conns *conns, int fd, const struct shared_bufs *shared,
 {
 	struct conn *conn;
 	bool more = false;
-	int err = conn_take_record(conns, fd, &conn);
+	int err = conn_take_record(conns, fd, true, &conn);
 	if (err) {
 		close(fd);
 		return err;

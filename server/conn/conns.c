@@ -392,22 +392,23 @@ static void settle_load(struct conns *conns, unsigned flags)
 	atomic_fetch_sub_explicit(conns->load, 1, memory_order_relaxed);
 }
 
-static int watch(struct conns *conns, struct conn *conn, int fd)
+static int watch(struct conns *conns, const struct conn *conn, int fd)
 {
-	int err = timer_wheel_reserve(conns->wheel, conn->index + 1);
-	return err ? err
-		   : loop_watch(conns->loop, fd, LOOP_STREAM_EVENTS,
-			     conn_table_handle(conns->table, conn));
+	return loop_watch(
+		conns->loop, fd, LOOP_STREAM_EVENTS, conn_table_handle(conns->table, conn));
 }
 
-int conn_take_record(struct conns *conns, int fd, struct conn **ret_conn)
+int conn_take_record(struct conns *conns, int fd, bool is_watched, struct conn **ret_conn)
 {
 	struct conn *conn;
 	int err = conn_table_take(conns->table, &conn);
 	if (err) {
 		return err;
 	}
-	err = watch(conns, conn, fd);
+	err = timer_wheel_reserve(conns->wheel, conn->index + 1);
+	if (!err && is_watched) {
+		err = watch(conns, conn, fd);
+	}
 	if (err) {
 		conn_table_give(conns->table, conn);
 		return err;
@@ -425,11 +426,11 @@ void conn_begin(struct conns *conns, struct conn *conn)
 }
 
 int conn_open(struct conns *conns, int fd, const struct remote *remote, uint64_t epoch,
-	bool is_beyond, struct conn **ret_conn)
+	bool is_beyond, bool is_watched, struct conn **ret_conn)
 {
 	struct conn *conn;
 	unsigned flags = is_beyond ? CONN_BEYOND : 0;
-	int err = conn_take_record(conns, fd, &conn);
+	int err = conn_take_record(conns, fd, is_watched, &conn);
 	if (err) {
 		close(fd);
 		settle_load(conns, flags);

@@ -138,10 +138,10 @@ void conns_refuse_all(struct conns *conns, uint64_t back_ms);
 
 /* Takes over a socket: non-blocking, connected, counted in the load, with a place. `epoch` is its
  * place in the order of acceptance. One that is beyond the limit is answered 503 if there is still
- * no place when its request has come. Whose address it is, admission_open says. Errors: -ENOMEM,
- * -ENOSPC, -errno of epoll_ctl; the socket is closed then. */
+ * no place when its request has come. `is_watched`: by the loop, from now on. Whose address it is,
+ * admission_open says. Errors: -ENOMEM, -ENOSPC, -errno of epoll_ctl; the socket is closed then. */
 int conn_open(struct conns *conns, int fd, const struct remote *remote, uint64_t epoch,
-	bool is_beyond, struct conn **ret_conn);
+	bool is_beyond, bool is_watched, struct conn **ret_conn);
 
 /* Closes the sockets of the dead, gives their records back and counts what was sent. The end of a
  * turn. */
@@ -208,9 +208,9 @@ void conn_flush(struct conns *conns, struct conn *conn);
 /* All is said and done: to be reaped at the end of the turn. */
 void conn_die(struct conns *conns, struct conn *conn);
 
-/* A fresh record, for whose `fd` the loop is asked. Errors: -ENOMEM, -ENOSPC, -errno of epoll_ctl.
- */
-int conn_take_record(struct conns *conns, int fd, struct conn **ret_conn);
+/* A fresh record, for whose `fd` the loop is asked, where it is to be watched. Errors: -ENOMEM,
+ * -ENOSPC, -errno of epoll_ctl. */
+int conn_take_record(struct conns *conns, int fd, bool is_watched, struct conn **ret_conn);
 
 /* Counts a fresh connection, of which the load and the places know already, and puts it on the
  * wheel. */

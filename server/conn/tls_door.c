@@ -196,6 +196,7 @@ void tls_door_open(struct conns *conns, struct conn *conn)
 int tls_door_adopt(struct conns *conns, struct conn *conn)
 {
 	if (conns->tls && conns->tls->means.quota) {
+		loop_unwatch(conns->loop, conn->fd);
 		return let_in(conns, conn);
 	}
 	conn_vanish(conns, conn, CLOSE_REASON_TLS_REFUSED);

@@ -6,8 +6,8 @@
 
 #include "conns.h"
 
-/* Lays it over a connection that has just come. Fine with one that has ended by then. Without
- * memory it ends. */
+/* Lays it over a connection that has just come, and has it watched, which nobody does yet. Fine
+ * with one that has ended by then. Without memory it ends. */
 void tls_door_open(struct conns *conns, struct conn *conn);
 
 /* The same over one that another process had, of whose hello nothing was taken. Where there are no

@@ -29,7 +29,6 @@ void tls_porch_finish(struct tls_porch *porch)
 int tls_porch_enter(struct tls_porch *porch, int fd, handle_t handle)
 {
 	struct epoll_event event = {.events = LOOP_STREAM_EVENTS, .data.u64 = handle};
-	loop_unwatch(porch->loop, fd);
 	return epoll_ctl(porch->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 

@@ -327,7 +327,7 @@ static void take_over(struct serving *serving, const struct accepted_socket *soc
 {
 	struct conn *conn;
 	int err = admission_open(&serving->conns, socket->fd, &socket->remote, socket->epoch,
-		socket->is_beyond, socket->is_proxied, &conn);
+		socket->is_beyond, socket->is_proxied, socket->is_tls, &conn);
 	if (err) {
 		log_error(0, "cannot take over a connection: %s", strerrordesc_np(-err));
 	} else if (socket->is_tls) {

@@ -232,7 +232,7 @@ static inline void rig_run(struct rig *rig)
 }
 
 static inline struct client *rig_add_from(struct rig *rig, uint32_t worker, int ours, int theirs,
-	const struct remote *remote, bool is_beyond, bool is_proxied)
+	const struct remote *remote, bool is_beyond, bool is_proxied, bool is_tls)
 {
 	struct places *places = &rig->node.places;
 	struct serving *w = &rig->workers[worker];
@@ -249,7 +249,7 @@ static inline struct client *rig_add_from(struct rig *rig, uint32_t worker, int 
 	struct conn *conn;
 	assert_int_equal(admission_open(&w->conns, ours, remote,
 				 epoch_next(&rig->node.epochs, clock_wall_us()), is_beyond,
-				 is_proxied, &conn),
+				 is_proxied, is_tls, &conn),
 		0);
 	client->handle = conn_table_handle(w->conns.table, conn);
 	return client;
@@ -259,7 +259,7 @@ static inline struct client *rig_add(
 	struct rig *rig, uint32_t worker, int ours, int theirs, bool is_beyond)
 {
 	const struct remote remote = {.is_inet = false};
-	return rig_add_from(rig, worker, ours, theirs, &remote, is_beyond, false);
+	return rig_add_from(rig, worker, ours, theirs, &remote, is_beyond, false, false);
 }
 
 /* A connection that has said nothing yet. `send_buffer` is the gateway's, in bytes; 0: the

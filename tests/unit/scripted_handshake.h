@@ -265,10 +265,12 @@ static inline void scripted_finish(struct rig *rig)
 	assert_int_equal(tls_quota_waiting(quota), 0);
 }
 
-/* Comes to a listener for TLS. */
+/* Comes to a listener for TLS, also where the rig had it come to another. */
 static inline struct client *scripted_enter(struct rig *rig, struct client *client)
 {
-	tls_door_open(rig_conns(rig, client->worker), client_conn(rig, client));
+	struct conn *conn = client_conn(rig, client);
+	loop_unwatch(&rig->loops[client->worker], conn->fd);
+	tls_door_open(rig_conns(rig, client->worker), conn);
 	return client;
 }
 

@@ -55,7 +55,7 @@ static struct client *come_from(struct rig *rig, const char *text, bool is_proxi
 	const struct remote remote = remote_at(text);
 	assert_int_equal(
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
-	return rig_add_from(rig, 0, fds[0], fds[1], &remote, false, is_proxied);
+	return rig_add_from(rig, 0, fds[0], fds[1], &remote, false, is_proxied, false);
 }
 
 static void expect_remote(struct rig *rig, struct client *client, const char *expected)

@@ -559,7 +559,7 @@ static struct client *come_from(struct pair *pair, const char *address)
 	remote_from_ip(&remote, &ip);
 	assert_int_equal(
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
-	return rig_add_from(here(pair), 0, fds[0], fds[1], &remote, false, false);
+	return rig_add_from(here(pair), 0, fds[0], fds[1], &remote, false, false, false);
 }
 
 static struct client *log_in_from(struct pair *pair, const char *address, const char *target)

@@ -57,6 +57,29 @@ static void a_line_opens(void **state)
 	assert_int_equal(stats_read(&rig->workers[0].stats.tls_done), 1);
 }
 
+static bool is_watched(int epoll_fd, int fd)
+{
+	return epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL) == 0;
+}
+
+/* By the worker's epoll once it is in: who comes for TLS is never in it before. */
+static void a_newcomer_is_watched_at_the_door_alone(void **state)
+{
+	struct rig *rig = *state;
+	struct conns *conns = rig_conns(rig, 0);
+	const struct remote remote = {.is_inet = false};
+	for (int is_tls = 0; is_tls <= 1; is_tls++) {
+		int fds[2];
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+		struct client *client =
+			rig_add_from(rig, 0, fds[0], fds[1], &remote, false, false, is_tls);
+		assert_int_equal(is_watched(rig->loops[0].epoll_fd, fds[0]), !is_tls);
+		tls_door_open(conns, client_conn(rig, client));
+		assert_false(is_watched(rig->loops[0].epoll_fd, fds[0]));
+		assert_true(is_watched(conns->tls->porch.epoll_fd, fds[0]));
+	}
+}
+
 /* The end of the handshake, the request and a first text in one segment, cut at every byte. */
 static void what_lies_behind_is_the_open_lines(void **state)
 {
@@ -140,7 +163,7 @@ static void a_header_of_a_proxy_comes_first(void **state)
 		int fds[2];
 		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
 		struct client *client = scripted_enter(
-			rig, rig_add_from(rig, 0, fds[0], fds[1], &proxy, false, true));
+			rig, rig_add_from(rig, 0, fds[0], fds[1], &proxy, false, true, true));
 		client_write(client, all, cut);
 		rig_run(rig);
 		client_write(client, all + cut, len - cut);
@@ -952,6 +975,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_line_opens),
+		CASE(a_newcomer_is_watched_at_the_door_alone),
 		CASE(what_lies_behind_is_the_open_lines),
 		CASE(a_second_hello_waits_for_its_turn),
 		CASE(an_answer_that_is_not_taken_goes_on),
