@@ -80,8 +80,9 @@ static void begin_with(
 	union hmac_state *state, enum hmac_hash hash, const uint8_t *key, size_t len, uint8_t mask)
 {
 	uint8_t masked[SHA512_CBLOCK];
-	for (size_t i = 0; i < block_len(hash); i++) {
-		masked[i] = (i < len ? key[i] : 0) ^ mask;
+	memset(masked, mask, sizeof(masked));
+	for (size_t i = 0; i < len; i++) {
+		masked[i] ^= key[i];
 	}
 	begin(state, hash);
 	update(state, hash, masked, block_len(hash));

@@ -6,8 +6,20 @@
 
 #include <cmocka.h>
 
+#include "../../proto/hmac.h"
 #include "../../proto/tls_schedule.h"
 #include "hex.h"
+
+static int begun; /* how often HMAC was */
+
+void __real_hmac_init(struct hmac *hmac, enum hmac_hash hash, const uint8_t *key, size_t len);
+void __wrap_hmac_init(struct hmac *hmac, enum hmac_hash hash, const uint8_t *key, size_t len);
+
+void __wrap_hmac_init(struct hmac *hmac, enum hmac_hash hash, const uint8_t *key, size_t len)
+{
+	begun++;
+	__real_hmac_init(hmac, hash, key, len);
+}
 
 /* Key and IV of the server's application data, RFC 8448 section 3. */
 static void test_server_of_the_trace(void **state)
@@ -73,6 +85,19 @@ static void test_updates(void **state)
 			   "7fc2c0c9f252d8036f81ec5b85cbe5db");
 }
 
+/* A secret is two blocks of the hash before there is any text: not for its key and its IV each. */
+static void test_a_secret_is_hashed_once(void **state)
+{
+	const uint8_t secret[TLS_SECRET_MAX] = {1};
+	uint8_t key[TLS_KEY_MAX];
+	uint8_t iv[TLS_IV_LEN];
+	for (int suite = 0; suite < TLS_SUITE_COUNT; suite++) {
+		begun = 0;
+		tls_schedule_key((enum tls_suite)suite, secret, key, iv);
+		assert_int_equal(begun, 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -80,6 +105,7 @@ int main(void)
 		cmocka_unit_test(test_client_of_the_trace),
 		cmocka_unit_test(test_long_keys),
 		cmocka_unit_test(test_updates),
+		cmocka_unit_test(test_a_secret_is_hashed_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
