@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <openssl/crypto.h>
 
@@ -22,7 +23,7 @@ static void give(void *memory, const char *file, int line)
 		return;
 	}
 	if (wipes) {
-		OPENSSL_cleanse(memory, tls_arena_size(memory));
+		explicit_bzero(memory, tls_arena_size(memory));
 	}
 	tls_arena_give(memory);
 }
