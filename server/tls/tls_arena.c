@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "build_config.h"
+#include "tls_spares.h"
 
 #if HAVE_JEMALLOC
 #include <jemalloc/jemalloc.h>
@@ -26,8 +27,9 @@ static extent_hooks_t *usual;
 static extent_hooks_t hooks;
 static pthread_key_t cache_key; /* whose value tells a thread that ends that it has a cache */
 
-static _Thread_local int flags;      /* of this thread's calls; 0: it has made none */
-static _Thread_local unsigned cache; /* of this thread, where `flags` have one */
+static _Thread_local int flags;                 /* of this thread's calls; 0: it has made none */
+static _Thread_local unsigned cache;            /* of this thread, where `flags` have one */
+static _Thread_local struct tls_spares *spares; /* likewise; NULL: it has none */
 
 /* --- the arena ---------------------------------------------------------------------------------
  */
@@ -53,9 +55,20 @@ static int flags_without_cache(void)
 	return (int)(MALLOCX_ARENA(arena) | MALLOCX_TCACHE_NONE);
 }
 
+static void give_spares_back(void)
+{
+	void *block;
+	while (spares && (block = tls_spares_take_any(spares))) {
+		dallocx(block, flags);
+	}
+}
+
 /* What is freed behind this costs a lock. */
 static void end_cache(void *value)
 {
+	give_spares_back();
+	free(spares);
+	spares = NULL;
 	flags = flags_without_cache();
 	mallctl("tcache.destroy", NULL, NULL, &cache, sizeof(cache));
 }
@@ -74,6 +87,7 @@ static void begin_cache(void)
 		return;
 	}
 	flags = (int)(MALLOCX_ARENA(arena) | MALLOCX_TCACHE(cache));
+	spares = calloc(1, sizeof(*spares)); /* without it goes on more slowly */
 }
 
 static int flags_of_thread(void)
@@ -113,9 +127,19 @@ bool tls_arena_is_undumped(void)
 	return exists;
 }
 
+/* So that the block may become a spare one. */
+static size_t at_least(size_t size)
+{
+	return size > TLS_SPARES_SIZE_MIN ? size : TLS_SPARES_SIZE_MIN;
+}
+
 void *tls_arena_take(size_t size)
 {
-	return exists ? mallocx(size, flags_of_thread()) : malloc(size);
+	if (!exists) {
+		return malloc(size);
+	}
+	void *block = spares ? tls_spares_take(spares, size) : NULL;
+	return block ? block : mallocx(at_least(size), flags_of_thread());
 }
 
 void *tls_arena_resize(void *memory, size_t size)
@@ -125,10 +149,10 @@ void *tls_arena_resize(void *memory, size_t size)
 
 void tls_arena_give(void *memory)
 {
-	if (exists) {
-		dallocx(memory, flags_of_thread());
-	} else {
+	if (!exists) {
 		free(memory);
+	} else if (!spares || !tls_spares_put(spares, memory, sallocx(memory, 0))) {
+		dallocx(memory, flags_of_thread());
 	}
 }
 
@@ -140,6 +164,7 @@ size_t tls_arena_size(void *memory)
 void tls_arena_trim(void)
 {
 	if (exists && flags != 0 && flags != flags_without_cache()) {
+		give_spares_back();
 		mallctl("tcache.flush", NULL, NULL, &cache, sizeof(cache));
 	}
 }

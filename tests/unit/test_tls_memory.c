@@ -18,6 +18,10 @@
 #include "split.h"
 #include "undumped.h"
 
+#if HAVE_JEMALLOC
+#include <jemalloc/jemalloc.h>
+#endif
+
 enum {
 	BLOCKS = 500,
 };
@@ -112,6 +116,34 @@ static void *take_and_trim(void *arg)
 	return NULL;
 }
 
+#if HAVE_JEMALLOC
+/* What jemalloc has been given back by this thread, in bytes. */
+static uint64_t given_back(void)
+{
+	uint64_t bytes;
+	size_t size = sizeof(bytes);
+	assert_int_equal(mallctl("thread.deallocated", &bytes, &size, NULL, 0), 0);
+	return bytes;
+}
+
+/* Small blocks come and go without it. */
+static void test_small_blocks_stay_at_hand(void **state)
+{
+	OPENSSL_free(OPENSSL_malloc(40));
+	const uint64_t before = given_back();
+	void *block = OPENSSL_malloc(33);
+	for (int i = 0; i < 1000; i++) {
+		OPENSSL_free(block);
+		void *again = OPENSSL_malloc(33 + i % 16);
+		assert_ptr_equal(again, block);
+	}
+	OPENSSL_free(block);
+	assert_int_equal(given_back(), before);
+	tls_arena_trim();
+	assert_in_range(given_back(), before + 48, before + 1048576);
+}
+#endif
+
 /* There are 4,093 caches in a process. */
 static void test_threads_that_end(void **state)
 {
@@ -170,6 +202,9 @@ int main(void)
 		cmocka_unit_test(test_a_key),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_threads),
+#if HAVE_JEMALLOC
+		cmocka_unit_test(test_small_blocks_stay_at_hand),
+#endif
 		cmocka_unit_test(test_threads_that_end),
 		cmocka_unit_test(test_wiped),
 		cmocka_unit_test(test_twice),
