@@ -134,7 +134,8 @@ const struct transport_ops transport_tls_ops = {
 /* --- its beginning -----------------------------------------------------------------------------
  */
 
-int transport_tls_open(struct conns *conns, struct conn *conn, const struct tls_secrets *secrets)
+int transport_tls_open(
+	struct conns *conns, struct conn *conn, const struct tls_secrets *secrets, uint32_t fed)
 {
 	struct tls_worker *worker = conns->tls;
 	struct tls_slab *slab = slab_for(worker, secrets->suite);
@@ -149,6 +150,7 @@ int transport_tls_open(struct conns *conns, struct conn *conn, const struct tls_
 	}
 	tls_line_init(slot, secrets->suite, secrets->read, secrets->write, secrets->fragment_len);
 	count_line(conns->stats, secrets->suite, 1);
+	worker->fed = fed;
 	return 0;
 }
 
