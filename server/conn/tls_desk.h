@@ -49,13 +49,11 @@ struct tls_newcomer {
 	uint64_t since_ms; /* by which that is ordered: when it came into it, or `asked_ms` */
 	uint64_t asked_ms; /* since when its client is to say what is next: its seat, our answer */
 	uint32_t seen;     /* bytes in the kernel that have been looked at and were not enough */
-	uint32_t fed;      /* of them, those in front that the handshake has had */
 	uint8_t stage;     /* enum tls_stage */
 	bool has_seat;     /* while it is away the thread has it */
 	bool is_slow;      /* its signature is a thread's to make */
 	bool has_answer;   /* ours is made: what its client says next is cheap */
 	bool is_told;      /* of its end, by an alert, or there is nothing to tell */
-	bool is_read;      /* once it is open it is read at once */
 };
 
 struct tls_list {

@@ -18,9 +18,6 @@
 enum {
 	/* Anybody can cause them, without a login. */
 	FAILURES_LOGGED_PER_S = 20,
-	/* Bytes of a client's that stay in the kernel when the handshake has had them: nearly every
-	 * hello, and little of what a socket has room for. */
-	FED_MAX = 4096,
 };
 
 static struct conns *conns_of(const struct tls_newcomer *newcomer)
@@ -39,13 +36,6 @@ static void take(struct tls_newcomer *newcomer, size_t len)
 		}
 		len -= (size_t)taken;
 	}
-}
-
-/* All that has come; else a close is a reset, which overtakes an alert. */
-static void take_all(struct tls_newcomer *newcomer)
-{
-	take(newcomer, newcomer->fed + TLS_RECORD_MAX);
-	newcomer->fed = 0;
 }
 
 /* --- ends --------------------------------------------------------------------------------------
@@ -73,9 +63,9 @@ void tls_opening_tell(struct tls_newcomer *newcomer)
 		return;
 	}
 	newcomer->is_told = true;
-	take_all(newcomer);
 	if (newcomer->handshake && !tls_opening_is_pending(newcomer)) {
 		const size_t len = tls_handshake_seal_alert(newcomer->handshake, record);
+		take(newcomer, TLS_RECORD_MAX); /* else the close is a reset, which overtakes it */
 		send(newcomer->conn->fd, record, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
 }
@@ -129,7 +119,7 @@ static void fail(struct tls_newcomer *newcomer)
 	tls_fault_words(&fault, words);
 	log_end(newcomer, &tally, "TLS handshake failed", words);
 	newcomer->is_told = true;
-	take_all(newcomer);
+	take(newcomer, TLS_RECORD_MAX); /* else the close is a reset, which overtakes the alert */
 	end(newcomer, reason_of(fault.failure));
 }
 
@@ -163,27 +153,16 @@ static void refuse_plain(struct tls_newcomer *newcomer, enum hello_kind kind, st
 /* --- bytes -------------------------------------------------------------------------------------
  */
 
-static ssize_t peek(const struct tls_newcomer *newcomer)
-{
-	return recv(newcomer->conn->fd, conns_of(newcomer)->reading.buffer,
-		newcomer->fed + TLS_RECORD_MAX, MSG_PEEK);
-}
-
 /* What has come so far, which stays where it is, in the worker's buffer as well. Returns false
  * where there is nothing, which may be the end. */
 static bool look(struct tls_newcomer *newcomer, struct slice *ret_begun)
 {
-	const char *buffer = (const char *)conns_of(newcomer)->reading.buffer;
-	ssize_t len = peek(newcomer);
-	if (len > 0 && len <= newcomer->fed && newcomer->conn->flags & CONN_HUNG_UP) {
-		/* An end is behind what the handshake has had, and seen when that is gone. */
-		take(newcomer, newcomer->fed);
-		newcomer->fed = 0;
-		len = peek(newcomer);
-	}
+	struct conns *conns = conns_of(newcomer);
+	uint8_t *buffer = conns->reading.buffer;
+	const ssize_t len = recv(newcomer->conn->fd, buffer, TLS_RECORD_MAX, MSG_PEEK);
 	if (len > 0) {
-		*ret_begun = (struct slice){buffer + newcomer->fed, (size_t)len - newcomer->fed};
-		return len > newcomer->fed;
+		*ret_begun = (struct slice){(const char *)buffer, (size_t)len};
+		return true;
 	}
 	if (len == 0 && newcomer->handshake) {
 		abandon(newcomer);
@@ -224,13 +203,9 @@ static bool open_line(struct tls_newcomer *newcomer)
 	struct conn *conn = newcomer->conn;
 	struct tls_secrets secrets;
 	tls_handshake_secrets(newcomer->handshake, &secrets);
-	if (!newcomer->is_read) {
-		take(newcomer, newcomer->fed);
-		newcomer->fed = 0;
-	}
 	int err = tls_worker_leave(newcomer->worker, conn);
 	if (!err) {
-		err = transport_tls_open(conns, conn, &secrets, newcomer->fed);
+		err = transport_tls_open(conns, conn, &secrets);
 	}
 	tls_secrets_wipe(&secrets);
 	if (err) {
@@ -252,23 +227,12 @@ static void note_answer(struct tls_newcomer *newcomer)
 	}
 }
 
-/* Of what lies in the kernel the handshake has had so much. Once we have answered it stays there,
- * to be taken with what comes next: a system call less. */
-static void note_fed(struct tls_newcomer *newcomer, size_t used)
-{
-	newcomer->fed += (uint32_t)used;
-	if (newcomer->fed > FED_MAX || !tls_handshake_has_answered(newcomer->handshake)) {
-		take(newcomer, newcomer->fed);
-		newcomer->fed = 0;
-	}
-}
-
 /* Of the bytes that were fed some were used. Returns whether the line is open. */
 static bool on_progress(
 	struct tls_newcomer *newcomer, enum tls_progress progress, size_t fed, size_t used)
 {
-	note_fed(newcomer, used);
-	newcomer->seen = newcomer->fed + (uint32_t)(fed - used);
+	take(newcomer, used);
+	newcomer->seen = (uint32_t)(fed - used);
 	if (tls_opening_write(newcomer) < 0) {
 		end(newcomer, CLOSE_REASON_PEER_RESET);
 	} else if (progress == TLS_HANDSHAKE_DONE) {
@@ -404,7 +368,6 @@ bool tls_opening_on_bytes(struct tls_newcomer *newcomer)
 		return false; /* it is looked at when that is back */
 	}
 	if (newcomer->has_answer) {
-		newcomer->is_read = true;
 		return go_on(newcomer);
 	}
 	if (newcomer->conn->flags & CONN_HUNG_UP) {
@@ -417,14 +380,12 @@ bool tls_opening_on_bytes(struct tls_newcomer *newcomer)
 
 bool tls_opening_on_turn(struct tls_newcomer *newcomer, struct tls_contexts *contexts)
 {
-	newcomer->is_read = false;
 	return newcomer->handshake ? go_on(newcomer) : greet(newcomer, contexts);
 }
 
 bool tls_opening_on_return(struct tls_newcomer *newcomer, const struct tls_step *step)
 {
 	const struct conn *conn = newcomer->conn;
-	newcomer->is_read = false;
 	if (on_progress(newcomer, step->progress, step->len, step->used)) {
 		return true;
 	}

@@ -8,9 +8,9 @@
  *                                                on as it comes: the line is open
  *
  * A turn takes up to a millisecond, so that each is a step of its own between the others' messages.
- * Of the kernel's bytes those of the handshake are taken, by the open line's first read the last of
- * them, and no more: what lies behind them is the open line's. An end ahead of that is told by an
- * alert, as nothing else would be understood. RFC 8446 sections 2 and 6.2. Thread: the worker. */
+ * Of the kernel's bytes those of the handshake are taken and no more: what lies behind them is the
+ * open line's. An end ahead of that is told by an alert, as nothing else would be understood.
+ * RFC 8446 sections 2 and 6.2. Thread: the worker. */
 #ifndef TIDEGATE_TLS_OPENING_H
 #define TIDEGATE_TLS_OPENING_H
 
@@ -20,8 +20,7 @@
 #include "tls_desk.h"
 
 /* Something has come for a line that is not open, or its peer has hung up. Returns whether the line
- * is open by now; the newcomer is gone then, and the line is to be read before anything else.
- * Inside a visit. May end it. */
+ * is open by now; the newcomer is gone then. Inside a visit. May end it. */
 bool tls_opening_on_bytes(struct tls_newcomer *newcomer);
 
 /* Its turn, with what handshakes begin with now. Returns as above. Inside a visit. May end it. */

@@ -192,37 +192,6 @@ static void note_effort(struct conns *conns, struct conn *conn, uint32_t effort)
 	}
 }
 
-/* Of its first read: without the bytes in front that its handshake has had. They have been seen
- * there, so that there are no fewer, unless they are out of band. */
-__attribute__((noinline)) static struct transport_read receive_behind(
-	struct conn *conn, struct tls_line *line, uint8_t *buffer, size_t most)
-{
-	struct tls_worker *worker = tls_worker_of(conn);
-	const size_t fed = worker->fed;
-	worker->fed = 0;
-	ASSERT(line->read_seq == 0 && !line->hold);
-	struct transport_read got =
-		transport_plain_recv(conn, buffer, least(most + fed, CONN_READ_BUFFER));
-	if (got.status == TRANSPORT_ENDED) {
-		return got;
-	}
-	if (got.status == TRANSPORT_NOTHING || got.len < fed) {
-		return transport_ended(CLOSE_REASON_INTERNAL_ERROR);
-	}
-	got.data += fed;
-	got.len -= fed;
-	got.status = got.len > 0 ? TRANSPORT_DATA : TRANSPORT_NOTHING;
-	return got;
-}
-
-static struct transport_read receive(
-	struct conn *conn, struct tls_line *line, uint8_t *buffer, size_t most, size_t half_len)
-{
-	return tls_worker_of(conn)->fed > 0 ? receive_behind(conn, line, buffer, most)
-					    : transport_plain_recv(conn, buffer + half_len,
-						      least(most, CONN_READ_BUFFER - half_len));
-}
-
 struct transport_read tls_receive(struct conn *conn, uint8_t *buffer, size_t most)
 {
 	struct tls_line *line = tls_line_of(conn);
@@ -231,14 +200,15 @@ struct transport_read tls_receive(struct conn *conn, uint8_t *buffer, size_t mos
 		return tell_end(conn, line);
 	}
 	const size_t half_len = tls_hold_half_len(line->hold);
-	struct transport_read got = receive(conn, line, buffer, most, half_len);
+	struct transport_read got = transport_plain_recv(
+		conn, buffer + half_len, least(most, CONN_READ_BUFFER - half_len));
 	if (got.status == TRANSPORT_ENDED) {
 		return cut_off(line, got.reason);
 	}
 	if (got.status == TRANSPORT_NOTHING) {
 		return got;
 	}
-	const struct opened opened = open_all(conn, line, got.data - half_len, half_len, got.len);
+	const struct opened opened = open_all(conn, line, buffer, half_len, got.len);
 	note_effort(tls_worker_of(conn)->conns, conn, opened.effort);
 	answer(conn, line);
 	if (tls_hold_half_len(line->hold) != half_len) {

@@ -45,8 +45,7 @@ struct tls_worker {
 	struct tls_slab short_lines; /* of TLS_LINE_SIZE_SHORT bytes */
 	struct tls_slab long_lines;  /* of TLS_LINE_SIZE_LONG bytes */
 	struct tls_keys keys;
-	uint32_t tick; /* of the last sweep */
-	uint32_t fed; /* bytes in front of what the next read is for: the handshake's, had by now */
+	uint32_t tick;  /* of the last sweep */
 	bool is_packed; /* another process may go on with its lines: nothing is sealed or opened */
 	uint8_t sealed[TLS_WORKER_SEALED]; /* on its way to the kernel: within one call only */
 };

@@ -134,8 +134,7 @@ const struct transport_ops transport_tls_ops = {
 /* --- its beginning -----------------------------------------------------------------------------
  */
 
-int transport_tls_open(
-	struct conns *conns, struct conn *conn, const struct tls_secrets *secrets, uint32_t fed)
+int transport_tls_open(struct conns *conns, struct conn *conn, const struct tls_secrets *secrets)
 {
 	struct tls_worker *worker = conns->tls;
 	struct tls_slab *slab = slab_for(worker, secrets->suite);
@@ -150,7 +149,6 @@ int transport_tls_open(
 	}
 	tls_line_init(slot, secrets->suite, secrets->read, secrets->write, secrets->fragment_len);
 	count_line(conns->stats, secrets->suite, 1);
-	worker->fed = fed;
 	return 0;
 }
 

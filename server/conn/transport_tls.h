@@ -20,11 +20,8 @@ extern const struct transport_ops transport_tls_ops;
 
 /* Opens the line: from here on its bytes are records, and what comes next is the first one behind
  * the handshake. In place of the layer that there is. Its secrets are copied, and stay the caller's
- * to wipe. `fed`: so many bytes in front of the first record lie in the kernel, and are thrown away
- * by the first read, which is to be the worker's next; 0: that may be later. Errors: -ENOMEM, the
- * connection as it was. */
-int transport_tls_open(
-	struct conns *conns, struct conn *conn, const struct tls_secrets *secrets, uint32_t fed);
+ * to wipe. Errors: -ENOMEM, the connection as it was. */
+int transport_tls_open(struct conns *conns, struct conn *conn, const struct tls_secrets *secrets);
 
 /* Opens a line that another process has packed, where that has left it. The worker need not have
  * anything for TLS yet. Errors: -EINVAL, -ENOMEM; the connection as it was. */

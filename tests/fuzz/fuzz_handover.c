@@ -87,8 +87,7 @@ static void make_sealed_ones(void)
 		const struct tls_secrets secrets = {
 			.suite = suites[i], .fragment_len = 16384, .read = "in", .write = "out"};
 		struct client *client = rig_connect(&rig.giver, 0, 0, false);
-		assert(transport_tls_open(conns, client_conn(&rig.giver, client), &secrets, 0) ==
-			0);
+		assert(transport_tls_open(conns, client_conn(&rig.giver, client), &secrets) == 0);
 		client_write(client, half, sizeof(half));
 	}
 }

@@ -338,8 +338,7 @@ static inline struct tls_client *tls_connect(
 	struct tls_secrets secrets;
 	struct tls_client *tls = tls_connect_shut(rig, worker, sort, &secrets);
 	assert_int_equal(
-		transport_tls_open(rig_conns(&rig->rig, worker), tls_conn(rig, tls), &secrets, 0),
-		0);
+		transport_tls_open(rig_conns(&rig->rig, worker), tls_conn(rig, tls), &secrets), 0);
 	if (sort->login_as) {
 		char target[256];
 		snprintf(target, sizeof(target), "/?user=%s", sort->login_as);

@@ -105,66 +105,6 @@ static void what_lies_behind_is_the_open_lines(void **state)
 	assert_int_equal(rig_ends(rig, CLOSE_REASON_PEER_EOF), len + 1);
 }
 
-static size_t in_kernel(struct rig *rig, const struct client *client)
-{
-	return transport_plain_unread(client_conn(rig, client));
-}
-
-/* It stays where it is until more comes, unless it is much, or no answer yet. */
-static void what_is_answered_is_taken_later(void **state)
-{
-	struct rig *rig = *state;
-	uint8_t more[100 * SAY_RECORD];
-	struct client *client = scripted_enter(rig, rig_connect(rig, 0, 0, false));
-	client_say(client, SAY_ANSWER, 'a');
-	rig_run(rig);
-	assert_int_equal(in_kernel(rig, client), SAY_RECORD);
-	assert_int_equal(transport_unread(client_conn(rig, client)), 0);
-	for (size_t i = 0; i < sizeof(more); i += SAY_RECORD) {
-		make_record(SAY_NOTHING, 'a', more + i);
-	}
-	for (size_t lies = SAY_RECORD + sizeof(more); lies <= 4096; lies += sizeof(more)) {
-		client_write(client, more, sizeof(more));
-		rig_run(rig);
-		assert_int_equal(in_kernel(rig, client), lies);
-		assert_int_equal(transport_unread(client_conn(rig, client)), 0);
-	}
-	client_write(client, more, sizeof(more));
-	rig_run(rig);
-	assert_int_equal(in_kernel(rig, client), 0);
-	client_say(client, SAY_DONE, 'a');
-	client_request(client, "/?user=aaa");
-	rig_run(rig);
-	expect_bytes(client, "A", 1);
-	assert_int_equal(client_status(client), 101);
-	struct client *other = scripted_connect(rig, 0);
-	client_say(other, SAY_AGAIN, 'b');
-	rig_run(rig);
-	assert_int_equal(in_kernel(rig, other), 0);
-}
-
-/* An end is seen behind what was not taken, and ours is no reset for it. */
-static void what_was_not_taken_hides_no_end(void **state)
-{
-	struct rig *rig = *state;
-	struct client *client = scripted_connect(rig, 0);
-	client_say(client, SAY_ANSWER, 'a');
-	rig_run(rig);
-	client_reset(client);
-	rig_run(rig);
-	expect_end(rig, client, CLOSE_REASON_PEER_RESET);
-	client = scripted_connect(rig, 0);
-	client_say(client, SAY_ANSWER, 'a');
-	rig_run(rig);
-	expect_bytes(client, "A", 1);
-	rig_pass(rig, 7 * TICKS_PER_S);
-	rig_run(rig);
-	assert_null(client_conn(rig, client));
-	expect_sealed_refusal(client);
-	assert_true(client->at_end);
-	assert_false(client->was_reset);
-}
-
 /* Another hello is asked for: it takes a turn of its own, and has a seat by then. */
 static void a_second_hello_waits_for_its_turn(void **state)
 {
@@ -1037,8 +977,6 @@ int main(void)
 		CASE(a_line_opens),
 		CASE(a_newcomer_is_watched_at_the_door_alone),
 		CASE(what_lies_behind_is_the_open_lines),
-		CASE(what_is_answered_is_taken_later),
-		CASE(what_was_not_taken_hides_no_end),
 		CASE(a_second_hello_waits_for_its_turn),
 		CASE(an_answer_that_is_not_taken_goes_on),
 		CASE(a_header_of_a_proxy_comes_first),

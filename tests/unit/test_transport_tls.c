@@ -549,48 +549,6 @@ static void test_behind_a_farewell(void **state)
 	tls_rig_finish(rig);
 }
 
-enum {
-	FED = 400, /* bytes that a handshake has had */
-};
-
-/* The first read of a line, ahead of whose records so many bytes lie. */
-static struct transport_read read_first(struct tls_rig *rig, size_t lie, bool has_asked)
-{
-	static const uint8_t handshake[FED];
-	struct tls_secrets secrets;
-	struct tls_client *tls = tls_connect_shut(rig, 0, &USUAL, &secrets);
-	struct conns *conns = rig_conns(&rig->rig, 0);
-	struct conn *conn = tls_conn(rig, tls);
-	assert_int_equal(write(tls->wire, handshake, lie), lie);
-	if (has_asked) {
-		client_request(tls->client, "/?user=aaa");
-		tls_pump_out(tls);
-	}
-	assert_int_equal(transport_tls_open(conns, conn, &secrets, FED), 0);
-	return transport_recv(conn, conns->reading.buffer, conns->limits.max_head);
-}
-
-/* It lies in the kernel until the line is read, and is no part of that. */
-static void test_what_the_handshake_has_had(void **state)
-{
-	struct tls_rig *rig = tls_rig_start(1);
-	const struct transport_read request = read_first(rig, FED, true);
-	assert_int_equal(request.status, TRANSPORT_DATA);
-	assert_memory_equal(request.data, "GET /?user=aaa ", 15);
-	assert_int_equal(read_first(rig, FED, false).status, TRANSPORT_NOTHING);
-	/* It had been there: what comes in its stead is nobody's record. */
-	const struct transport_read less = read_first(rig, FED - 1, false);
-	assert_int_equal(less.status, TRANSPORT_ENDED);
-	assert_int_equal(less.reason, CLOSE_REASON_INTERNAL_ERROR);
-	/* Only the first read throws anything away. */
-	struct client *other = rig_login(&rig->rig, 0, "other");
-	struct tls_client *usual = tls_connect(rig, 0, &USUAL);
-	client_text(usual->client, "hello");
-	tls_rig_run(rig);
-	expect_text(other, "hello -- FROM sealed");
-	tls_rig_finish(rig);
-}
-
 static void test_a_stream_that_is_cut_off(void **state)
 {
 	struct tls_rig *rig = tls_rig_start(1);
@@ -967,7 +925,6 @@ int main(void)
 		cmocka_unit_test(test_a_refusal_of_who_is_stalled),
 		cmocka_unit_test(test_the_peers_farewell),
 		cmocka_unit_test(test_behind_a_farewell),
-		cmocka_unit_test(test_what_the_handshake_has_had),
 		cmocka_unit_test(test_a_stream_that_is_cut_off),
 		cmocka_unit_test(test_a_reset),
 		cmocka_unit_test(test_a_record_that_was_tampered_with),

@@ -110,7 +110,7 @@ static struct tls_client *open_line(struct tls_rig *rig)
 	struct conns *conns = rig_conns(&rig->rig, 0);
 	struct tls_secrets secrets;
 	struct tls_client *tls = tls_connect_shut(rig, 0, &sort, &secrets);
-	if (transport_tls_open(conns, tls_conn(rig, tls), &secrets, 0) == 0) {
+	if (transport_tls_open(conns, tls_conn(rig, tls), &secrets) == 0) {
 		return tls;
 	}
 	conn_vanish(conns, tls_conn(rig, tls), CLOSE_REASON_INTERNAL_ERROR);
