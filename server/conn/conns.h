@@ -208,8 +208,8 @@ void conn_flush(struct conns *conns, struct conn *conn);
 /* All is said and done: to be reaped at the end of the turn. */
 void conn_die(struct conns *conns, struct conn *conn);
 
-/* A fresh record, for whose `fd` the loop is asked, where it is to be watched. Errors: -ENOMEM,
- * -ENOSPC, -errno of epoll_ctl. */
+/* A fresh record. `is_watched`: the loop watches `fd` from now on. Errors: -ENOMEM, -ENOSPC, -errno
+ * of epoll_ctl. */
 int conn_take_record(struct conns *conns, int fd, bool is_watched, struct conn **ret_conn);
 
 /* Counts a fresh connection, of which the load and the places know already, and puts it on the

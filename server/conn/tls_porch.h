@@ -6,8 +6,8 @@
  * handshake. In one epoll with those of people who are in, these would queue behind them: 350 ms,
  * when 10,000 said their hellos again and again. Here they have a part of the turn to themselves.
  *
- * Somebody who comes is watched here at once, and never by the worker's before he is in: the way in
- * and out takes three system calls, one of which a plain line takes too. Thread: the worker. */
+ * Somebody who comes is watched here at once, and by the worker's epoll when he is in: three system
+ * calls, one of which a plain line makes too. Thread: the worker. */
 #ifndef TIDEGATE_TLS_PORCH_H
 #define TIDEGATE_TLS_PORCH_H
 
@@ -47,7 +47,8 @@ void tls_porch_finish(struct tls_porch *porch);
 /* A socket that nobody watches is watched here from now on. Errors: -errno: nowhere. */
 int tls_porch_enter(struct tls_porch *porch, int fd, handle_t handle);
 
-/* And by the loop, where what has come meanwhile is told anew. Errors: -errno: nowhere. */
+/* From now on the loop watches it, which tells anew of what has come meanwhile. Errors: -errno:
+ * nowhere. */
 int tls_porch_leave(struct tls_porch *porch, int fd, handle_t handle);
 
 /* Watches it no more, as loop_unwatch says. */

@@ -29,7 +29,7 @@ static pthread_key_t cache_key; /* whose value tells a thread that ends that it 
 
 static _Thread_local int flags;                 /* of this thread's calls; 0: it has made none */
 static _Thread_local unsigned cache;            /* of this thread, where `flags` have one */
-static _Thread_local struct tls_spares *spares; /* likewise; NULL: it has none */
+static _Thread_local struct tls_spares *spares; /* likewise; NULL: it has never trimmed */
 
 /* --- the arena ---------------------------------------------------------------------------------
  */
@@ -63,7 +63,7 @@ static void give_spares_back(void)
 	}
 }
 
-/* What is freed behind this costs a lock. */
+/* Of a thread that ends. What is freed behind this costs a lock. */
 static void end_cache(void *value)
 {
 	give_spares_back();
@@ -87,7 +87,6 @@ static void begin_cache(void)
 		return;
 	}
 	flags = (int)(MALLOCX_ARENA(arena) | MALLOCX_TCACHE(cache));
-	spares = calloc(1, sizeof(*spares)); /* without it goes on more slowly */
 }
 
 static int flags_of_thread(void)
@@ -166,6 +165,9 @@ void tls_arena_trim(void)
 	if (exists && flags != 0 && flags != flags_without_cache()) {
 		give_spares_back();
 		mallctl("tcache.flush", NULL, NULL, &cache, sizeof(cache));
+		if (!spares) {
+			spares = calloc(1, sizeof(*spares)); /* NULL: the thread goes without */
+		}
 	}
 }
 

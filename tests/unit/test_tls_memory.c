@@ -126,9 +126,10 @@ static uint64_t given_back(void)
 	return bytes;
 }
 
-/* Small blocks come and go without it. */
+/* Small blocks come and go without it, in a thread that trims. */
 static void test_small_blocks_stay_at_hand(void **state)
 {
+	tls_arena_trim();
 	OPENSSL_free(OPENSSL_malloc(40));
 	const uint64_t before = given_back();
 	void *block = OPENSSL_malloc(33);
@@ -141,6 +142,25 @@ static void test_small_blocks_stay_at_hand(void **state)
 	assert_int_equal(given_back(), before);
 	tls_arena_trim();
 	assert_in_range(given_back(), before + 48, before + 1048576);
+}
+
+static void *take_and_give(void *ret_given)
+{
+	OPENSSL_free(OPENSSL_malloc(40));
+	const uint64_t before = given_back();
+	OPENSSL_free(OPENSSL_malloc(40));
+	*(uint64_t *)ret_given = given_back() - before;
+	return NULL;
+}
+
+/* Nobody would take from it what it keeps. */
+static void test_a_thread_that_never_trims_keeps_none(void **state)
+{
+	uint64_t given;
+	pthread_t thread;
+	assert_int_equal(pthread_create(&thread, NULL, take_and_give, &given), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(given, 48);
 }
 #endif
 
@@ -204,6 +224,7 @@ int main(void)
 		cmocka_unit_test(test_threads),
 #if HAVE_JEMALLOC
 		cmocka_unit_test(test_small_blocks_stay_at_hand),
+		cmocka_unit_test(test_a_thread_that_never_trims_keeps_none),
 #endif
 		cmocka_unit_test(test_threads_that_end),
 		cmocka_unit_test(test_wiped),
