@@ -122,6 +122,11 @@ class Process:
                     log = "\n".join(self.lines[-40:])
                     raise Timeout(f"{pattern!r} was logged {len(found)} times, not {count}; the log:\n{log}")
 
+    def expect_lines(self, pattern, count):
+        """It is logged so many times; what is logged may come later than what it is about."""
+        self.wait_for_line(pattern, count)
+        assert len(self.matching(pattern)) == count
+
     def wait(self, timeout=TIMEOUT):
         """Waits for the end; returns the exit code. The log is then complete."""
         try:

@@ -505,7 +505,7 @@ def test_a_token_is_read_again_at_a_reload(start, token_file):
     assert admin.get("/v1/status").status == 200
     gateway.signal(signal.SIGHUP)
     gateway.wait_for_line("reloaded:", count=3)
-    assert len(gateway.matching("valid now")) == 1, "nothing has changed"
+    gateway.expect_lines("valid now", 1)  # nothing has changed
 
 
 def test_a_reload_with_a_bad_token_file_takes_the_options(start, token_file, tmp_path):
@@ -590,7 +590,7 @@ def test_a_change_that_cannot_be_taken(start, token_file, change, says):
     gateway.wait_for_line("one token is valid now")
     admin.token = NEW
     wait_until(lambda: admin.get("/v1/status").status == 200, "the new one is valid")
-    assert len(gateway.matching("ERROR")) == 1
+    gateway.expect_lines("ERROR", 1)
 
 
 PLAIN = "--admin-plain"

@@ -66,8 +66,8 @@ def test_a_reload_that_wants_more(start, tmp_path):
     path.write_text("max_connections = 1000\n", encoding="ascii")
     gateway.signal(signal.SIGHUP)
     gateway.wait_for_line("reloaded: 1 option changed")
-    assert len(gateway.matching(FILES)) == 1
+    gateway.expect_lines(FILES, 1)
     path.write_text("max_connections = 200\n", encoding="ascii")
     gateway.signal(signal.SIGHUP)
     gateway.wait_for_line("reloaded: 1 option changed", count=2)
-    assert len(gateway.matching(FILES)) == 1
+    gateway.expect_lines(FILES, 1)

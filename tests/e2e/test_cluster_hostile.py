@@ -194,7 +194,7 @@ def test_a_later_version_is_said_once(one, stranger):
         stranger.say(77, b"unknown today", version=9)
         stranger.text("and today")
         alice.expect_text("and today -- FROM stranger")
-    assert len(one.gateway.matching(r"version 9|gw-x.*version")) == 1
+    one.gateway.expect_lines(r"version 9|gw-x.*version", 1)
 
 
 def test_another_node_of_the_same_name(nats, cluster_key, cluster):

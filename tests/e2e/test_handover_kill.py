@@ -192,7 +192,7 @@ def test_the_giver_in_the_midst_of_lines(start, tmp_path):
     lost = here.ended()
     assert len(lost) == 302 - taken
     assert here.admin.metrics()['tidegate_handovers_total{result="lost"}'] == 1
-    assert here.gateway.matching(rf"{302 - taken} lines? ")
+    here.gateway.wait_for_line(rf"{302 - taken} lines? ")
     assert here.admin.status()["totals"]["users"] == taken
     for number in range(302):
         with contextlib.suppress(Gone, OSError):

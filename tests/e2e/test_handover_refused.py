@@ -159,7 +159,7 @@ def test_what_our_other_tests_do_about_a_refusal(place):
             here.installed.put(BINARY.read_bytes())
 
     while_it_hands_over(here.gateway, say_and_mend, here.admin)
-    assert "was not ready within" in here.gateway.matching(REFUSED)[0]
+    assert "was not ready within" in here.gateway.wait_for_line(REFUSED).string
     here.installed.remove()
     with pytest.raises(AssertionError, match="No such file"):
         while_it_hands_over(here.gateway, here.alice.expect_nothing)

@@ -394,7 +394,7 @@ def test_a_start_that_fails(tmp_path, name):
 def test_a_secret_that_others_may_read(start, keys):
     keys.chmod(0o644)
     gateway = start("--auth", "token", "--auth-keys", keys)
-    assert gateway.matching("warning: .*keys.json: holds a secret")
+    gateway.wait_for_line("warning: .*keys.json: holds a secret")
     done = subprocess.run([BINARY, "--auth", "token", "--auth-keys", keys, "--listen", "127.0.0.1:0", "--test"],
                           capture_output=True, text=True, timeout=TIMEOUT)  # fmt: skip
     assert done.returncode == 0 and "holds a secret" in done.stderr and "with 1 warning" in done.stdout

@@ -400,7 +400,7 @@ def test_a_refused_opening(start, sent, status, wrong):
         assert f"opening from {local(client)} refused with {status}: " in line and wrong in line
         assert "conn=" in line
     gateway.stop()
-    assert len(gateway.matching("refused with")) == 1
+    gateway.expect_lines("refused with", 1)
 
 
 def test_a_head_that_comes_too_late(start):
@@ -466,7 +466,7 @@ def test_no_secret_is_told(start):
         client.upgrade(f"/?user=%00&token={secret}")
         client.expect_close(4000)
     gateway.stop()
-    assert len(gateway.matching("refused with")) == 7
+    gateway.expect_lines("refused with", 7)
     assert not gateway.matching(secret)
 
 

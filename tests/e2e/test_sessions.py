@@ -164,5 +164,5 @@ def test_the_end_of_each_session_is_told_once(gateway):
             client.expect_close(1000)
     gateway.wait_for_line("user alice out:", count=10)
     gateway.stop()
-    assert len(gateway.matching("user alice out:")) == 10
-    assert len(gateway.matching("user alice in from")) == 10
+    gateway.expect_lines("user alice out:", 10)
+    gateway.expect_lines("user alice in from", 10)

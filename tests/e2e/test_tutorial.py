@@ -115,4 +115,4 @@ def test_logout(start, demo):
     assert client.process.wait(TIMEOUT) == 0
     gateway.wait_for_line("user ccc out:")
     gateway.stop()
-    assert len(gateway.matching("user ccc in from")) == 1
+    gateway.expect_lines("user ccc in from", 1)
