@@ -1,6 +1,5 @@
 /* -c receivers, and --senders beside them whose texts reach everybody but themselves. With --closed
  * a sender has -d texts under way, each of which ends when the last one has got it. */
-
 #include "client.h"
 #include "crowd.h"
 #include "generator.h"

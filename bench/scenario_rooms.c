@@ -1,6 +1,7 @@
 /* Texts for some and not for all, in tidegate.v1: `rooms`, whose senders each speak in the room
  * that they are in, and `direct`, whose senders each speak to one user. Everybody knows who may be
  * heard where he is; what comes from elsewhere is misdelivered. */
+#include <stdio.h>
 
 #include "crowd.h"
 #include "generator.h"
@@ -39,6 +40,17 @@ static uint32_t default_rooms(const struct options *options)
 	return options->connections < members ? 1 : options->connections / members;
 }
 
+/* Written once, ahead of any thread. */
+static const char *too_few(const struct options *options, uint64_t seats)
+{
+	static char why[120];
+	snprintf(why, sizeof(why),
+		"%u rooms of %u members need -c %llu, and all are to be numbered up to %d",
+		options->circles, options->circle_size, (unsigned long long)seats,
+		OPTIONS_USER_MAX);
+	return why;
+}
+
 static const char *check_rooms(struct options *options)
 {
 	const char *why = what_is_wrong(options);
@@ -54,7 +66,7 @@ static const char *check_rooms(struct options *options)
 		return "a room has two members or more: fewer --rooms, or more -c";
 	}
 	if (seats > options->connections) {
-		return "each member of a room is a user of its own: -c is at least --rooms by --members";
+		return too_few(options, seats);
 	}
 	options->senders = options->senders ? options->senders : options->circles;
 	return options->senders > seats ? "more speak than are in rooms" : NULL;

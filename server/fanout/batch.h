@@ -44,11 +44,10 @@ enum batch_aim {
 
 /* Whom a message is for, beside its sender's name. */
 struct batch_target {
-	uint8_t aim;         /* enum batch_aim */
-	uint8_t name_len;    /* of the user or room: bytes */
-	bool is_classic : 1; /* of a user's sessions those that do not speak tidegate.v1 are meant
-			      */
-	bool is_shown : 1;   /* the sender has other sessions that get it too */
+	uint8_t aim;            /* enum batch_aim */
+	uint8_t name_len;       /* of the user or room: bytes */
+	bool is_classic : 1;    /* of a user's sessions those are meant that speak no tidegate.v1 */
+	bool is_shown : 1;      /* the sender has other sessions that get it too */
 	bool is_only_shown : 1; /* and nobody else does: a user is meant who is on another node */
 	bool is_for_v1 : 1;     /* of everybody those are meant that speak tidegate.v1 */
 	bool is_to_one : 1;     /* the user had one session when it was said, which is `session` */

@@ -406,7 +406,7 @@ def test_nobody_listens():
     ("fanout -p 31 ws://127.0.0.1:1/", "at least 32"),
     ("rooms -p 31 ws://127.0.0.1:1/", "at least 32"),
     ("rooms -c 10 --rooms 6 ws://127.0.0.1:1/", "two members"),
-    ("rooms -c 10 --rooms 3 --members 4 ws://127.0.0.1:1/", "-c is at least --rooms by --members"),
+    ("rooms -c 10 --rooms 3 --members 4 ws://127.0.0.1:1/", "need -c 12"),
     ("rooms -c 10 --rooms 1 --members 4 --senders 5 ws://127.0.0.1:1/", "more speak than are in rooms"),
     ("rooms --among-others ws://127.0.0.1:1/", "for fanout and churn"),
     ("rooms --blind ws://127.0.0.1:1/", "--closed"),

@@ -4,14 +4,14 @@ import re
 
 import pytest
 
-from gateway import ROOT, free_port
+from console_pages import take_picture
+from gateway import free_port
 from raw import request
 from typed import check_that_they_talk, listen_to_the_console, two_tabs
 from waiting import wait_until
 
 pytestmark = pytest.mark.release
 
-PICTURES = ROOT / "build/console-pictures"
 BROWSER = ["Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"]
 NO_UPGRADE = ("Upgrade", "Connection", "Sec-WebSocket-Version", "Sec-WebSocket-Key")
 
@@ -145,8 +145,7 @@ def test_another_machine_s_browser_is_not_led_to_its_own(start, browser):
 @pytest.mark.parametrize("width", [360, 1280])
 def test_how_it_looks(gateway, browser, dark, width):
     page = open_page(browser, f"http://localhost:{gateway.port}/", dark=dark, width=width)
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    page.screenshot(PICTURES / f"welcome-{width}-{'dark' if dark else 'light'}.png", full=True)
+    take_picture(page, f"welcome-{width}-{'dark' if dark else 'light'}", full=True)
     assert page.run("document.documentElement.scrollWidth <= innerWidth")
     assert page.axe() == []
     page.close()

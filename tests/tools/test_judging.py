@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
 
-from judging import interval, verdict, verdict_of_builds  # noqa: E402
+from judging import INSTRUCTIONS, interval, verdict, verdict_of_builds  # noqa: E402
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,8 @@ def test_a_target_is_held_against_the_interval(low, high, target, more_is_better
 )
 def test_two_builds_are_as_good_or_told_apart(low, median, high, expected):
     assert verdict_of_builds(low, median, high) == expected
+
+
+def test_instructions_may_grow_by_half_a_percent():
+    assert verdict(1.005, 1.005, INSTRUCTIONS, False) == "pass"
+    assert verdict(1.0051, 1.0051, INSTRUCTIONS, False) == "miss"
