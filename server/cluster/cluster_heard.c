@@ -99,8 +99,10 @@ static void on_delta(struct cluster *cluster, struct peer *peer, const struct co
 		logins_on_came(&cluster->logins, peer, delta);
 		break;
 	case CODEC_GONE:
-		(void)directory_remove_user(
-			cluster->directory, peer->node, delta->key, delta->device, delta->epoch);
+		if (directory_remove_user(cluster->directory, peer->node, delta->key, delta->device,
+			    delta->epoch) == DIRECTORY_REMOVED) {
+			cluster->ops->left(cluster->context, delta->key);
+		}
 		break;
 	case CODEC_ROOM:
 		put_room(cluster, peer, delta);

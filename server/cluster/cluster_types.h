@@ -68,6 +68,8 @@ struct cluster_ops {
 	 * found it, which knows keys alone. */
 	void (*seen)(void *context, struct slice node, struct slice user, struct slice device,
 		uint64_t key, uint32_t device_hash, uint64_t epoch);
+	/* A session elsewhere, of a user with that key, has gone. */
+	void (*left)(void *context, uint64_t key);
 	/* The directory has been made equal with a node's. */
 	void (*resynced)(void *context, struct slice node);
 	/* The node cannot go on: its id is in use. `why` is a line for people. Once. */

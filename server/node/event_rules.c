@@ -2,8 +2,11 @@
 
 #include <string.h>
 
+#include "../base/loop.h"
+
 enum {
-	DUE_MAX = 256, /* graces of a turn */
+	DUE_MAX = 256,    /* graces of a turn */
+	SETTLE_MS = 5000, /* that a kick on another node is waited for, and that it is told of */
 };
 
 /* --- life --------------------------------------------------------------------------------------
@@ -14,12 +17,16 @@ int event_rules_init(struct event_rules *rules, struct budget *budget, struct us
 {
 	*rules = (struct event_rules){.users = users, .ops = ops, .context = context};
 	int err = events_create(budget, &rules->events);
-	return err ? err : graces_create(budget, users, &rules->graces);
+	if (!err) {
+		err = graces_create(budget, users, &rules->graces);
+	}
+	return err ? err : graces_create(budget, users, &rules->unsettled);
 }
 
 void event_rules_finish(struct event_rules *rules)
 {
 	graces_destroy(&rules->graces);
+	graces_destroy(&rules->unsettled);
 	events_destroy(&rules->events);
 }
 
@@ -49,6 +56,29 @@ static bool is_elsewhere(
 	return rules->ops && rules->ops->is_elsewhere &&
 	       rules->ops->is_elsewhere(
 		       rules->context, presence_user(presence), presence_device(presence), epoch);
+}
+
+/* --- who has gone and has not been told of ------------------------------------------------------
+ */
+
+static const struct presence *find_gone(
+	const struct event_rules *rules, struct slice user, struct slice device)
+{
+	const struct presence *gone = graces_find(rules->graces, user, device);
+	return gone ? gone : graces_find(rules->unsettled, user, device);
+}
+
+static void forget_gone(struct event_rules *rules, struct slice user, struct slice device)
+{
+	struct presence *taken = graces_take(rules->graces, user, device);
+	presence_free(&taken);
+	taken = graces_take(rules->unsettled, user, device);
+	presence_free(&taken);
+}
+
+uint32_t event_rules_untold(const struct event_rules *rules)
+{
+	return graces_count(rules->graces) + graces_count(rules->unsettled);
 }
 
 /* --- telling -----------------------------------------------------------------------------------
@@ -109,15 +139,14 @@ static void on_came(struct event_rules *rules, const struct presence *came)
 {
 	const struct slice user = presence_user(came);
 	const struct slice device = presence_device(came);
-	const struct presence *gone = graces_find(rules->graces, user, device);
+	const struct presence *gone = find_gone(rules, user, device);
 	if (is_replaced(rules, came, gone)) {
 		return;
 	}
 	/* Of one that was displaced the end may have been told before the begin. */
 	const bool is_back = gone && gone->epoch != came->epoch;
 	if (is_back) {
-		struct presence *taken = graces_take(rules->graces, user, device);
-		presence_free(&taken);
+		forget_gone(rules, user, device);
 	}
 	const bool has_moved = is_back || came->replaces || is_elsewhere(rules, came, 0);
 	note_session(rules, has_moved ? EVENT_MOVED : EVENT_ONLINE, came);
@@ -130,13 +159,29 @@ static void settle(struct event_rules *rules, const struct presence *gone)
 	}
 }
 
-/* Where there is no memory for its grace it has none. Of who has gone elsewhere that node tells;
- * one that he has come from is about to kick what it has. */
+/* An older session of his is known elsewhere. If it is not about to be kicked, he is there. */
+static bool is_unsettled(const struct event_rules *rules, const struct presence *gone)
+{
+	return epoch_here(rules, gone) == 0 && is_elsewhere(rules, gone, 0) &&
+	       !is_elsewhere(rules, gone, gone->epoch);
+}
+
+/* His grace is over. */
+static void end_grace(struct event_rules *rules, struct presence **gone, uint64_t now_ms)
+{
+	if (!is_unsettled(rules, *gone) || graces_add(rules->unsettled, gone, now_ms) < 0) {
+		settle(rules, *gone);
+	}
+	presence_free(gone);
+}
+
+/* Where there is no memory for its grace it has none. Of who has gone elsewhere that node tells. */
 static void on_gone(struct event_rules *rules, struct presence **gone, uint64_t now_ms)
 {
 	if (is_elsewhere(rules, *gone, (*gone)->epoch)) {
 		return;
 	}
+	forget_gone(rules, presence_user(*gone), presence_device(*gone));
 	if (graces_add(rules->graces, gone, now_ms) < 0) {
 		settle(rules, *gone);
 	}
@@ -155,22 +200,39 @@ void event_rules_on_presence(struct event_rules *rules, struct presence **presen
 void event_rules_on_elsewhere(
 	struct event_rules *rules, struct slice user, struct slice device, uint64_t epoch)
 {
-	const struct presence *gone = graces_find(rules->graces, user, device);
+	const struct presence *gone = find_gone(rules, user, device);
 	if (gone && gone->epoch < epoch) {
-		struct presence *taken = graces_take(rules->graces, user, device);
-		presence_free(&taken);
+		forget_gone(rules, user, device);
+	}
+}
+
+void event_rules_on_left(struct event_rules *rules, uint32_t hash)
+{
+	const struct presence *next = graces_next(rules->unsettled, hash, NULL);
+	while (next) {
+		const struct presence *gone = next;
+		next = graces_next(rules->unsettled, hash, gone);
+		if (!is_elsewhere(rules, gone, 0)) {
+			settle(rules, gone);
+			struct presence *taken = graces_take(
+				rules->unsettled, presence_user(gone), presence_device(gone));
+			presence_free(&taken);
+		}
 	}
 }
 
 int event_rules_turn(struct event_rules *rules, uint64_t now_ms)
 {
-	for (int i = 0; i < DUE_MAX; i++) {
-		struct presence *gone = graces_take_due(rules->graces, now_ms, rules->grace_ms);
-		if (!gone) {
-			break;
-		}
+	struct presence *gone;
+	for (int i = 0; i < DUE_MAX && (gone = graces_take_due(rules->graces, now_ms,
+						rules->grace_ms)); i++) {
+		end_grace(rules, &gone, now_ms);
+	}
+	for (int i = 0; i < DUE_MAX && (gone = graces_take_due(rules->unsettled, now_ms,
+						SETTLE_MS)); i++) {
 		settle(rules, gone);
 		presence_free(&gone);
 	}
-	return graces_wait_ms(rules->graces, now_ms, rules->grace_ms);
+	return loop_sooner(graces_wait_ms(rules->graces, now_ms, rules->grace_ms),
+		graces_wait_ms(rules->unsettled, now_ms, SETTLE_MS));
 }

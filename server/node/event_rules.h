@@ -7,7 +7,10 @@
  *        (offline, after the grace)
  *
  * For a user and device. Each event has the session's epoch: what comes late has a lower one than
- * what has been told by then. Who has replaced a session tells of that; its end is no event. */
+ * what has been told by then. Who has replaced a session tells of that; its end is no event.
+ *
+ * Who has gone while an older session of his is still known on another node is not told of yet:
+ * that one's kick may be on its way, and then he is offline, or it was lost, and he is there. */
 #ifndef TIDEGATE_EVENT_RULES_H
 #define TIDEGATE_EVENT_RULES_H
 
@@ -20,7 +23,7 @@
 
 /* What else is asked and told. Each may be NULL. */
 struct event_rules_ops {
-	/* Whether a user has a session on another node from that device, of a higher epoch. */
+	/* Whether a user has a session on another node from that device, of an epoch above that. */
 	bool (*is_elsewhere)(void *context, struct slice user, struct slice device, uint64_t epoch);
 	/* An event has been noted under its number. */
 	void (*noted)(void *context, const struct event *event, uint64_t seq);
@@ -31,6 +34,7 @@ struct event_rules_ops {
 struct event_rules {
 	struct events *events;
 	struct graces *graces;
+	struct graces *unsettled; /* whose grace is over while an older session is elsewhere */
 	struct user_table *users;
 	uint64_t grace_ms; /* may change while running */
 	const struct event_rules_ops *ops;
@@ -51,6 +55,12 @@ void event_rules_on_presence(
 /* A user has a session of that epoch on another node, which tells of it and of its end. */
 void event_rules_on_elsewhere(
 	struct event_rules *rules, struct slice user, struct slice device, uint64_t epoch);
+
+/* A session on another node has gone, of a user with that hash (user_table_hash). */
+void event_rules_on_left(struct event_rules *rules, uint32_t hash);
+
+/* Sessions that have gone and have not been told of. */
+uint32_t event_rules_untold(const struct event_rules *rules);
 
 /* A node is up, or another one down. */
 void event_rules_on_node(struct event_rules *rules, enum event_kind kind, struct slice id,

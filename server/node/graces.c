@@ -175,6 +175,19 @@ const struct presence *graces_find(
 	return grace ? grace->gone : NULL;
 }
 
+const struct presence *graces_next(
+	const struct graces *graces, uint32_t hash, const struct presence *after)
+{
+	bool is_behind = !after;
+	for (struct grace *at = *bucket_of(graces, hash); at; at = at->next) {
+		if (at->hash == hash && is_behind) {
+			return at->gone;
+		}
+		is_behind |= at->gone == after;
+	}
+	return NULL;
+}
+
 struct presence *graces_take(struct graces *graces, struct slice user, struct slice device)
 {
 	return graces->count > 0 ? take(graces, find(graces, hash_of(graces, user), user, device))

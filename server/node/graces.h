@@ -31,6 +31,11 @@ int graces_add(struct graces *graces, struct presence **gone, uint64_t now_ms);
 const struct presence *graces_find(
 	const struct graces *graces, struct slice user, struct slice device);
 
+/* One after the other of those whose user has that hash (user_table_hash): the first one for NULL.
+ * NULL when there are no more. */
+const struct presence *graces_next(
+	const struct graces *graces, uint32_t hash, const struct presence *after);
+
 /* Takes it out, to be freed by the caller; NULL where there is none. */
 struct presence *graces_take(struct graces *graces, struct slice user, struct slice device);
 

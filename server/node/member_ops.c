@@ -127,6 +127,12 @@ static void seen(void *context, struct slice node, struct slice user, struct sli
 	}
 }
 
+static void left(void *context, uint64_t key)
+{
+	struct member *member = context;
+	event_rules_on_left(member->rules, (uint32_t)(key >> 32));
+}
+
 static void resynced(void *context, struct slice node)
 {
 	log_debug(0, "the directory is equal with that of node %.*s", (int)node.len, node.data);
@@ -151,6 +157,7 @@ const struct cluster_ops member_cluster_ops = {
 	.gap = gap,
 	.node_changed = node_changed,
 	.seen = seen,
+	.left = left,
 	.resynced = resynced,
 	.end = end,
 };

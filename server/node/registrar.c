@@ -175,7 +175,7 @@ static void publish_stats(struct registrar *registrar)
 	atomic_store_explicit(&stats->events, events, memory_order_relaxed);
 	atomic_store_explicit(&stats->waiters, registrar->waits.count, memory_order_relaxed);
 	atomic_store_explicit(
-		&stats->graces, graces_count(registrar->rules.graces), memory_order_relaxed);
+		&stats->graces, event_rules_untold(&registrar->rules), memory_order_relaxed);
 }
 
 /* Of a crowd that logs in each would wake this thread, at some microseconds of its worker. While it

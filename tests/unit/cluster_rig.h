@@ -88,6 +88,7 @@ struct rig_node {
 	uint32_t downs;
 	uint32_t gaps;
 	uint32_t resyncs;
+	uint32_t left; /* sessions elsewhere */
 	uint32_t rooms_changed;
 	uint32_t batches;
 	uint32_t says;
@@ -344,6 +345,12 @@ static inline void rig_seen(void *context, struct slice node, struct slice user,
 	(void)epoch;
 }
 
+static inline void rig_left(void *context, uint64_t key)
+{
+	(void)key;
+	((struct rig_node *)context)->left++;
+}
+
 static inline void rig_resynced(void *context, struct slice node)
 {
 	(void)node;
@@ -380,6 +387,7 @@ static const struct cluster_ops rig_ops = {
 	.gap = rig_gap,
 	.node_changed = rig_node_changed,
 	.seen = rig_seen,
+	.left = rig_left,
 	.resynced = rig_resynced,
 	.end = rig_end,
 };

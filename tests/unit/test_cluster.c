@@ -93,12 +93,14 @@ static void test_what_one_is_others_know(void **state)
 		assert_int_equal(rig->nodes[i].elsewhere.sessions, 1);
 	}
 	assert_int_equal(cluster_find(rig->nodes[0].cluster, its.key, places, 8), 0);
+	assert_int_equal(rig->nodes[1].left, 0);
 	rig_logout(alice);
 	rig_run(rig, 50);
 	assert_int_equal(cluster_find(rig->nodes[1].cluster, its.key, places, 8), 0);
 	assert_true(rig_is_equal(rig));
 	rig_run(rig, 3000);
 	assert_int_equal(rig->nodes[1].resyncs, 0); /* deltas alone did it */
+	assert_int_equal(rig->nodes[1].left, 1);
 	rig_destroy(rig);
 }
 

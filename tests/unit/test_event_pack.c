@@ -205,6 +205,34 @@ static void test_graces_go_on(void **state)
 	assert_int_equal(graces_count(rig->sides[0].rules.graces), 3);
 }
 
+static bool is_older_elsewhere(
+	void *context, struct slice user, struct slice device, uint64_t epoch)
+{
+	(void)context;
+	(void)user;
+	(void)device;
+	return epoch == 0;
+}
+
+/* Whose kick elsewhere was waited for begins to wait anew; he is not forgotten. */
+static void test_what_is_not_settled_goes_on(void **state)
+{
+	static const struct event_rules_ops ops = {.is_elsewhere = is_older_elsewhere};
+	struct rig *rig = *state;
+	struct event_rules *first = &rig->sides[0].rules;
+	struct event_rules *second = &rig->sides[SECOND].rules;
+	first->ops = &ops;
+	tell_gone(&rig->sides[0], "alice", "", NOW_MS);
+	event_rules_turn(first, NOW_MS + GRACE_MS);
+	tell_gone(&rig->sides[0], "bob", "", NOW_MS + GRACE_MS + 1);
+	tell_gone(&rig->sides[0], "carol", "", NOW_MS + GRACE_MS + 2);
+	assert_int_equal(graces_count(first->unsettled), 1);
+	assert_int_equal(hand_over(rig), 0);
+	assert_int_equal(event_rules_untold(second), 3);
+	assert_int_equal(event_rules_turn(second, NOW_MS + 3 * GRACE_MS), -1);
+	assert_int_equal(events_next(second->events), 4);
+}
+
 static void test_there_is_no_room_for_graces(void **state)
 {
 	struct rig *rig = *state;
@@ -291,6 +319,7 @@ int main(void)
 		CASE(test_events_are_the_same),
 		CASE(test_a_full_ring),
 		CASE(test_graces_go_on),
+		CASE(test_what_is_not_settled_goes_on),
 		CASE(test_there_is_no_room_for_graces),
 		CASE(test_bytes_that_make_no_sense),
 		CASE(test_ids_are_remembered),

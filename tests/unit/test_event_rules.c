@@ -1,5 +1,6 @@
 /* What is an event and what is none, with a real user table and a clock that moves when the test
  * says so. */
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -350,6 +351,77 @@ static void test_who_goes_elsewhere_is_not_offline_here(void **state)
 	expect_nothing(rig);
 }
 
+/* He has come from another node, where his kick is under way, and is gone again. */
+static void test_who_leaves_before_the_kick_elsewhere_is_offline(void **state)
+{
+	struct rig *rig = *state;
+	rig->rules.grace_ms = 0;
+	rig->elsewhere = "alice";
+	rig->elsewhere_epoch = 9;
+	tell_gone(rig, "alice", "", 10);
+	tell_gone(rig, "bob", "", 11);
+	assert_in_range(pass(rig, 0), 1, INT_MAX);
+	expect(rig, EVENT_OFFLINE, "bob", "", 11);
+	expect_nothing(rig);
+	assert_int_equal(event_rules_untold(&rig->rules), 1);
+	/* Another one's end, and one of his that leaves him one. */
+	event_rules_on_left(&rig->rules, user_table_hash(rig->users, "bob", 3));
+	event_rules_on_left(&rig->rules, user_table_hash(rig->users, "alice", 5));
+	expect_nothing(rig);
+	rig->elsewhere = NULL;
+	event_rules_on_left(&rig->rules, user_table_hash(rig->users, "bob", 3));
+	expect_nothing(rig);
+	event_rules_on_left(&rig->rules, user_table_hash(rig->users, "alice", 5));
+	expect(rig, EVENT_OFFLINE, "alice", "", 10);
+	assert_int_equal(event_rules_untold(&rig->rules), 0);
+	assert_int_equal(pass(rig, GRACE_MS), -1);
+	expect_nothing(rig);
+}
+
+/* Its end was not told: his node is down. Or there is none: his kick was lost. */
+static void test_what_is_not_settled_in_time(void **state)
+{
+	struct rig *rig = *state;
+	rig->rules.grace_ms = 0;
+	rig->elsewhere_epoch = 9;
+	for (int is_still_there = 0; is_still_there < 2; is_still_there++) {
+		rig->elsewhere = "alice";
+		tell_gone(rig, "alice", "", 10);
+		const int wait_ms = pass(rig, 0);
+		assert_in_range(wait_ms, 1000, INT_MAX);
+		rig->elsewhere = is_still_there ? "alice" : NULL;
+		assert_int_equal(pass(rig, (uint64_t)wait_ms), -1);
+		if (!is_still_there) {
+			expect(rig, EVENT_OFFLINE, "alice", "", 10);
+		}
+		expect_nothing(rig);
+		assert_int_equal(event_rules_untold(&rig->rules), 0);
+	}
+}
+
+/* Whatever he does meanwhile. */
+static void test_who_is_not_settled_comes_back(void **state)
+{
+	struct rig *rig = *state;
+	rig->rules.grace_ms = 0;
+	rig->elsewhere = "alice";
+	rig->elsewhere_epoch = 9;
+	tell_gone(rig, "alice", "", 10);
+	pass(rig, 0);
+	struct user_entry *alice = log_in(rig, "alice", "", 11);
+	expect(rig, EVENT_MOVED, "alice", "", 11);
+	assert_int_equal(event_rules_untold(&rig->rules), 0);
+	take_out(rig, alice);
+	tell_gone(rig, "alice", "", 11);
+	pass(rig, 0);
+	assert_int_equal(event_rules_untold(&rig->rules), 1);
+	event_rules_on_elsewhere(&rig->rules, slice_of("alice"), slice_of(""), 12);
+	assert_int_equal(event_rules_untold(&rig->rules), 0);
+	rig->elsewhere = NULL;
+	pass(rig, 2 * GRACE_MS);
+	expect_nothing(rig);
+}
+
 /* What was told of his coming was lost, or is yet to come. */
 static void test_who_is_in_is_not_offline(void **state)
 {
@@ -480,6 +552,9 @@ int main(void)
 		CASE(test_names_are_apart),
 		CASE(test_who_is_elsewhere_is_not_offline),
 		CASE(test_who_goes_elsewhere_is_not_offline_here),
+		CASE(test_who_leaves_before_the_kick_elsewhere_is_offline),
+		CASE(test_what_is_not_settled_in_time),
+		CASE(test_who_is_not_settled_comes_back),
 		CASE(test_who_is_in_is_not_offline),
 		CASE(test_without_grace),
 		CASE(test_another_grace),
