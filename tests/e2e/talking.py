@@ -6,7 +6,7 @@ import struct
 from raw import BINARY, PACKET_PING, PACKET_PONG, PACKET_TEXT, TEXT, packet, request
 
 SESSION, GAP, SAY, ANSWER, MESSAGE, JOIN, LEAVE, MEMBERS, LIST, PAGE = 104, 105, 110, 111, 112, 120, 121, 122, 123, 124
-DONE, NOBODY, NOT_ALLOWED, BUSY, NOT_A_MEMBER, BAD_NAME, TOO_MANY = range(7)
+DONE, NOBODY, NOT_ALLOWED, BUSY, NOT_A_MEMBER, BAD_NAME, TOO_MANY, UNREACHABLE, UNKNOWN = range(9)
 COUNTED, CAME, WENT, TAKEN_OUT = range(4)
 NO_END = 0xFFFFFFFF
 V1 = ("Sec-WebSocket-Protocol: tidegate.v1",)
@@ -52,6 +52,7 @@ class Talker:
         """`user` is percent-encoded; `shown` is what that stands for, where it differs."""
         self.raw, self.ids, self.name = raw, 0, shown or user
         self.gaps = 0  # batches that were lost between nodes, by what it was told
+        self.unknown = 0  # of what it told: may have arrived
         target = f"/?user={user}" + (f"&device={device}" if device is not None else "")
         raw.send(request(target, extra=V1))
         answer = raw.answer()
@@ -72,6 +73,10 @@ class Talker:
     def say(self, audience, text):
         """Returns the answer: result and count."""
         return self.answer(self.ask(SAY, b"\0" + string(audience) + text.encode("utf-8")))
+
+    def tell(self, audience, text):
+        """Says it without a number, so that it is answered only where it has failed."""
+        self.send(SAY, bytes(5) + string(audience) + text.encode("utf-8"))
 
     def join(self, room, told=False):
         return self.answer(self.ask(JOIN, bytes([told]) + string(room)))
@@ -101,12 +106,16 @@ class Talker:
         return fields
 
     def next(self):
-        """The next message that is not about what was lost between nodes, which may be told at any time."""
-        opcode, message = self.raw.message()
-        while opcode == BINARY and message[:2] == struct.pack("!H", GAP):
-            self.gaps += struct.unpack("!HII", message)[2]
+        """The next message that is not about what was lost between nodes, nor about what it told a user elsewhere whose
+        node was slow to say that it has it: either may come at any time."""
+        while True:
             opcode, message = self.raw.message()
-        return opcode, message
+            if opcode == BINARY and message[:2] == struct.pack("!H", GAP):
+                self.gaps += struct.unpack("!HII", message)[2]
+            elif opcode == BINARY and message == packet(ANSWER, struct.pack("!IBI", 0, UNKNOWN, 0)):
+                self.unknown += 1
+            else:
+                return opcode, message
 
     def session(self):
         fields = self.expect(SESSION)

@@ -11,7 +11,7 @@ import urllib.parse
 
 import pytest
 
-from admin import Admin, Reply, check
+from admin import Reply, check
 from gateway import free_port
 from waiting import TIMEOUT, wait_until
 

@@ -12,10 +12,9 @@ import pytest
 from cluster import DOWN_S, SUSPECT_S, Presence, within
 from proxy import Proxy
 from raw import BINARY, PONG, Frame, Gone
-from talking import BUSY, DONE, GAP, NOBODY, Message
+from talking import BUSY, DONE, GAP, NOBODY, UNKNOWN, UNREACHABLE, Message
 from waiting import wait_until, wait_until_equal
 
-UNREACHABLE, UNKNOWN = 7, 8
 LINK_LOST_S = 3  # until a node knows that NATS is gone
 HEALED_S = 5     # until all is equal again, from the first PONG at the slower side on
 

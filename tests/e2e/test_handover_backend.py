@@ -24,25 +24,14 @@ from handover import (
 )
 from nats import NatsError
 from raw import TEXT, frame
-from talking import ANSWER, DONE, MESSAGE, SAY, Message, string
+from talking import DONE, MESSAGE, UNKNOWN, Message
 from waiting import FACTOR, wait_until
 
 pytestmark = [pytest.mark.threads, pytest.mark.figures]
 
 REQUEST, REPLY = 130, 131
-UNKNOWN = 8
 LATE_MS = 1500 * FACTOR  # in the place of the giver's time-outs
 ROUNDS = 3  # hand-overs, of one node after the other
-
-
-def next_said(hearer):
-    """(opcode, message): the next one that is said to it. What it has said to others may be answered as unknown: the
-    other node's answer was still to come when all stood still. It has arrived all the same, as is looked at there."""
-    while True:
-        opcode, message = hearer.next()
-        if opcode == TEXT or message[:2] != struct.pack("!H", ANSWER):
-            return opcode, message
-        assert message[10] == UNKNOWN, message
 
 
 def test_everybody_and_rooms(cluster, nats):
@@ -64,14 +53,14 @@ def test_everybody_and_rooms(cluster, nats):
         number += 1
         for talker in talkers:
             talker.raw.send(frame(TEXT, f"all {number}".encode()))
-            talker.send(SAY, bytes(5) + string("#room") + f"room {number}".encode())
+            talker.tell("#room", f"room {number}")
             for other in talkers:
                 if other is not talker:
-                    talker.send(SAY, bytes(5) + string(f"@{other.name}") + str(number).encode())
+                    talker.tell(f"@{other.name}", str(number))
         for hearer in talkers:
             heard = {talker.name: [] for talker in talkers if talker is not hearer}
             for _ in range(3 * len(heard)):
-                opcode, message = next_said(hearer)
+                opcode, message = hearer.next()
                 if opcode == TEXT:
                     text, _, sender = message.decode().partition(" -- FROM ")
                     heard[sender].append(text)
@@ -108,7 +97,7 @@ def test_a_node_goes_on_after_all(cluster, nats):
     def say_one_more():
         nonlocal said
         said += 1
-        bob.send(SAY, bytes(5) + string("@alice") + str(said).encode())
+        bob.tell("@alice", str(said))
         bob.expect_nothing()
 
     while_it_comes_to_nothing(one.gateway, say_one_more)

@@ -5,7 +5,7 @@ import pytest
 from cluster import Presence
 from following import Follower
 from handover import TAKEN, ask_for, follow, hand_over, while_it_hands_over
-from talking import CAME, COUNTED, DONE, SAY, Message, string
+from talking import CAME, COUNTED, DONE, Message
 from waiting import wait_until
 
 pytestmark = [pytest.mark.threads, pytest.mark.figures]
@@ -91,7 +91,7 @@ def test_what_is_said_across_meanwhile(cluster):
         for talker, other in ((alice, "@bob"), (bob, "@alice")):
             for _ in range(10):
                 said[talker.name] += 1
-                talker.send(SAY, bytes(5) + string(other) + str(said[talker.name]).encode())
+                talker.tell(other, str(said[talker.name]))
         for talker, other in ((alice, "bob"), (bob, "alice")):
             for number in range(said[other] - 9, said[other] + 1):
                 assert talker.message() == Message(other, f"@{talker.name}", str(number))

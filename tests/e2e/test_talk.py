@@ -7,7 +7,7 @@ import pytest
 
 from foreign import NODE
 from gateway import ROOT
-from raw import BINARY, PACKET_TEXT, TEXT, packet, request
+from raw import BINARY, PACKET_TEXT, packet, request
 from talking import (
     BAD_NAME, CAME, DONE, JOIN, LEAVE, LIST, NOBODY, NOT_A_MEMBER, NOT_ALLOWED, SAY, TOO_MANY, WENT, Message, Talker, string,
 )  # fmt: skip
