@@ -33,6 +33,13 @@ release_options() {
 	printf '%s\n' --buildtype=release -Db_lto=true -Djemalloc=enabled -Dsystemd=enabled -Dcluster=enabled
 }
 
+# What tools/start runs, in build/release.
+configure_release() {
+	local options=()
+	mapfile -t options < <(release_options)
+	configure release "${CC:-gcc}" "${options[@]}" -Dtests=disabled
+}
+
 # Prints the node that runs the tests' clients; fails where there is none that is new enough.
 find_node() {
 	local node major

@@ -121,18 +121,10 @@ static int unpack_events(struct events *events, struct unpack *unpack)
 /* --- graces ------------------------------------------------------------------------------------
  */
 
-/* Of two rows, one behind the other: each stands in the order of its times. */
-struct packed_graces {
-	struct pack *pack;
-	uint64_t last_ms;
-};
-
 static void pack_grace(void *context, const struct presence *gone, uint64_t gone_ms)
 {
-	struct packed_graces *packed = context;
-	struct pack *pack = packed->pack;
-	packed->last_ms = gone_ms > packed->last_ms ? gone_ms : packed->last_ms;
-	pack_u64(pack, packed->last_ms);
+	struct pack *pack = context;
+	pack_u64(pack, gone_ms);
 	pack_u64(pack, gone->epoch);
 	pack_u64(pack, gone->wall_ms);
 	pack_remote(pack, &gone->remote);
@@ -140,6 +132,13 @@ static void pack_grace(void *context, const struct presence *gone, uint64_t gone
 	pack_u8(pack, gone->speaks_v1);
 	pack_slice(pack, presence_user(gone));
 	pack_slice(pack, presence_device(gone));
+}
+
+/* Whose grace is over long ago. */
+static void pack_unsettled(void *context, const struct presence *gone, uint64_t looked_ms)
+{
+	(void)looked_ms;
+	pack_grace(context, gone, 0);
 }
 
 static struct presence *make_presence(
@@ -193,14 +192,13 @@ static int unpack_graces(struct graces *graces, struct unpack *unpack)
 /* --- all of it ---------------------------------------------------------------------------------
  */
 
-/* Graces first: there is memory for all of them, and events take what is left. For who takes over
- * one that was not settled is in its grace once more. */
+/* Graces first: there is memory for all of them, and events take what is left. They stand in the
+ * order of their times. */
 void event_rules_pack(const struct event_rules *rules, struct pack *pack)
 {
-	struct packed_graces packed = {pack, 0};
 	pack_u32(pack, event_rules_untold(rules));
-	graces_look(rules->graces, pack_grace, &packed);
-	graces_look(rules->unsettled, pack_grace, &packed);
+	graces_look(rules->unsettled, pack_unsettled, pack);
+	graces_look(rules->graces, pack_grace, pack);
 	pack_events(pack, rules->events);
 }
 

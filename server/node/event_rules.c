@@ -6,7 +6,7 @@
 
 enum {
 	DUE_MAX = 256,    /* graces of a turn */
-	SETTLE_MS = 5000, /* that a kick on another node is waited for, and that it is told of */
+	SETTLE_MS = 5000, /* between two looks whether an older session elsewhere has gone untold */
 };
 
 /* --- life --------------------------------------------------------------------------------------
@@ -159,31 +159,38 @@ static void settle(struct event_rules *rules, const struct presence *gone)
 	}
 }
 
-/* An older session of his is known elsewhere. If it is not about to be kicked, he is there. */
+/* An older session of his, and none that is newer, is known elsewhere. */
 static bool is_unsettled(const struct event_rules *rules, const struct presence *gone)
 {
 	return epoch_here(rules, gone) == 0 && is_elsewhere(rules, gone, 0) &&
 	       !is_elsewhere(rules, gone, gone->epoch);
 }
 
-/* His grace is over. */
+/* His grace is over, or the time until the next look. */
 static void end_grace(struct event_rules *rules, struct presence **gone, uint64_t now_ms)
 {
-	if (!is_unsettled(rules, *gone) || graces_add(rules->unsettled, gone, now_ms) < 0) {
+	if (!is_unsettled(rules, *gone)) {
 		settle(rules, *gone);
+	} else if (graces_add(rules->unsettled, gone, now_ms) < 0 && rules->ops->missed) {
+		rules->ops->missed(rules->context);
 	}
 	presence_free(gone);
 }
 
-/* Where there is no memory for its grace it has none. Of who has gone elsewhere that node tells. */
+/* Where there is no memory for its grace it has none. Of who has gone elsewhere that node tells.
+ * One that was displaced by another device may be told of behind a later one that has gone too. */
 static void on_gone(struct event_rules *rules, struct presence **gone, uint64_t now_ms)
 {
-	if (is_elsewhere(rules, *gone, (*gone)->epoch)) {
+	const struct slice user = presence_user(*gone);
+	const struct slice device = presence_device(*gone);
+	const struct presence *later = find_gone(rules, user, device);
+	if (is_elsewhere(rules, *gone, (*gone)->epoch) ||
+		(later && later->epoch > (*gone)->epoch)) {
 		return;
 	}
-	forget_gone(rules, presence_user(*gone), presence_device(*gone));
+	forget_gone(rules, user, device);
 	if (graces_add(rules->graces, gone, now_ms) < 0) {
-		settle(rules, *gone);
+		end_grace(rules, gone, now_ms);
 	}
 }
 
@@ -224,14 +231,14 @@ void event_rules_on_left(struct event_rules *rules, uint32_t hash)
 int event_rules_turn(struct event_rules *rules, uint64_t now_ms)
 {
 	struct presence *gone;
-	for (int i = 0; i < DUE_MAX && (gone = graces_take_due(rules->graces, now_ms,
-						rules->grace_ms)); i++) {
+	for (int i = 0;
+		i < DUE_MAX && (gone = graces_take_due(rules->graces, now_ms, rules->grace_ms));
+		i++) {
 		end_grace(rules, &gone, now_ms);
 	}
-	for (int i = 0; i < DUE_MAX && (gone = graces_take_due(rules->unsettled, now_ms,
-						SETTLE_MS)); i++) {
-		settle(rules, gone);
-		presence_free(&gone);
+	for (int i = 0;
+		i < DUE_MAX && (gone = graces_take_due(rules->unsettled, now_ms, SETTLE_MS)); i++) {
+		end_grace(rules, &gone, now_ms);
 	}
 	return loop_sooner(graces_wait_ms(rules->graces, now_ms, rules->grace_ms),
 		graces_wait_ms(rules->unsettled, now_ms, SETTLE_MS));

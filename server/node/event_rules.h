@@ -9,8 +9,8 @@
  * For a user and device. Each event has the session's epoch: what comes late has a lower one than
  * what has been told by then. Who has replaced a session tells of that; its end is no event.
  *
- * Who has gone while an older session of his is still known on another node is not told of yet:
- * that one's kick may be on its way, and then he is offline, or it was lost, and he is there. */
+ * Who has gone while an older session of his is still known on another node is not told of until
+ * that one has gone too, which its kick will see to: its own end has too low an epoch to count. */
 #ifndef TIDEGATE_EVENT_RULES_H
 #define TIDEGATE_EVENT_RULES_H
 
@@ -27,6 +27,9 @@ struct event_rules_ops {
 	bool (*is_elsewhere)(void *context, struct slice user, struct slice device, uint64_t epoch);
 	/* An event has been noted under its number. */
 	void (*noted)(void *context, const struct event *event, uint64_t seq);
+	/* There was no memory to keep one that is to be told of later: event_rules_resync is due.
+	 */
+	void (*missed)(void *context);
 };
 
 /* Owner:  the registrar's thread.

@@ -127,7 +127,14 @@ static void on_noted(void *context, const struct event *event, uint64_t seq)
 	}
 }
 
-static const struct event_rules_ops rules_ops = {.is_elsewhere = is_elsewhere, .noted = on_noted};
+static void on_missed(void *context)
+{
+	const struct registrar *registrar = context;
+	atomic_store_explicit(&registrar->node->presence.is_lost, true, memory_order_release);
+}
+
+static const struct event_rules_ops rules_ops = {
+	.is_elsewhere = is_elsewhere, .noted = on_noted, .missed = on_missed};
 
 static void on_end(void *context, const char *why)
 {

@@ -8,6 +8,9 @@ from foreign import HERE, NODE
 from waiting import TIMEOUT, wait_until
 
 
+LOOK_S = 0.05  # seconds between two looks at a page, each of which goes through three processes
+
+
 class Browser:
     """One process; its pages share nothing with each other."""
 
@@ -79,7 +82,7 @@ class Page:
 
     def wait(self, expression):
         """Until the expression is true. (Playwright's own way needs eval, which the page forbids.)"""
-        wait_until(lambda: self.run(expression), expression)
+        wait_until(lambda: self.run(expression), expression, every=LOOK_S)
 
     def text(self, selector):
         return self._do("innerText", selector)

@@ -147,7 +147,7 @@ def chat():
                 started.kill()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser():
     opened = Browser()
     yield opened

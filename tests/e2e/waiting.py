@@ -65,7 +65,7 @@ class Patience:
         return news.wait(self.left) or not self.is_over
 
 
-def wait_until(condition, what="condition", timeout=TIMEOUT):
+def wait_until(condition, what="condition", timeout=TIMEOUT, every=0.01):
     """Polls until `condition()` is true and returns what it returned."""
     patience = Patience(timeout)
     while True:
@@ -75,7 +75,7 @@ def wait_until(condition, what="condition", timeout=TIMEOUT):
             return result
         if was_over:
             raise Timeout(f"{what}: not within {timeout} s")
-        time.sleep(0.01)
+        time.sleep(every)
 
 
 def wait_until_equal(read, expected, timeout=TIMEOUT):
