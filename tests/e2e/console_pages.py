@@ -6,13 +6,15 @@ import re
 import socket
 import urllib.request
 
+import pytest
+
 from gateway import ROOT, free_port
 from talking import Talker
 from waiting import TIMEOUT, wait_until
 
 PICTURES = ROOT / "build/console-pictures"
 VIEWS = ("try", "watch")
-WIDTHS = (360, 390)
+COLOURS = [pytest.param(False, id="light"), pytest.param(True, id="dark", marks=pytest.mark.slow)]
 
 
 class Console:

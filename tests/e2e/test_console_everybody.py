@@ -6,8 +6,8 @@ import pytest
 
 from admin import TOKEN
 from console_pages import (
+    COLOURS,
     VIEWS,
-    WIDTHS,
     action,
     axe_while_here,
     card,
@@ -70,7 +70,7 @@ def test_everything_is_done_by_keyboard(console):
 
 
 @pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("dark", COLOURS)
 def test_axe_finds_nothing(console, view, dark):
     crowd(console, ["ann", "ben"])
     page = console.open(view, dark=dark)
@@ -142,7 +142,7 @@ def hints_that_are_cut(page):
     )
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("width", [360, pytest.param(390, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("view", VIEWS)
 def test_it_fits_a_phone(console, view, width):
     crowd(console, ["ann", "b" * 64])
@@ -212,7 +212,8 @@ def test_less_motion_where_it_is_asked_for(console):
     assert page.run("document.getAnimations().length") == 0
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.slow
+@pytest.mark.parametrize("dark", COLOURS)
 @pytest.mark.parametrize("width", [1280, 390])
 def test_pictures(console, dark, width):
     """For people to look at: what the two views look like."""

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from console_pages import take_picture
+from console_pages import COLOURS, take_picture
 from gateway import free_port
 from raw import request
 from typed import check_that_they_talk, listen_to_the_console, two_tabs
@@ -141,7 +141,7 @@ def test_another_machine_s_browser_is_not_led_to_its_own(start, browser):
     page.close()
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("dark", COLOURS)
 @pytest.mark.parametrize("width", [360, 1280])
 def test_how_it_looks(gateway, browser, dark, width):
     page = open_page(browser, f"http://localhost:{gateway.port}/", dark=dark, width=width)
