@@ -43,6 +43,7 @@ struct admin_context {
 	uint64_t files_base;        /* descriptors that are neither clients' nor requests' */
 	struct mailbox *mailbox;    /* where orders come back to */
 	uint64_t resident_at_start; /* bytes; 0: nobody has looked yet */
+	uint64_t delivered_to_all;  /* as it was told last */
 	struct admin_history *history;
 	uint64_t record_ms; /* of the loop, when a moment is to be added to it */
 	struct admin_origin origin;

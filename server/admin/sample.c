@@ -63,6 +63,17 @@ static void derive(struct admin_sample *sample, bool is_echo)
 		sample->ends[CLOSE_REASON_SLOW_READER] + sample->ends[CLOSE_REASON_WRITE_TIMEOUT];
 }
 
+/* They are read one after the other, so that what is counted meanwhile makes a difference look as
+ * if it had fallen, which a counter may not. */
+static void derive_deliveries(struct admin_context *context, struct admin_sample *sample)
+{
+	const uint64_t aimed = sample->delivered_to_user + sample->delivered_to_room;
+	if (sample->deliveries > aimed + context->delivered_to_all) {
+		context->delivered_to_all = sample->deliveries - aimed;
+	}
+	sample->delivered_to_all = context->delivered_to_all;
+}
+
 /* The fixed part is what there is before the first connection. */
 static void measure_connection(struct admin_context *context, struct admin_sample *sample)
 {
@@ -123,6 +134,7 @@ void admin_sample_take(struct admin_context *context, struct admin_sample *ret_s
 	read_registrar(context->registrar, ret_sample);
 	level_spreads(ret_sample);
 	derive(ret_sample, context->config.echo);
+	derive_deliveries(context, ret_sample);
 	admin_process_read(files, &ret_sample->process);
 	measure_connection(context, ret_sample);
 }

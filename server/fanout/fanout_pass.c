@@ -27,6 +27,17 @@ static void append_from_others(struct fanout *fanout, struct conn *conn, struct 
 	stats_add(&fanout->conns->stats->deliveries, delivered);
 }
 
+/* What is for everybody is the rest of `deliveries`. */
+static void note_audience(struct fanout *fanout, enum batch_aim aim, uint32_t delivered)
+{
+	struct stats *stats = fanout->conns->stats;
+	if (aim == BATCH_TO_USER) {
+		stats_add(&stats->delivered_to_user, delivered);
+	} else if (aim != BATCH_TO_ALL) {
+		stats_add(&stats->delivered_to_room, delivered);
+	}
+}
+
 /* Appends what is for that connection of a row, which begins at `at` and ends ahead of `end`. Who
  * hears a message of it hears all behind it: they have one sender, room and device, and numbers
  * that rise. Nearly everybody hears the first one or none; for who has come to the room meanwhile
@@ -53,6 +64,7 @@ static __attribute__((noinline)) uint32_t append_row(
 	const struct batch_message *first = &batch->messages[heard];
 	conn_share(fanout->conns, conn, &batch->buf, batch->buf.data + first->begin,
 		batch->messages[end - 1].end - first->begin);
+	note_audience(fanout, (enum batch_aim)batch->targets[heard].aim, end - heard);
 	return end - heard;
 }
 

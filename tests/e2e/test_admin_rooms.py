@@ -443,6 +443,9 @@ def test_what_is_counted(talkers):
         "tidegate_fanout_receivers_sum": 2 + 3,
         # Two messages to the room, one to bob, and those two.
         "tidegate_fanout_deliveries_total": 1 + 2 + 1 + 2 + 3,
+        'tidegate_delivered_total{audience="all"}': 2 + 3,
+        'tidegate_delivered_total{audience="user"}': 1,
+        'tidegate_delivered_total{audience="room"}': 1 + 2,
         # Those, the push, eight answers, carol's news of being in, and the pongs of what is asked here.
         "tidegate_messages_sent_total": 9 + 1 + 8 + 1 + 3,
     }
