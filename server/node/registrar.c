@@ -74,6 +74,35 @@ static int look_for_lost(struct registrar *registrar)
 	return -1;
 }
 
+/* --- answers -----------------------------------------------------------------------------------
+ */
+
+/* Who is told of an event finds it counted. */
+static void publish_events(struct registrar *registrar)
+{
+	struct registrar_stats *stats = &registrar->stats;
+	const uint64_t events = events_next(registrar->rules.events) - 1;
+	atomic_store_explicit(&stats->events, events, memory_order_relaxed);
+	atomic_store_explicit(
+		&stats->graces, event_rules_untold(&registrar->rules), memory_order_relaxed);
+}
+
+static void on_ask(struct registrar *registrar, struct events_ask *ask)
+{
+	publish_events(registrar);
+	event_waits_take(&registrar->waits, ask, registrar->loop.now_ms);
+}
+
+/* Returns in how many ms to come back. */
+static int answer_due(struct registrar *registrar)
+{
+	publish_events(registrar);
+	int next_ms = event_waits_turn(&registrar->waits, registrar->loop.now_ms);
+	atomic_store_explicit(
+		&registrar->stats.waiters, registrar->waits.count, memory_order_relaxed);
+	return next_ms;
+}
+
 /* --- mail --------------------------------------------------------------------------------------
  */
 
@@ -94,7 +123,7 @@ static void on_mail(void *context, struct mail *mail)
 		on_presence(registrar, presence_of(mail));
 		break;
 	case REGISTRAR_MAIL_EVENTS:
-		event_waits_take(&registrar->waits, events_ask_of(mail), registrar->loop.now_ms);
+		on_ask(registrar, events_ask_of(mail));
 		break;
 	case REGISTRAR_MAIL_RELOAD:
 		on_reload(registrar, (struct reload *)mail);
@@ -175,15 +204,6 @@ int registrar_join(struct registrar *registrar, const struct config *config,
 /* --- the thread --------------------------------------------------------------------------------
  */
 
-static void publish_stats(struct registrar *registrar)
-{
-	struct registrar_stats *stats = &registrar->stats;
-	const uint64_t events = events_next(registrar->rules.events) - 1;
-	atomic_store_explicit(&stats->events, events, memory_order_relaxed);
-	atomic_store_explicit(&stats->waiters, registrar->waits.count, memory_order_relaxed);
-	atomic_store_explicit(
-		&stats->graces, event_rules_untold(&registrar->rules), memory_order_relaxed);
-}
 
 /* Of a crowd that logs in each would wake this thread, at some microseconds of its worker. While it
  * has not taken what is there nobody rings its bell. In a cluster others wait for what comes. */
@@ -209,12 +229,11 @@ int registrar_work(struct registrar *registrar)
 	registrar->has_mail = next_ms >= 0;
 	next_ms = loop_sooner(next_ms, look_for_lost(registrar));
 	next_ms = loop_sooner(next_ms, event_rules_turn(&registrar->rules, loop->now_ms));
-	next_ms = loop_sooner(next_ms, event_waits_turn(&registrar->waits, loop->now_ms));
+	next_ms = loop_sooner(next_ms, answer_due(registrar));
 	if (registrar->member) {
 		next_ms = loop_sooner(
 			next_ms, member_end_turn(registrar->member, registrar->wall_ms));
 	}
-	publish_stats(registrar);
 	return next_ms;
 }
 

@@ -59,11 +59,21 @@ static bool may_speak_to_all(const struct sessions *sessions, const struct conn 
 	return sessions->may_broadcast && (!rights || rights_may_broadcast(rights));
 }
 
+/* A classic client can be told in no other way. */
+static void refuse_text(struct sessions *sessions, struct conn *conn)
+{
+	if (conn->flags & CONN_V1) {
+		talk_refuse_text(sessions, conn);
+	} else {
+		conn_close(sessions->conns, conn, CLOSE_REASON_NOT_ALLOWED, 0);
+	}
+}
+
 static void post(struct sessions *sessions, struct conn *conn, uint16_t command,
 	const uint8_t *text, size_t len)
 {
 	if (!may_speak_to_all(sessions, conn)) {
-		conn_close(sessions->conns, conn, CLOSE_REASON_NOT_ALLOWED, 0);
+		refuse_text(sessions, conn);
 	} else if (fanout_post(sessions->fanout, command, conn, text, len) < 0) {
 		conn_overload(sessions->conns, conn, CLOSE_REASON_OVERLOADED);
 	}

@@ -171,6 +171,12 @@ void talk_on_say(struct sessions *sessions, struct conn *conn, const struct mess
 	answer(sessions, conn, say.id, result, result == PACKET_DONE ? said.count : 0);
 }
 
+/* It has no number, as a say of number 0, which is answered by refusals only. */
+void talk_refuse_text(struct sessions *sessions, struct conn *conn)
+{
+	answer(sessions, conn, 0, PACKET_NOT_ALLOWED, 0);
+}
+
 /* --- join --------------------------------------------------------------------------------------
  */
 

@@ -12,6 +12,9 @@
  * is what came of that. Inside a visit. */
 void talk_greet(struct sessions *sessions, struct conn *conn, enum packet_result result);
 
+/* A text or packet 102 that its session may not say to everybody: nothing is sent. */
+void talk_refuse_text(struct sessions *sessions, struct conn *conn);
+
 /* One for each of those rows of packet.def. Inside a visit. */
 void talk_on_say(struct sessions *sessions, struct conn *conn, const struct message *message,
 	const struct packet *packet);

@@ -205,6 +205,11 @@ def test_clients_that_may_not_broadcast(start, talker):
         old.expect_close(1008, "not allowed")
         older.packet(PACKET_TEXT, b"all")
         older.expect_close(1008, "not allowed")
+        # One who can be told otherwise stays.
+        alice.raw.text("all")
+        assert alice.answer(0) == (NOT_ALLOWED, 0)
+        alice.raw.packet(PACKET_TEXT, b"all")
+        assert alice.answer(0) == (NOT_ALLOWED, 0)
         alice.expect_nothing()
 
 

@@ -699,10 +699,15 @@ static void test_without_broadcasts(void **state)
 	v1_expect_answer(a, 2, PACKET_DONE, 1);
 	expect_text(b, "you -- FROM a");
 	client_text(b, "all");
+	client_text(a, "all");
 	client_packet(a, PACKET_TEXT, "all", 3);
+	v1_say(a, 3, "@a", "there?");
 	rig_run(rig);
 	expect_close(b, 1008, "not allowed");
-	expect_close(a, 1008, "not allowed");
+	/* Who can be told otherwise stays. */
+	v1_expect_answer(a, 0, PACKET_NOT_ALLOWED, 0);
+	v1_expect_answer(a, 0, PACKET_NOT_ALLOWED, 0);
+	v1_expect_answer(a, 3, PACKET_NOBODY_THERE, 0);
 }
 
 /* --- against a model ---------------------------------------------------------------------------

@@ -233,7 +233,12 @@ enum speaker_finding speaker_on_answer(struct speaker *speaker, const struct tg_
 	if (answer->room.len > 0) {
 		return on_join(speaker, answer);
 	}
-	if (answer->id == 0 || answer->id != speaker->id || is_left_open(speaker, answer)) {
+	if (answer->id == 0) { /* a text that went as a packet */
+		show_error(
+			speaker->show, "a text to everybody: %s", tg_status_text(answer->status));
+		return SPEAKER_REFUSED_ANOTHER;
+	}
+	if (answer->id != speaker->id || is_left_open(speaker, answer)) {
 		return SPEAKER_GOES_ON;
 	}
 	speaker->refusal = answer->status;

@@ -522,7 +522,9 @@ TG_API enum tg_status tg_client_ping(struct tg_client *client);
 TG_API enum tg_status tg_client_probe(struct tg_client *client);
 
 /* Sends a text to every other user. It is copied; TG_OK means that it is in the queue, in order
- * with what was sent before, and is no receipt.
+ * with what was sent before, and is no receipt. Where clients may not speak to everybody, or this
+ * one's token does not allow it, tg_answer_fn is told TG_ERR_NOT_ALLOWED with id 0; without
+ * tidegate.v1 the line is closed for good (1008).
  * Errors: TG_ERR_NOT_CONNECTED, TG_ERR_WOULD_BLOCK, TG_ERR_TOO_BIG, TG_ERR_UTF8,
  * TG_ERR_NO_MEMORY: nothing was queued. TG_ERR_DESTROYED. */
 TG_API enum tg_status tg_client_send_text(struct tg_client *client, const char *text, size_t len);

@@ -67,11 +67,14 @@ export function talk(session: Host, getToken: GetToken | undefined): Talk {
     })
   }
 
+  const fail = (error: IMError) => session.emit('error', error)
+
   function answer(id: number, result: number, reply: object): void {
-    const [resolve, reject] = asked.get(id) ?? []
+    // What nobody has a promise for is a text to everybody, which has no number.
+    const [resolve, reject = id ? nothing : fail] = asked.get(id) ?? []
     asked.delete(id)
     if (result > 1) {
-      reject?.(new IMError((RESULTS[result] as Refusal) ?? 'unknown', 'refused'))
+      reject(new IMError((RESULTS[result] as Refusal) ?? 'unknown', 'refused'))
     } else {
       resolve?.({ result: RESULTS[result], ...reply })
     }

@@ -59,6 +59,11 @@ describe('to a user', () => {
     const server = await gateway('--client-broadcast', 'no')
     const { client } = await person(server, 'alice')
     await expect(client.say('', 'all')).rejects.toMatchObject({ code: 'not-allowed' })
+    const errors: IMError[] = []
+    client.on('error', (error) => errors.push(error))
+    await client.sendText('all')
+    await until('it is told', () => errors.length === 1)
+    expect(errors[0]).toMatchObject({ code: 'not-allowed' })
     expect(client.state).toBe(State.CONNECTED)
   })
 })

@@ -342,6 +342,19 @@ describe('say', () => {
     expect(c.state).toBe(State.CONNECTED)
   })
 
+  it('tells as an error that a text to everybody was refused, which has no number', async () => {
+    const { c, socket } = await connected()
+    const errors = heard((fn) => c.on('error', fn))
+    await c.sendText('all')
+    answer(socket, 7, 2)
+    await pass(0)
+    expect(errors).toEqual([])
+    answer(socket, 0, 2)
+    await pass(0)
+    expect(errors).toMatchObject([{ code: 'not-allowed' }])
+    expect(c.state).toBe(State.CONNECTED)
+  })
+
   it('has 256 without an answer', async () => {
     const { c, socket } = await connected()
     const said = Array.from({ length: 257 }, () => follow(c.say('@bob', 'a')))
