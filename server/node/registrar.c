@@ -204,7 +204,6 @@ int registrar_join(struct registrar *registrar, const struct config *config,
 /* --- the thread --------------------------------------------------------------------------------
  */
 
-
 /* Of a crowd that logs in each would wake this thread, at some microseconds of its worker. While it
  * has not taken what is there nobody rings its bell. In a cluster others wait for what comes. */
 static void let_more_come(const struct registrar *registrar)

@@ -259,7 +259,7 @@ def test_an_input_that_cannot_be_read(gateway, chat, tmp_path):
 def test_packets_where_nobody_may_speak_to_all(start, chat):
     gateway = start("--client-broadcast", "no")
     alice = gateway.login("alice")
-    bot = chat("--packet", run=True, text=b"one\ntwo\n", address=ws(gateway), user="bot").assert_ends(LOST)
+    bot = chat("--v1", "--packet", run=True, text=b"one\ntwo\n", address=ws(gateway), user="bot").assert_ends(LOCAL)
     for _ in range(2):
         bot.expect_error("a text to everybody: not allowed")
     alice.round_trip()
