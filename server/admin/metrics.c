@@ -134,16 +134,31 @@ struct cluster_view {
 	struct cluster_node nodes[CLUSTER_NODES_MAX + 1]; /* this one first */
 };
 
-/* Of each other node that has answered; `name` is without labels. */
-static void round_trips(struct admin_text *text, const char *name, const char *type,
-	const struct cluster_view *view, const char *help)
+/* Finds a figure of another node; false: it has none. */
+typedef bool node_figure_fn(const struct cluster_node *node, double *ret_value);
+
+static bool node_round_trip_s(const struct cluster_node *node, double *ret_value)
 {
+	*ret_value = node->round_trip_us / 1e6;
+	return node->state == CLUSTER_NODE_UP && node->round_trip_us > 0;
+}
+
+static bool node_ahead_s(const struct cluster_node *node, double *ret_value)
+{
+	*ret_value = (double)node->clock_ms / 1e3;
+	return node->state != CLUSTER_NODE_DOWN;
+}
+
+/* `name` is without labels. */
+static void node_figures(struct admin_text *text, const char *name, const char *type,
+	const struct cluster_view *view, node_figure_fn *find, const char *help)
+{
+	double value;
 	head(text, name, type, help);
 	for (uint32_t i = 0; i < view->count; i++) {
 		const struct cluster_node *node = &view->nodes[i];
-		if (!node->is_self && node->state == CLUSTER_NODE_UP && node->round_trip_us > 0) {
-			admin_text_add(text, "%s{node=\"%s\"} %.6f\n", name, node->id,
-				node->round_trip_us / 1e6);
+		if (!node->is_self && find(node, &value)) {
+			admin_text_add(text, "%s{node=\"%s\"} %.6f\n", name, node->id, value);
 		}
 	}
 }
@@ -153,8 +168,9 @@ static void write_cluster_view(struct admin_text *text, const struct cluster_vie
 #define CLUSTER_FIGURE(field, kind, metric, help)                                                  \
 	figure(text, metric, kind, view->figures.field, help);
 #define LINK_FIGURE(field, kind, metric, help) figure(text, metric, kind, view->link.field, help);
-#define NODE_FIGURE(field, kind, metric, help) round_trips(text, metric, kind, view, help);
-#define API_FIGURE(field, kind, metric, help)  figure(text, metric, kind, view->api->field, help);
+#define NODE_FIGURE(name, kind, metric, help)                                                      \
+	node_figures(text, metric, kind, view, node_##name, help);
+#define API_FIGURE(field, kind, metric, help) figure(text, metric, kind, view->api->field, help);
 #define REQUEST_FIGURE(field, kind, metric, help)                                                  \
 	figure(text, metric, kind, view->requests->field, help);
 #include "cluster_figures.def"

@@ -56,6 +56,8 @@ def test_a_node_that_is_off_leaves_until_it_is_not(cluster, offset, seconds):
     three.gateway.wait_for_line(r"clock")
     for node in (one, two):
         wait_until(lambda: node.states().get("gw-3") in ("fenced", "clock"), "it is seen", timeout=within(10))  # noqa: B023
+        ahead_s = node.admin.metrics()['tidegate_cluster_clock_ahead_seconds{node="gw-3"}']
+        assert abs(ahead_s - seconds) < 5
         assert node.is_linked
     # Its own users are served; nobody else's sessions end for it, nor do its for others.
     with three.login("alice") as here, three.login("carol") as carol:
