@@ -1,6 +1,6 @@
 """Nodes die, NATS stops, lines between them break: what clients, a backend, the log and the metrics see of it.
 
-What takes 5 and 15 s here, tests/unit/test_cluster.c tries by the millisecond on a clock that it turns."""
+What takes 5 and 15 s here, tests/unit/test_cluster_faults.c tries by the millisecond on a clock that it turns."""
 
 import contextlib
 import itertools

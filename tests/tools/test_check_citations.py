@@ -1,6 +1,7 @@
 """tools/check-citations finds what it is there to find."""
 
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -10,6 +11,7 @@ SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "tools" / "check-citation
 PROTOCOL = "# The protocol\n\n## 1. Opening: how\n\n## 2. Packets\n\n### 2.1 More\n"
 TEST = "test('1: an open socket is no login')\n"
 ROW = "| 1 | a fault | no fault | [unit](test/faults.test.ts) `1: an open socket is no login` |\n"
+SHOWN_BY = "| tried | shown by |\n| --- | --- |\n| a token | [token](test_token.c) `test_b` |\n"
 TABLE = "# Faults\n\n| # | fault | asked for | shown by |\n| --- | --- | --- | --- |\n" + ROW
 
 
@@ -62,6 +64,11 @@ GOOD = {
     "an anchor of the page": ("README.md", "# What it is, and `why`\n\n[below](#what-it-is-and-why)"),
     "the second of two headings": ("README.md", "# A\n\n# A\n\n[second](#a-1)"),
     "a link in code": ("README.md", "`[x](nowhere)` and\n\n```\n[x](nowhere)\n```\n"),
+    "a path": ("proto/a.c", "/* see tools/web-sdk/FAULTS.md, and `tools/web-sdk/test/`. */"),
+    "a path with a star": ("README.md", "`tools/web-sdk/test/*.test.ts`"),
+    "a path of elsewhere": ("tests/a.py", 'root + "/tests/a.c", build/proto/a.c, ../server/a.c, {x}/tests/a.c, node.js'),
+    "a path in a made-up tree": ("tests/tools/test_a.py", 'write(tree, "server/conn/conn.c")'),
+    "another table": ("README.md", "| tried | seen by |\n| --- | --- |\n| a | nobody |\n"),
     "what is not read": ("build/a.c", "/* PROTOCOL section 9. */"),
 }
 
@@ -86,6 +93,10 @@ BAD = {
     "a path that is not there": ("server/a.c", "/* see docs/PROTOCOL.md */", "no file of the tree"),
     "a page that lies elsewhere": ("server/a.c", "/* see NOTES.md */", "no file of the tree"),
     "no such fault": ("tests/a.c", "/* Fault 18. */", "has no row 18"),
+    "a source that is not there": ("tools/web-sdk/A.md", "see `tests/unit/test_a.c`", "tests/unit/test_a.c is not"),
+    "a source in a comment": ("tests/e2e/a.py", '"""What tests/unit/test_a.c tries."""', "tests/unit/test_a.c is not"),
+    "a folder that is not there": ("README.md", "`server/attic/`", "server/attic/ is not in the tree"),
+    "a star of nothing": ("README.md", "`tests/e2e/test_a*.py`", "tests/e2e/test_a*.py is not in the tree"),
     "an RFC without a blank": ("proto/a.c", "/* RFC6455 */", "RFC 6455 section 5.2"),
     "an RFC without a number": ("proto/a.c", "/* the RFC says */", "RFC 6455 section 5.2"),
     "an RFC's section by title": ("proto/a.c", '/* RFC 6455 section "Framing" */', "RFC 6455 section 5.2"),
@@ -110,22 +121,38 @@ def test_the_line_is_told(tree):
 
 def test_a_row_names_a_test(tree):
     write(tree, "tools/web-sdk/FAULTS.md", TABLE + "| 2 | a fault | no fault | nobody |\n")
-    check_fault(tree, "tools/web-sdk/FAULTS.md: row 2", "names no test")
+    check_fault(tree, "tools/web-sdk/FAULTS.md:6: ", "names no test")
 
 
 def test_a_row_names_a_test_that_is_there(tree):
     write(tree, "tools/web-sdk/test/faults.test.ts", "test('1: renamed')\n")
-    check_fault(tree, "tools/web-sdk/FAULTS.md: row 1", "has no test `1: an open socket is no login`")
+    check_fault(tree, "tools/web-sdk/FAULTS.md:5: ", "has no test `1: an open socket is no login`")
 
 
 @pytest.mark.parametrize(
     ("shown_by", "complaint"),
-    [("nobody", "names no test"), ("[token](test_token.c) `test_a`", "test_token.c has no test `test_a`")],
+    [
+        ("nobody", "names no test"),
+        ("[token](test_token.c)", "names no test"),
+        ("[token](test_token.c) `test_a`", "test_token.c has no test `test_a`"),
+        ("[token](test_token.c) `test_b`, `test_a`", "test_token.c has no test `test_a`"),
+        ("[token](test_token.c) `test_b`, [token](test_token.c) `test_b`, `test_a`", "has no test `test_a`"),
+        ("[token](test_token.c) `test_b_and`", "has no test `test_b_and`"),
+        ("[token](test_token.c) `test_b_and_c`, `test_b`, `est_b`", "has no test `est_b`"),
+    ],
 )
-def test_so_does_a_row_of_threats(tree, shown_by, complaint):
-    write(tree, "server/session/identity/THREATS.md", f"| 1 | a token | refused | {shown_by} |\n")
-    write(tree, "server/session/identity/test_token.c", "static void test_b(void **state)\n")
-    check_fault(tree, "server/session/identity/THREATS.md: row 1", complaint)
+def test_so_does_a_row_of_any_such_table(tree, shown_by, complaint):
+    write(tree, "server/tls/README.md", f"{SHOWN_BY}| more | {shown_by} |\n")
+    write(tree, "server/tls/test_token.c", "void test_b(void **state)\nvoid test_b_and_c(void **state)\n")
+    check_fault(tree, "server/tls/README.md:4: ", complaint)
+
+
+@pytest.mark.parametrize(
+    "page", ["server/session/identity/THREATS.md", "server/tls/README.md", "tools/web-sdk/FAULTS.md"]
+)
+def test_these_pages_have_such_a_table(page):
+    text = (SCRIPT.parents[1] / page).read_text(encoding="utf-8")
+    assert re.search(r"^\|.*\| shown by \|\n\| --- ", text, re.MULTILINE)
 
 
 def test_an_empty_tree_is_no_success(tmp_path):
