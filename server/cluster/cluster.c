@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/least.h"
 #include "../base/log.h"
 #include "../fanout/fanout_node.h"
 #include "cluster_state.h"
@@ -132,8 +133,8 @@ static void set_parts(struct cluster *cluster, const struct cluster_setup *setup
 /* A client's longest message fits, with its names. */
 static size_t message_capacity(const struct cluster_setup *setup)
 {
-	const size_t least = setup->message_max + CLUSTER_MESSAGE_SPARE;
-	return least > SENDER_MESSAGE_MIN ? least : SENDER_MESSAGE_MIN;
+	const size_t needed = setup->message_max + CLUSTER_MESSAGE_SPARE;
+	return needed > SENDER_MESSAGE_MIN ? needed : SENDER_MESSAGE_MIN;
 }
 
 static int make_parts(struct cluster *cluster, const struct cluster_setup *setup)
@@ -234,11 +235,6 @@ void cluster_set_time(struct cluster *cluster, uint64_t now_us, uint64_t wall_ms
 	cluster->logins.wall_ms = wall_ms;
 }
 
-static uint64_t sooner(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* What goes out at the end of a turn. Returns the ms until something is due. */
 static uint64_t send_due(struct cluster *cluster)
 {
@@ -249,11 +245,11 @@ static uint64_t send_due(struct cluster *cluster)
 		deltas_flush(&cluster->deltas);
 	}
 	if (cluster->is_link_up && cluster->has_listened && !cluster->has_ended) {
-		due = sooner(due, heartbeat_turn(&cluster->heartbeat, cluster->wall_ms));
+		due = least(due, heartbeat_turn(&cluster->heartbeat, cluster->wall_ms));
 		heartbeat_probe(&cluster->heartbeat);
 	}
 	if (cluster->is_joined) {
-		due = sooner(due, resync_turn(&cluster->resync));
+		due = least(due, resync_turn(&cluster->resync));
 	}
 	return due;
 }
@@ -269,12 +265,12 @@ uint64_t cluster_turn(struct cluster *cluster, uint64_t now_us, uint64_t wall_ms
 	cluster_tell_of_lost(cluster);
 	uint64_t due = send_due(cluster);
 	if (cluster->peers.count > 0) {
-		due = sooner(due, logins_turn(&cluster->logins));
+		due = least(due, logins_turn(&cluster->logins));
 	}
-	due = sooner(due, cluster_listen_due(cluster));
-	due = sooner(due, asks_due(&cluster->asks, cluster->peers.now_ms));
+	due = least(due, cluster_listen_due(cluster));
+	due = least(due, asks_due(&cluster->asks, cluster->peers.now_ms));
 	if (directory_step(cluster->directory, STEP_SLOTS)) {
-		due = sooner(due, 1);
+		due = least(due, 1);
 	}
 	shards_turn(&cluster->shards);
 	cluster_tell_workers(cluster);

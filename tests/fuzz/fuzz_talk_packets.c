@@ -56,6 +56,7 @@ static void encode_page(const struct packet *packet, struct again *again)
 	}
 
 ENCODE(session, true)
+ENCODE(gap, true)
 ENCODE(answer, true)
 ENCODE(message, false)
 ENCODE(join, false)
@@ -70,6 +71,9 @@ static void encode(const struct packet *packet, struct again *again)
 	switch (packet->command) {
 	case PACKET_SESSION:
 		encode_session(packet, again);
+		break;
+	case PACKET_GAP:
+		encode_gap(packet, again);
 		break;
 	case PACKET_SAY:
 		encode_say(packet, again);

@@ -211,11 +211,11 @@ static void play_say(struct game *game, int p, int number)
 	let_act(game, player);
 }
 
-/* What is under way to him may or may not come any more. */
-static void goes(struct game *game, struct player *player, int step)
+/* What is under way to him in that room may or may not come any more. */
+static void goes(struct game *game, struct player *player, int room, int step)
 {
 	for (int number = game->checked; number < step; number++) {
-		if (player->due[number] == DUE) {
+		if (player->due[number] == DUE && game->room[number] == room) {
 			player->due[number] = MAY_COME;
 		}
 	}
@@ -241,7 +241,7 @@ static void play_room(struct game *game, int p, int step)
 	snprintf(name, sizeof(name), "r%d", room);
 	if (player->in[room]) {
 		v1_ask_to_leave(player->client, 0, name);
-		goes(game, player, step);
+		goes(game, player, room, step);
 	} else {
 		v1_ask_to_join(player->client, 0, roll(game, 2) ? JOIN_TELL_MEMBERS : 0, name);
 		comes(game, player, room, step);

@@ -1,4 +1,5 @@
 #include "../../server/fanout/memberships.h"
+#include "../../server/fanout/telling.h"
 #include "split.h"
 #include "talk_rig.h"
 
@@ -506,6 +507,65 @@ static void test_many_are_told_by_their_number(void **state)
 	expect_nothing(a);
 }
 
+/* What has come last, of 122. */
+static uint32_t last_number(struct client *client)
+{
+	struct seen_frame frame;
+	struct members_packet members = {.count = 0};
+	while (client_frame(client, &frame)) {
+		struct packet packet;
+		assert_int_equal(packet_decode(frame.data, frame.len, &packet), 0);
+		assert_int_equal(packet.command, PACKET_MEMBERS);
+		assert_int_equal(
+			members_packet_decode(packet.payload, packet.payload_len, &members), 0);
+	}
+	return members.count;
+}
+
+/* Nor if everybody has asked to be told. Who comes as one of the first 200 is told to those who are
+ * there before: 200 * 199 / 2 deliveries. From then on a number is told to all there are, once in
+ * TELLING_TICKS. Each of them told to each would be n * (n - 1) / 2. */
+static void test_a_crowd_costs_counts(void **state)
+{
+	enum {
+		CROWD = 1000,
+		SINGLES = 200,
+		OF_A_TICK = 50, /* who come in it */
+		/* From the first that is told by a number until all has been told. */
+		TICKS = (CROWD - SINGLES) / OF_A_TICK + 2 * TELLING_TICKS,
+		NUMBERS = TICKS / TELLING_TICKS + 1,
+	};
+	struct rig *rig = *state;
+	struct client *crowd[CROWD];
+	uint64_t deliveries = 0;
+	char name[16];
+	for (uint32_t i = 0; i < CROWD; i++) {
+		snprintf(name, sizeof(name), "u%u", i);
+		crowd[i] = v1_ask(rig, i % RIG_WORKERS, name, "");
+	}
+	rig_run(rig);
+	for (uint32_t i = 0; i < CROWD; i++) {
+		snprintf(name, sizeof(name), "u%u", i);
+		v1_expect_greeting(crowd[i], name, "");
+		v1_ask_to_join(crowd[i], 0, JOIN_TELL_MEMBERS, "r");
+		rig_turn(rig, i % RIG_WORKERS);
+		rig_pass(rig, i % OF_A_TICK == 0);
+	}
+	for (int i = 0; i < 2 * TELLING_TICKS; i++) {
+		rig_run(rig);
+		rig_pass(rig, 1);
+	}
+	rig_run(rig);
+	for (uint32_t i = 0; i < rig->worker_count; i++) {
+		deliveries += stats_read(&rig->workers[i].stats.deliveries);
+	}
+	assert_in_range(deliveries, SINGLES * (SINGLES - 1) / 2,
+		SINGLES * (SINGLES - 1) / 2 + NUMBERS * CROWD);
+	for (uint32_t i = 0; i < CROWD; i++) {
+		assert_int_equal(last_number(crowd[i]), CROWD);
+	}
+}
+
 /* --- lists -------------------------------------------------------------------------------------
  */
 
@@ -714,19 +774,20 @@ static void test_without_broadcasts(void **state)
  */
 
 enum {
-	PLAYERS = 24,
+	PLAYERS = 24, /* sessions: two devices of each user */
 	ROOMS = 4,
-	STEPS = 6000,
+	TO_ALL = ROOMS, /* as an audience, beside the rooms */
+	TO_USER,
+	TEXTS_MAX = 6000,
+	TURN_MAX = 24, /* texts that one worker reads in a turn: some batches have chains */
+	GAMES = 6,
 };
 
 /* What the gateway should have made of one session's doings. */
 struct player {
 	struct client *client;
-	int user;
 	bool in[ROOMS];
-	/* Numbers of what was said: to be got; and what may be got, as the session left meanwhile.
-	 */
-	uint8_t due[STEPS];
+	uint8_t due[TEXTS_MAX]; /* by their numbers */
 };
 
 enum {
@@ -740,7 +801,11 @@ struct game {
 	struct rig *rig;
 	struct player players[PLAYERS];
 	int last_of[PLAYERS][PLAYERS]; /* the number that a player got last from another */
-	int sayer[STEPS];
+	uint8_t sayer[TEXTS_MAX];
+	uint8_t audience[TEXTS_MAX];
+	struct answer_packet answer[TEXTS_MAX]; /* that is due; without an id: none is */
+	int said;                               /* numbers */
+	int checked;                            /* what was said before is over */
 	uint32_t random;
 };
 
@@ -749,87 +814,184 @@ static uint32_t roll(struct game *game, uint32_t below)
 	return split_random(&game->random) % below;
 }
 
+static int user_of(int p)
+{
+	return p / 2;
+}
+
 /* What the worker of a client does with what it has sent, and nothing of what comes by mail. */
 static void let_act(struct game *game, struct client *client)
 {
-	rig_events(game->rig, client->worker);
-	serving_before_mail(&game->rig->workers[client->worker]);
+	struct serving *worker = &game->rig->workers[client->worker];
+	do {
+		rig_events(game->rig, client->worker);
+	} while (serving_has_events(worker));
+	serving_before_mail(worker);
 }
 
-/* Looks at all that has come for a player. */
-static void check_player(struct game *game, int p)
+static void check_answer(struct game *game, int p, const struct packet *packet)
+{
+	struct answer_packet answer;
+	assert_int_equal(answer_packet_decode(packet->payload, packet->payload_len, &answer), 0);
+	assert_in_range(answer.id, 1, game->said);
+	struct answer_packet *due = &game->answer[answer.id - 1];
+	assert_int_equal(game->sayer[answer.id - 1], p);
+	assert_int_equal(answer.id, due->id);
+	assert_int_equal(answer.result, due->result);
+	assert_int_equal(answer.count, due->count);
+	due->id = 0;
+}
+
+static void check_number(struct game *game, int p, int number)
 {
 	struct player *player = &game->players[p];
+	int sayer = game->sayer[number];
+	if (player->due[number] != DUE && player->due[number] != MAY_COME) {
+		fail_msg("player %d got %d as %d", p, number, player->due[number]);
+	}
+	player->due[number] = HAS_COME;
+	if (number <= game->last_of[p][sayer]) {
+		fail_msg("player %d got %d behind %d of %d", p, number, game->last_of[p][sayer],
+			sayer);
+	}
+	game->last_of[p][sayer] = number;
+}
+
+/* Looks at all that has come for a player. Returns whether a Close was the end of it. */
+static bool check_player(struct game *game, int p)
+{
 	struct seen_frame frame;
-	while (client_frame(player->client, &frame)) {
+	while (client_frame(game->players[p].client, &frame)) {
 		struct packet packet;
 		struct message_packet message;
-		assert_int_equal(frame.opcode, FRAME_BINARY);
-		assert_int_equal(packet_decode(frame.data, frame.len, &packet), 0);
-		if (packet.command != PACKET_MESSAGE) {
+		if (frame.opcode == FRAME_CLOSE) {
+			expect_nothing(game->players[p].client);
+			return true;
+		}
+		if (frame.opcode == FRAME_TEXT) {
+			check_number(game, p, atoi((const char *)frame.data));
 			continue;
 		}
-		assert_int_equal(
-			message_packet_decode(packet.payload, packet.payload_len, &message), 0);
-		int number = atoi(message.text.data);
-		int sayer = game->sayer[number];
-		if (player->due[number] != DUE && player->due[number] != MAY_COME) {
-			fail_msg("player %d got %d as %d", p, number, player->due[number]);
+		assert_int_equal(packet_decode(frame.data, frame.len, &packet), 0);
+		if (packet.command == PACKET_ANSWER) {
+			check_answer(game, p, &packet);
+		} else if (packet.command == PACKET_MESSAGE) {
+			assert_int_equal(
+				message_packet_decode(packet.payload, packet.payload_len, &message),
+				0);
+			check_number(game, p, atoi(message.text.data));
 		}
-		player->due[number] = HAS_COME;
-		assert_true(number > game->last_of[p][sayer]);
-		game->last_of[p][sayer] = number;
 	}
+	return false;
 }
 
 static void check_all(struct game *game)
 {
 	rig_run(game->rig);
 	for (int p = 0; p < PLAYERS; p++) {
-		check_player(game, p);
-		for (int number = 0; number < STEPS; number++) {
+		assert_false(check_player(game, p));
+		for (int number = game->checked; number < game->said; number++) {
 			if (game->players[p].due[number] == DUE) {
 				fail_msg("player %d did not get %d", p, number);
 			}
 			game->players[p].due[number] = NOT_DUE;
 		}
 	}
+	for (int number = game->checked; number < game->said; number++) {
+		assert_int_equal(game->answer[number].id, 0);
+	}
+	game->checked = game->said;
 }
 
-/* What is under way to him may or may not come any more. */
-static void may_come_only(struct player *player)
+/* It is due to a session; `is_counted` in the answer. */
+static void owe(struct game *game, int to, int number, bool is_counted)
 {
-	for (int number = 0; number < STEPS; number++) {
-		if (player->due[number] == DUE) {
-			player->due[number] = MAY_COME;
+	game->players[to].due[number] = DUE;
+	game->answer[number].count += is_counted;
+	game->answer[number].result = PACKET_DONE;
+}
+
+static void owe_all(struct game *game, int p, int number)
+{
+	for (int to = 0; to < PLAYERS; to++) {
+		if (user_of(to) != user_of(p)) {
+			owe(game, to, number, true);
 		}
 	}
 }
 
-static void play_say(struct game *game, int p, int number)
+static void owe_user(struct game *game, int p, int user, int number)
 {
-	struct player *player = &game->players[p];
-	char audience[16];
+	for (int to = 0; to < PLAYERS; to++) {
+		if (to != p && (user_of(to) == user || user_of(to) == user_of(p))) {
+			owe(game, to, number, user_of(to) == user);
+		}
+	}
+}
+
+static void owe_room(struct game *game, int p, int room, int number)
+{
+	if (!game->players[p].in[room]) {
+		game->answer[number].result = PACKET_NOT_A_MEMBER;
+		return;
+	}
+	for (int to = 0; to < PLAYERS; to++) {
+		if (to != p && game->players[to].in[room]) {
+			owe(game, to, number, true);
+		}
+	}
+}
+
+static void say_one(struct game *game, int p)
+{
+	const int number = game->said++;
+	char audience[16] = "";
 	char text[16];
+	int to = (int)roll(game, TO_USER + 3); /* about a third of it is to one user */
 	snprintf(text, sizeof(text), "%d ", number);
-	game->sayer[number] = p;
-	if (roll(game, 3) == 0) {
-		int to = (int)roll(game, PLAYERS);
-		snprintf(audience, sizeof(audience), "@u%d", game->players[to].user);
-		if (to != p) {
-			game->players[to].due[number] = DUE;
-		}
+	game->sayer[number] = (uint8_t)p;
+	game->answer[number].id = (uint32_t)number + 1;
+	game->answer[number].result = PACKET_NOBODY_THERE;
+	if (to == TO_ALL) {
+		owe_all(game, p, number);
+	} else if (to >= TO_USER) {
+		to = TO_USER;
+		int user = (int)roll(game, PLAYERS / 2);
+		snprintf(audience, sizeof(audience), "@u%d", user);
+		owe_user(game, p, user, number);
 	} else {
-		int room = (int)roll(game, ROOMS);
-		snprintf(audience, sizeof(audience), "#r%d", room);
-		for (int to = 0; player->in[room] && to < PLAYERS; to++) {
-			if (to != p && game->players[to].in[room]) {
-				game->players[to].due[number] = DUE;
-			}
+		snprintf(audience, sizeof(audience), "#r%d", to);
+		owe_room(game, p, to, number);
+	}
+	game->audience[number] = (uint8_t)to;
+	v1_say(game->players[p].client, game->answer[number].id, audience, text);
+}
+
+/* What he and others of his worker say, for whomever, comes in one turn. */
+static void play_say(struct game *game, int p)
+{
+	struct client *client = game->players[p].client;
+	uint32_t count = 1 + roll(game, roll(game, 16) == 0 ? TURN_MAX : 4);
+	for (; count > 0 && game->said < TEXTS_MAX; count--) {
+		say_one(game, p);
+		const int next = (int)roll(game, PLAYERS);
+		if (game->players[next].client->worker == client->worker) {
+			p = next;
 		}
 	}
-	v1_say(player->client, 0, audience, text);
-	let_act(game, player->client);
+	let_act(game, client);
+}
+
+/* Who has left hears nothing of that room any more, though it was said while he was in, and all of
+ * the rest. */
+static void check_left(struct game *game, int p, int room)
+{
+	check_player(game, p);
+	for (int number = game->checked; number < game->said; number++) {
+		if (game->audience[number] == room) {
+			game->players[p].due[number] = NOT_DUE;
+		}
+	}
 }
 
 static void play_room(struct game *game, int p)
@@ -840,60 +1002,107 @@ static void play_room(struct game *game, int p)
 	snprintf(name, sizeof(name), "r%d", room);
 	if (player->in[room]) {
 		v1_ask_to_leave(player->client, 0, name);
-		may_come_only(player);
+		let_act(game, player->client);
+		check_left(game, p, room);
 	} else {
-		v1_ask_to_join(player->client, 0, 0, name);
+		v1_ask_to_join(player->client, 0, roll(game, 2) ? JOIN_TELL_MEMBERS : 0, name);
+		let_act(game, player->client);
 	}
 	player->in[room] = !player->in[room];
-	let_act(game, player->client);
 }
 
-/* A new login of the same user on any worker takes its place. */
-static void play_kick(struct game *game, int p)
+static struct client *ask_to_log_in(struct game *game, int p)
+{
+	char name[16];
+	snprintf(name, sizeof(name), "u%d", user_of(p));
+	return v1_ask(game->rig, roll(game, RIG_WORKERS), name, p % 2 ? "phone" : "");
+}
+
+static void is_logged_in(struct game *game, int p, struct client *client)
 {
 	struct player *player = &game->players[p];
 	char name[16];
-	check_all(game);
-	snprintf(name, sizeof(name), "u%d", player->user);
-	struct client *client = v1_login(game->rig, roll(game, RIG_WORKERS), name);
-	client_leave(player->client);
+	snprintf(name, sizeof(name), "u%d", user_of(p));
+	v1_expect_greeting(client, name, p % 2 ? "phone" : "");
 	player->client = client;
 	memset(player->in, 0, sizeof(player->in));
 	for (int i = 0; i < PLAYERS; i++) {
-		game->last_of[i][p] = -1;
 		game->last_of[p][i] = -1;
 	}
 }
 
-static void test_random_games(void **state)
+/* Of what was said before, the successor may get what was for the user or for all, whether or not
+ * the old session got it; nothing of a room, since it is in none; and nothing that the old session
+ * said itself. */
+static void succeed(struct game *game, struct player *player)
 {
-	struct game *game = calloc(1, sizeof(*game));
-	game->rig = *state;
-	game->random = 4711;
-	for (int p = 0; p < PLAYERS; p++) {
-		char name[16];
-		snprintf(name, sizeof(name), "u%d", p);
-		game->players[p].user = p;
-		game->players[p].client = v1_login(game->rig, (uint32_t)p % RIG_WORKERS, name);
-		for (int i = 0; i < PLAYERS; i++) {
-			game->last_of[p][i] = -1;
-		}
+	for (int number = game->checked; number < game->said; number++) {
+		const bool was_due = player->due[number] != NOT_DUE;
+		const bool was_in_room = game->audience[number] < ROOMS;
+		player->due[number] = was_due && !was_in_room ? MAY_COME : NOT_DUE;
 	}
-	for (int step = 0; step < STEPS; step++) {
-		int p = (int)roll(game, PLAYERS);
-		uint32_t what = roll(game, 400);
-		if (what < 2) {
-			play_kick(game, p);
-		} else if (what < 80) {
-			play_room(game, p);
-		} else {
-			play_say(game, p, step);
-		}
-		/* Some worker gets on with its mail and hands out, a slice at a time. */
+}
+
+/* A new login of the same device on any worker takes its place, while much is under way. */
+static void play_kick(struct game *game, int p)
+{
+	struct player *player = &game->players[p];
+	struct client *client = ask_to_log_in(game, p);
+	for (uint32_t turns = roll(game, 4); turns > 0; turns--) {
 		rig_turn(game->rig, roll(game, RIG_WORKERS));
 	}
+	rig_run(game->rig);
+	assert_true(check_player(game, p));
+	client_leave(player->client);
+	is_logged_in(game, p, client);
+	succeed(game, player);
 	check_all(game);
+}
+
+static void play(struct game *game)
+{
+	int p = (int)roll(game, PLAYERS);
+	uint32_t what = roll(game, 400);
+	if (what < 4) {
+		play_kick(game, p);
+	} else if (what < 80) {
+		play_room(game, p);
+	} else {
+		play_say(game, p);
+	}
+	/* Some worker gets on with its mail and hands out, a slice at a time. */
+	rig_turn(game->rig, roll(game, RIG_WORKERS));
+}
+
+static void play_game(uint32_t random)
+{
+	struct game *game = calloc(1, sizeof(*game));
+	struct rig *rig = malloc(sizeof(*rig));
+	assert_non_null(game);
+	assert_non_null(rig);
+	rig_init(rig, RIG_WORKERS);
+	game->rig = rig;
+	game->random = random;
+	for (int p = 0; p < PLAYERS; p++) {
+		struct client *client = ask_to_log_in(game, p);
+		rig_run(rig);
+		is_logged_in(game, p, client);
+	}
+	while (game->said < TEXTS_MAX) {
+		play(game);
+	}
+	check_all(game);
+	rig_finish(rig);
+	free(rig);
 	free(game);
+}
+
+static void test_random_games(void **state)
+{
+	for (uint32_t i = 1; i <= GAMES; i++) {
+		play_game(4711 * i);
+	}
+	(void)state;
 }
 
 #define CASE(name) RIG_CASE(name, RIG_WORKERS)
@@ -916,12 +1125,13 @@ int main(void)
 		CASE(test_the_last_number_is_right),
 		CASE(test_a_kick_leaves_the_rooms),
 		CASE(test_many_are_told_by_their_number),
+		CASE(test_a_crowd_costs_counts),
 		CASE(test_members_are_listed),
 		CASE(test_refusals),
 		CASE(test_so_many_rooms),
 		CASE(test_rooms_hold_so_much),
 		CASE(test_without_broadcasts),
-		CASE(test_random_games),
+		cmocka_unit_test(test_random_games),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
