@@ -14,7 +14,6 @@ from waiting import TIMEOUT, wait_until, wait_until_equal
 pytestmark = pytest.mark.threads
 
 
-@pytest.mark.figures  # of jemalloc too, where it is the allocator
 def test_promtool_accepts_the_metrics(serve, serve_all):
     check_metrics(serve_all)
     gateway, admin = serve("--id", 'a"b\\c')
@@ -47,7 +46,6 @@ def serve_all(serve, nats, cluster_key, tmp_path):
     return both[0]
 
 
-@pytest.mark.figures  # of jemalloc too, where it is the allocator
 def test_the_dashboard_draws_what_is_served(serve_all, tmp_path):
     """Each query of a panel has an answer when all that is served grows."""
     served = list(grown(serve_all.get("/metrics").body.decode()))
@@ -68,7 +66,6 @@ def test_the_dashboard_draws_what_is_served(serve_all, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.figures  # of jemalloc too, where it is the allocator
 def test_the_guide_lists_the_metrics(serve_all):
     """Those of jemalloc are served where it is the allocator."""
     text = serve_all.get("/metrics").body.decode()

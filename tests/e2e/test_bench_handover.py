@@ -76,7 +76,6 @@ def test_loads_are_of_all_kinds(bench):
     assert spoken == 1000
 
 
-@pytest.mark.figures
 def test_a_look(tmp_path):
     said, figures = run_judged("handover", "-c", 432, "--handovers", 2, "--every", 1, "--goal", 60, "--json", tmp_path / "json",
                                "-o", tmp_path / "page.html")

@@ -376,7 +376,6 @@ def test_a_huge_input_through_a_slow_server(narrow, chat, tmp_path):
     bot.assert_ends(OK)
 
 
-@pytest.mark.figures
 def test_input_is_not_read_ahead(narrow, chat):
     """While the server takes nothing, the writer of the pipe is held up."""
     bot = chat(address=narrow.address)
@@ -427,7 +426,6 @@ def test_an_output_that_is_held_up(server, chat):
     assert alice.out.lines() == texts
 
 
-@pytest.mark.figures
 def test_an_output_that_nobody_ever_takes(server, chat):
     """Memory has its bound: then the gateway is not read from."""
     alice = chat(address=server.address)

@@ -12,8 +12,6 @@ from gateway import free_port
 from raw import PACKET_PING, PACKET_PONG, PACKET_TEXT, packet
 from waiting import FACTOR
 
-pytestmark = pytest.mark.figures
-
 RETRY = re.compile(r"retry_ms=(\d+)")
 
 

@@ -12,7 +12,7 @@ from talking import CAME, COUNTED, DONE, NOBODY, NOT_A_MEMBER, WENT, Message
 from tls import Pair
 from waiting import wait_until_equal
 
-pytestmark = [pytest.mark.threads, pytest.mark.figures]
+pytestmark = pytest.mark.threads
 
 RACERS = 20  # users, who log in
 RACES = 15   # times each

@@ -18,7 +18,7 @@ from waiting import wait_until, wait_until_equal
 LINK_LOST_S = 3  # until a node knows that NATS is gone
 HEALED_S = 5     # until all is equal again, from the first PONG at the slower side on
 
-pytestmark = [pytest.mark.threads, pytest.mark.slow, pytest.mark.figures]
+pytestmark = [pytest.mark.threads, pytest.mark.slow]
 
 
 @pytest.fixture

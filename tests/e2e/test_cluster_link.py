@@ -13,7 +13,7 @@ from nats import NatsError
 from test_nats_samples import BACKEND, NODE, SAMPLES, make_certificates, without_listen
 from waiting import FACTOR, wait_until
 
-pytestmark = [pytest.mark.threads, pytest.mark.figures]
+pytestmark = pytest.mark.threads
 
 
 @pytest.fixture(autouse=True)

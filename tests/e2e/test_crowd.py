@@ -7,7 +7,7 @@ from gateway import SANITIZED
 from raw import CLOSE, TEXT, close_payload
 from waiting import wait_until
 
-pytestmark = [pytest.mark.threads, pytest.mark.figures]
+pytestmark = pytest.mark.threads
 
 COUNT = 1000 if SANITIZED else 10_000
 DEADLINE = 12  # seconds: nobody's passes while the last ones log in, on a busy machine

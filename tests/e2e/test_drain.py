@@ -12,7 +12,7 @@ from gateway import BINARY
 from raw import CLOSE, request
 from waiting import FACTOR, wait_until_readable
 
-pytestmark = [pytest.mark.threads, pytest.mark.figures]
+pytestmark = pytest.mark.threads
 
 RETRY = re.compile(r"retry_ms=(\d+)")
 

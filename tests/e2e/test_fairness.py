@@ -9,7 +9,7 @@ import pytest
 from raw import BINARY, PACKET_PING, TEXT, frame, packet, request
 from waiting import TIMEOUT, wait_until
 
-pytestmark = [pytest.mark.threads, pytest.mark.figures]
+pytestmark = pytest.mark.threads
 
 KIB = 1 << 10
 MIB = 1 << 20

@@ -27,7 +27,7 @@ from raw import TEXT, frame
 from talking import DONE, MESSAGE, UNKNOWN, Message
 from waiting import FACTOR, wait_until
 
-pytestmark = [pytest.mark.threads, pytest.mark.figures]
+pytestmark = pytest.mark.threads
 
 REQUEST, REPLY = 130, 131
 LATE_MS = 1500 * FACTOR  # in the place of the giver's time-outs

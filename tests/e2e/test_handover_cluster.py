@@ -8,7 +8,7 @@ from handover import TAKEN, ask_for, follow, hand_over, while_it_hands_over
 from talking import CAME, COUNTED, DONE, Message
 from waiting import wait_until
 
-pytestmark = [pytest.mark.threads, pytest.mark.figures]
+pytestmark = pytest.mark.threads
 
 
 def identity_of(node):

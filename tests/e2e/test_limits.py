@@ -15,7 +15,7 @@ from gateway import BINARY, allow_files, limit_files
 from raw import Gone, Raw, request
 from waiting import TIMEOUT, wait_until
 
-pytestmark = [pytest.mark.threads, pytest.mark.figures]
+pytestmark = pytest.mark.threads
 
 
 def try_login(gateway, user):

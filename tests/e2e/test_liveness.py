@@ -7,8 +7,6 @@ import pytest
 from raw import BINARY, CONTINUATION, PACKET_TEXT, PING, PONG, TEXT, Frame, frame
 from waiting import FACTOR, wait_until
 
-pytestmark = pytest.mark.figures
-
 DEADLINE = 2
 LATEST = DEADLINE + 1 + 1.5 * FACTOR  # a second after, and what two busy cores take
 

@@ -12,8 +12,6 @@ from raw import BINARY, CONTINUATION, frame, packet, request
 from talking import BUSY, DONE, Talker
 from waiting import wait_until
 
-pytestmark = pytest.mark.figures
-
 KIB = 1 << 10
 MIB = 1 << 20
 

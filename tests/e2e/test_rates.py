@@ -11,7 +11,7 @@ from raw import BINARY, PACKET_PING, PACKET_PONG, PING, TEXT, frame, packet
 from talking import BUSY, DONE, SAY, Talker, string
 from waiting import wait_until
 
-pytestmark = [pytest.mark.threads, pytest.mark.figures]
+pytestmark = pytest.mark.threads
 
 PAUSES = "rate_pauses"
 REFUSALS = "rate_refusals"

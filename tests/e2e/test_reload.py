@@ -9,7 +9,7 @@ from gateway import free_port
 from raw import CLOSE, PACKET_PING, TEXT, frame, request
 from waiting import FACTOR
 
-pytestmark = [pytest.mark.threads, pytest.mark.figures]
+pytestmark = pytest.mark.threads
 
 
 @pytest.fixture

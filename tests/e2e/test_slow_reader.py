@@ -13,7 +13,7 @@ from raw import BINARY, CLOSE, PING, PONG, TEXT, Gone, frame, packet
 from talking import DONE, SAY, Talker, string
 from waiting import TIMEOUT, wait_until
 
-pytestmark = [pytest.mark.threads, pytest.mark.figures]
+pytestmark = pytest.mark.threads
 
 RETRY = re.compile(r"retry_ms=\d+")
 KIB = 1 << 10

@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from gateway import BINARY, free_port
+from handover import has_hooks
 from raw import PING, PONG, Raw, frame, request
 from tls import Pair
 from waiting import TIMEOUT
@@ -93,6 +94,7 @@ def test_options_that_miss_each_other(pair, listen):
     assert err == [f"tidegate: warning: --tls-cert={pair.cert}: means nothing without a wss:// in listen, or admin_tls"]
 
 
+@pytest.mark.skipif(not has_hooks(), reason="for a build with unit tests")
 def test_one_that_ends(pair, listen):
     code, out, err = ask("--test", *listen, *pair.options, env=later(83.5))
     assert code == 0
