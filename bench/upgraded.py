@@ -101,23 +101,27 @@ class Upgraded:
     # --- what it says of itself -----------------------------------------------------------------
 
     def ask(self, method, target):
-        """(status, JSON). Asked again where the process that was asked has gone meanwhile."""
+        """(status, JSON). Asked again where the process that was asked has gone meanwhile, or says that it is to go."""
         deadline = time.monotonic() + HANDOVER_S
         while True:
             connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=HANDOVER_S)
             try:
                 connection.request(method, target, headers={"Content-Length": "0"} if method == "POST" else {})
                 answer = connection.getresponse()
-                return answer.status, json.loads(answer.read())
+                if method == "POST" or answer.status != 503 or time.monotonic() > deadline:
+                    return answer.status, json.loads(answer.read())
             except (OSError, http.client.HTTPException) as error:
                 if method == "POST" or time.monotonic() > deadline:
                     fail(f"the admin port does not answer {target}: {error}\n{self.said()}")
-                time.sleep(0.05)
             finally:
                 connection.close()
+            time.sleep(0.05)
 
     def state(self):
-        return self.ask("GET", "/v1/status")[1]["handover"]
+        status, answer = self.ask("GET", "/v1/status")
+        if status != 200:
+            fail(f"the admin port does not tell its state: {answer}\n{self.said()}")
+        return answer["handover"]
 
     def hand_over(self):
         """Asks for one and waits for its end."""

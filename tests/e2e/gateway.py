@@ -11,6 +11,7 @@ import resource
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import tty
 
@@ -24,13 +25,18 @@ SANITIZED = bool(os.environ.get("TIDEGATE_SANITIZER"))
 
 PIPE_BYTES = 1 << 20
 PORTS = range(10000, 32768)  # below the ephemeral ports, so that no client takes one by chance
+DRAWN = pathlib.Path(tempfile.gettempdir()) / f"tidegate-ports-{os.getuid()}"  # its byte of that number is locked
+
+_drawn = DRAWN.open("ab")
 
 
 def free_port(family=socket.AF_INET, host="127.0.0.1"):
-    """A port that nobody listens on; drawn at random, for other test runs draw as well."""
+    """A port that nobody listens on; drawn at random, and by no other process of tests while this one runs: those have
+    not begun to listen yet, as a rule."""
     while True:
         port = random.SystemRandom().choice(PORTS)
         with contextlib.suppress(OSError), socket.socket(family) as probe:
+            fcntl.lockf(_drawn, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
             probe.bind((host, port))
             return port
 
