@@ -15,8 +15,11 @@ TREE = "/root/tidegate"
 CHECK_S = 2400
 FAULTS_S = 600
 # What NATS and its library do there when the network, a server or a clock fails is slow: not of `tools/check`.
-FAULTS = "TIDEGATE=build/asan/server/tidegate TIDEGATE_SANITIZER=asan /usr/bin/python3 -m pytest -q -n 8 \
-    tests/e2e/test_cluster_faults.py tests/e2e/test_cluster_clocks.py"
+FAULTS = (
+    "TIDEGATE=build/asan/server/tidegate TIDEGATE_SANITIZER=asan "
+    "LSAN_OPTIONS=suppressions=$PWD/tools/lsan.supp:print_suppressions=0 "
+    "/usr/bin/python3 -m pytest -q -n 8 tests/e2e/test_cluster_faults.py tests/e2e/test_cluster_clocks.py"
+)
 
 pytestmark = pytest.mark.timeout(60 + readme.INSTALL_AND_BUILD_S + CHECK_S + FAULTS_S)
 
