@@ -67,11 +67,9 @@ export function talk(session: Host, getToken: GetToken | undefined): Talk {
     })
   }
 
-  const fail = (error: IMError) => session.emit('error', error)
-
   function answer(id: number, result: number, reply: object): void {
     // What nobody has a promise for is a text to everybody, which has no number.
-    const [resolve, reject = id ? nothing : fail] = asked.get(id) ?? []
+    const [resolve, reject = (error: IMError) => id || session.emit('error', error)] = asked.get(id) ?? []
     asked.delete(id)
     if (result > 1) {
       reject(new IMError((RESULTS[result] as Refusal) ?? 'unknown', 'refused'))
