@@ -5,7 +5,6 @@ import json
 import math
 import os
 import pathlib
-import random
 import resource
 import shutil
 import socket
@@ -19,6 +18,7 @@ import loads
 import nginx_front
 import programs
 import tls_pair
+from ports import free_port
 from programs import BUILD, GENERATOR, ROOT, fail
 
 START_S = 60  # until a server must answer
@@ -26,7 +26,6 @@ HANDSHAKES = 64  # under way at once: on a busy machine too nobody waits for 3 s
 RUN_S = 600   # until a generator must have ended
 OPENING = (b"GET /?user=probe HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
            b"Sec-WebSocket-Key: dGlkZWdhdGUtYmVuY2ghIQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
-PORTS = range(10000, 32768)  # below the ephemeral ports, so that no client takes one by chance
 # The others are peers, which may fail.
 GATEWAYS = ("gateway", "one", "old", *(name for row in loads.ROWS for name in row.beside))
 
@@ -83,15 +82,6 @@ def parse_arguments(parser, known):
 
 
 # --- servers --------------------------------------------------------------------------------------
-
-
-def free_port():
-    """A port that nobody listens on; drawn at random, for others draw as well."""
-    while True:
-        port = random.SystemRandom().choice(PORTS)
-        with contextlib.suppress(OSError), socket.socket() as probe:
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 class Servers:

@@ -68,12 +68,16 @@ static const struct presence *find_gone(
 	return gone ? gone : graces_find(rules->unsettled, user, device);
 }
 
+static void drop(struct graces *graces, struct slice user, struct slice device)
+{
+	struct presence *taken = graces_take(graces, user, device);
+	presence_free(&taken);
+}
+
 static void forget_gone(struct event_rules *rules, struct slice user, struct slice device)
 {
-	struct presence *taken = graces_take(rules->graces, user, device);
-	presence_free(&taken);
-	taken = graces_take(rules->unsettled, user, device);
-	presence_free(&taken);
+	drop(rules->graces, user, device);
+	drop(rules->unsettled, user, device);
 }
 
 uint32_t event_rules_untold(const struct event_rules *rules)
@@ -188,7 +192,7 @@ static void on_gone(struct event_rules *rules, struct presence **gone, uint64_t 
 		(later && later->epoch > (*gone)->epoch)) {
 		return;
 	}
-	forget_gone(rules, user, device);
+	drop(rules->unsettled, user, device); /* an older one of the others makes way by itself */
 	if (graces_add(rules->graces, gone, now_ms) < 0) {
 		end_grace(rules, gone, now_ms);
 	}
@@ -221,9 +225,7 @@ void event_rules_on_left(struct event_rules *rules, uint32_t hash)
 		next = graces_next(rules->unsettled, hash, gone);
 		if (!is_elsewhere(rules, gone, 0)) {
 			settle(rules, gone);
-			struct presence *taken = graces_take(
-				rules->unsettled, presence_user(gone), presence_device(gone));
-			presence_free(&taken);
+			drop(rules->unsettled, presence_user(gone), presence_device(gone));
 		}
 	}
 }

@@ -7,7 +7,6 @@ import subprocess
 from foreign import HERE, NODE
 from waiting import TIMEOUT, wait_until
 
-
 LOOK_S = 0.05  # seconds between two looks at a page, each of which goes through three processes
 
 

@@ -5,13 +5,12 @@ import fcntl
 import os
 import pathlib
 import pty
-import random
 import re
 import resource
 import signal
 import socket
 import subprocess
-import tempfile
+import sys
 import threading
 import tty
 
@@ -20,25 +19,13 @@ from tls import secure
 from waiting import TIMEOUT, Patience, Timeout, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "bench"))
+from ports import PORTS, free_port  # noqa: E402, F401
+
 BINARY = pathlib.Path(os.environ.get("TIDEGATE") or ROOT / "build/release/server/tidegate").resolve()
 SANITIZED = bool(os.environ.get("TIDEGATE_SANITIZER"))
 
 PIPE_BYTES = 1 << 20
-PORTS = range(10000, 32768)  # below the ephemeral ports, so that no client takes one by chance
-DRAWN = pathlib.Path(tempfile.gettempdir()) / f"tidegate-ports-{os.getuid()}"  # its byte of that number is locked
-
-_drawn = DRAWN.open("ab")
-
-
-def free_port(family=socket.AF_INET, host="127.0.0.1"):
-    """A port that nobody listens on; drawn at random, and by no other process of tests while this one runs: those have
-    not begun to listen yet, as a rule."""
-    while True:
-        port = random.SystemRandom().choice(PORTS)
-        with contextlib.suppress(OSError), socket.socket(family) as probe:
-            fcntl.lockf(_drawn, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
-            probe.bind((host, port))
-            return port
 
 
 def limit_files(count):
